@@ -1,0 +1,132 @@
+"""Values, nodes and graphs.
+
+The IR speaks ONNX: an operator has the name and the semantics that it has in the newest opset, with
+inputs in that order. Importers translate older spellings. Passes add fused operators of our own
+(see :mod:`pyhades.ir.ops`). Layout, memory and kernels are not the business of this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+Dim = int | str
+"""An extent that is known, or the name of one that is not (``"batch"``)."""
+
+
+@dataclass(frozen=True)
+class TensorType:
+    """dtype and shape of a value; ``shape`` is None where even the rank is unknown."""
+
+    dtype: np.dtype[Any]
+    shape: tuple[Dim, ...] | None
+
+    @property
+    def is_static(self) -> bool:
+        """Whether every extent is a number."""
+        return self.shape is not None and all(isinstance(dim, int) for dim in self.shape)
+
+    @property
+    def static_shape(self) -> tuple[int, ...]:
+        """The shape as integers; ValueError where an extent is unknown."""
+        if self.shape is None:
+            raise ValueError("the rank is unknown")
+        extents = tuple(dim for dim in self.shape if isinstance(dim, int))
+        if len(extents) != len(self.shape):
+            raise ValueError(f"the shape {self.shape} has unknown extents")
+        return extents
+
+    def __str__(self) -> str:
+        shape = "?" if self.shape is None else ",".join(str(dim) for dim in self.shape)
+        return f"{self.dtype.name}[{shape}]"
+
+
+@dataclass(eq=False)
+class Value:
+    """One tensor of a graph: a constant if ``data`` is set, else made by ``producer`` or fed in.
+
+    ``data`` may be a read-only view into a memory-mapped file; treat it as immutable.
+    """
+
+    name: str
+    type: TensorType | None = None
+    data: np.ndarray[Any, Any] | None = None
+    producer: Node | None = None
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether the value is known at compile time."""
+        return self.data is not None
+
+    def __repr__(self) -> str:
+        return f"%{self.name}" if self.type is None else f"%{self.name} {self.type}"
+
+
+@dataclass(eq=False)
+class Node:
+    """One operator application; an omitted optional input is None."""
+
+    op: str
+    inputs: list[Value | None]
+    outputs: list[Value]
+    attributes: dict[str, Any] = field(default_factory=dict)
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        for value in self.outputs:
+            value.producer = self
+
+    def input(self, index: int) -> Value | None:
+        """Input ``index``, or None where it was omitted."""
+        return self.inputs[index] if index < len(self.inputs) else None
+
+    def __repr__(self) -> str:
+        outputs = ", ".join(f"%{value.name}" for value in self.outputs)
+        inputs = ", ".join("_" if value is None else f"%{value.name}" for value in self.inputs)
+        return f"{outputs} = {self.op}({inputs}) {self.attributes or ''}".rstrip()
+
+
+@dataclass(eq=False)
+class Graph:
+    """Nodes in an order in which every value is made before it is used."""
+
+    inputs: list[Value]
+    outputs: list[Value]
+    nodes: list[Node]
+    name: str = "graph"
+    source: str | None = None
+    """The file that the graph came from, for error messages and for pickling by path."""
+    metadata: dict[str, str] = field(default_factory=dict)
+
+    def values(self) -> Iterator[Value]:
+        """Every value once: inputs, constants and results, in order of first appearance."""
+        seen: set[int] = set()
+
+        def fresh(values: Iterable[Value | None]) -> Iterator[Value]:
+            for value in values:
+                if value is not None and id(value) not in seen:
+                    seen.add(id(value))
+                    yield value
+
+        yield from fresh(self.inputs)
+        for node in self.nodes:
+            yield from fresh(node.inputs)
+            yield from fresh(node.outputs)
+        yield from fresh(self.outputs)
+
+    def consumers(self) -> dict[Value, list[Node]]:
+        """Which nodes read each value (graph outputs are not listed)."""
+        readers: dict[Value, list[Node]] = {}
+        for node in self.nodes:
+            for value in dict.fromkeys(v for v in node.inputs if v is not None):
+                readers.setdefault(value, []).append(node)
+        return readers
+
+    def __str__(self) -> str:
+        lines = [f"graph {self.name}({', '.join(repr(value) for value in self.inputs)})"]
+        lines += [f"  {node!r}" for node in self.nodes]
+        lines.append(f"  return {', '.join(repr(value) for value in self.outputs)}")
+        return "\n".join(lines)

@@ -1,0 +1,4 @@
+#pragma once
+// The narrow face that Cython binds.
+#include "runtime/op_table.h"
+#include "runtime/team.h"

@@ -1,0 +1,14 @@
+#pragma once
+#include <vector>
+
+#include "base/registry.h"
+
+namespace hades {
+
+// All kernel families of this build.
+std::vector<Family>& families();
+
+// Finds the operator by name and binds it. The message names the operator.
+Status bind(const OpDesc& desc, BoundOp* bound);
+
+}  // namespace hades

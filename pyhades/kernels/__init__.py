@@ -1,0 +1,10 @@
+"""The kernels as a library: NumPy arrays in, NumPy arrays out, the engine's own code in between.
+
+Every function takes ``out=None`` (an array to write to), ``threads=None`` and ``isa=None`` (a tier
+of :func:`pyhades.kernels.tiers`), validates its arguments and runs without the GIL.
+:mod:`pyhades.kernels.reference` has the same signatures in NumPy.
+"""
+
+from pyhades.kernels.norm import rms_norm
+
+__all__ = ["rms_norm"]

@@ -1,0 +1,136 @@
+"""Everything static is in pyproject.toml; this file only knows how to compile csrc/."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import re
+import sys
+import sysconfig
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+ROOT = Path(__file__).parent
+X86 = platform.machine().lower() in ("x86_64", "amd64")
+SANITIZE = os.environ.get("PYHADES_SANITIZE", "")  # "address,undefined" or "thread"
+WERROR = os.environ.get("PYHADES_WERROR") == "1"
+ABI3 = not sysconfig.get_config_var("Py_GIL_DISABLED")
+
+# The tier of a translation unit is the suffix of its file name; one without a suffix is baseline.
+AVX2 = ["-mavx2", "-mfma", "-mf16c", "-mbmi", "-mbmi2"]
+AVX512 = [*AVX2, "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx512cd"]
+AVX512 += ["-mprefer-vector-width=512"]
+ISA_FLAGS = {
+    "scalar": [],
+    "avx2": [*AVX2, "-DHADES_TIER_AVX2"],
+    "avx512": [*AVX512, "-DHADES_TIER_AVX512"],
+    "avx512_vnni": [*AVX512, "-mavx512vnni", "-DHADES_TIER_AVX512"],
+    "avx512_vbmi": [*AVX512, "-mavx512vnni", "-mavx512vbmi", "-DHADES_TIER_AVX512"],
+    "avx512_bf16": [*AVX512, "-mavx512vnni", "-mavx512bf16", "-DHADES_TIER_AVX512"],
+}
+
+CXXFLAGS = ["-std=c++17", "-O3", "-g1", "-fvisibility=hidden", "-ffp-contract=off"]
+CXXFLAGS += ["-fno-math-errno", "-fno-trapping-math", "-Wall", "-Wextra", "-Wno-psabi"]
+CXXFLAGS += [f"-ffile-prefix-map={ROOT}=."]  # two builds in two folders give the same bytes
+# Scalar kernels are the specification: what they compute must not depend on a vectoriser.
+# GCC 12 takes the undefined start value inside its own AVX-512 intrinsics for an error.
+KERNEL_FLAGS = ["-fno-exceptions", "-fno-rtti", "-Wno-uninitialized", "-Wno-maybe-uninitialized"]
+LINK_FLAGS = ["-pthread"]
+if SANITIZE:
+    CXXFLAGS += [f"-fsanitize={SANITIZE}", "-fno-omit-frame-pointer", "-fno-sanitize-recover=all"]
+    LINK_FLAGS += [f"-fsanitize={SANITIZE}"]
+MACROS: list[tuple[str, str | None]] = [("HADES_X86", "1")] if X86 else []
+
+
+def tier_of(source: str) -> str | None:
+    """The tier that the file name asks for: gemm_avx512_vnni.cpp -> avx512_vnni."""
+    stem = Path(source).stem
+    matches = [tier for tier in ISA_FLAGS if stem.endswith(f"_{tier}")]
+    return max(matches, key=len, default=None)
+
+
+def native_sources() -> list[str]:
+    """Every C++ file that can be compiled for this architecture, relative to the root."""
+    sources = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("csrc/**/*.cpp"))
+    return [source for source in sources if X86 or tier_of(source) in (None, "scalar")]
+
+
+def flags_of(source: str) -> list[str]:
+    """Compiler flags of one file of csrc/."""
+    tier = tier_of(source)
+    strict = ["-Werror"] if WERROR else []
+    if tier is None:
+        return [*CXXFLAGS, *strict]
+    return [*CXXFLAGS, *KERNEL_FLAGS, *strict, *ISA_FLAGS[tier], f"-DHADES_ISA={tier}"]
+
+
+def is_fresh(target: str, dependencies: str) -> bool:
+    """Whether an object is newer than everything that its dependency file lists."""
+    try:
+        built = Path(target).stat().st_mtime
+        names = re.sub(r"\\\n", " ", Path(dependencies).read_text()).split(":", 1)[1].split()
+        return all(Path(name).stat().st_mtime <= built for name in [*names, "setup.py"])
+    except OSError:
+        return False
+
+
+class BuildNative(build_ext):
+    """Compiles csrc/ in parallel, one file with its own flags, and only what has changed."""
+
+    def finalize_options(self) -> None:
+        super().finalize_options()
+        # setuptools gives editable builds a temporary folder; ours is kept, one per set of flags.
+        settings = [CXXFLAGS, LINK_FLAGS, MACROS, sys.version, os.environ.get("CXX"), WERROR]
+        key = hashlib.sha256(repr(settings).encode()).hexdigest()[:8]
+        self.build_temp = f"build/objects-{key}"
+
+    def build_extensions(self) -> None:
+        """Compile the native sources, then link them into the extension."""
+        jobs = int(os.environ.get("PYHADES_JOBS", 0)) or os.cpu_count() or 1
+        with ThreadPoolExecutor(jobs) as pool:
+            objects = list(pool.map(self.compile_native, native_sources()))
+        for extension in self.extensions:
+            extension.extra_objects = objects
+            extension.depends = objects
+        super().build_extensions()
+
+    def compile_native(self, source: str) -> str:
+        """Compile one file unless its object is fresh; returns the object's path."""
+        target = self.compiler.object_filenames([source], output_dir=self.build_temp)[0]
+        dependencies = f"{target}.d"
+        if not is_fresh(target, dependencies):
+            Path(target).parent.mkdir(parents=True, exist_ok=True)
+            self.compiler.compile(
+                [source],
+                output_dir=self.build_temp,
+                macros=MACROS,
+                include_dirs=["csrc"],
+                extra_postargs=[*flags_of(source), "-MMD", "-MF", dependencies],
+                depends=["setup.py"],
+            )
+        return target
+
+
+limited_api = [("Py_LIMITED_API", "0x030B0000")] if ABI3 else []
+native = Extension(
+    "pyhades._native",
+    ["pyhades/_native.pyx"],
+    language="c++",
+    include_dirs=["csrc"],
+    define_macros=[*MACROS, *limited_api],
+    extra_compile_args=[*CXXFLAGS, "-Wno-unused-parameter"],
+    extra_link_args=LINK_FLAGS,
+    py_limited_api=ABI3,
+)
+setup(
+    cmdclass={"build_ext": BuildNative},
+    options={"bdist_wheel": {"py_limited_api": "cp311"}} if ABI3 else {},
+    ext_modules=cythonize(
+        [native], build_dir="build/cython", compiler_directives={"language_level": "3"}
+    ),
+)

@@ -74,7 +74,7 @@ cdef extern from "api/hades.h" namespace "hades" nogil:
         const KernelEntry* kernels
         int kernel_count
 
-    vector[Family]    const vector[Family]& families() families()
+    vector[Family]& families()
     Status bind(const OpDesc& desc, BoundOp* bound)
     void run_serial(const BoundOp& bound, void* const* operands)
 

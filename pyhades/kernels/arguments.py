@@ -43,6 +43,6 @@ def output(out: Array | None, shape: tuple[int, ...], dtype: DTypeLike = np.floa
     if out.dtype != np.dtype(dtype):
         raise ArgumentTypeError(f"out has dtype {out.dtype.name}, expected {np.dtype(dtype).name}")
     check_shape("out", out, shape)
-    if not out.flags.writeable:
-        raise ArgumentError("out is read-only")
+    if not (out.flags.writeable and out.flags.c_contiguous):
+        raise ArgumentError("out must be writeable and C-contiguous")
     return out

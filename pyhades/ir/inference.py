@@ -1,0 +1,67 @@
+"""Types of every value of a graph, from the types of its inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from pyhades.errors import PyhadesError
+from pyhades.ir.graph import Graph, Node, TensorType, Value
+from pyhades.ir.registry import operator
+from pyhades.ir.shapes import UnknownShape, fail
+
+
+def infer_node(node: Node) -> None:
+    """Set the types of the outputs of ``node``; they stay None where nothing is known."""
+    try:
+        kinds = operator(node.op).infer(node)
+    except UnknownShape:
+        return
+    for value, kind in zip(node.outputs, kinds, strict=True):
+        value.type = kind
+
+
+def infer_types(graph: Graph) -> None:
+    """Set the type of every result in ``graph``.
+
+    Extents that depend on data which is not constant come out as strings or, where even the rank
+    is unknown, the shape as None. Fold constants first to know more.
+
+    Raises
+    ------
+    ShapeError
+        Shapes or dtypes do not fit; the message names the node and the file.
+    """
+    for node in graph.nodes:
+        try:
+            infer_node(node)
+        except PyhadesError as error:
+            if graph.source is None:
+                raise
+            raise type(error)(f"{graph.source}: {error}") from None
+
+
+def evaluate(
+    node: Node, inputs: Sequence[np.ndarray[Any, Any] | None]
+) -> list[np.ndarray[Any, Any]]:
+    """Run the NumPy reference of ``node``; ShapeError where the arrays do not fit the operator."""
+    try:
+        with np.errstate(all="ignore"):
+            return operator(node.op).reference(node, *inputs)
+    except PyhadesError:
+        raise
+    except (ValueError, IndexError, TypeError, OverflowError, MemoryError) as error:
+        shapes = ", ".join("_" if x is None else f"{x.dtype}{list(x.shape)}" for x in inputs)
+        fail(node, f"cannot compute on ({shapes}): {error}")
+
+
+def type_of(array: np.ndarray[Any, Any]) -> TensorType:
+    """The static type of an array."""
+    return TensorType(array.dtype, array.shape)
+
+
+def constant(name: str, data: np.ndarray[Any, Any]) -> Value:
+    """A constant value, typed."""
+    return Value(name, type_of(data), data)

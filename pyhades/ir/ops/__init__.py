@@ -1,0 +1,31 @@
+"""The operators, by group; importing this package fills the registry."""
+
+from pyhades.ir.ops import (
+    activation,
+    arithmetic,
+    constant,
+    convolution,
+    gather,
+    layout,
+    matrix,
+    normalization,
+    pooling,
+    reduction,
+    resize,
+    slicing,
+)
+
+__all__ = [
+    "activation",
+    "arithmetic",
+    "constant",
+    "convolution",
+    "gather",
+    "layout",
+    "matrix",
+    "normalization",
+    "pooling",
+    "reduction",
+    "resize",
+    "slicing",
+]

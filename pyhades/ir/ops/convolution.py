@@ -1,0 +1,169 @@
+"""Conv and ConvTranspose in any number of spatial dimensions."""
+
+from __future__ import annotations
+
+import math
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from pyhades.ir.graph import Dim, Node
+from pyhades.ir.ops.elementwise import widened
+from pyhades.ir.registry import Array, Operator, attribute, elements, ir_op
+from pyhades.ir.shapes import UNKNOWN, Shape, agree, concrete, fail, rank_of, shape_of
+from pyhades.ir.window import Window, window
+
+_ATTRIBUTES: dict[str, Any] = {
+    "auto_pad": "NOTSET",
+    "dilations": None,
+    "group": 1,
+    "kernel_shape": None,
+    "pads": None,
+    "strides": None,
+}
+
+
+def conv_window(node: Node, x: Shape, w: Shape) -> Window:
+    """Geometry of a Conv node for input shape ``x`` and weight shape ``w``."""
+    kernel = concrete(w[2:])
+    stated = attribute(node, "kernel_shape")
+    if stated is not None and tuple(stated) != kernel:
+        fail(node, f"kernel_shape {list(stated)} contradicts the weight's {list(kernel)}")
+    return window(node, x[2:], kernel)
+
+
+def _check_ranks(node: Node, x: Shape, w: Shape) -> None:
+    if len(x) < 3 or len(w) != len(x):
+        fail(node, f"x has rank {len(x)} and the weight {len(w)}; both need the same, at least 3")
+    if attribute(node, "group") < 1:
+        fail(node, f"group {attribute(node, 'group')} must be positive")
+
+
+def _check_bias(node: Node, channels: Dim) -> None:
+    if node.input(2) is None:
+        return
+    if rank_of(node, 2) != 1:
+        fail(node, "the bias must have rank 1")
+    agree(node, shape_of(node, 2)[0], channels, "bias and output channels")
+
+
+def _taps(w: Window) -> product[tuple[int, ...]]:
+    return product(*(range(k) for k in w.kernel))
+
+
+@ir_op("Conv", "F, F, F? -> F", **_ATTRIBUTES)
+class Conv(Operator):
+    """Convolution (cross-correlation): x [n, c, *spatial], w [o, c / group, *kernel], bias [o]."""
+
+    def shapes(self, node: Node) -> list[Shape]:
+        x, w = shape_of(node, 0), shape_of(node, 1)
+        _check_ranks(node, x, w)
+        group = attribute(node, "group")
+        if isinstance(w[1], int):
+            agree(node, x[1], w[1] * group, "channels of x and of the weight times group")
+        if isinstance(w[0], int) and w[0] % group:
+            fail(node, f"{w[0]} output channels are not divisible by group {group}")
+        _check_bias(node, w[0])
+        return [(x[0], w[0], *conv_window(node, x, w).output)]
+
+    def reference(self, node: Node, *inputs: Any) -> list[Array]:
+        x, w, bias = (*inputs, None)[:3]
+        geometry = conv_window(node, x.shape, w.shape)
+        group, wide_x, wide_w = attribute(node, "group"), widened(x), widened(w)
+        pads = zip(geometry.pads_begin, geometry.pads_end, strict=True)
+        padded = np.pad(wide_x, [(0, 0), (0, 0), *pads])
+        n, out = x.shape[0], concrete(geometry.output)
+        y = np.zeros((n, group, w.shape[0] // group, math.prod(out)), wide_x.dtype)
+        # One matrix product per kernel tap: exact semantics without a materialised im2col.
+        for tap in _taps(geometry):
+            seen = padded[(..., *_seen_by_tap(geometry, tap, out))]
+            columns = seen.reshape(n, group, x.shape[1] // group, -1)
+            weights = wide_w[(..., *tap)].reshape(group, w.shape[0] // group, -1)
+            y += weights @ columns
+        y = y.reshape(n, w.shape[0], *out)
+        if bias is not None:
+            y += widened(bias).reshape(-1, *[1] * len(out))
+        return [y.astype(x.dtype, copy=False)]
+
+    def flops(self, node: Node) -> int:
+        weight = node.inputs[1]
+        per_output = elements(weight.type) // shape_of(node, 1)[0] if weight else 0  # type: ignore[operator]
+        return 2 * per_output * elements(node.outputs[0].type)
+
+
+def _seen_by_tap(w: Window, tap: tuple[int, ...], out: tuple[int, ...]) -> list[slice]:
+    """Where kernel position ``tap`` looks in the padded input, over all outputs."""
+    zipped = zip(tap, w.dilations, w.strides, out, strict=True)
+    return [slice(t * d, t * d + (count - 1) * s + 1, s) for t, d, s, count in zipped]
+
+
+@ir_op("ConvTranspose", "F, F, F? -> F", **_ATTRIBUTES, output_padding=None, output_shape=None)
+class ConvTranspose(Operator):
+    """Transposed convolution: x [n, c, *spatial], w [c, o / group, *kernel], bias [o]."""
+
+    def shapes(self, node: Node) -> list[Shape]:
+        x, w = shape_of(node, 0), shape_of(node, 1)
+        _check_ranks(node, x, w)
+        agree(node, x[1], w[0], "channels of x and of the weight")
+        group = attribute(node, "group")
+        channels = w[1] * group if isinstance(w[1], int) else UNKNOWN
+        _check_bias(node, channels)
+        return [(x[0], channels, *_transposed_window(node, x, w).output)]
+
+    def reference(self, node: Node, *inputs: Any) -> list[Array]:
+        x, w, bias = (*inputs, None)[:3]
+        geometry = _transposed_window(node, x.shape, w.shape)
+        group, wide_x, wide_w = attribute(node, "group"), widened(x), widened(w)
+        n, spatial, out = x.shape[0], x.shape[2:], concrete(geometry.output)
+        channels = w.shape[1] * group
+        # Scatter every input into a canvas that holds all windows, then cut the pads off.
+        limits = zip(
+            spatial, geometry.strides, geometry.extents, geometry.pads_begin, out, strict=True
+        )
+        canvas = [max((i - 1) * s + e, b + o) for i, s, e, b, o in limits]
+        y = np.zeros((n, channels, *canvas), wide_x.dtype)
+        columns = wide_x.reshape(n, group, x.shape[1] // group, -1)
+        for tap in _taps(geometry):
+            weights = wide_w[(..., *tap)].reshape(group, -1, w.shape[1]).swapaxes(1, 2)
+            part = (weights @ columns).reshape(n, channels, *spatial)
+            y[(..., *_seen_by_tap(geometry, tap, spatial))] += part
+        cut = [slice(b, b + o) for b, o in zip(geometry.pads_begin, out, strict=True)]
+        y = y[(..., *cut)]
+        if bias is not None:
+            y = y + widened(bias).reshape(-1, *[1] * len(out))
+        return [np.ascontiguousarray(y.astype(x.dtype, copy=False))]
+
+    def flops(self, node: Node) -> int:
+        per_input = elements(node.inputs[1].type) // shape_of(node, 1)[0]  # type: ignore[union-attr,operator]
+        return 2 * per_input * elements(node.inputs[0].type)  # type: ignore[union-attr]
+
+
+def _transposed_window(node: Node, x: Shape, w: Shape) -> Window:
+    """Explicit pads and output extents of a ConvTranspose."""
+    kernel, spatial = concrete(w[2:]), concrete(x[2:])
+    rank = len(spatial)
+    strides = tuple(attribute(node, "strides") or [1] * rank)
+    dilations = tuple(attribute(node, "dilations") or [1] * rank)
+    extra = tuple(attribute(node, "output_padding") or [0] * rank)
+    pads = list(attribute(node, "pads") or [0] * (2 * rank))
+    if {len(strides), len(dilations), len(extra), len(pads) // 2} != {rank}:
+        fail(node, f"strides, dilations, output_padding and pads must fit {rank} spatial axes")
+    full = [
+        s * (i - 1) + o + (k - 1) * d + 1
+        for s, i, o, k, d in zip(strides, spatial, extra, kernel, dilations, strict=True)
+    ]
+    wanted, mode = attribute(node, "output_shape"), attribute(node, "auto_pad")
+    if wanted is None and mode in ("SAME_UPPER", "SAME_LOWER"):
+        wanted = [i * s for i, s in zip(spatial, strides, strict=True)]
+    if wanted is None:
+        begin, end = tuple(pads[:rank]), tuple(pads[rank:])
+        output = tuple(f - b - e for f, b, e in zip(full, begin, end, strict=True))
+        if min(output) < 1:
+            fail(node, f"pads {pads} leave no output")
+        return Window(kernel, strides, dilations, begin, end, output)
+    output = tuple(wanted[-rank:])
+    totals = [max(f - o, 0) for f, o in zip(full, output, strict=True)]
+    smaller, larger = tuple(t // 2 for t in totals), tuple(t - t // 2 for t in totals)
+    begin, end = (smaller, larger) if mode == "SAME_UPPER" else (larger, smaller)
+    return Window(kernel, strides, dilations, begin, end, output)

@@ -1,0 +1,127 @@
+"""Matrix products: MatMul, Gemm, Einsum."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from pyhades.ir.graph import Dim, Node
+from pyhades.ir.ops.elementwise import widened
+from pyhades.ir.registry import Array, Operator, attribute, elements, ir_op
+from pyhades.ir.shapes import Shape, agree, broadcast, concrete, fail, rank_of, shape_of
+
+
+@ir_op("MatMul", "N, N -> N")
+class MatMul(Operator):
+    """Stacked matrix product by NumPy's rules (vectors are promoted, stacks broadcast)."""
+
+    def shapes(self, node: Node) -> list[Shape]:
+        a, b = shape_of(node, 0), shape_of(node, 1)
+        if not a or not b:
+            fail(node, "scalars have no matrix product")
+        rows, columns = a[-2:-1], b[-1:] if len(b) > 1 else ()
+        agree(node, a[-1], b[-2] if len(b) > 1 else b[0], "inner extents")
+        return [(*broadcast(node, a[:-2], b[:-2]), *rows, *columns)]
+
+    def reference(self, node: Node, *inputs: Any) -> list[Array]:
+        a, b = inputs
+        return [np.asarray(np.matmul(widened(a), widened(b))).astype(a.dtype, copy=False)]
+
+    def flops(self, node: Node) -> int:
+        inner = concrete(shape_of(node, 0))[-1]
+        return 2 * inner * elements(node.outputs[0].type)
+
+
+@ir_op("Gemm", "N, N, N? -> N", alpha=1.0, beta=1.0, transA=0, transB=0)
+class Gemm(Operator):
+    """alpha * a @ b + beta * c for matrices, each of a and b optionally transposed."""
+
+    def shapes(self, node: Node) -> list[Shape]:
+        if rank_of(node, 0) != 2 or rank_of(node, 1) != 2:
+            fail(node, "a and b must be matrices")
+        a, b = shape_of(node, 0), shape_of(node, 1)
+        m, k = (a[1], a[0]) if attribute(node, "transA") else a
+        k2, n = (b[1], b[0]) if attribute(node, "transB") else b
+        agree(node, k, k2, "inner extents")
+        if node.input(2) is not None:
+            both = broadcast(node, (m, n), shape_of(node, 2))
+            if len(both) != 2:
+                fail(node, "c does not broadcast to the product")
+            for have, want in zip(both, (m, n), strict=True):
+                agree(node, have, want, "extents of c and of the product")
+        return [(m, n)]
+
+    def reference(self, node: Node, *inputs: Any) -> list[Array]:
+        a, b, c = (*inputs, None)[:3]
+        left, right = widened(a), widened(b)
+        left = left.T if attribute(node, "transA") else left
+        right = right.T if attribute(node, "transB") else right
+        y = left @ right
+        y = y * np.asarray(attribute(node, "alpha")).astype(y.dtype)
+        if c is not None:
+            y = y + widened(c) * np.asarray(attribute(node, "beta")).astype(y.dtype)
+        return [y.astype(a.dtype, copy=False)]
+
+    def flops(self, node: Node) -> int:
+        inner = concrete(shape_of(node, 0))[0 if attribute(node, "transA") else 1]
+        return 2 * inner * elements(node.outputs[0].type)
+
+
+def _expand_ellipsis(node: Node, term: str, rank: int, covered: int) -> list[str]:
+    """Labels of one term; the axes of an ellipsis are called 0, 1, ... aligned to the right."""
+    before, dots, after = term.partition("...")
+    if not dots:
+        if len(term) != rank:
+            fail(node, f"term {term!r} does not fit an input of rank {rank}")
+        return list(term)
+    named = len(before) + len(after)
+    if named > rank:
+        fail(node, f"term {term!r} does not fit an input of rank {rank}")
+    here = rank - named
+    return [*before, *(str(covered - here + i) for i in range(here)), *after]
+
+
+@ir_op("Einsum", "N, N... -> N", equation=None)
+class Einsum(Operator):
+    """Einstein summation, explicit or implicit, with ellipsis."""
+
+    def shapes(self, node: Node) -> list[Shape]:
+        extents, output = self._labels(node)
+        return [tuple(extents[label] for label in output)]
+
+    def _labels(self, node: Node) -> tuple[dict[str, Dim], list[str]]:
+        equation = (attribute(node, "equation") or "").replace(" ", "")
+        left, arrow, right = equation.partition("->")
+        terms = left.split(",")
+        if len(terms) != len(node.inputs):
+            fail(node, f"equation {equation!r} does not fit {len(node.inputs)} inputs")
+        shapes = [shape_of(node, index) for index in range(len(terms))]
+        covered = max(
+            (len(s) - len(t) + 3 for t, s in zip(terms, shapes, strict=True) if "..." in t),
+            default=0,
+        )
+        extents: dict[str, Dim] = {}
+        for term, shape in zip(terms, shapes, strict=True):
+            for label, dim in zip(
+                _expand_ellipsis(node, term, len(shape), covered), shape, strict=True
+            ):
+                known = extents.get(label, 1)
+                extents[label] = broadcast(node, (known,), (dim,))[0]
+        if not arrow:
+            once = sorted(c for c in set(left) if c.isalpha() and left.count(c) == 1)
+            right = ("..." if "..." in left else "") + "".join(once)
+        output = _expand_ellipsis(node, right, len(right.replace("...", "")) + covered, covered)
+        if any(label not in extents for label in output):
+            fail(node, f"equation {equation!r} has an output label that no input has")
+        return extents, output
+
+    def reference(self, node: Node, *inputs: Any) -> list[Array]:
+        equation = attribute(node, "equation").replace(" ", "")
+        y = np.einsum(equation, *(widened(x) for x in inputs), optimize=len(inputs) > 2)
+        return [np.asarray(y).astype(inputs[0].dtype, copy=False)]
+
+    def flops(self, node: Node) -> int:
+        extents, _ = self._labels(node)
+        return 2 * math.prod(concrete(list(extents.values())))

@@ -5,6 +5,7 @@ of :func:`pyhades.kernels.tiers`), validates its arguments and runs without the 
 :mod:`pyhades.kernels.reference` has the same signatures in NumPy.
 """
 
+from pyhades.kernels.cutout import cut_out
 from pyhades.kernels.norm import rms_norm
 
-__all__ = ["rms_norm"]
+__all__ = ["cut_out", "rms_norm"]

@@ -1,0 +1,1 @@
+#include "kernels/cutout/cutout_generic.h"

@@ -1,0 +1,36 @@
+#pragma once
+#include <cstdint>
+
+#include "base/isa.h"
+
+// What this machine can do at most, for the "share of peak" of traces and benchmarks. Clocks and
+// memory bandwidth of shared servers wander by a factor of two within minutes, so a share is only
+// meaningful against a roof that was measured in the same process, close in time.
+namespace hades {
+
+struct RoofProbe {
+    // Multiplies and adds in registers only, `rounds` times; returns the flops done.
+    double (*compute)(int64_t rounds, float* sink);
+    // Reads `count` floats once.
+    void (*read)(const float* data, int64_t count, float* sink);
+};
+
+#define HADES_TIER_PROBE(tier_name)                               \
+    namespace tier_name {                                         \
+    double compute_probe(int64_t rounds, float* sink);            \
+    void read_probe(const float* data, int64_t count, float* sink); \
+    }
+HADES_TIER_PROBE(scalar)
+#if defined(HADES_X86)
+HADES_TIER_PROBE(avx2)
+HADES_TIER_PROBE(avx512)
+#endif
+#undef HADES_TIER_PROBE
+
+// Sum over all threads of fp32 multiply-add throughput, in GFLOP/s (best of several short rounds).
+double measure_peak_gflops(IsaMask allowed, int threads);
+
+// Sum over all threads of the rate at which memory beyond the last-level cache is read, in GB/s.
+double measure_bandwidth_gbs(IsaMask allowed, int threads);
+
+}  // namespace hades

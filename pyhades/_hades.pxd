@@ -78,5 +78,8 @@ cdef extern from "api/hades.h" namespace "hades" nogil:
     Status bind(const OpDesc& desc, BoundOp* bound)
     void run_serial(const BoundOp& bound, void* const* operands)
 
+    double measure_peak_gflops(uint32_t allowed, int threads)
+    double measure_bandwidth_gbs(uint32_t allowed, int threads)
+
 cdef extern from "base/isa.h" namespace "hades" nogil:
     const Tier kTiers[6]

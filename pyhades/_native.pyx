@@ -8,6 +8,7 @@ from libc.stdint cimport int64_t, uint32_t
 from libc.stdlib cimport free, malloc
 from libcpp.vector cimport vector
 
+cimport pyhades._hades as roof
 from pyhades._hades cimport (
     Attribute, BoundOp, DType, Family, OpDesc, Operand, Status, bind, detect_isa, families, kTiers,
     run_serial,
@@ -61,6 +62,24 @@ def implementations():
                 (kernel.required & ~have) == 0,
             ))
     return found
+
+
+def measure_peak_gflops(isa=None, int threads=1):
+    """Multiply-add throughput of registers alone, summed over threads, in GFLOP/s (10 ms)."""
+    cdef uint32_t allowed = features_of(isa)
+    cdef double gflops
+    with nogil:
+        gflops = roof.measure_peak_gflops(allowed, threads)
+    return gflops
+
+
+def measure_bandwidth_gbs(isa=None, int threads=1):
+    """Read rate of memory beyond the caches, summed over threads, in GB/s (allocates 128 MiB each)."""
+    cdef uint32_t allowed = features_of(isa)
+    cdef double gbs
+    with nogil:
+        gbs = roof.measure_bandwidth_gbs(allowed, threads)
+    return gbs
 
 
 cdef Attribute attribute_of(str name, value) except *:

@@ -15,9 +15,9 @@ struct RoofProbe {
     void (*read)(const float* data, int64_t count, float* sink);
 };
 
-#define HADES_TIER_PROBE(tier_name)                               \
-    namespace tier_name {                                         \
-    double compute_probe(int64_t rounds, float* sink);            \
+#define HADES_TIER_PROBE(tier_name)                                 \
+    namespace tier_name {                                           \
+    double compute_probe(int64_t rounds, float* sink);              \
     void read_probe(const float* data, int64_t count, float* sink); \
     }
 HADES_TIER_PROBE(scalar)

@@ -8,9 +8,11 @@
 //                                     (masked, never past the end) and load zeros elsewhere
 //   set1, zero, + - * /, fma(a, b, c) = a * b + c, fnma(a, b, c) = c - a * b
 //   min, max, abs, sqrt, floor, ceil, round_even, select(mask, a, b) = mask ? a : b
-//   less, less_equal, equal, is_nan, sum, max_of, min_of
+//   negate, copysign(magnitude, sign), ldexp(a, n) = a * 2^n for whole n in [-200, 200]
+//   less, less_equal, equal, is_nan, sum, max_of, min_of;  masks: & | and invert
 //   gather(base, indices), to_i32 (nearest even), to_f32, shift_left<n>, bits_to_f32, f32_to_bits
-//   load_u8, load_u8_n, store_u8, store_u8_n   between uint8 memory and F32 (saturating, nearest even)
+//   load_u8, load_u8_n, store_u8, store_u8_n   between uint8 memory and F32 (saturating, nearest
+//   even)
 //
 // min and max return the second operand when one is NaN, as the x86 instructions do.
 

@@ -54,6 +54,11 @@ HADES_INLINE F32 fnma(F32 a, F32 b, F32 c) { return {_mm256_fnmadd_ps(a.v, b.v, 
 HADES_INLINE F32 min(F32 a, F32 b) { return {_mm256_min_ps(a.v, b.v)}; }
 HADES_INLINE F32 max(F32 a, F32 b) { return {_mm256_max_ps(a.v, b.v)}; }
 HADES_INLINE F32 abs(F32 a) { return {_mm256_andnot_ps(_mm256_set1_ps(-0.0f), a.v)}; }
+HADES_INLINE F32 negate(F32 a) { return {_mm256_xor_ps(_mm256_set1_ps(-0.0f), a.v)}; }
+HADES_INLINE F32 copysign(F32 magnitude, F32 sign) {
+    const __m256 bit = _mm256_set1_ps(-0.0f);
+    return {_mm256_or_ps(_mm256_andnot_ps(bit, magnitude.v), _mm256_and_ps(bit, sign.v))};
+}
 HADES_INLINE F32 sqrt(F32 a) { return {_mm256_sqrt_ps(a.v)}; }
 HADES_INLINE F32 floor(F32 a) {
     return {_mm256_round_ps(a.v, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC)};
@@ -70,6 +75,11 @@ HADES_INLINE Mask less(F32 a, F32 b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_LT_O
 HADES_INLINE Mask less_equal(F32 a, F32 b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_LE_OQ)}; }
 HADES_INLINE Mask equal(F32 a, F32 b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_EQ_OQ)}; }
 HADES_INLINE Mask is_nan(F32 a) { return {_mm256_cmp_ps(a.v, a.v, _CMP_UNORD_Q)}; }
+HADES_INLINE Mask operator&(Mask a, Mask b) { return {_mm256_and_ps(a.v, b.v)}; }
+HADES_INLINE Mask operator|(Mask a, Mask b) { return {_mm256_or_ps(a.v, b.v)}; }
+HADES_INLINE Mask invert(Mask a) {
+    return {_mm256_xor_ps(a.v, _mm256_castsi256_ps(_mm256_set1_epi32(-1)))};
+}
 
 HADES_INLINE float sum(F32 a) {
     __m128 quad = _mm_add_ps(_mm256_castps256_ps128(a.v), _mm256_extractf128_ps(a.v, 1));
@@ -102,6 +112,15 @@ HADES_INLINE I32 shift_right(I32 a) {
 }
 HADES_INLINE F32 bits_to_f32(I32 a) { return {_mm256_castsi256_ps(a.v)}; }
 HADES_INLINE I32 f32_to_bits(F32 a) { return {_mm256_castps_si256(a.v)}; }
+
+// In two steps, because 2^n itself may be out of range where a * 2^n is not.
+HADES_INLINE F32 ldexp(F32 a, F32 n) {
+    const F32 half = floor(n * set1(0.5f));
+    const I32 bias = set1(int32_t{127});
+    const F32 first_power = bits_to_f32(shift_left<23>(to_i32(half) + bias));
+    const F32 second_power = bits_to_f32(shift_left<23>(to_i32(n - half) + bias));
+    return a * first_power * second_power;
+}
 
 HADES_INLINE F32 load_u8(const uint8_t* p) {
     const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));

@@ -26,9 +26,7 @@ HADES_INLINE F32 load_n(const float* p, int n) { return {_mm512_maskz_loadu_ps(f
 HADES_INLINE void store(float* p, F32 a) { _mm512_storeu_ps(p, a.v); }
 HADES_INLINE void store_n(float* p, F32 a, int n) { _mm512_mask_storeu_ps(p, first(n), a.v); }
 HADES_INLINE I32 load(const int32_t* p) { return {_mm512_loadu_si512(p)}; }
-HADES_INLINE I32 load_n(const int32_t* p, int n) {
-    return {_mm512_maskz_loadu_epi32(first(n), p)};
-}
+HADES_INLINE I32 load_n(const int32_t* p, int n) { return {_mm512_maskz_loadu_epi32(first(n), p)}; }
 HADES_INLINE void store(int32_t* p, I32 a) { _mm512_storeu_si512(p, a.v); }
 HADES_INLINE void store_n(int32_t* p, I32 a, int n) { _mm512_mask_storeu_epi32(p, first(n), a.v); }
 
@@ -48,6 +46,11 @@ HADES_INLINE F32 fnma(F32 a, F32 b, F32 c) { return {_mm512_fnmadd_ps(a.v, b.v, 
 HADES_INLINE F32 min(F32 a, F32 b) { return {_mm512_min_ps(a.v, b.v)}; }
 HADES_INLINE F32 max(F32 a, F32 b) { return {_mm512_max_ps(a.v, b.v)}; }
 HADES_INLINE F32 abs(F32 a) { return {_mm512_abs_ps(a.v)}; }
+HADES_INLINE F32 negate(F32 a) { return {_mm512_xor_ps(_mm512_set1_ps(-0.0f), a.v)}; }
+HADES_INLINE F32 copysign(F32 magnitude, F32 sign) {
+    const __m512 bit = _mm512_set1_ps(-0.0f);
+    return {_mm512_or_ps(_mm512_andnot_ps(bit, magnitude.v), _mm512_and_ps(bit, sign.v))};
+}
 HADES_INLINE F32 sqrt(F32 a) { return {_mm512_sqrt_ps(a.v)}; }
 HADES_INLINE F32 floor(F32 a) {
     return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC)};
@@ -64,6 +67,9 @@ HADES_INLINE Mask less(F32 a, F32 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP
 HADES_INLINE Mask less_equal(F32 a, F32 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LE_OQ)}; }
 HADES_INLINE Mask equal(F32 a, F32 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_EQ_OQ)}; }
 HADES_INLINE Mask is_nan(F32 a) { return {_mm512_cmp_ps_mask(a.v, a.v, _CMP_UNORD_Q)}; }
+HADES_INLINE Mask operator&(Mask a, Mask b) { return {static_cast<__mmask16>(a.v & b.v)}; }
+HADES_INLINE Mask operator|(Mask a, Mask b) { return {static_cast<__mmask16>(a.v | b.v)}; }
+HADES_INLINE Mask invert(Mask a) { return {static_cast<__mmask16>(~a.v)}; }
 
 HADES_INLINE float sum(F32 a) { return _mm512_reduce_add_ps(a.v); }
 HADES_INLINE float max_of(F32 a) { return _mm512_reduce_max_ps(a.v); }
@@ -84,6 +90,8 @@ HADES_INLINE I32 shift_right(I32 a) {
 }
 HADES_INLINE F32 bits_to_f32(I32 a) { return {_mm512_castsi512_ps(a.v)}; }
 HADES_INLINE I32 f32_to_bits(F32 a) { return {_mm512_castps_si512(a.v)}; }
+
+HADES_INLINE F32 ldexp(F32 a, F32 n) { return {_mm512_scalef_ps(a.v, n.v)}; }
 
 HADES_INLINE F32 load_u8(const uint8_t* p) {
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));

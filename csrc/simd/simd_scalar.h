@@ -49,6 +49,10 @@ HADES_INLINE F32 fnma(F32 a, F32 b, F32 c) { return {c.v - a.v * b.v}; }
 HADES_INLINE F32 min(F32 a, F32 b) { return {a.v < b.v ? a.v : b.v}; }
 HADES_INLINE F32 max(F32 a, F32 b) { return {a.v > b.v ? a.v : b.v}; }
 HADES_INLINE F32 abs(F32 a) { return {__builtin_fabsf(a.v)}; }
+HADES_INLINE F32 negate(F32 a) { return {-a.v}; }
+HADES_INLINE F32 copysign(F32 magnitude, F32 sign) {
+    return {__builtin_copysignf(magnitude.v, sign.v)};
+}
 HADES_INLINE F32 sqrt(F32 a) { return {__builtin_sqrtf(a.v)}; }
 HADES_INLINE F32 floor(F32 a) { return {__builtin_floorf(a.v)}; }
 HADES_INLINE F32 ceil(F32 a) { return {__builtin_ceilf(a.v)}; }
@@ -59,6 +63,9 @@ HADES_INLINE Mask less(F32 a, F32 b) { return {a.v < b.v}; }
 HADES_INLINE Mask less_equal(F32 a, F32 b) { return {a.v <= b.v}; }
 HADES_INLINE Mask equal(F32 a, F32 b) { return {a.v == b.v}; }
 HADES_INLINE Mask is_nan(F32 a) { return {a.v != a.v}; }
+HADES_INLINE Mask operator&(Mask a, Mask b) { return {a.v && b.v}; }
+HADES_INLINE Mask operator|(Mask a, Mask b) { return {a.v || b.v}; }
+HADES_INLINE Mask invert(Mask a) { return {!a.v}; }
 
 HADES_INLINE float sum(F32 a) { return a.v; }
 HADES_INLINE float max_of(F32 a) { return a.v; }
@@ -89,6 +96,15 @@ HADES_INLINE I32 f32_to_bits(F32 a) {
     I32 result;
     memcpy(&result.v, &a.v, sizeof result.v);
     return result;
+}
+
+// In two steps, because 2^n itself may be out of range where a * 2^n is not.
+HADES_INLINE F32 ldexp(F32 a, F32 n) {
+    const F32 half = floor(n * set1(0.5f));
+    const I32 bias = set1(int32_t{127});
+    const F32 first_power = bits_to_f32(shift_left<23>(to_i32(half) + bias));
+    const F32 second_power = bits_to_f32(shift_left<23>(to_i32(n - half) + bias));
+    return a * first_power * second_power;
 }
 
 HADES_INLINE F32 load_u8(const uint8_t* p) { return {static_cast<float>(*p)}; }

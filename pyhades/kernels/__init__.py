@@ -6,6 +6,7 @@ of :func:`pyhades.kernels.tiers`), validates its arguments and runs without the 
 """
 
 from pyhades.kernels.cutout import cut_out
+from pyhades.kernels.layout import copy, fill, pad, transpose
 from pyhades.kernels.norm import rms_norm
 
-__all__ = ["cut_out", "rms_norm"]
+__all__ = ["copy", "cut_out", "fill", "pad", "rms_norm", "transpose"]

@@ -1,0 +1,1 @@
+#include "kernels/layout/layout_generic.h"

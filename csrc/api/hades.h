@@ -1,5 +1,8 @@
 #pragma once
 // The narrow face that Cython binds.
+#include "runtime/call.h"
+#include "runtime/context.h"
 #include "runtime/op_table.h"
+#include "runtime/program.h"
 #include "runtime/roof.h"
 #include "runtime/team.h"

@@ -1,24 +1,151 @@
 #include "runtime/team.h"
 
-#include <cstdlib>
+#include <pthread.h>
+
+#include <new>
+#include <system_error>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 namespace hades {
-
-void sync(Worker&) {}
-
 namespace {
-void* allocate(size_t bytes) {
-    return bytes ? std::aligned_alloc(64, (bytes + 63) / 64 * 64) : nullptr;
+
+std::atomic<uint64_t> forks{0};
+
+// Counts the forks between the first process and this one: threads do not survive a fork.
+uint64_t fork_count() {
+    static const int registered = pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1); });
+    (void)registered;
+    return forks.load();
 }
+
+// Denormals cost up to 150 cycles an operation and carry nothing that a network needs.
+class FlushDenormals {
+  public:
+#if defined(__x86_64__)
+    FlushDenormals() : saved_(_mm_getcsr()) { _mm_setcsr(saved_ | 0x8040); }
+    ~FlushDenormals() { _mm_setcsr(saved_); }
+
+  private:
+    unsigned saved_;
+#else
+    FlushDenormals() {}
+    ~FlushDenormals() {}
+#endif
+};
+
 }  // namespace
 
-void run_serial(const BoundOp& bound, void* const* operands) {
-    Worker worker;
-    worker.scratch = allocate(bound.worker_scratch_bytes);
-    worker.shared = allocate(bound.shared_scratch_bytes);
-    bound.run(bound.params.get(), operands, worker);
-    std::free(worker.scratch);
-    std::free(worker.shared);
+struct Team::Crew {
+    struct Member {
+        Crew* crew;
+        Worker worker;
+        pthread_t thread;
+    };
+
+    explicit Crew(int workers) : barrier(workers), members(static_cast<size_t>(workers)) {}
+
+    Barrier barrier;
+    std::vector<Member> members;
+    std::atomic<int64_t> counter{0};
+    alignas(64) std::atomic<uint32_t> round{0};  // bumped to start a job
+    std::atomic<int> parked{0};
+    bool leaving = false;
+    int started = 0;  // threads that exist, besides the caller
+    Job job = nullptr;
+    void* data = nullptr;
+};
+
+void sync(Worker& worker) {
+    if (worker.count == 1) return;
+    worker.barrier->wait([&] { worker.counter->store(0, std::memory_order_relaxed); });
+}
+
+Team::Team(int workers) : workers_(workers), scratch_(static_cast<size_t>(workers)) {}
+
+Team::~Team() { dismiss(); }
+
+void Team::dismiss() {
+    if (!crew_) return;
+    if (process_ != fork_count()) {
+        crew_.release();  // the threads live in the parent; their memory must not be torn down here
+        return;
+    }
+    crew_->leaving = true;
+    crew_->round.fetch_add(1);
+    wake_all(crew_->round, crew_->parked);
+    for (int i = 1; i <= crew_->started; ++i) pthread_join(crew_->members[i].thread, nullptr);
+    crew_.reset();
+}
+
+void* Team::thread_main(void* argument) {
+    auto& member = *static_cast<Crew::Member*>(argument);
+    Crew& crew = *member.crew;
+    FlushDenormals flush;
+    for (uint32_t round = 0;; ++round) {
+        wait_until_changed(crew.round, round, crew.parked);
+        if (crew.leaving) return nullptr;
+        crew.job(crew.data, member.worker);
+        sync(member.worker);
+    }
+}
+
+void Team::start() {
+    if (crew_ && process_ == fork_count()) return;
+    crew_.release();  // after a fork: see dismiss()
+    process_ = fork_count();
+    crew_ = std::make_unique<Crew>(workers_);
+    for (int i = 0; i < workers_; ++i) {
+        Crew::Member& member = crew_->members[i];
+        member.crew = crew_.get();
+        member.worker.index = i;
+        member.worker.count = workers_;
+        member.worker.barrier = &crew_->barrier;
+        member.worker.counter = &crew_->counter;
+    }
+    for (int i = 1; i < workers_; ++i) {
+        Crew::Member& member = crew_->members[i];
+        const int error = pthread_create(&member.thread, nullptr, thread_main, &member);
+        if (error) {
+            dismiss();
+            throw std::system_error(error, std::generic_category(), "starting a worker thread");
+        }
+        crew_->started = i;
+    }
+}
+
+void Team::reserve(size_t scratch_bytes, size_t shared_bytes) {
+    if (scratch_bytes > scratch_bytes_) {
+        for (Block& block : scratch_) block = allocate_block(scratch_bytes);
+        scratch_bytes_ = scratch_bytes;
+    }
+    if (shared_bytes > shared_bytes_) {
+        shared_ = allocate_block(shared_bytes);
+        shared_bytes_ = shared_bytes;
+    }
+    for (int i = 0; i < workers_; ++i) {
+        crew_->members[i].worker.scratch = scratch_[i].get();
+        crew_->members[i].worker.shared = shared_.get();
+    }
+}
+
+void Team::run(Job job, void* data, size_t scratch_bytes, size_t shared_bytes) {
+    // A fork may have copied a locked mutex; the child has one thread, so a new one is right.
+    if (crew_ && process_ != fork_count()) new (&queue_) std::mutex;
+    const std::lock_guard<std::mutex> turn(queue_);
+    start();
+    reserve(scratch_bytes, shared_bytes);
+    const FlushDenormals flush;
+    crew_->job = job;
+    crew_->data = data;
+    if (workers_ > 1) {
+        crew_->round.fetch_add(1);
+        wake_all(crew_->round, crew_->parked);
+    }
+    job(data, crew_->members[0].worker);
+    sync(crew_->members[0].worker);
 }
 
 }  // namespace hades

@@ -1,0 +1,163 @@
+"""What this machine offers and what pyhades makes of it: threads, tier, memory.
+
+The environment variables are read when they are needed, not at import.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyhades import _native
+from pyhades.errors import ArgumentError, ConfigurationError
+
+CGROUP = Path("/sys/fs/cgroup")
+
+
+@dataclass(frozen=True)
+class ThreadCount:
+    """A number of threads and where it comes from."""
+
+    count: int
+    reason: str
+
+
+def _count_from_environment(name: str) -> int | None:
+    text = os.environ.get(name, "").split(",")[0].strip()
+    if not text:
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise ConfigurationError(f"{name}={text!r} is not a number of threads; unset it or use 1, 2, ...")
+    return int(text)
+
+
+def _cgroup_quota() -> float | None:
+    """CPUs that the control group of this process may use at a time, None without a limit."""
+    try:
+        quota, period = (CGROUP / "cpu.max").read_text().split()
+        return None if quota == "max" else int(quota) / int(period)
+    except (OSError, ValueError):
+        pass
+    try:
+        quota_us = int((CGROUP / "cpu/cpu.cfs_quota_us").read_text())
+        period_us = int((CGROUP / "cpu/cpu.cfs_period_us").read_text())
+        return quota_us / period_us if quota_us > 0 else None
+    except (OSError, ValueError):
+        return None
+
+
+def thread_count(threads: int | None = None) -> ThreadCount:
+    """Number of threads to use, and why.
+
+    The first of these that is set decides: the argument, ``PYHADES_NUM_THREADS``,
+    ``OMP_NUM_THREADS``, the CPU quota of the control group, the CPU affinity.
+
+    Raises
+    ------
+    ArgumentError, ConfigurationError
+        If the argument or a variable is not a positive number.
+    """
+    if threads is not None:
+        if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+            raise ArgumentError(f"threads={threads!r} must be an integer of at least 1")
+        return ThreadCount(threads, "argument")
+    for name in ("PYHADES_NUM_THREADS", "OMP_NUM_THREADS"):
+        count = _count_from_environment(name)
+        if count is not None:
+            return ThreadCount(count, f"environment variable {name}")
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = _cgroup_quota()
+    if quota is not None and quota < allowed:
+        return ThreadCount(max(1, math.floor(quota)), f"cgroup quota of {quota:g} CPUs")
+    return ThreadCount(allowed, f"CPU affinity ({allowed} of {os.cpu_count()} CPUs)")
+
+
+def _cpu_model() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _memory_bytes() -> int:
+    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):
+        try:
+            total = min(total, int((CGROUP / name).read_text()))
+        except (OSError, ValueError):
+            continue
+    return total
+
+
+def _numa_nodes() -> int:
+    return max(1, len(list(Path("/sys/devices/system/node").glob("node[0-9]*"))))
+
+
+@dataclass(frozen=True)
+class Config:
+    """What :func:`show_config` found; prints as a table."""
+
+    version: str
+    cpu: str
+    tier: str
+    supported_tiers: tuple[str, ...]
+    threads: int
+    threads_reason: str
+    memory_bytes: int
+    numa_nodes: int
+    kernels: int
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Names and values, formatted."""
+        cap = os.environ.get("PYHADES_ISA")
+        tier = f"{self.tier} (of {', '.join(self.supported_tiers)})"
+        return [
+            ("pyhades", self.version),
+            ("cpu", self.cpu),
+            ("tier", tier + (f", capped by PYHADES_ISA={cap}" if cap else "")),
+            ("threads", f"{self.threads} (from {self.threads_reason})"),
+            ("memory", f"{self.memory_bytes / 2**30:.1f} GiB"),
+            ("numa nodes", str(self.numa_nodes)),
+            ("kernels", f"{self.kernels} usable here"),
+        ]
+
+    def __str__(self) -> str:
+        return "\n".join(f"{name:<11} {value}" for name, value in self.rows())
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        cells = "".join(f"<tr><th>{name}</th><td>{value}</td></tr>" for name, value in self.rows())
+        return f"<table>{cells}</table>"
+
+
+def show_config() -> Config:
+    """CPU, instruction-set tier, threads (and why that many), memory and NUMA nodes.
+
+    Examples
+    --------
+    >>> import pyhades
+    >>> pyhades.show_config().threads >= 1
+    True
+    """
+    from pyhades import __version__
+
+    threads = thread_count()
+    tiers = _native.supported_tiers()
+    return Config(
+        version=__version__,
+        cpu=_cpu_model(),
+        tier=tiers[-1],
+        supported_tiers=tuple(tiers),
+        threads=threads.count,
+        threads_reason=threads.reason,
+        memory_bytes=_memory_bytes(),
+        numa_nodes=_numa_nodes(),
+        kernels=sum(kernel.is_supported for kernel in _native.implementations()),
+    )

@@ -1,13 +1,16 @@
 # Declarations of csrc/api/hades.h, nothing else.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 from libcpp cimport bool as cpp_bool
+from libcpp.memory cimport shared_ptr
 from libcpp.string cimport string
 from libcpp.vector cimport vector
 
+
 cdef extern from "api/hades.h" namespace "hades" nogil:
-    cdef int kMaxRank
     cdef enum class DType(uint8_t):
         pass
+
+    size_t size_of(DType dtype)
 
     cdef struct Tensor:
         DType dtype
@@ -23,6 +26,7 @@ cdef extern from "api/hades.h" namespace "hades" nogil:
         const char* name
         uint32_t features
 
+    const Tier kTiers[6]
     uint32_t detect_isa()
 
     cdef cppclass Attribute:
@@ -52,11 +56,8 @@ cdef extern from "api/hades.h" namespace "hades" nogil:
         size_t bytes
         void (*pack)(const void* params, const void* source, void* packed)
 
-    cdef cppclass SharedParams "std::shared_ptr<void>":
-        void* get()
-
     cdef cppclass BoundOp:
-        SharedParams params
+        shared_ptr[void] params
         const char* kernel
         size_t worker_scratch_bytes
         size_t shared_scratch_bytes
@@ -75,11 +76,53 @@ cdef extern from "api/hades.h" namespace "hades" nogil:
         int kernel_count
 
     vector[Family]& families()
-    Status bind(const OpDesc& desc, BoundOp* bound)
-    void run_serial(const BoundOp& bound, void* const* operands)
+    Status bind(const OpDesc& desc, BoundOp* bound) except +
+
+    cdef cppclass Team "hades::Team":
+        Team(int workers) except +
+        int workers()
+
+    void call(const BoundOp& bound, vector[void*] operands, const vector[cpp_bool]& is_packed,
+              Team& team) except +
+
+    cdef cppclass Slot:
+        string name
+        size_t bytes
+        cpp_bool is_written
+
+    cdef cppclass Placement:
+        int slot
+        int64_t offset
+
+    cdef cppclass Instruction:
+        string op
+        string label
+        BoundOp bound
+
+    cdef cppclass Program "hades::Program":
+        Program(uint32_t allowed) except +
+        int add_constant(const string& key, const void* source, size_t bytes, cpp_bool is_file) except +
+        int add_io(const string& name, size_t bytes) except +
+        Status emit(OpDesc desc, const vector[Placement]& operands, const string& label) except +
+        Status finish(size_t arena_bytes)
+        const vector[Slot]& slots()
+        const vector[Instruction]& instructions()
+        size_t constant_bytes() except +
+
+    cdef enum class RunResult:
+        done
+        cancelled
+        interrupted
+
+    ctypedef cpp_bool (*Poll)() noexcept
+
+    cdef cppclass Context "hades::Context":
+        Context(shared_ptr[const Program] program, shared_ptr[Team] team) except +
+        void bind(int slot, void* buffer)
+        RunResult run(int first, int last, cpp_bool trace, Poll poll) except +
+        void cancel()
+        const vector[double]& timings()
+        void* arena()
 
     double measure_peak_gflops(uint32_t allowed, int threads)
     double measure_bandwidth_gbs(uint32_t allowed, int threads)
-
-cdef extern from "base/isa.h" namespace "hades" nogil:
-    const Tier kTiers[6]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
+from pyhades.errors import ArgumentTypeError
 
 DTYPES = (
     "float32",
@@ -23,9 +21,11 @@ DTYPES = (
 )
 
 
-def native_code(dtype: np.dtype[Any]) -> int:
-    """Position of a NumPy dtype in the native enumeration; KeyError where there is none."""
+def native_code(name: str) -> int:
+    """Position of a dtype in the native enumeration; ArgumentTypeError where there is none."""
     try:
-        return DTYPES.index(dtype.name)
+        return DTYPES.index(name)
     except ValueError:
-        raise KeyError(dtype.name) from None
+        raise ArgumentTypeError(
+            f"dtype {name} is not supported; supported are {', '.join(DTYPES)}"
+        ) from None

@@ -84,7 +84,6 @@ bool Context::should_stop(Run& run, Clock::time_point* polled) const {
 }
 
 RunResult Context::run(int first, int last, bool trace, Poll poll) {
-    const std::lock_guard<std::mutex> turn(busy_);
     cancelled_.store(false);
     Run run{this, first, last, trace, poll, RunResult::done, {false, false}};
     team_->run(worker_main, &run, program_->worker_scratch_bytes(),

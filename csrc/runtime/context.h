@@ -2,7 +2,6 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
-#include <mutex>
 #include <vector>
 
 #include "runtime/program.h"
@@ -16,7 +15,7 @@ enum class RunResult { done, cancelled, interrupted };
 using Poll = bool (*)();
 
 // What changes between runs of a program: the arena and the bound buffers. A context runs one call at
-// a time; further callers wait.
+// a time: callers take turns, which is theirs to arrange.
 class Context {
   public:
     Context(std::shared_ptr<const Program> program, std::shared_ptr<Team> team);
@@ -53,7 +52,6 @@ class Context {
     std::vector<size_t> first_operand_;         // of each instruction
     std::vector<std::vector<Patch>> io_users_;  // per slot: the operands that a binding changes
     std::vector<double> timings_;
-    std::mutex busy_;
     std::atomic<bool> cancelled_{false};
 };
 

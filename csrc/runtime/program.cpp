@@ -84,7 +84,8 @@ Status Program::emit(OpDesc desc, const std::vector<Placement>& operands,
         const Status status =
             check_extent(operand, operands[i], is_input ? "an input" : "an output", label);
         if (!status.ok) return status;
-        const Slot& slot = slots_[operands[i].slot];
+        Slot& slot = slots_[operands[i].slot];
+        if (!is_input) slot.is_written = true;
         if (slot.kind != Slot::Kind::constant) continue;
         if (!is_input) return invalid("%s: an output lies in a constant", label.c_str());
         operand.constant = static_cast<const char*>(slot.source) + operands[i].offset;

@@ -16,6 +16,7 @@ struct Slot {
     size_t bytes = 0;
     const void* source = nullptr;             // of a constant, valid until the program is built
     bool is_file = false;                     // the source is a mapping of a file
+    bool is_written = false;                  // some instruction has its output here
     std::shared_ptr<const Constant> content;  // of a constant that is used as it is
 };
 

@@ -1,0 +1,89 @@
+# Instruction-set tiers and the registry of kernels.
+
+import os
+from typing import NamedTuple
+
+from libc.stdint cimport int64_t, uint32_t
+
+from pyhades._hades cimport Family, KernelEntry, detect_isa, families, kTiers
+
+from pyhades.errors import ArgumentError, CancelledError, ClosedError, ConfigurationError
+
+
+class Implementation(NamedTuple):
+    """One registered kernel."""
+
+    family: str
+    function: str
+    name: str
+    is_supported: bool
+
+
+def tiers():
+    """Names of all tiers that kernels may be compiled for, weakest first."""
+    return [tier.name.decode() for tier in kTiers]
+
+
+cdef uint32_t features_of_tier(str name, str origin) except? 0xffffffff:
+    """Features of a tier by name; raises where the name is bad or the CPU lacks it."""
+    for tier in kTiers:
+        if tier.name.decode() == name:
+            if tier.features & ~detect_isa():
+                raise ConfigurationError(
+                    f"{origin}{name!r}: this CPU does not have it; it has {', '.join(_detected())}"
+                )
+            return tier.features
+    raise ConfigurationError(f"{origin}{name!r} is none of {', '.join(tiers())}")
+
+
+cdef uint32_t usable_features() except? 0xffffffff:
+    """Features of this CPU that the environment variable PYHADES_ISA, a cap, leaves."""
+    cap = os.environ.get("PYHADES_ISA")
+    return features_of_tier(cap, "PYHADES_ISA=") if cap else detect_isa()
+
+
+cdef uint32_t features_of(isa) except? 0xffffffff:
+    """Features that ``isa`` (a name, or None for the best) allows a kernel to use."""
+    cdef uint32_t usable = usable_features()
+    if isa is None:
+        return usable
+    if not isinstance(isa, str):
+        raise ConfigurationError(f"isa={isa!r} must be a name, one of {', '.join(tiers())}")
+    cdef uint32_t features = features_of_tier(isa, "isa=")
+    if features & ~usable:
+        raise ConfigurationError(f"isa={isa!r} is above the cap PYHADES_ISA={os.environ['PYHADES_ISA']}")
+    return features
+
+
+def _detected():
+    return [tier.name.decode() for tier in kTiers if (tier.features & ~detect_isa()) == 0]
+
+
+def supported_tiers():
+    """Names of the tiers that may be used here, weakest first: the CPU's, up to PYHADES_ISA."""
+    cdef uint32_t usable = usable_features()
+    return [tier.name.decode() for tier in kTiers if (tier.features & ~usable) == 0]
+
+
+def tier_name(isa=None):
+    """The tier that ``isa`` (or None for the default) stands for."""
+    cdef uint32_t features = features_of(isa)
+    return isa or [t.name.decode() for t in kTiers if (t.features & ~features) == 0][-1]
+
+
+def implementations():
+    """All registered kernels, per family and function the best first."""
+    cdef uint32_t usable = usable_features()
+    cdef size_t which
+    cdef Family family
+    cdef KernelEntry kernel
+    found = []
+    for which in range(families().size()):
+        family = families()[which]
+        for i in range(family.kernel_count):
+            kernel = family.kernels[i]
+            found.append(Implementation(
+                family.name.decode(), kernel.function.decode(), kernel.name.decode(),
+                (kernel.required & ~usable) == 0,
+            ))
+    return found

@@ -1,0 +1,21 @@
+# What this machine can do at best, measured.
+
+cimport pyhades._hades as roof
+
+
+def measure_peak_gflops(isa=None, int threads=1):
+    """Multiply-add throughput of registers alone, summed over threads, in GFLOP/s (10 ms)."""
+    cdef uint32_t allowed = features_of(isa)
+    cdef double gflops
+    with nogil:
+        gflops = roof.measure_peak_gflops(allowed, threads)
+    return gflops
+
+
+def measure_bandwidth_gbs(isa=None, int threads=1):
+    """Read rate of memory beyond the caches, summed over threads, in GB/s (allocates 128 MiB each)."""
+    cdef uint32_t allowed = features_of(isa)
+    cdef double gbs
+    with nogil:
+        gbs = roof.measure_bandwidth_gbs(allowed, threads)
+    return gbs

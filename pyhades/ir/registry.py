@@ -76,7 +76,7 @@ class Operator:
             The dtype of an input is not known.
         """
         dtypes = self.signature.output_dtypes(node, self.signature.bind(node))
-        if None in dtypes:
+        if any(dtype is None for dtype in dtypes):
             dtypes = list(self.dtypes(node))
         try:
             shapes: list[Shape | None] = list(self.shapes(node))

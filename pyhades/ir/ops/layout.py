@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -56,13 +57,19 @@ class Dropout(Movement):
     """Inference: the input, and a mask of ones."""
 
     def shapes(self, node: Node) -> list[Shape]:
-        training = constant_of(node, 2)
-        if training is not None and training.any():
-            fail(node, "training_mode is set; export the model in evaluation mode")
+        with suppress(UnknownShape):
+            self._refuse_training(node, constant_of(node, 2))
         return [shape_of(node, 0)] * 2
 
     def reference(self, node: Node, *inputs: Any) -> list[Array]:
-        return [inputs[0], np.ones(inputs[0].shape, np.bool_)][: len(node.outputs)]
+        x, _, training = (*inputs, None, None)[:3]
+        self._refuse_training(node, training)
+        return [x, np.ones(x.shape, np.bool_)][: len(node.outputs)]
+
+    @staticmethod
+    def _refuse_training(node: Node, training: Array | None) -> None:
+        if training is not None and training.any():
+            fail(node, "training_mode is set; export the model in evaluation mode")
 
 
 @ir_op("Reshape", "T, int64 -> T", allowzero=0)
@@ -180,7 +187,7 @@ class Unsqueeze(Movement):
         return [np.expand_dims(inputs[0], tuple(int(axis) for axis in inputs[1].reshape(-1)))]
 
 
-@ir_op("Concat", "T, T... -> T", axis=None)
+@ir_op("Concat", "T... -> T", axis=None)
 class Concat(Movement):
     """Join along ``axis``."""
 

@@ -83,7 +83,7 @@ def _expand_ellipsis(node: Node, term: str, rank: int, covered: int) -> list[str
     return [*before, *(str(covered - here + i) for i in range(here)), *after]
 
 
-@ir_op("Einsum", "N, N... -> N", equation=None)
+@ir_op("Einsum", "N... -> N", equation=None)
 class Einsum(Operator):
     """Einstein summation, explicit or implicit, with ellipsis."""
 

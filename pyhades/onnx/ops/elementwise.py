@@ -1,0 +1,88 @@
+"""Element-wise operators."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pyhades.ir.graph import Value
+from pyhades.onnx.tensors import dtype_of
+from pyhades.onnx.translate import GraphBuilder, OnnxNode, onnx_op, same
+
+same("Abs", "Ceil", "Elu", "Exp", "Floor", "HardSigmoid", "LeakyRelu", "Log", "Neg", since=6)
+same("Reciprocal", "Relu", "Selu", "Sigmoid", "Sqrt", "Tanh", since=6)
+same("Not", "Softplus", "Softsign")
+same("Acos", "Asin", "Atan", "Cos", "Sin", "Tan", since=7)
+same("Acosh", "Asinh", "Atanh", "Cosh", "Erf", "IsNaN", "Sign", "Sinh", since=9)
+same("IsInf", "ThresholdedRelu", since=10)
+same("Round", since=11)
+same("Celu", since=12)
+same("HardSwish", since=14)
+same("BitwiseAnd", "BitwiseNot", "BitwiseOr", "BitwiseXor", "Mish", since=18)
+same("Gelu", since=20)
+same("Swish", since=24)
+
+same(
+    "Add",
+    "And",
+    "Div",
+    "Equal",
+    "Greater",
+    "Less",
+    "Mul",
+    "Or",
+    "PRelu",
+    "Pow",
+    "Sub",
+    "Xor",
+    since=7,
+)
+same("Max", "Mean", "Min", "Sum", since=6)
+same("Where", since=9)
+same("Mod", since=10)
+same("BitShift", since=11)
+same("GreaterOrEqual", "LessOrEqual", since=12)
+
+_FLOAT32 = np.finfo(np.float32)
+
+
+@onnx_op("Clip", since=6)
+def clip_6(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
+    """Bounds were attributes, the float32 limits standing for none."""
+    dtype = node.dtype(0)
+    lower, upper = (
+        node.attributes.get("min", _FLOAT32.min),
+        node.attributes.get("max", _FLOAT32.max),
+    )
+    bounds = [
+        None if bound == none else graph.constant(bound, dtype)
+        for bound, none in ((lower, _FLOAT32.min), (upper, _FLOAT32.max))
+    ]
+    return graph.emit("Clip", [node.input(0), *bounds])
+
+
+same("Clip", since=11)
+
+
+@onnx_op("Cast", since=6)
+def cast(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
+    """The target is a data type number; ``saturate`` concerns float8 only, which we refuse."""
+    to = dtype_of(node.attributes.get("to"), f"{node.where}: the target")
+    return [graph.one("Cast", node.input(0), to=to)]
+
+
+@onnx_op("CastLike", since=15)
+def cast_like(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
+    """Attributes concern float8 only."""
+    return [graph.one("CastLike", node.input(0), node.input(1))]
+
+
+@onnx_op("Dropout", since=7)
+def dropout_7(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
+    """The ratio was an attribute and inference the only mode; the mask had the dtype of x."""
+    outputs = graph.emit("Dropout", [node.input(0)], outputs=len(node.output_names))
+    if node.opset < 10 and len(outputs) == 2:
+        outputs[1] = graph.one("Cast", outputs[1], to=node.dtype(0))
+    return outputs
+
+
+same("Dropout", since=12)

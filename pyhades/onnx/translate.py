@@ -1,0 +1,181 @@
+"""How ONNX operators become IR operators: the registry behind ``@onnx_op`` and what it hands out.
+
+The IR speaks the newest opset, so most operators pass through as they are; a translator is needed
+only where an older opset spells something differently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pyhades.errors import ModelError, UnsupportedOperatorError
+from pyhades.ir.graph import Node, Value
+from pyhades.ir.inference import constant, infer_node
+from pyhades.ir.registry import operator
+from pyhades.ir.shapes import Shape
+
+NEWEST_OPSET = 28
+"""The newest opset whose operators we know (that of onnx 1.23)."""
+
+OLDEST_OPSET = 7
+"""The first opset whose element-wise operators broadcast as they do today."""
+
+
+@dataclass
+class OnnxNode:
+    """A node as the file has it, inputs resolved; an omitted input is None."""
+
+    op: str
+    name: str
+    inputs: list[Value | None]
+    output_names: list[str]
+    attributes: dict[str, Any]
+    opset: int
+    where: str
+    """File and node, to begin an error message with."""
+
+    def input(self, index: int) -> Value:
+        """Input ``index``, which must be present."""
+        value = self.inputs[index] if index < len(self.inputs) else None
+        if value is None:
+            raise ModelError(f"{self.where}: input {index} is missing")
+        return value
+
+    def optional(self, index: int) -> Value | None:
+        """Input ``index`` or None."""
+        return self.inputs[index] if index < len(self.inputs) else None
+
+    def dtype(self, index: int) -> np.dtype[Any]:
+        """The dtype of input ``index``, which must be known."""
+        kind = self.input(index).type
+        if kind is None:
+            raise UnsupportedOperatorError(f"{self.where}: the dtype of input {index} is unknown")
+        return kind.dtype
+
+    def shape(self, index: int) -> Shape | None:
+        """The shape of input ``index``; None where not even the rank is known."""
+        kind = self.input(index).type
+        return None if kind is None else kind.shape
+
+    def unsupported(self, problem: str) -> UnsupportedOperatorError:
+        """The exception to raise for something that pyhades does not do."""
+        return UnsupportedOperatorError(f"{self.where}: {problem}")
+
+
+class GraphBuilder:
+    """Collects IR nodes, with types inferred as they come."""
+
+    def __init__(self, prefix: str = "") -> None:
+        self.nodes: list[Node] = []
+        self._prefix = prefix
+        self._count = 0
+        self._scope = ""
+
+    def scope(self, name: str) -> None:
+        """Name what follows after ``name``, the node that it is translated from."""
+        self._scope = name
+
+    def fresh(self, hint: str) -> str:
+        """A value name that cannot clash with one of a file (those have no blank in front)."""
+        self._count += 1
+        return f"{self._prefix}{self._scope or hint}:{hint}.{self._count}"
+
+    def constant(self, data: Any, dtype: Any = None, hint: str = "constant") -> Value:
+        """A constant value."""
+        return constant(self.fresh(hint), np.asarray(data, dtype))
+
+    def integers(self, numbers: Sequence[int]) -> Value:
+        """A constant int64 vector."""
+        return self.constant(list(numbers), np.int64, "integers")
+
+    def emit(
+        self,
+        op: str,
+        inputs: Sequence[Value | None],
+        attributes: dict[str, Any] | None = None,
+        outputs: int = 1,
+    ) -> list[Value]:
+        """Append a node and return its results; omitted trailing inputs are dropped."""
+        present = list(inputs)
+        while present and present[-1] is None:
+            present.pop()
+        results = [Value(self.fresh(op)) for _ in range(outputs)]
+        node = Node(op, present, results, dict(attributes or {}), self._scope)
+        infer_node(node)
+        self.nodes.append(node)
+        return results
+
+    def one(self, op: str, *inputs: Value | None, **attributes: Any) -> Value:
+        """Append a node with one result."""
+        return self.emit(op, inputs, attributes)[0]
+
+
+Translator = Callable[[OnnxNode, GraphBuilder], list[Value]]
+
+_TRANSLATORS: dict[str, dict[int, Translator]] = {}
+
+
+def onnx_op(*names: str, since: int) -> Callable[[Translator], Translator]:
+    """Decorator: translate operators ``names`` from opset ``since`` up to the next registration.
+
+    Examples
+    --------
+    >>> @onnx_op("Twice", since=1)
+    ... def twice(node, graph):
+    ...     return [graph.one("Add", node.input(0), node.input(0))]
+    >>> translator("Twice", 9) is twice
+    True
+    """
+
+    def decorate(function: Translator) -> Translator:
+        for name in names:
+            if since in _TRANSLATORS.setdefault(name, {}):
+                raise ValueError(f"{name} since opset {since} is registered twice")
+            _TRANSLATORS[name][since] = function
+        return function
+
+    return decorate
+
+
+def as_it_is(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
+    """The translator of operators that the IR spells alike."""
+    known = operator(node.op).defaults
+    for name in node.attributes:
+        if name not in known:
+            raise ModelError(f"{node.where}: {node.op} has no attribute {name!r}")
+    return graph.emit(node.op, node.inputs, node.attributes, len(node.output_names))
+
+
+def same(*names: str, since: int = 1) -> None:
+    """Register operators that the IR spells as ONNX does from opset ``since`` on."""
+    onnx_op(*names, since=since)(as_it_is)
+
+
+def translator(op: str, opset: int) -> Translator | None:
+    """The translator of ``op`` in ``opset``; None where there is none.
+
+    Raises
+    ------
+    ModelError
+        The operator exists, but not yet in ``opset``.
+    """
+    import pyhades.onnx.ops  # noqa: F401  (fills the registry)
+
+    versions = _TRANSLATORS.get(op)
+    if versions is None:
+        return None
+    usable = [since for since in versions if since <= opset]
+    if not usable:
+        raise ModelError(f"operator {op} exists since opset {min(versions)}, the file says {opset}")
+    return versions[max(usable)]
+
+
+def supported_operators() -> list[str]:
+    """Names of the ONNX operators that can be imported."""
+    import pyhades.onnx.ops  # noqa: F401
+
+    return sorted(_TRANSLATORS)

@@ -1,0 +1,48 @@
+"""Keeps the declarations of kernel tests honest.
+
+``@pytest.mark.covers("rms_norm_f32")`` says that a test runs that kernel function. Here the claim
+is checked against the kernels that did run; test_registry.py checks that every kernel is claimed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from pyhades import _native
+
+
+@pytest.fixture(autouse=True)
+def kernels_run(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[set[str]]:
+    """Names of the kernels that this test has run; fails a test that runs fewer than it claims."""
+    claimed = {name for mark in request.node.iter_markers("covers") for name in mark.args}
+    ran: set[str] = set()
+    original = _native.call
+
+    def recording_call(*args: Any, **kwargs: Any) -> str:
+        kernel = str(original(*args, **kwargs))
+        ran.add(kernel)
+        return kernel
+
+    monkeypatch.setattr(_native, "call", recording_call)
+    yield ran
+    functions = {function for _, function, name, _ in _native.implementations() if name in ran}
+    missing = claimed - functions
+    if missing and not request.node.stash.get(FAILED, False):
+        pytest.fail(f"claims to cover {sorted(missing)} but ran only {sorted(ran)}")
+
+
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    """Remember failures and skips, so that the check above does not add a second report."""
+    report = yield
+    if call.when == "call" and call.excinfo is not None:
+        item.stash[FAILED] = True
+    return report

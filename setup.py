@@ -18,6 +18,7 @@ from setuptools.command.build_ext import build_ext
 ROOT = Path(__file__).parent
 X86 = platform.machine().lower() in ("x86_64", "amd64")
 SANITIZE = os.environ.get("PYHADES_SANITIZE", "")  # "address,undefined" or "thread"
+DEBUG = os.environ.get("PYHADES_DEBUG") == "1"
 WERROR = os.environ.get("PYHADES_WERROR") == "1"
 ABI3 = not sysconfig.get_config_var("Py_GIL_DISABLED")
 
@@ -37,10 +38,9 @@ ISA_FLAGS = {
 CXXFLAGS = ["-std=c++17", "-O3", "-g1", "-fvisibility=hidden", "-ffp-contract=off"]
 CXXFLAGS += ["-fno-math-errno", "-fno-trapping-math", "-Wall", "-Wextra", "-Wno-psabi"]
 CXXFLAGS += [f"-ffile-prefix-map={ROOT}=."]  # two builds in two folders give the same bytes
-# Scalar kernels are the specification: what they compute must not depend on a vectoriser.
 # GCC 12 takes the undefined start value inside its own AVX-512 intrinsics for an error.
 KERNEL_FLAGS = ["-fno-exceptions", "-fno-rtti", "-Wno-uninitialized", "-Wno-maybe-uninitialized"]
-LINK_FLAGS = ["-pthread"]
+LINK_FLAGS = ["-pthread"] if DEBUG or SANITIZE else ["-pthread", "-Wl,--strip-debug"]
 if SANITIZE:
     CXXFLAGS += [f"-fsanitize={SANITIZE}", "-fno-omit-frame-pointer", "-fno-sanitize-recover=all"]
     LINK_FLAGS += [f"-fsanitize={SANITIZE}"]

@@ -1,0 +1,11 @@
+"""Sphinx configuration."""
+
+project = "pyhades"
+author = "The pyhades authors"
+copyright = "The pyhades authors"
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
+html_theme = "furo"
+exclude_patterns = ["_build"]
+autodoc_typehints = "description"
+nb_execution_mode = "cache"
+myst_enable_extensions = ["colon_fence", "dollarmath"]

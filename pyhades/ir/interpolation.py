@@ -99,7 +99,7 @@ def _nearest(x: Array, mode: str) -> Array:
 
 
 def _triangle(distance: Array) -> Array:
-    return np.maximum(1 - np.abs(distance), 0)
+    return np.asarray(np.maximum(1 - np.abs(distance), 0))
 
 
 def _cubic(distance: Array, a: float) -> Array:

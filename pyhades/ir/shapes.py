@@ -1,4 +1,4 @@
-"""Vocabulary of the shape rules: reading what is known of a node's inputs, and saying what is wrong.
+"""Vocabulary of the shape rules: what is known of a node's inputs, and saying what is wrong.
 
 An unknown extent is a string. A name (``"batch"``) equals itself; :data:`UNKNOWN` equals nothing.
 """

@@ -1,9 +1,9 @@
 """Operator signatures: which dtypes go in, which come out, and which inputs may be omitted.
 
 A signature reads ``"F, F, F? -> F, I64?"``: letters are type variables, equal letters have equal
-dtypes, ``?`` marks what may be omitted and ``...`` what may occur once or more. The first letter of a
-variable restricts it (see :data:`KINDS`); lower-case names are NumPy dtypes; ``*`` is a dtype that
-the operator computes itself.
+dtypes, ``?`` marks what may be omitted and ``...`` what may occur once or more. The first letter
+of a variable restricts it (see :data:`KINDS`); lower-case names are NumPy dtypes; ``*`` is a dtype
+that the operator computes itself.
 """
 
 from __future__ import annotations

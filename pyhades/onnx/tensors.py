@@ -38,8 +38,8 @@ def dtype_of(number: int | None, what: str) -> np.dtype[Any]:
     if name is None:
         raise ModelError(f"{what} has data type number {number}, which ONNX does not define")
     raise UnsupportedOperatorError(
-        f"{what} has data type {name}, which pyhades does not compute with; convert the model to "
-        "float32 or float16"
+        f"{what} has data type {name}, which pyhades does not compute with; convert the "
+        "model to float32 or float16"
     )
 
 
@@ -48,8 +48,8 @@ def tensor_type(record: Record, what: str) -> TensorType | None:
     tensor = record["tensor"]
     if tensor is None:
         raise UnsupportedOperatorError(
-            f"{what} is not a tensor (a sequence, map, optional or sparse tensor); export the model "
-            "with plain tensors as inputs and outputs"
+            f"{what} is not a tensor (a sequence, map, optional or sparse tensor); export the "
+            "model with plain tensors as inputs and outputs"
         )
     dtype = dtype_of(tensor["element"], what)
     if tensor["shape"] is None:
@@ -111,7 +111,7 @@ class TensorDecoder:
             raise ModelError(f"{what} has {data.nbytes} bytes, no multiple of {dtype.itemsize}")
         if dtype == np.bool_:
             # A byte other than 0 and 1 would be an invalid bool.
-            return np.frombuffer(data, np.uint8) != 0
+            return np.asarray(np.frombuffer(data, np.uint8) != 0)
         return np.frombuffer(data, dtype)
 
     def _external(self, tensor: Record, size: int, what: str) -> memoryview:
@@ -125,8 +125,8 @@ class TensorDecoder:
             raise ModelError(f"{what} has an external offset or length that is no number") from None
         if offset < 0 or length != size or offset + length > len(data):
             raise ModelError(
-                f"{what} wants {size} bytes: {length} at offset {offset} of {location!r}, which has "
-                f"{len(data)}"
+                f"{what} wants {size} bytes: {length} at offset {offset} of {location!r}, which "
+                f"has {len(data)}"
             )
         return data[offset : offset + length]
 
@@ -163,5 +163,5 @@ def _typed_data(tensor: Record, dtype: np.dtype[Any], what: str) -> Array:
     if dtype == np.float16:
         return wide.astype(np.uint16).view(np.float16)
     if dtype == np.bool_:
-        return wide != 0
+        return np.asarray(wide != 0)
     return wide.astype(dtype, copy=False)

@@ -107,7 +107,7 @@ def _tensor(data: np.ndarray[Any, Any] | None, name: str) -> Record:
         "dims": list(data.shape),
         "data_type": onnx_dtype(data.dtype),
         "name": name,
-        "raw_data": memoryview(raw.reshape(-1).view(np.uint8)),
+        "raw_data": raw.reshape(-1).view(np.uint8).data,
     }
 
 

@@ -25,7 +25,7 @@ def sigmoid(x: Array) -> Array:
 
 
 def softplus(x: Array) -> Array:
-    """log(1 + exp(x))"""
+    """log(1 + exp(x))."""
     return np.logaddexp(x, np.zeros((), x.dtype))
 
 
@@ -33,8 +33,8 @@ def gelu(x: Array, approximate: str) -> Array:
     """Gaussian error linear unit, exact or by its tanh approximation."""
     if approximate == "tanh":
         inner = np.float32(math.sqrt(2 / math.pi)) * (x + np.float32(0.044715) * x**3)
-        return x * np.float32(0.5) * (1 + np.tanh(inner))
-    return x * np.float32(0.5) * (1 + erf(x * np.float32(math.sqrt(0.5))))
+        return np.asarray(x * np.float32(0.5) * (1 + np.tanh(inner)))
+    return np.asarray(x * np.float32(0.5) * (1 + erf(x * np.float32(math.sqrt(0.5)))))
 
 
 def elu(x: Array, alpha: float) -> Array:
@@ -43,15 +43,16 @@ def elu(x: Array, alpha: float) -> Array:
 
 
 def _is_infinite(x: Array, detect_positive: int, detect_negative: int) -> Array:
-    return (np.isposinf(x) & bool(detect_positive)) | (np.isneginf(x) & bool(detect_negative))
+    found = (np.isposinf(x) & bool(detect_positive)) | (np.isneginf(x) & bool(detect_negative))
+    return np.asarray(found)
 
 
 def _hard_sigmoid(x: Array, alpha: float, beta: float) -> Array:
-    return np.clip(x * np.float32(alpha) + np.float32(beta), 0, 1)
+    return np.asarray(np.clip(x * np.float32(alpha) + np.float32(beta), 0, 1))
 
 
 def _selu(x: Array, alpha: float, gamma: float) -> Array:
-    return gamma * elu(x, alpha)
+    return np.asarray(gamma * elu(x, alpha))
 
 
 def _celu(x: Array, alpha: float) -> Array:

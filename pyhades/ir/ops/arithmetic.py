@@ -17,9 +17,9 @@ from pyhades.ir.signature import DType
 def divide(a: Array, b: Array) -> Array:
     """Quotient; integers are truncated towards zero, exactly (no detour through floats)."""
     if a.dtype.kind == "f":
-        return a / b
+        return np.asarray(a / b)
     quotient = a // b
-    return quotient + ((quotient < 0) & (quotient * b != a)).astype(a.dtype)
+    return np.asarray(quotient + ((quotient < 0) & (quotient * b != a)).astype(a.dtype))
 
 
 def modulo(a: Array, b: Array, fmod: int) -> Array:
@@ -30,9 +30,9 @@ def modulo(a: Array, b: Array, fmod: int) -> Array:
 def power(a: Array, b: Array) -> Array:
     """a**b in the dtype of a, exact for integers; negative integer powers go through float64."""
     if a.dtype.kind == "f":
-        return np.power(a, b.astype(a.dtype))
+        return np.asarray(np.power(a, b.astype(a.dtype)))
     if b.dtype.kind != "f" and (b >= 0).all():
-        return np.power(a, b.astype(a.dtype))
+        return np.asarray(np.power(a, b.astype(a.dtype)))
     return np.power(a.astype(np.float64), b).astype(a.dtype)
 
 
@@ -108,7 +108,11 @@ class PRelu(Elementwise):
         result = super().shapes(node)[0]
         if len(result) != len(x):
             fail(node, "the slope does not broadcast to x")
-        return [tuple(agree(node, a, b, "extents of slope and x") for a, b in zip(x, result))]
+        return [
+            tuple(
+                agree(node, a, b, "extents of slope and x") for a, b in zip(x, result, strict=True)
+            )
+        ]
 
 
 @ir_op("Clip", "N, N?, N? -> N")
@@ -142,7 +146,7 @@ class Where(Elementwise):
 def cast(x: Array, dtype: DType) -> Array:
     """Convert; bool is "not zero", floats to integers are truncated towards zero."""
     with np.errstate(all="ignore"):
-        return x != 0 if dtype == np.bool_ else x.astype(dtype)
+        return np.asarray(x != 0) if dtype == np.bool_ else x.astype(dtype)
 
 
 @ir_op("Cast", "T -> *", to=None, saturate=1, round_mode="up")

@@ -103,7 +103,7 @@ class Range(Movement):
             fail(node, "delta must not be zero")
         distance, step = limit.item() - start.item(), delta.item()
         if isinstance(step, int):
-            return max(-(-distance // step), 0)
+            return max(-int(-distance // step), 0)
         return max(math.ceil(distance / step), 0)
 
     def shapes(self, node: Node) -> list[Shape]:

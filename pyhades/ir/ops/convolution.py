@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -48,8 +47,9 @@ def _check_bias(node: Node, channels: Dim) -> None:
     agree(node, shape_of(node, 2)[0], channels, "bias and output channels")
 
 
-def _taps(w: Window) -> product[tuple[int, ...]]:
-    return product(*(range(k) for k in w.kernel))
+def _tap_weights(w: Array, tap: tuple[int, ...]) -> Array:
+    index: Any = (..., *tap)
+    return np.asarray(w[index])
 
 
 @ir_op("Conv", "F, F, F? -> F", **_ATTRIBUTES)
@@ -76,10 +76,10 @@ class Conv(Operator):
         n, out = x.shape[0], concrete(geometry.output)
         y = np.zeros((n, group, w.shape[0] // group, math.prod(out)), wide_x.dtype)
         # One matrix product per kernel tap: exact semantics without a materialised im2col.
-        for tap in _taps(geometry):
-            seen = padded[(..., *_seen_by_tap(geometry, tap, out))]
+        for tap in geometry.taps():
+            seen = padded[geometry.seen_by(tap, out)]
             columns = seen.reshape(n, group, x.shape[1] // group, -1)
-            weights = wide_w[(..., *tap)].reshape(group, w.shape[0] // group, -1)
+            weights = _tap_weights(wide_w, tap).reshape(group, w.shape[0] // group, -1)
             y += weights @ columns
         y = y.reshape(n, w.shape[0], *out)
         if bias is not None:
@@ -90,12 +90,6 @@ class Conv(Operator):
         weight = node.inputs[1]
         per_output = elements(weight.type) // shape_of(node, 1)[0] if weight else 0  # type: ignore[operator]
         return 2 * per_output * elements(node.outputs[0].type)
-
-
-def _seen_by_tap(w: Window, tap: tuple[int, ...], out: tuple[int, ...]) -> list[slice]:
-    """Where kernel position ``tap`` looks in the padded input, over all outputs."""
-    zipped = zip(tap, w.dilations, w.strides, out, strict=True)
-    return [slice(t * d, t * d + (count - 1) * s + 1, s) for t, d, s, count in zipped]
 
 
 @ir_op("ConvTranspose", "F, F, F? -> F", **_ATTRIBUTES, output_padding=None, output_shape=None)
@@ -124,12 +118,12 @@ class ConvTranspose(Operator):
         canvas = [max((i - 1) * s + e, b + o) for i, s, e, b, o in limits]
         y = np.zeros((n, channels, *canvas), wide_x.dtype)
         columns = wide_x.reshape(n, group, x.shape[1] // group, -1)
-        for tap in _taps(geometry):
-            weights = wide_w[(..., *tap)].reshape(group, -1, w.shape[1]).swapaxes(1, 2)
+        for tap in geometry.taps():
+            weights = _tap_weights(wide_w, tap).reshape(group, -1, w.shape[1]).swapaxes(1, 2)
             part = (weights @ columns).reshape(n, channels, *spatial)
-            y[(..., *_seen_by_tap(geometry, tap, spatial))] += part
-        cut = [slice(b, b + o) for b, o in zip(geometry.pads_begin, out, strict=True)]
-        y = y[(..., *cut)]
+            y[geometry.seen_by(tap, spatial)] += part
+        inside: Any = (slice(b, b + o) for b, o in zip(geometry.pads_begin, out, strict=True))
+        y = y[(..., *inside)]
         if bias is not None:
             y = y + widened(bias).reshape(-1, *[1] * len(out))
         return [np.ascontiguousarray(y.astype(x.dtype, copy=False))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -230,15 +231,13 @@ class Split(Movement):
     def shapes(self, node: Node) -> list[Shape]:
         x, count = shape_of(node, 0), len(node.outputs)
         axis = normalize_axis(node, attribute(node, "axis"), len(x))
-        parts: list[Dim]
-        try:
+        parts: Sequence[Dim] = [UNKNOWN] * count
+        with suppress(UnknownShape):
             stated, extent = integers_of(node, 1), x[axis]
-            known = isinstance(extent, int)
-            parts = (
-                [*self.sizes(node, extent, stated)] if known else [*(stated or [UNKNOWN] * count)]
-            )  # type: ignore[arg-type]
-        except UnknownShape:
-            parts = [UNKNOWN] * count
+            if isinstance(extent, int):
+                parts = self.sizes(node, extent, stated)
+            elif stated is not None:
+                parts = stated
         return [(*x[:axis], part, *x[axis + 1 :]) for part in parts]
 
     def reference(self, node: Node, *inputs: Any) -> list[Array]:

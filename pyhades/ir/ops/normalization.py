@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from pyhades.errors import UnsupportedOperatorError
-from pyhades.ir.graph import Node
+from pyhades.ir.graph import Dim, Node
 from pyhades.ir.ops.elementwise import widened
 from pyhades.ir.registry import Array, Operator, attribute, ir_op
-from pyhades.ir.shapes import Dim, Shape, agree, broadcast, fail, normalize_axis, rank_of, shape_of
+from pyhades.ir.shapes import Shape, agree, broadcast, fail, normalize_axis, rank_of, shape_of
 
 
 def _standardize(x: Array, axes: tuple[int, ...], epsilon: float) -> tuple[Array, Array, Array]:
@@ -142,7 +142,7 @@ class LayerNormalization(_Trailing):
 
 @ir_op("RMSNormalization", "F, F1 -> F1", axis=-1, epsilon=1e-5, stash_type=1)
 class RMSNormalization(_Trailing):
-    """x / sqrt(mean(x * x) + epsilon) * scale"""
+    """x / sqrt(mean(x * x) + epsilon) * scale."""
 
     def reference(self, node: Node, *inputs: Any) -> list[Array]:
         x, scale = inputs
@@ -179,7 +179,7 @@ class LpNormalization(_AlongAxis):
 def softmax(x: Array, axis: int) -> Array:
     """exp(x) / sum(exp(x)) along ``axis``, shifted by the maximum against overflow."""
     shifted = np.exp(x - x.max(axis=axis, keepdims=True, initial=-np.inf))
-    return shifted / shifted.sum(axis=axis, keepdims=True)
+    return np.asarray(shifted / shifted.sum(axis=axis, keepdims=True))
 
 
 @ir_op("Softmax", "F -> F", axis=-1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -45,19 +44,7 @@ def _windows(x: Array, w: Window, fill: Any) -> Array:
     ]
     pads = [(0, 0), (0, 0), *zip(w.pads_begin, after, strict=True)]
     padded = np.pad(x, pads, constant_values=fill)
-    taps = [
-        padded[
-            (
-                ...,
-                *(
-                    slice(t * d, t * d + (count - 1) * s + 1, s)
-                    for t, d, s, count in zip(tap, w.dilations, w.strides, out, strict=True)
-                ),
-            )
-        ]
-        for tap in product(*(range(k) for k in w.kernel))
-    ]
-    return np.stack(taps, axis=-1)
+    return np.stack([padded[w.seen_by(tap, out)] for tap in w.taps()], axis=-1)
 
 
 class _Pool(Operator):
@@ -66,7 +53,8 @@ class _Pool(Operator):
         return [(*x[:2], *pool_window(node, x).output)] * len(node.outputs)
 
     def flops(self, node: Node) -> int:
-        return math.prod(attribute(node, "kernel_shape")) * elements(node.outputs[0].type)
+        taps: int = math.prod(attribute(node, "kernel_shape"))
+        return taps * elements(node.outputs[0].type)
 
 
 @ir_op("MaxPool", "N -> N, int64?", **_ATTRIBUTES, storage_order=0)

@@ -42,11 +42,11 @@ def _extreme(which: Callable[..., Array], positive: bool) -> Callable[[Array, Ax
 def _log_sum_exp(x: Array, axes: Axes) -> Array:
     peak = x.max(axis=axes, keepdims=True, initial=-np.inf)
     peak = np.where(np.isfinite(peak), peak, 0).astype(x.dtype)
-    return np.log(np.exp(x - peak).sum(axis=axes, keepdims=True)) + peak
+    return np.asarray(np.log(np.exp(x - peak).sum(axis=axes, keepdims=True)) + peak)
 
 
 def _sum(x: Array, axes: Axes) -> Array:
-    return x.sum(axis=axes, keepdims=True, dtype=x.dtype)
+    return np.asarray(x.sum(axis=axes, keepdims=True, dtype=x.dtype))
 
 
 class Reduce(Operator):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pyhades.ir.graph import Node
+from pyhades.ir.graph import Dim, Node
 from pyhades.ir.interpolation import (
     COORDINATE_MODES,
     MODES,
@@ -22,7 +22,6 @@ from pyhades.ir.ops.elementwise import widened
 from pyhades.ir.registry import Array, Operator, attribute, elements, ir_op
 from pyhades.ir.shapes import (
     UNKNOWN,
-    Dim,
     Shape,
     UnknownShape,
     constant_of,

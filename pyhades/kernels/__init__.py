@@ -8,5 +8,15 @@ of :func:`pyhades.kernels.tiers`), validates its arguments and runs without the 
 from pyhades.kernels.cutout import cut_out
 from pyhades.kernels.layout import copy, fill, pad, transpose
 from pyhades.kernels.norm import rms_norm
+from pyhades.kernels.pool import average_pool, max_pool
 
-__all__ = ["copy", "cut_out", "fill", "pad", "rms_norm", "transpose"]
+__all__ = [
+    "average_pool",
+    "copy",
+    "cut_out",
+    "fill",
+    "max_pool",
+    "pad",
+    "rms_norm",
+    "transpose",
+]

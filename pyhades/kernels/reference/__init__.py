@@ -2,5 +2,6 @@
 
 from pyhades.kernels.reference.cutout import cut_out
 from pyhades.kernels.reference.layout import copy, fill, pad, transpose
+from pyhades.kernels.reference.pool import average_pool, max_pool
 
-__all__ = ["copy", "cut_out", "fill", "pad", "transpose"]
+__all__ = ["average_pool", "copy", "cut_out", "fill", "max_pool", "pad", "transpose"]

@@ -5,6 +5,7 @@ of :func:`pyhades.kernels.tiers`), validates its arguments and runs without the 
 :mod:`pyhades.kernels.reference` has the same signatures in NumPy.
 """
 
+from pyhades.kernels.conv import conv2d
 from pyhades.kernels.cutout import cut_out
 from pyhades.kernels.layout import copy, fill, pad, transpose
 from pyhades.kernels.norm import rms_norm
@@ -12,6 +13,7 @@ from pyhades.kernels.pool import average_pool, max_pool
 
 __all__ = [
     "average_pool",
+    "conv2d",
     "copy",
     "cut_out",
     "fill",

@@ -1,0 +1,34 @@
+#include "kernels/conv/pack.h"
+
+#include <algorithm>
+
+namespace hades {
+
+std::string ConvPacking::layout() const {
+    return "conv:g" + std::to_string(groups) + ":i" + std::to_string(ic) + ":t" +
+           std::to_string(taps) + ":b" + std::to_string(block) + ":l" + std::to_string(lanes);
+}
+
+void ConvPacking::pack_part(int64_t part, const float* source, float* packed) const {
+    const int64_t group = part / blocks();
+    const int64_t first = part % blocks() * block;
+    const int64_t width = std::min(block, padded_oc() - first);
+    const int64_t count = std::min(width, oc - first);
+    packed += (group * padded_oc() + first) * taps * ic;
+    source += (group * oc + first) * ic * taps;
+    for (int64_t t = 0; t < taps; ++t)
+        for (int64_t i = 0; i < ic; ++i, packed += width)
+            for (int64_t o = 0; o < width; ++o)
+                packed[o] = o < count ? source[(o * ic + i) * taps + t] : 0.0f;
+}
+
+ConvPacking direct_packing(const ConvShape& s, int64_t block, int64_t lanes) {
+    return {s.groups, s.ic, s.oc, s.kernel_h * s.kernel_w, block, lanes};
+}
+
+ConvPacking depthwise_packing(const ConvShape& s) {
+    const int64_t channels = s.groups * s.oc;
+    return {1, 1, channels, s.kernel_h * s.kernel_w, channels, 1};
+}
+
+}  // namespace hades

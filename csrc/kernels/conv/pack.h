@@ -1,0 +1,32 @@
+#pragma once
+#include <cstddef>
+#include <string>
+
+#include "kernels/conv/conv.h"
+
+namespace hades {
+
+// How OIHW weights are rearranged for a kernel:
+//   [group][block of `block` output channels][tap][input channel][output channel in block]
+// The output channels of a group are padded with zeros to whole vectors of `lanes`, so that a last
+// block may be narrower. The depthwise layout is that of one block of all channels.
+struct ConvPacking {
+    int64_t groups, ic, oc, taps;
+    int64_t block, lanes;
+
+    int64_t blocks() const { return (oc + block - 1) / block; }
+    int64_t padded_oc() const { return (oc + lanes - 1) / lanes * lanes; }
+    size_t bytes() const {
+        return static_cast<size_t>(groups * padded_oc() * taps * ic) * sizeof(float);
+    }
+    int64_t parts() const { return groups * blocks(); }
+    std::string layout() const;
+
+    // Packs one block of one group; parts may be packed concurrently.
+    void pack_part(int64_t part, const float* source, float* packed) const;
+};
+
+ConvPacking direct_packing(const ConvShape& shape, int64_t block, int64_t lanes);
+ConvPacking depthwise_packing(const ConvShape& shape);
+
+}  // namespace hades

@@ -1,0 +1,190 @@
+#include "kernels/conv/plan.h"
+
+#include <algorithm>
+
+namespace hades {
+namespace {
+
+// Of a second-level cache of 1 MiB (512 KiB on AMD): input rows, packed weights and sums share it.
+constexpr int64_t kInputBytes = 384 << 10;
+constexpr int64_t kWeightBytes = 320 << 10;
+constexpr int64_t kMergedChannels = 8;  // below, a row of taps is too short a loop by channels
+constexpr int64_t kBorderPixels = 28;   // staged at each side of a wide row
+constexpr int64_t kChunks = 32;         // enough to balance a few threads
+constexpr double kChunkMacs = 1e6;      // some 20 microseconds: less is not worth a claim
+
+int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// The smallest part size that cuts `whole` into as many parts as `part` does: even parts.
+int64_t even_part(int64_t whole, int64_t part) { return ceil_div(whole, ceil_div(whole, part)); }
+
+// An odd number of cache lines, so that neighbouring pixels spread over all cache sets.
+int64_t odd_pitch(int64_t channels) {
+    const int64_t lines = ceil_div(channels, 16);
+    return (lines + (lines % 2 == 0)) * 16;
+}
+
+int64_t input_extent(int64_t out, int64_t kernel, int64_t stride, int64_t dilation) {
+    return (out - 1) * stride + (kernel - 1) * dilation + 1;
+}
+
+// Pixels 2 KiB apart or a multiple of it fall into two cache sets or one: more of them than those
+// hold would evict each other, so they are copied to a better pitch first.
+bool aliases(const ConvShape& s) { return (s.x_pixel * s.stride_w) % 512 == 0; }
+
+void choose_segments(const ConvShape& s, bool stage_all, ConvPlan* plan) {
+    const int64_t left = std::min(ceil_div(s.pad_left, s.stride_w), s.out_width);
+    const int64_t room = s.width - 1 + s.pad_left - (s.kernel_w - 1) * s.dilation_w;
+    const int64_t right = std::min(room < 0 ? 0 : room / s.stride_w + 1, s.out_width);
+    const bool borders = left > 0 || right < s.out_width;
+    plan->segment_count = 1;
+    plan->segments[0] = {0, s.out_width, stage_all || borders};
+    if (stage_all || !borders || s.out_width < 3 * kBorderPixels) return;
+    const int64_t begin = left > 0 ? std::max(left, kBorderPixels) : 0;
+    const int64_t tail = right < s.out_width ? kBorderPixels : 0;
+    const int64_t end = std::min(right, s.out_width - tail);
+    if (end <= begin) return;
+    plan->segment_count = 0;
+    if (begin > 0) plan->segments[plan->segment_count++] = {0, begin, true};
+    plan->segments[plan->segment_count++] = {begin, end, false};
+    if (end < s.out_width) plan->segments[plan->segment_count++] = {end, s.out_width, true};
+}
+
+void count_chunks(const ConvShape& s, ConvPlan* plan) {
+    plan->images = s.images;
+    plan->group_chunks = s.groups;
+    plan->row_chunks = ceil_div(s.out_height, plan->rows_per_chunk);
+    plan->column_chunks = ceil_div(s.out_width, plan->columns_per_chunk);
+    plan->block_chunks = ceil_div(plan->blocks, plan->blocks_per_chunk);
+}
+
+// Cuts chunks until there are enough of them for several threads or they become too small. What is
+// halved is the dimension that costs less to visit twice.
+void cut_for_threads(const ConvShape& s, ConvPlan* plan) {
+    const double macs = static_cast<double>(s.images * s.groups * s.out_height * s.out_width) *
+                        static_cast<double>(s.oc * s.ic * s.kernel_h * s.kernel_w);
+    const double most = std::min(static_cast<double>(kChunks), macs / kChunkMacs);
+    for (;;) {
+        count_chunks(s, plan);
+        if (static_cast<double>(chunk_count(*plan)) >= most) return;
+        const bool rows = plan->rows_per_chunk > 1, blocks = plan->blocks_per_chunk > 1;
+        const bool columns = plan->columns_per_chunk >= 2 * kBorderPixels;
+        const int64_t inputs =
+            plan->rows_per_chunk * s.stride_h * plan->columns_per_chunk * s.stride_w * s.ic;
+        const int64_t weights =
+            plan->blocks_per_chunk * plan->block * s.kernel_h * s.kernel_w * s.ic;
+        if (blocks && (weights >= inputs || !(rows || columns)))
+            plan->blocks_per_chunk = ceil_div(plan->blocks_per_chunk, 2);
+        else if (rows)
+            plan->rows_per_chunk = ceil_div(plan->rows_per_chunk, 2);
+        else if (columns)
+            plan->columns_per_chunk = ceil_div(plan->columns_per_chunk, 2);
+        else
+            return;
+    }
+}
+
+void size_scratch(const ConvShape& s, ConvPlan* plan) {
+    const int64_t rows = std::min(
+        input_extent(plan->rows_per_chunk, s.kernel_h, s.stride_h, s.dilation_h), s.height);
+    plan->staged_elements = 0;
+    for (int i = 0; i < plan->segment_count; ++i) {
+        const ConvSegment& segment = plan->segments[i];
+        const int64_t width = std::min(segment.end - segment.begin, plan->columns_per_chunk);
+        if (segment.staged)
+            plan->staged_elements +=
+                rows * input_extent(width, s.kernel_w, s.stride_w, s.dilation_w) * plan->pitch;
+    }
+    plan->staged_elements = ceil_div(plan->staged_elements, 16) * 16;
+    plan->partial_elements = 0;
+    if (plan->ic_slice < s.ic)
+        plan->partial_elements =
+            plan->rows_per_chunk * plan->columns_per_chunk * plan->blocks_per_chunk * plan->block;
+}
+
+// Rows, or pixels of a single row, whose input stays in the second-level cache.
+void choose_chunks(const ConvShape& s, ConvPlan* plan) {
+    plan->blocks_per_chunk = plan->blocks;
+    plan->columns_per_chunk = s.out_width;
+    const int64_t pixel_bytes = plan->ic_slice * static_cast<int64_t>(sizeof(float));
+    const int64_t row_bytes = s.width * pixel_bytes;
+    const int64_t halo = (s.kernel_h - 1) * s.dilation_h;
+    const int64_t rows = (kInputBytes / std::max<int64_t>(row_bytes, 1) - halo) / s.stride_h;
+    plan->rows_per_chunk = even_part(
+        s.out_height, std::clamp<int64_t>(rows, std::min<int64_t>(4, s.out_height), s.out_height));
+    if (s.out_height == 1 && row_bytes > kInputBytes)
+        plan->columns_per_chunk = even_part(
+            s.out_width, std::max<int64_t>(kInputBytes / pixel_bytes / s.stride_w, kBorderPixels));
+    cut_for_threads(s, plan);
+    plan->rows_per_chunk = even_part(s.out_height, plan->rows_per_chunk);
+    plan->blocks_per_chunk = even_part(plan->blocks, plan->blocks_per_chunk);
+    count_chunks(s, plan);
+    size_scratch(s, plan);
+}
+
+bool merges_taps(const ConvShape& s) {
+    return s.kernel_w > 1 && s.dilation_w == 1 && s.ic <= kMergedChannels;
+}
+
+}  // namespace
+
+ConvPlan plan_direct(const ConvShape& s, int lanes) {
+    ConvPlan plan = {};
+    plan.block = 2 * lanes;
+    plan.blocks = ceil_div(s.oc, plan.block);
+    plan.merged_taps = merges_taps(s);
+    const int64_t bytes_per_channel =
+        s.kernel_h * s.kernel_w * plan.block * static_cast<int64_t>(sizeof(float));
+    const int64_t most = std::max<int64_t>(kWeightBytes / bytes_per_channel / 16 * 16, 16);
+    plan.ic_slice = s.ic <= most ? s.ic : ceil_div(even_part(s.ic, most), 16) * 16;
+    plan.pitch = plan.merged_taps ? s.ic : odd_pitch(plan.ic_slice);
+    choose_segments(s, aliases(s) || (plan.merged_taps && s.x_pixel != s.ic), &plan);
+    choose_chunks(s, &plan);
+    return plan;
+}
+
+ConvPlan plan_dot(const ConvShape& s) {
+    ConvPlan plan = {};
+    plan.block = 1;
+    plan.blocks = s.oc;
+    plan.merged_taps = merges_taps(s);
+    plan.ic_slice = s.ic;
+    plan.pitch = plan.merged_taps ? s.ic : odd_pitch(s.ic);
+    choose_segments(s, plan.merged_taps && s.x_pixel != s.ic, &plan);
+    choose_chunks(s, &plan);
+    return plan;
+}
+
+ConvPlan plan_depthwise(const ConvShape& s) {
+    ConvPlan plan = {};
+    ConvShape all = s;  // groups run together: one block of all channels
+    all.groups = 1;
+    all.ic = s.groups;
+    all.oc = 1;
+    plan.block = s.oc;
+    plan.blocks = 1;
+    plan.ic_slice = s.groups;
+    choose_chunks(all, &plan);
+    plan.staged_elements = 0;
+    return plan;
+}
+
+ConvChunk chunk_at(const ConvShape& s, const ConvPlan& plan, int64_t index) {
+    const auto next = [&index](int64_t extent) {
+        const int64_t digit = index % extent;
+        index /= extent;
+        return digit;
+    };
+    ConvChunk chunk;
+    chunk.block_begin = next(plan.block_chunks) * plan.blocks_per_chunk;
+    chunk.column_begin = next(plan.column_chunks) * plan.columns_per_chunk;
+    chunk.row_begin = next(plan.row_chunks) * plan.rows_per_chunk;
+    chunk.group = next(plan.group_chunks);
+    chunk.image = index;
+    chunk.block_end = std::min(chunk.block_begin + plan.blocks_per_chunk, plan.blocks);
+    chunk.column_end = std::min(chunk.column_begin + plan.columns_per_chunk, s.out_width);
+    chunk.row_end = std::min(chunk.row_begin + plan.rows_per_chunk, s.out_height);
+    return chunk;
+}
+
+}  // namespace hades

@@ -1,0 +1,23 @@
+#pragma once
+#include "kernels/conv/conv.h"
+
+namespace hades {
+
+// Blocking of the direct kernel; `lanes` is the vector length that weights are packed for.
+ConvPlan plan_direct(const ConvShape& shape, int lanes);
+
+// Blocking of the dot kernel: a block is one output channel.
+ConvPlan plan_dot(const ConvShape& shape);
+
+// Blocking of the depthwise kernel: all channels of some rows.
+ConvPlan plan_depthwise(const ConvShape& shape);
+
+inline int64_t chunk_count(const ConvPlan& plan) {
+    return plan.images * plan.group_chunks * plan.row_chunks * plan.column_chunks *
+           plan.block_chunks;
+}
+
+// The chunk of that number, output channels varying fastest so that neighbours share their input.
+ConvChunk chunk_at(const ConvShape& shape, const ConvPlan& plan, int64_t index);
+
+}  // namespace hades

@@ -29,6 +29,14 @@ cdef extern from "api/hades.h" namespace "hades" nogil:
     const Tier kTiers[6]
     uint32_t detect_isa()
 
+    cdef struct MapFunction:
+        const char* name
+        int arity
+        int number
+
+    const MapFunction kMapFunctions[1]
+    const int kMapFunctionCount
+
     cdef cppclass Attribute:
         string name
         vector[int64_t] ints

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from libc.stdint cimport int64_t, uint32_t
 
 from pyhades._hades cimport Family, KernelEntry, detect_isa, families, kTiers
+from pyhades._hades cimport kMapFunctionCount, kMapFunctions
 
 from pyhades.errors import ArgumentError, CancelledError, ClosedError, ConfigurationError
 
@@ -87,3 +88,11 @@ def implementations():
                 (kernel.required & ~usable) == 0,
             ))
     return found
+
+
+def map_functions():
+    """Functions of pointwise programs: name -> (number, arity)."""
+    return {
+        kMapFunctions[i].name.decode(): (kMapFunctions[i].number, kMapFunctions[i].arity)
+        for i in range(kMapFunctionCount)
+    }

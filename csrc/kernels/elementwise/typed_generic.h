@@ -1,0 +1,228 @@
+#pragma once
+#include <cstring>
+
+#include "kernels/elementwise/elementwise.h"
+#include "kernels/elementwise/typed_functions.h"
+
+// Loops over one run of any dtype, instantiated per function and storage type; a find function
+// returns the loop, so that nothing is decided while it runs. Contiguous runs have a loop of their
+// own, which the compiler vectorises.
+namespace hades::HADES_ISA::typed {
+
+// Boolean arrays hold bytes; any byte but 0 is true.
+struct Bool {
+    uint8_t byte;
+};
+
+// decode: what a stored element computes as. encode: how a result is stored.
+template <class T>
+HADES_INLINE T decode(T value) {
+    return value;
+}
+HADES_INLINE float decode(Float16 value) { return to_float(value); }
+HADES_INLINE float decode(BFloat16 value) { return to_float(value); }
+HADES_INLINE bool decode(Bool value) { return value.byte != 0; }
+
+template <class Stored, class Value>
+HADES_INLINE Stored encode(Value value) {
+    if constexpr (std::is_same_v<Stored, Float16>)
+        return to_float16(static_cast<float>(value));
+    else if constexpr (std::is_same_v<Stored, BFloat16>)
+        return to_bfloat16(static_cast<float>(value));
+    else if constexpr (std::is_same_v<Stored, Bool>)
+        return {static_cast<uint8_t>(value)};
+    else
+        return static_cast<Stored>(value);
+}
+
+template <class Stored>
+using Computed = decltype(decode(Stored{}));
+
+template <class Stored>
+constexpr int kDomain = std::is_same_v<Stored, Bool> ? kBoolean
+                        : kIsFloat<Computed<Stored>> ? kFloating
+                                                     : kInteger;
+
+// Results of a predicate are booleans; other results are stored as the operands are.
+template <class Stored, class Result>
+using StoredResult = std::conditional_t<std::is_same_v<Result, bool>, Bool, Stored>;
+
+template <class Stored>
+struct Tag {
+    using type = Stored;
+};
+
+// visitor(Tag<Stored>{}) for the storage type of that dtype.
+template <class Visitor>
+HADES_INLINE auto visit(DType dtype, const Visitor& visitor) {
+    switch (dtype) {
+        case DType::f32:
+            return visitor(Tag<float>{});
+        case DType::f64:
+            return visitor(Tag<double>{});
+        case DType::f16:
+            return visitor(Tag<Float16>{});
+        case DType::bf16:
+            return visitor(Tag<BFloat16>{});
+        case DType::i8:
+            return visitor(Tag<int8_t>{});
+        case DType::i16:
+            return visitor(Tag<int16_t>{});
+        case DType::i32:
+            return visitor(Tag<int32_t>{});
+        case DType::i64:
+            return visitor(Tag<int64_t>{});
+        case DType::u8:
+            return visitor(Tag<uint8_t>{});
+        case DType::u16:
+            return visitor(Tag<uint16_t>{});
+        case DType::u32:
+            return visitor(Tag<uint32_t>{});
+        case DType::u64:
+            return visitor(Tag<uint64_t>{});
+        default:
+            return visitor(Tag<Bool>{});
+    }
+}
+
+template <class Function, class Stored>
+void unary_loop(const void* x_data, int64_t x_stride, void* y_data, int64_t y_stride, int64_t n) {
+    using Result = StoredResult<Stored, decltype(Function::call(Computed<Stored>{}))>;
+    const auto* x = static_cast<const Stored*>(x_data);
+    auto* y = static_cast<Result*>(y_data);
+    if (x_stride == 1 && y_stride == 1) {
+        for (int64_t i = 0; i < n; ++i) y[i] = encode<Result>(Function::call(decode(x[i])));
+        return;
+    }
+    for (int64_t i = 0; i < n; ++i)
+        y[i * y_stride] = encode<Result>(Function::call(decode(x[i * x_stride])));
+}
+
+template <class Function, class Stored>
+void binary_loop(const void* a_data, int64_t a_stride, const void* b_data, int64_t b_stride,
+                 void* y_data, int64_t y_stride, int64_t n) {
+    using Value = Computed<Stored>;
+    using Result = StoredResult<Stored, decltype(Function::call(Value{}, Value{}))>;
+    const auto* a = static_cast<const Stored*>(a_data);
+    const auto* b = static_cast<const Stored*>(b_data);
+    auto* y = static_cast<Result*>(y_data);
+    if (a_stride == 1 && b_stride == 1 && y_stride == 1) {
+        for (int64_t i = 0; i < n; ++i)
+            y[i] = encode<Result>(Function::call(decode(a[i]), decode(b[i])));
+        return;
+    }
+    for (int64_t i = 0; i < n; ++i)
+        y[i * y_stride] =
+            encode<Result>(Function::call(decode(a[i * a_stride]), decode(b[i * b_stride])));
+}
+
+template <class Bytes>
+void select_loop(const void* condition_data, int64_t condition_stride, const void* a_data,
+                 int64_t a_stride, const void* b_data, int64_t b_stride, void* y_data,
+                 int64_t y_stride, int64_t n) {
+    const auto* condition = static_cast<const uint8_t*>(condition_data);
+    const auto* a = static_cast<const Bytes*>(a_data);
+    const auto* b = static_cast<const Bytes*>(b_data);
+    auto* y = static_cast<Bytes*>(y_data);
+    for (int64_t i = 0; i < n; ++i)
+        y[i * y_stride] = condition[i * condition_stride] ? a[i * a_stride] : b[i * b_stride];
+}
+
+// Floats become integers by truncation; what does not fit is taken through int64, whose smallest
+// value stands for NaN and for everything out of its own range, and wraps around.
+template <class To, class From>
+HADES_INLINE To convert(From value) {
+    if constexpr (kIsFloat<From> && std::is_integral_v<To> && !std::is_same_v<To, bool>) {
+        constexpr From kLimit = static_cast<From>(0x1p63);
+        if (std::is_same_v<To, uint64_t> && value >= kLimit && value < 2 * kLimit)
+            return static_cast<To>(uint64_t{1} << 63 | static_cast<uint64_t>(value - kLimit));
+        if (!(value >= -kLimit && value < kLimit)) return static_cast<To>(INT64_MIN);
+        return static_cast<To>(static_cast<int64_t>(value));
+    } else if constexpr (std::is_same_v<To, bool>) {
+        return value != 0;
+    } else {
+        return static_cast<To>(value);
+    }
+}
+
+template <class From, class To>
+void cast_loop(const void* x_data, int64_t x_stride, void* y_data, int64_t y_stride, int64_t n) {
+    const auto* x = static_cast<const From*>(x_data);
+    auto* y = static_cast<To*>(y_data);
+    if (x_stride == 1 && y_stride == 1) {
+        for (int64_t i = 0; i < n; ++i) y[i] = encode<To>(convert<Computed<To>>(decode(x[i])));
+        return;
+    }
+    for (int64_t i = 0; i < n; ++i)
+        y[i * y_stride] = encode<To>(convert<Computed<To>>(decode(x[i * x_stride])));
+}
+
+template <class Function>
+UnaryLoop* unary_of(DType dtype) {
+    return visit(dtype, [](auto tag) -> UnaryLoop* {
+        using Stored = typename decltype(tag)::type;
+        if constexpr ((Function::domain & kDomain<Stored>) != 0)
+            return unary_loop<Function, Stored>;
+        else
+            return nullptr;
+    });
+}
+
+template <class Function>
+BinaryLoop* binary_of(DType dtype) {
+    return visit(dtype, [](auto tag) -> BinaryLoop* {
+        using Stored = typename decltype(tag)::type;
+        if constexpr ((Function::domain & kDomain<Stored>) != 0)
+            return binary_loop<Function, Stored>;
+        else
+            return nullptr;
+    });
+}
+
+}  // namespace hades::HADES_ISA::typed
+
+namespace hades::HADES_ISA {
+
+UnaryLoop* unary(const char* function, DType x) {
+#define HADES_UNARY(name, Function) \
+    if (strcmp(function, #name) == 0) return typed::unary_of<typed::Function>(x);
+#define HADES_BINARY(name, Function)
+#include "kernels/elementwise/typed_functions.inc"
+#undef HADES_UNARY
+#undef HADES_BINARY
+    return nullptr;
+}
+
+BinaryLoop* binary(const char* function, DType operands) {
+#define HADES_UNARY(name, Function)
+#define HADES_BINARY(name, Function) \
+    if (strcmp(function, #name) == 0) return typed::binary_of<typed::Function>(operands);
+#include "kernels/elementwise/typed_functions.inc"
+#undef HADES_UNARY
+#undef HADES_BINARY
+    return nullptr;
+}
+
+SelectLoop* select(DType values) {
+    switch (size_of(values)) {
+        case 1:
+            return typed::select_loop<uint8_t>;
+        case 2:
+            return typed::select_loop<uint16_t>;
+        case 4:
+            return typed::select_loop<uint32_t>;
+        default:
+            return typed::select_loop<uint64_t>;
+    }
+}
+
+UnaryLoop* cast(DType from, DType to) {
+    return typed::visit(from, [to](auto from_tag) {
+        return typed::visit(to, [](auto to_tag) -> UnaryLoop* {
+            return typed::cast_loop<typename decltype(from_tag)::type,
+                                    typename decltype(to_tag)::type>;
+        });
+    });
+}
+
+}  // namespace hades::HADES_ISA

@@ -6,15 +6,15 @@ only where an older opset spells something differently.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from pyhades.errors import ModelError, UnsupportedOperatorError
-from pyhades.ir.graph import Node, Value
-from pyhades.ir.inference import constant, infer_node
+from pyhades.ir.builder import GraphBuilder
+from pyhades.ir.graph import Value
 from pyhades.ir.registry import operator
 from pyhades.ir.shapes import Shape
 
@@ -64,54 +64,6 @@ class OnnxNode:
     def unsupported(self, problem: str) -> UnsupportedOperatorError:
         """The exception to raise for something that pyhades does not do."""
         return UnsupportedOperatorError(f"{self.where}: {problem}")
-
-
-class GraphBuilder:
-    """Collects IR nodes, with types inferred as they come."""
-
-    def __init__(self, prefix: str = "") -> None:
-        self.nodes: list[Node] = []
-        self._prefix = prefix
-        self._count = 0
-        self._scope = ""
-
-    def scope(self, name: str) -> None:
-        """Name what follows after ``name``, the node that it is translated from."""
-        self._scope = name
-
-    def fresh(self, hint: str) -> str:
-        """A value name that cannot clash with one of a file (those have no blank in front)."""
-        self._count += 1
-        return f"{self._prefix}{self._scope or hint}:{hint}.{self._count}"
-
-    def constant(self, data: Any, dtype: Any = None, hint: str = "constant") -> Value:
-        """A constant value."""
-        return constant(self.fresh(hint), np.asarray(data, dtype))
-
-    def integers(self, numbers: Sequence[int]) -> Value:
-        """A constant int64 vector."""
-        return self.constant(list(numbers), np.int64, "integers")
-
-    def emit(
-        self,
-        op: str,
-        inputs: Sequence[Value | None],
-        attributes: dict[str, Any] | None = None,
-        outputs: int = 1,
-    ) -> list[Value]:
-        """Append a node and return its results; omitted trailing inputs are dropped."""
-        present = list(inputs)
-        while present and present[-1] is None:
-            present.pop()
-        results = [Value(self.fresh(op)) for _ in range(outputs)]
-        node = Node(op, present, results, dict(attributes or {}), self._scope)
-        infer_node(node)
-        self.nodes.append(node)
-        return results
-
-    def one(self, op: str, *inputs: Value | None, **attributes: Any) -> Value:
-        """Append a node with one result."""
-        return self.emit(op, inputs, attributes)[0]
 
 
 Translator = Callable[[OnnxNode, GraphBuilder], list[Value]]

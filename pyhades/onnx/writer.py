@@ -26,12 +26,13 @@ def onnx_chunks(graph: Graph, opset: int = 18) -> Chunks:
     ArgumentError
         ``opset`` does not spell an operator of the graph as the IR does, or a value has no type.
     """
+    taken: set[str] = set()
     constants = [value for value in graph.values() if value.data is not None]
     record: Record = {
         "ir_version": _ir_version(opset),
         "producer_name": _PRODUCER,
         "graph": {
-            "nodes": [_node(node, opset) for node in graph.nodes],
+            "nodes": [_node(node, opset, taken) for node in graph.nodes],
             "name": graph.name,
             "initializers": [_tensor(value.data, value.name) for value in constants],
             "inputs": [_value_info(value) for value in graph.inputs],
@@ -63,15 +64,18 @@ def _ir_version(opset: int) -> int:
     return max((ir for since, ir in _IR_VERSION_BY_OPSET.items() if since <= opset), default=8)
 
 
-def _node(node: Node, opset: int) -> Record:
+def _node(node: Node, opset: int, taken: set[str]) -> Record:
     # The importer's own table knows which opsets spell an operator as the IR does.
     spelled_alike = node.op in _SPELLED_BY_HAND or translator(node.op, opset) is as_it_is
     if not spelled_alike:
         raise ArgumentError(f"operator {node.op} cannot be written as it is in opset {opset}")
+    # Several nodes may come from one; readers want node names to differ.
+    named_before = node.name in taken
+    taken.add(node.name)
     return {
         "inputs": ["" if value is None else value.name for value in node.inputs],
         "outputs": [value.name for value in node.outputs],
-        "name": node.name,
+        "name": node.outputs[0].name if named_before else node.name,
         "op_type": node.op,
         "attributes": [_attribute(name, value) for name, value in node.attributes.items()],
     }

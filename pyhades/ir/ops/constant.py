@@ -102,9 +102,9 @@ class Range(Movement):
         if not delta.item():
             fail(node, "delta must not be zero")
         distance, step = limit.item() - start.item(), delta.item()
-        if isinstance(step, int):
-            return max(-int(-distance // step), 0)
-        return max(math.ceil(distance / step), 0)
+        # Integers never leave the integers: a float would round beyond 2**53.
+        steps = -(-distance // step) if isinstance(step, int) else math.ceil(distance / step)
+        return max(int(steps), 0)
 
     def shapes(self, node: Node) -> list[Shape]:
         try:

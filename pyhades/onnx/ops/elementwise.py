@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from pyhades.ir.builder import GraphBuilder
 from pyhades.ir.graph import Value
 from pyhades.onnx.tensors import dtype_of
-from pyhades.onnx.translate import GraphBuilder, OnnxNode, onnx_op, same
+from pyhades.onnx.translate import OnnxNode, onnx_op, same
 
 same("Abs", "Ceil", "Elu", "Exp", "Floor", "HardSigmoid", "LeakyRelu", "Log", "Neg", since=6)
 same("Reciprocal", "Relu", "Selu", "Sigmoid", "Sqrt", "Tanh", since=6)

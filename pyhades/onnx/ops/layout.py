@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from pyhades.errors import ModelError
+from pyhades.ir.builder import GraphBuilder
 from pyhades.ir.graph import Value
-from pyhades.onnx.translate import GraphBuilder, OnnxNode, onnx_op, same
+from pyhades.onnx.translate import OnnxNode, onnx_op, same
 
 same("Concat", "DepthToSpace", "Flatten", "Gather", "Identity", "Shape", "Size", "SpaceToDepth")
 same("Transpose")

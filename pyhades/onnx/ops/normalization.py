@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from pyhades.errors import ModelError
+from pyhades.ir.builder import GraphBuilder
 from pyhades.ir.graph import Value
-from pyhades.onnx.translate import GraphBuilder, OnnxNode, onnx_op, same
+from pyhades.onnx.translate import OnnxNode, onnx_op, same
 
 same("LpNormalization")
 same("InstanceNormalization", since=6)

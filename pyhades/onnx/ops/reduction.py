@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from pyhades.ir.builder import GraphBuilder
 from pyhades.ir.graph import Value
-from pyhades.onnx.translate import GraphBuilder, OnnxNode, onnx_op, same
+from pyhades.onnx.translate import OnnxNode, onnx_op, same
 
 _AXES_INPUT_SINCE = {
     "ReduceL1": 18,

@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from pyhades.errors import ModelError
+from pyhades.ir.builder import GraphBuilder
 from pyhades.ir.graph import Value
-from pyhades.onnx.translate import GraphBuilder, OnnxNode, as_it_is, onnx_op
+from pyhades.onnx.translate import OnnxNode, as_it_is, onnx_op
 
 
 @onnx_op("Upsample", since=7)

@@ -10,6 +10,7 @@ from pyhades.kernels.cutout import cut_out
 from pyhades.kernels.layout import copy, fill, pad, transpose
 from pyhades.kernels.norm import rms_norm
 from pyhades.kernels.pool import average_pool, max_pool
+from pyhades.kernels.resize import resize
 
 __all__ = [
     "average_pool",
@@ -19,6 +20,7 @@ __all__ = [
     "fill",
     "max_pool",
     "pad",
+    "resize",
     "rms_norm",
     "transpose",
 ]

@@ -4,6 +4,7 @@ from pyhades.kernels.reference.conv import conv2d
 from pyhades.kernels.reference.cutout import cut_out
 from pyhades.kernels.reference.layout import copy, fill, pad, transpose
 from pyhades.kernels.reference.pool import average_pool, max_pool
+from pyhades.kernels.reference.resize import resize
 
 __all__ = [
     "average_pool",
@@ -13,5 +14,6 @@ __all__ = [
     "fill",
     "max_pool",
     "pad",
+    "resize",
     "transpose",
 ]

@@ -1,0 +1,325 @@
+#include "kernels/resize/resize.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "kernels/families.h"
+#include "kernels/layout/element.h"
+#include "kernels/resize/table.h"
+
+namespace hades {
+namespace {
+
+const KernelEntry kKernels[] = {
+#define HADES_KERNEL HADES_KERNEL_ENTRY
+#include "kernels/resize/resize.inc"
+#undef HADES_KERNEL
+};
+
+// ---- images: at most two resized axes, contiguous pixels or contiguous rows ----
+
+struct OuterAxis {
+    int64_t extent, x, y;
+};
+
+struct ImageParams {
+    ResizeRow* kernel;
+    ResizeRowArgs row;
+    std::vector<int32_t> vertical_indices, horizontal_indices;
+    std::vector<float> vertical_weights, horizontal_weights;
+    OuterAxis outer[kMaxRank];
+    int outer_count = 0;
+    int64_t images = 1, out_h, y_row, rows_per_chunk;
+};
+
+struct Axis {
+    int64_t in, out, x, y;
+    const AxisTable* table;
+};
+
+const AxisTable& single_position() {
+    static const AxisTable table = {1, {0}, {1.0}, {0}, true, false};
+    return table;
+}
+
+// Roles of the axes in the image kernel; not `found` where the strides do not allow it.
+struct ImageAxes {
+    bool found = false;
+    Axis vertical, horizontal;
+    int64_t channels = 1;
+    std::vector<Axis> outer;
+};
+
+// Takes the axis that is contiguous on both sides after `extent` elements.
+bool take_contiguous(std::vector<Axis>* axes, int64_t extent, bool resized, Axis* taken) {
+    for (size_t i = 0; i < axes->size(); ++i) {
+        const Axis& axis = (*axes)[i];
+        if (axis.x != extent || axis.y != extent || axis.table->identity == resized) continue;
+        *taken = axis;
+        axes->erase(axes->begin() + static_cast<std::ptrdiff_t>(i));
+        return true;
+    }
+    return false;
+}
+
+ImageAxes image_axes(std::vector<Axis> axes) {
+    ImageAxes image;
+    const Axis none = {1, 1, 0, 0, &single_position()};
+    image.vertical = image.horizontal = none;
+    Axis taken;
+    const bool planar = take_contiguous(&axes, 1, true, &image.horizontal);
+    if (!planar)
+        while (take_contiguous(&axes, image.channels, false, &taken)) image.channels *= taken.in;
+    std::vector<Axis> resized;
+    for (const Axis& axis : axes) (axis.table->identity ? image.outer : resized).push_back(axis);
+    std::sort(resized.begin(), resized.end(),
+              [](const Axis& a, const Axis& b) { return std::llabs(a.x) < std::llabs(b.x); });
+    if (!planar && !resized.empty()) {
+        image.horizontal = resized.front();
+        resized.erase(resized.begin());
+    }
+    if (!resized.empty()) image.vertical = resized.front();
+    image.found = resized.size() <= 1 && (planar || image.channels > 1);
+    return image;
+}
+
+// [out, taps] -> [taps, out]
+template <class To, class From>
+std::vector<To> transposed(const std::vector<From>& values, int64_t taps) {
+    std::vector<To> result(values.size());
+    const size_t columns = static_cast<size_t>(taps), rows = values.size() / columns;
+    for (size_t r = 0; r < rows; ++r)
+        for (size_t c = 0; c < columns; ++c)
+            result[c * rows + r] = static_cast<To>(values[r * columns + c]);
+    return result;
+}
+
+void set_tables(const AxisTable& vertical, const AxisTable& horizontal, ImageParams* params) {
+    ResizeRowArgs& row = params->row;
+    params->vertical_indices = vertical.indices;
+    params->vertical_weights.assign(vertical.weights.begin(), vertical.weights.end());
+    params->horizontal_indices = horizontal.indices;
+    params->horizontal_weights.assign(horizontal.weights.begin(), horizontal.weights.end());
+    if (row.channels == 1) {
+        params->horizontal_indices = transposed<int32_t>(horizontal.indices, horizontal.taps);
+        params->horizontal_weights = transposed<float>(horizontal.weights, horizontal.taps);
+    }
+    row.vertical_taps = vertical.taps;
+    row.horizontal_taps = horizontal.taps;
+    row.vertical_identity = vertical.identity;
+    row.horizontal_identity = horizontal.identity;
+    row.horizontal_indices = params->horizontal_indices.data();
+    row.horizontal_weights = params->horizontal_weights.data();
+}
+
+void run_image_row(const ImageParams& image, int64_t index, const float* x, float* y,
+                   void* scratch) {
+    ResizeRowArgs row = image.row;
+    const int64_t oy = index % image.out_h;
+    index /= image.out_h;
+    for (int i = image.outer_count - 1; i >= 0; --i) {
+        x += index % image.outer[i].extent * image.outer[i].x;
+        y += index % image.outer[i].extent * image.outer[i].y;
+        index /= image.outer[i].extent;
+    }
+    row.x = x;
+    row.y = y + oy * image.y_row;
+    row.row = static_cast<float*>(scratch);
+    row.vertical_indices = image.vertical_indices.data() + oy * row.vertical_taps;
+    row.vertical_weights = image.vertical_weights.data() + oy * row.vertical_taps;
+    image.kernel(row);
+}
+
+void run_image(const void* params, void* const* operands, Worker& worker) {
+    const auto& image = *static_cast<const ImageParams*>(params);
+    const int64_t rows = image.images * image.out_h;
+    const int64_t chunks = (rows + image.rows_per_chunk - 1) / image.rows_per_chunk;
+    parallel_for(worker, chunks, [&](int64_t chunk) {
+        const int64_t first = chunk * image.rows_per_chunk;
+        const int64_t last = std::min(first + image.rows_per_chunk, rows);
+        for (int64_t row = first; row < last; ++row)
+            run_image_row(image, row, static_cast<const float*>(operands[0]),
+                          static_cast<float*>(operands[1]), worker.scratch);
+    });
+}
+
+void bind_image(const ImageAxes& axes, IsaMask allowed, BoundOp* bound) {
+    auto params = std::make_shared<ImageParams>();
+    ResizeRowArgs& row = params->row;
+    row = {};
+    row.channels = axes.channels;
+    row.in_w = axes.horizontal.in;
+    row.out_w = axes.horizontal.out;
+    row.x_row = axes.vertical.x;
+    row.x_pixel = axes.horizontal.in > 1 ? axes.horizontal.x : axes.channels;
+    row.y_pixel = axes.horizontal.out > 1 ? axes.horizontal.y : axes.channels;
+    set_tables(*axes.vertical.table, *axes.horizontal.table, params.get());
+    params->out_h = axes.vertical.out;
+    params->y_row = axes.vertical.y;
+    for (const Axis& axis : axes.outer) {
+        params->outer[params->outer_count++] = {axis.in, axis.x, axis.y};
+        params->images *= axis.in;
+    }
+    const int64_t width = row.channels * (row.in_w + row.out_w);
+    params->rows_per_chunk = std::max<int64_t>(1, 16384 / std::max<int64_t>(1, width));
+    params->kernel = select<ResizeRow>(kKernels, "resize_row_f32", allowed, &bound->kernel);
+    bound->run = run_image;
+    bound->params = params;
+    bound->worker_scratch_bytes = static_cast<size_t>(row.channels * row.in_w) * sizeof(float);
+}
+
+// ---- anything else ----
+
+struct AnyParams {
+    ResizeAny* kernel;
+    std::vector<AxisTable> tables;
+    std::vector<ResizeAxis> axes;
+    int64_t elements;
+    uint64_t extrapolation;
+};
+
+constexpr int64_t kElementsPerChunk = 4096;
+
+void run_any(const void* params, void* const* operands, Worker& worker) {
+    const auto& any = *static_cast<const AnyParams*>(params);
+    const int64_t chunks = (any.elements + kElementsPerChunk - 1) / kElementsPerChunk;
+    parallel_for(worker, chunks, [&](int64_t chunk) {
+        const int64_t first = chunk * kElementsPerChunk;
+        any.kernel({operands[0], operands[1], any.axes.data(),
+                    static_cast<int64_t>(any.axes.size()), first,
+                    std::min(first + kElementsPerChunk, any.elements), &any.extrapolation});
+    });
+}
+
+std::string any_function(Interpolation mode, DType dtype) {
+    const char* const nearest[4] = {"resize_nearest_b1", "resize_nearest_b2", "resize_nearest_b4",
+                                    "resize_nearest_b8"};
+    if (mode == Interpolation::nearest) return sized_name(nearest, dtype);
+    switch (dtype) {
+        case DType::f32:
+            return "resize_any_f32";
+        case DType::f64:
+            return "resize_any_f64";
+        case DType::u8:
+            return "resize_any_u8";
+        case DType::i8:
+            return "resize_any_i8";
+        case DType::i32:
+            return "resize_any_i32";
+        default:
+            return "";
+    }
+}
+
+Status bind_any(const OpDesc& desc, Interpolation mode, std::vector<AxisTable> tables,
+                BoundOp* bound) {
+    const Tensor &x = desc.in(0), &y = desc.out(0);
+    auto params = std::make_shared<AnyParams>();
+    const std::string function = any_function(mode, x.dtype);
+    params->kernel = select<ResizeAny>(kKernels, function.c_str(), desc.allowed, &bound->kernel);
+    if (!params->kernel)
+        return invalid("resize: dtype %s can only be resized by mode nearest", name_of(x.dtype));
+    params->tables = std::move(tables);
+    for (int i = 0; i < x.rank; ++i) {
+        const AxisTable& table = params->tables[static_cast<size_t>(i)];
+        params->axes.push_back({y.shape[i], table.taps, x.strides[i], y.strides[i],
+                                table.indices.data(), table.weights.data(), table.outside.data()});
+    }
+    params->elements = element_count(y);
+    params->extrapolation = encode_element(x.dtype, desc.attributes, "extrapolation_value");
+    bound->run = run_any;
+    bound->params = params;
+    return {};
+}
+
+// ---- binding ----
+
+Status read_sampling(const Attributes& attributes, Sampling* sampling) {
+    const std::string mode = attributes.text("mode", "nearest");
+    if (mode == "linear")
+        sampling->mode = Interpolation::linear;
+    else if (mode == "cubic")
+        sampling->mode = Interpolation::cubic;
+    else if (mode != "nearest")
+        return invalid("mode \"%s\" is none of nearest, linear, cubic", mode.c_str());
+    sampling->coordinates = attributes.text("coordinates", "half_pixel");
+    sampling->nearest_mode = attributes.text("nearest_mode", "round_prefer_floor");
+    sampling->cubic_coeff_a = attributes.real("cubic_coeff_a", -0.75);
+    sampling->antialias = attributes.integer("antialias", 0) != 0;
+    sampling->exclude_outside = attributes.integer("exclude_outside", 0) != 0;
+    return check_sampling(*sampling);
+}
+
+Status read_geometry(const OpDesc& desc, std::vector<AxisGeometry>* axes) {
+    const Tensor &x = desc.in(0), &y = desc.out(0);
+    const auto rank = static_cast<size_t>(x.rank);
+    std::vector<double> scales = desc.attributes.reals("scales"),
+                        roi = desc.attributes.reals("roi");
+    if (roi.empty() && desc.attributes.text("coordinates", "") != "tf_crop_and_resize")
+        roi.assign(2 * rank, 0.0);
+    if ((!scales.empty() && scales.size() != rank) || roi.size() != 2 * rank)
+        return invalid("resize: scales needs one entry per axis and roi two");
+    for (size_t i = 0; i < rank; ++i) {
+        const int64_t in = x.shape[i], out = y.shape[i];
+        if (in < 1 && out > 0) return invalid("resize: axis %d of x is empty", static_cast<int>(i));
+        const double ratio = in ? static_cast<double>(out) / static_cast<double>(in) : 1.0;
+        const double scale = scales.empty() ? ratio : scales[i];
+        if (!(scale > 0) && out > 0)
+            return invalid("resize: scale %g of axis %d is not positive", scale,
+                           static_cast<int>(i));
+        axes->push_back({in, out, scale, roi[i], roi[i + rank]});
+    }
+    return {};
+}
+
+void run_nothing(const void*, void* const*, Worker&) {}
+
+// resize(x) -> y; attributes mode, coordinates, scales, roi, nearest_mode, cubic_coeff_a,
+// exclude_outside, extrapolation_value, antialias.
+Status bind_resize(const OpDesc& desc, BoundOp* bound) {
+    if (desc.inputs.size() != 1 || desc.outputs.size() != 1 || !desc.has(0))
+        return invalid("resize takes x and gives y");
+    const Tensor &x = desc.in(0), &y = desc.out(0);
+    if (x.rank != y.rank || x.dtype != y.dtype)
+        return invalid("resize: x and y must have one rank and dtype");
+    Sampling sampling;
+    std::vector<AxisGeometry> geometry;
+    if (Status status = read_sampling(desc.attributes, &sampling); !status.ok) return status;
+    if (Status status = read_geometry(desc, &geometry); !status.ok) return status;
+    bound->bytes = static_cast<double>(element_count(x) + element_count(y)) *
+                   static_cast<double>(size_of(x.dtype));
+    if (element_count(y) == 0) {
+        bound->run = run_nothing;
+        return {};
+    }
+    std::vector<AxisTable> tables;
+    std::vector<Axis> axes;
+    bool extrapolates = false;
+    for (const AxisGeometry& axis : geometry) {
+        tables.push_back(make_table(axis, sampling));
+        extrapolates |= tables.back().extrapolates;
+        bound->flops += 2.0 * static_cast<double>(tables.back().taps) *
+                        static_cast<double>(element_count(y)) * !tables.back().identity;
+    }
+    for (int i = 0; i < x.rank; ++i)
+        if (x.shape[i] != 1 || y.shape[i] != 1)
+            axes.push_back({x.shape[i], y.shape[i], x.strides[i], y.strides[i],
+                            &tables[static_cast<size_t>(i)]});
+    const bool movable = sampling.mode == Interpolation::nearest && size_of(x.dtype) == 4;
+    if ((x.dtype == DType::f32 || movable) && !extrapolates)
+        if (const ImageAxes image = image_axes(axes); image.found) {
+            bind_image(image, desc.allowed, bound);
+            return {};
+        }
+    return bind_any(desc, sampling.mode, std::move(tables), bound);
+}
+
+const OpEntry kOps[] = {{"resize", bind_resize}};
+
+}  // namespace
+
+Family resize_family() { return make_family("resize", kOps, kKernels); }
+
+}  // namespace hades

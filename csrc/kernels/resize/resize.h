@@ -1,0 +1,53 @@
+#pragma once
+#include <cstdint>
+
+// Resampling by tables of (index, weight) per axis, see table.h.
+namespace hades {
+
+// One row of an image whose pixels are `channels` contiguous floats (one, where it is planar).
+struct ResizeRowArgs {
+    const float* x;  // row 0 of the input image
+    float* y;        // the output row
+    float* row;      // scratch [in_w, channels] for the vertically combined input row
+    int64_t channels, in_w, out_w;
+    int64_t x_row, x_pixel, y_pixel;
+    const int32_t* vertical_indices;  // [vertical_taps], of this output row
+    const float* vertical_weights;
+    int64_t vertical_taps;
+    const int32_t* horizontal_indices;  // [out_w, taps], or [taps, out_w] where channels == 1
+    const float* horizontal_weights;
+    int64_t horizontal_taps;
+    bool vertical_identity, horizontal_identity;
+};
+
+using ResizeRow = void(const ResizeRowArgs&);
+
+struct ResizeAxis {
+    int64_t out, taps, x_stride, y_stride;
+    const int32_t* indices;  // [out, taps]
+    const double* weights;
+    const uint8_t* outside;  // [out]
+};
+
+// Elements [first, last) of the output in row-major order of `axes`.
+struct ResizeAnyArgs {
+    const void* x;
+    void* y;
+    const ResizeAxis* axes;
+    int64_t rank;
+    int64_t first, last;
+    const void* extrapolation;  // one element
+};
+
+// resize_any_<dtype>: sums over the product of the taps. resize_nearest_b<size>: one tap per axis,
+// moves elements of any type.
+using ResizeAny = void(const ResizeAnyArgs&);
+
+#define HADES_KERNEL(function, type, tier_name) \
+    namespace tier_name {                       \
+    type function;                              \
+    }
+#include "kernels/resize/resize.inc"
+#undef HADES_KERNEL
+
+}  // namespace hades

@@ -1,0 +1,50 @@
+"""Resampling, in NumPy: one axis after the other, in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from pyhades.ir.interpolation import AxisResize, Sampling, axis_taps, resample
+from pyhades.kernels.arguments import Array
+from pyhades.kernels.resize import resized_shape
+
+
+def resize(
+    x: ArrayLike,
+    size: Sequence[int] | None = None,
+    scales: Sequence[float] | None = None,
+    mode: str = "linear",
+    coordinates: str = "half_pixel",
+    antialias: bool = False,
+    *,
+    nearest_mode: str = "round_prefer_floor",
+    cubic_coeff_a: float = -0.75,
+    exclude_outside: bool = False,
+    extrapolation_value: float = 0.0,
+    roi: Sequence[float] | None = None,
+) -> Array:
+    """See :func:`pyhades.kernels.resize`."""
+    x = np.asarray(x)
+    shape, factors = resized_shape(x.shape, size, scales)
+    sampling = Sampling(mode, coordinates, nearest_mode, cubic_coeff_a, antialias, exclude_outside)
+    y = x if mode == "nearest" else x.astype(np.float64)
+    outside = np.zeros(shape, np.bool_)
+    resized = range(x.ndim - len(size or scales or ()), x.ndim)
+    for count, axis in enumerate(resized):
+        start, end = (0.0, 1.0) if roi is None else (roi[count], roi[count + len(roi) // 2])
+        geometry = AxisResize(x.shape[axis], shape[axis], factors[axis], start, end)
+        taps = axis_taps(geometry, sampling)
+        y = y.take(taps.indices[:, 0], axis) if mode == "nearest" else resample(y, axis, taps)
+        outside |= np.expand_dims(taps.outside, tuple(range(1, x.ndim - axis)))
+    return np.where(outside, np.array(extrapolation_value).astype(x.dtype), _converted(y, x))
+
+
+def _converted(y: Array, x: Array) -> Array:
+    """The float64 results in the dtype of ``x``."""
+    if y.dtype == x.dtype or x.dtype.kind == "f":
+        return y.astype(x.dtype)
+    limits = np.iinfo(x.dtype)
+    return y.astype(np.float32).astype(np.float64).clip(limits.min, limits.max).astype(x.dtype)

@@ -14,6 +14,7 @@ from pyhades.errors import (
     ShapeError,
     UnsupportedOperatorError,
 )
+from pyhades.ir.builder import GraphBuilder
 from pyhades.ir.graph import Dim, Graph, TensorType, Value
 from pyhades.ir.inference import type_of
 from pyhades.ir.shapes import UNKNOWN
@@ -23,7 +24,6 @@ from pyhades.onnx.tensors import TensorDecoder, map_file, tensor_type
 from pyhades.onnx.translate import (
     NEWEST_OPSET,
     OLDEST_OPSET,
-    GraphBuilder,
     OnnxNode,
     supported_operators,
     translator,

@@ -67,7 +67,16 @@ TENSOR = Message(
 DIMENSION = Message("Dimension", {1: _one("value", Kind.INT), 2: _one("parameter", Kind.STRING)})
 SHAPE = Message("TensorShapeProto", {1: _many("dims", DIMENSION)})
 TENSOR_TYPE = Message("TypeProto.Tensor", {1: _one("element", Kind.INT), 2: _one("shape", SHAPE)})
-TYPE = Message("TypeProto", {1: _one("tensor", TENSOR_TYPE)})
+TYPE = Message(
+    "TypeProto",
+    {
+        1: _one("tensor", TENSOR_TYPE),
+        4: _one("sequence", Kind.BYTES),
+        5: _one("map", Kind.BYTES),
+        8: _one("sparse_tensor", Kind.BYTES),
+        9: _one("optional", Kind.BYTES),
+    },
+)
 VALUE_INFO = Message("ValueInfoProto", {1: _one("name", Kind.STRING), 2: _one("type", TYPE)})
 
 # Graphs inside of attributes stay undecoded: the operators that own them are refused.

@@ -45,12 +45,15 @@ def dtype_of(number: int | None, what: str) -> np.dtype[Any]:
 
 def tensor_type(record: Record, what: str) -> TensorType | None:
     """IR type of a TypeProto; None where it says nothing."""
+    for other in ("sequence", "map", "sparse_tensor", "optional"):
+        if record[other] is not None:
+            raise UnsupportedOperatorError(
+                f"{what} is a {other.replace('_', ' ')}; export the model with plain tensors as "
+                "inputs and outputs"
+            )
     tensor = record["tensor"]
     if tensor is None:
-        raise UnsupportedOperatorError(
-            f"{what} is not a tensor (a sequence, map, optional or sparse tensor); export the "
-            "model with plain tensors as inputs and outputs"
-        )
+        return None
     dtype = dtype_of(tensor["element"], what)
     if tensor["shape"] is None:
         return TensorType(dtype, None)

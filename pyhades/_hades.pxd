@@ -86,6 +86,11 @@ cdef extern from "api/hades.h" namespace "hades" nogil:
     vector[Family]& families()
     Status bind(const OpDesc& desc, BoundOp* bound) except +
 
+    cdef cppclass Block:
+        void* get()
+
+    Block allocate_block(size_t bytes) except +
+
     cdef cppclass Team "hades::Team":
         Team(int workers) except +
         int workers()

@@ -7,18 +7,23 @@ of :func:`pyhades.kernels.tiers`), validates its arguments and runs without the 
 
 from pyhades.kernels.conv import conv2d
 from pyhades.kernels.cutout import cut_out
+from pyhades.kernels.gemm import PackedMatrix, gemm, matmul, pack
 from pyhades.kernels.layout import copy, fill, pad, transpose
 from pyhades.kernels.norm import rms_norm
 from pyhades.kernels.pool import average_pool, max_pool
 from pyhades.kernels.resize import resize
 
 __all__ = [
+    "PackedMatrix",
     "average_pool",
     "conv2d",
     "copy",
     "cut_out",
     "fill",
+    "gemm",
+    "matmul",
     "max_pool",
+    "pack",
     "pad",
     "resize",
     "rms_norm",

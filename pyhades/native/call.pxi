@@ -3,7 +3,7 @@
 from libcpp cimport bool as cpp_bool
 from libcpp.memory cimport make_shared, shared_ptr
 
-from pyhades._hades cimport BoundOp, Status, bind
+from pyhades._hades cimport Block, BoundOp, PackRequest, Status, allocate_block, bind
 from pyhades._hades cimport Team as NativeTeam
 from pyhades._hades cimport call as native_call
 
@@ -45,10 +45,54 @@ def team_of(threads=None):
     return team if team is not None else _teams.setdefault(threads, Team(threads))
 
 
+cdef class Packed:
+    """A constant input in the layout that a kernel of one tier wants; goes into ``call`` for it."""
+
+    cdef Block block
+    cdef Operand operand
+    cdef readonly str layout
+    cdef readonly size_t nbytes
+
+
+def pack(str op, list inputs, list outputs, int index, isa=None):
+    """Pack input ``index`` of an operator once, for later calls with that input and tier.
+
+    The other arrays only describe the operator; their data is not touched.
+    """
+    cdef OpDesc desc
+    cdef BoundOp bound
+    cdef Buffers buffers = Buffers(len(inputs) + len(outputs))
+    cdef void* source = NULL
+    cdef Packed packed = Packed()
+    desc.op = op.encode()
+    desc.allowed = features_of(isa)
+    for i, array in enumerate(inputs):
+        desc.inputs.push_back(buffers.operand(array, False))
+        if i == index:
+            source = buffers.views[buffers.count - 1].buf
+            desc.inputs[i].constant = source
+            packed.operand = desc.inputs[i]
+    for array in outputs:
+        desc.outputs.push_back(buffers.operand(array, True))
+    cdef Status status = bind(desc, &bound)
+    if not status.ok:
+        raise ArgumentError(status.message.decode())
+    if bound.packs.size() != 1 or bound.packs[0].input != index:
+        raise ArgumentError(f"{op} does not pack input {index}")
+    cdef PackRequest* request = &bound.packs[0]
+    packed.layout = request.layout.decode()
+    packed.nbytes = request.bytes
+    packed.block = allocate_block(request.bytes)
+    with nogil:
+        request.pack(bound.params.get(), source, packed.block.get())
+    return packed
+
+
 def call(str op, list inputs, list outputs, dict attributes=None, constants=(), threads=None, isa=None):
     """Bind and run one operator of docs/reference/native_operators.md on NumPy arrays.
 
-    An omitted input is None. ``constants`` are the indices of inputs that the kernel may repack.
+    An omitted input is None. ``constants`` are the indices of inputs that the kernel may repack;
+    a ``Packed`` stands for an input that was packed before.
     Returns the name of the kernel that ran.
     """
     cdef OpDesc desc
@@ -56,10 +100,18 @@ def call(str op, list inputs, list outputs, dict attributes=None, constants=(), 
     cdef Buffers buffers = Buffers(len(inputs) + len(outputs))
     cdef vector[void*] pointers
     cdef vector[cpp_bool] is_packed
+    cdef Packed packed
     cdef Team team = team_of(threads)
     desc.op = op.encode()
     desc.allowed = features_of(isa)
     for index, array in enumerate(inputs):
+        if isinstance(array, Packed):
+            packed = <Packed>array
+            pointers.push_back(packed.block.get())
+            desc.inputs.push_back(packed.operand)
+            desc.inputs[index].constant = pointers[index]
+            is_packed.push_back(True)
+            continue
         desc.inputs.push_back(buffers.operand(array, False))
         pointers.push_back(NULL if array is None else buffers.views[buffers.count - 1].buf)
         if index in constants:
@@ -73,6 +125,20 @@ def call(str op, list inputs, list outputs, dict attributes=None, constants=(), 
     cdef Status status = bind(desc, &bound)
     if not status.ok:
         raise ArgumentError(status.message.decode())
+    for index, array in enumerate(inputs):
+        if isinstance(array, Packed):
+            check_layout(array, index, bound)
     with nogil:
         native_call(bound, pointers, is_packed, team.native.get()[0])
     return bound.kernel.decode()
+
+
+cdef int check_layout(Packed packed, int index, const BoundOp& bound) except -1:
+    """Raise unless the bound kernel reads input ``index`` in exactly the layout of ``packed``."""
+    for i in range(bound.packs.size()):
+        if bound.packs[i].input == index and bound.packs[i].layout.decode() == packed.layout:
+            return 0
+    raise ArgumentError(
+        f"the packed input has layout {packed.layout!r}, which {bound.kernel.decode()} does not "
+        "read; pack it for the same isa"
+    )

@@ -2,6 +2,7 @@
 
 from pyhades.kernels.reference.conv import conv2d
 from pyhades.kernels.reference.cutout import cut_out
+from pyhades.kernels.reference.gemm import gemm, matmul
 from pyhades.kernels.reference.layout import copy, fill, pad, transpose
 from pyhades.kernels.reference.pool import average_pool, max_pool
 from pyhades.kernels.reference.resize import resize
@@ -12,6 +13,8 @@ __all__ = [
     "copy",
     "cut_out",
     "fill",
+    "gemm",
+    "matmul",
     "max_pool",
     "pad",
     "resize",

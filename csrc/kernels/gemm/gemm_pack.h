@@ -1,0 +1,47 @@
+#pragma once
+#include "kernels/gemm/gemm.h"
+#include "kernels/gemm/micro_kernel.h"
+#include "simd/transpose.h"
+
+// One panel: [k][width] from `columns` columns of b, zeros beyond them.
+namespace hades::HADES_ISA {
+
+HADES_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
+static float* pack_rows(const float* b, const GemmPackArgs& p, int columns, int width,
+                        float* packed) {
+    for (int64_t i = 0; i < p.k; ++i, packed += width) {
+        const float* row = b + i * p.k_stride;
+        if (p.n_stride == 1) {
+            for (int c = 0; c < width; c += kLanes) {
+                const int left = columns - c;
+                store(packed + c, load_n(row + c, left < kLanes ? left : kLanes));
+            }
+        } else {
+            for (int c = 0; c < width; ++c) packed[c] = c < columns ? row[c * p.n_stride] : 0.0f;
+        }
+    }
+    return packed;
+}
+
+// Columns of b are contiguous (b is a transposed matrix): squares of kLanes turn in registers.
+static float* pack_transposed(const float* b, int64_t n_stride, int64_t k, int columns, int width,
+                              float* packed) {
+    for (int64_t i = 0; i < k; i += kLanes) {
+        const int steps = static_cast<int>(smaller(k - i, kLanes));
+        for (int c = 0; c < width; c += kLanes) {
+            F32 square[kLanes];
+#pragma GCC unroll 16
+            for (int lane = 0; lane < kLanes; ++lane)
+                square[lane] =
+                    c + lane < columns ? load_n(b + (c + lane) * n_stride + i, steps) : zero();
+            transpose(square);
+#pragma GCC unroll 16
+            for (int step = 0; step < kLanes; ++step)
+                if (step < steps) store(packed + (i + step) * width + c, square[step]);
+        }
+    }
+    return packed + k * width;
+}
+
+}  // namespace hades::HADES_ISA

@@ -1,0 +1,149 @@
+#include "kernels/gemm/gemm_plan.h"
+
+#include <algorithm>
+
+namespace hades {
+namespace {
+
+constexpr int64_t kLongestBlockK = 512;        // above, k is cut into blocks of about ...
+constexpr int64_t kBlockK = 384;               // ... this, an L1-sized tile of a
+constexpr int64_t kPanelFloats = 96 * 1024;    // panels of a block: 3/8 of a 1 MiB L2
+constexpr int64_t kTilesPerBlock = 12;         // rows per visit to those panels
+constexpr int64_t kChunks = 24;                // enough to balance a few threads
+constexpr int64_t kSmallestChunk = 64 * 1024;  // multiply-adds; a claim costs about 200 cycles
+constexpr int64_t kLocalFloats = 128 * 1024;   // of a matrix that a chunk packs for itself
+constexpr int64_t kSliceK = 4096;
+constexpr int64_t kAliasBytes = 2048;  // half the way size of a 32 KiB, 8-way L1
+
+int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
+
+// Batches that share b and follow each other in memory are rows of one matrix.
+void merge_batches(GemmProblem* p) {
+    for (int axis = 1; axis >= 0; --axis) {
+        const int64_t count = p->batch[axis];
+        if (count == 1) continue;
+        Matrix* rows[] = {&p->a, &p->y, &p->residual};
+        bool follow = p->b.batch[axis] == 0;
+        for (Matrix* matrix : rows) {
+            if (p->m == 1) matrix->row = matrix->batch[axis];
+            follow = follow && matrix->batch[axis] == p->m * matrix->row;
+        }
+        if (!follow) return;
+        p->m *= count;
+        p->batch[axis] = 1;
+        for (Matrix* matrix : rows) matrix->batch[axis] = 0;
+    }
+}
+
+int64_t packed_floats(const GemmProblem& p, const GemmKernel& kernel) {
+    return p.k * round_up(p.n, kernel.lanes);
+}
+
+StageA choose_stage(const GemmProblem& p, int64_t panels) {
+    if (p.a.col == 1 || p.k == 1) {
+        const auto bytes = p.a.row * static_cast<int64_t>(sizeof(float));
+        return bytes % kAliasBytes == 0 && p.m > 2 && panels > 2 ? StageA::rows : StageA::none;
+    }
+    return p.a.row == 1 || p.m == 1 ? StageA::none : StageA::columns;
+}
+
+PackB choose_pack(const GemmPlan& plan) {
+    const GemmProblem& p = plan.problem;
+    if (p.b_constant) return PackB::ahead;
+    const bool whole_vectors = p.n % plan.kernel.lanes == 0;
+    if (p.b.col == 1 && whole_vectors && p.m <= 2 * plan.kernel.rows) return PackB::in_place;
+    const bool repeats = plan.packed_matrices[0] * plan.packed_matrices[1] != plan.batches();
+    const bool one_visit = p.m <= kTilesPerBlock * plan.kernel.rows;
+    if (!repeats && one_visit && plan.batches() >= 8 && plan.packed_floats <= kLocalFloats)
+        return PackB::local;
+    return PackB::shared;
+}
+
+// Blocks that fit the caches, then smaller ones until there are enough for the threads. The longer
+// side is halved: blocks nearest to square read least.
+void choose_blocks(GemmPlan* plan) {
+    const GemmProblem& p = plan->problem;
+    const int64_t blocks_k = p.k > kLongestBlockK ? ceil_div(p.k, kBlockK) : 1;
+    plan->block.block_k = std::max<int64_t>(1, ceil_div(p.k, blocks_k));
+    const int64_t tiles = ceil_div(p.m, plan->kernel.rows);
+    const int64_t panels_per_block =
+        std::max<int64_t>(1, kPanelFloats / (plan->block.block_k * plan->panel_width));
+    plan->row_blocks = ceil_div(tiles, kTilesPerBlock);
+    plan->column_blocks = ceil_div(plan->panels, panels_per_block);
+    plan->slices = 1;
+    if (plan->pack == PackB::local) {
+        plan->row_blocks = plan->column_blocks = 1;
+        return;
+    }
+    const int64_t work = plan->batches() * p.m * p.n * p.k;
+    while (plan->chunks() < kChunks && work / (plan->chunks() + 1) > kSmallestChunk) {
+        const bool rows_split = plan->row_blocks * 2 <= tiles;
+        const bool columns_split = plan->column_blocks * 2 <= plan->panels;
+        if (!rows_split && !columns_split) break;
+        const bool rows_longer = p.m / plan->row_blocks >= p.n / plan->column_blocks;
+        if (rows_split && (rows_longer || !columns_split))
+            plan->row_blocks *= 2;
+        else
+            plan->column_blocks *= 2;
+    }
+    // A small product of long vectors: slices of k, summed in order afterwards.
+    if (plan->chunks() < kChunks / 2 && p.k >= 2 * kSliceK)
+        plan->slices = std::min<int64_t>(64, ceil_div(p.k, kSliceK));
+}
+
+void size_scratch(GemmPlan* plan) {
+    const GemmProblem& p = plan->problem;
+    const int64_t rows = ceil_div(p.m, plan->row_blocks);
+    const int64_t columns =
+        std::min(ceil_div(plan->panels, plan->column_blocks) * plan->panel_width,
+                 round_up(p.n, plan->kernel.lanes));
+    const int64_t longest_k = ceil_div(p.k, plan->slices);
+    int64_t block = plan->kernel.rows * (plan->block.block_k + 16);
+    if (longest_k > plan->block.block_k) block += rows * columns;
+    plan->local_floats = plan->pack == PackB::local ? round_up(plan->packed_floats, 16) : 0;
+    plan->scratch_floats = plan->local_floats + block;
+    plan->shared_floats = 0;
+    if (plan->pack == PackB::shared)
+        plan->shared_floats =
+            round_up(plan->packed_floats, 16) * plan->packed_matrices[0] * plan->packed_matrices[1];
+    if (plan->slices > 1) {
+        plan->partial_row = round_up(p.n, 16);
+        plan->partial_slice = plan->partial_row * p.m;
+        plan->shared_floats += plan->batches() * plan->slices * plan->partial_slice;
+    }
+}
+
+}  // namespace
+
+GemmPlan plan_gemm(const GemmProblem& problem, const GemmKernel& kernel, float alpha,
+                   const Epilogue& epilogue) {
+    GemmPlan plan{};
+    plan.problem = problem;
+    plan.kernel = kernel;
+    merge_batches(&plan.problem);
+    const GemmProblem& p = plan.problem;
+    plan.panel_width = int64_t{kernel.lanes} * kernel.panel_vectors;
+    plan.panels = ceil_div(p.n, plan.panel_width);
+    plan.packed_floats = packed_floats(p, kernel);
+    for (int axis = 0; axis < 2; ++axis)
+        plan.packed_matrices[axis] = p.b.batch[axis] == 0 ? 1 : p.batch[axis];
+    plan.pack = choose_pack(plan);
+    choose_blocks(&plan);
+
+    GemmBlockArgs& block = plan.block;
+    block.a_row = p.a.row;
+    block.a_col = p.k == 1 ? 1 : p.a.col;
+    block.stage = choose_stage(p, plan.panels);
+    block.b_packed = plan.pack != PackB::in_place;
+    block.b_step = block.b_packed ? plan.panel_width : p.b.row;
+    block.b_panel = block.b_packed ? p.k * plan.panel_width : plan.panel_width;
+    block.finish.alpha = alpha;
+    block.finish.epilogue = epilogue;
+    block.finish.y_row = p.y.row;
+    block.finish.residual_row = p.residual.row;
+    size_scratch(&plan);
+    return plan;
+}
+
+}  // namespace hades

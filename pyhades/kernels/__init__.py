@@ -7,6 +7,7 @@ of :func:`pyhades.kernels.tiers`), validates its arguments and runs without the 
 
 from pyhades.kernels.conv import conv2d
 from pyhades.kernels.cutout import cut_out
+from pyhades.kernels.gather import gather, gather_elements, gather_nd, scatter_elements, scatter_nd
 from pyhades.kernels.gemm import PackedMatrix, gemm, matmul, pack
 from pyhades.kernels.layout import copy, fill, pad, transpose
 from pyhades.kernels.norm import rms_norm
@@ -20,6 +21,9 @@ __all__ = [
     "copy",
     "cut_out",
     "fill",
+    "gather",
+    "gather_elements",
+    "gather_nd",
     "gemm",
     "matmul",
     "max_pool",
@@ -27,5 +31,7 @@ __all__ = [
     "pad",
     "resize",
     "rms_norm",
+    "scatter_elements",
+    "scatter_nd",
     "transpose",
 ]

@@ -2,7 +2,17 @@
 
 from pyhades.kernels.reference.conv import conv2d
 from pyhades.kernels.reference.cutout import cut_out
+<<<<<<< HEAD
 from pyhades.kernels.reference.gemm import gemm, matmul
+=======
+from pyhades.kernels.reference.gather import (
+    gather,
+    gather_elements,
+    gather_nd,
+    scatter_elements,
+    scatter_nd,
+)
+>>>>>>> f6570e8 (kernels: gather and scatter)
 from pyhades.kernels.reference.layout import copy, fill, pad, transpose
 from pyhades.kernels.reference.pool import average_pool, max_pool
 from pyhades.kernels.reference.resize import resize
@@ -13,10 +23,18 @@ __all__ = [
     "copy",
     "cut_out",
     "fill",
+<<<<<<< HEAD
     "gemm",
     "matmul",
+=======
+    "gather",
+    "gather_elements",
+    "gather_nd",
+>>>>>>> f6570e8 (kernels: gather and scatter)
     "max_pool",
     "pad",
     "resize",
+    "scatter_elements",
+    "scatter_nd",
     "transpose",
 ]

@@ -2,9 +2,6 @@
 
 from pyhades.kernels.reference.conv import conv2d
 from pyhades.kernels.reference.cutout import cut_out
-<<<<<<< HEAD
-from pyhades.kernels.reference.gemm import gemm, matmul
-=======
 from pyhades.kernels.reference.gather import (
     gather,
     gather_elements,
@@ -12,7 +9,7 @@ from pyhades.kernels.reference.gather import (
     scatter_elements,
     scatter_nd,
 )
->>>>>>> f6570e8 (kernels: gather and scatter)
+from pyhades.kernels.reference.gemm import gemm, matmul
 from pyhades.kernels.reference.layout import copy, fill, pad, transpose
 from pyhades.kernels.reference.pool import average_pool, max_pool
 from pyhades.kernels.reference.resize import resize
@@ -23,14 +20,11 @@ __all__ = [
     "copy",
     "cut_out",
     "fill",
-<<<<<<< HEAD
-    "gemm",
-    "matmul",
-=======
     "gather",
     "gather_elements",
     "gather_nd",
->>>>>>> f6570e8 (kernels: gather and scatter)
+    "gemm",
+    "matmul",
     "max_pool",
     "pad",
     "resize",

@@ -142,6 +142,46 @@ def test_few_output_channels(isa, case):
     check(case, isa)
 
 
+def winograd_bound(case, x, w, bias):
+    """Error of 4x4 tiles: it depends on all of the patch, so every pixel gets the worst bound."""
+    exact, bound = case.expected(x, w, bias)
+    return exact, 2 * bound.max()
+
+
+@pytest.mark.covers("conv_winograd_f32")
+@pytest.mark.parametrize("case", [
+    *(Case(c, 9, 14, 40, pads=SAME3) for c in AROUND_LANES),
+    *(Case(20, 9, 14, o, pads=SAME3) for o in AROUND_LANES),
+    *(Case(17, h, w, 33, pads=SAME3) for h in range(1, 10) for w in (1, 4, 6, 15)),
+    Case(20, 12, 50, 24, pads=(0, 2, 3, 0)),
+    Case(20, 12, 50, 24),
+    Case(6, 3, 5, 24, pads=(7, 0, 0, 9)),
+    Case(64, 33, 50, 70, pads=SAME3, n=3),
+    Case(300, 11, 30, 150, pads=SAME3),
+], ids=str)  # fmt: skip
+def test_winograd(isa, case):
+    x, w, bias = case.operands()
+    exact, bound = winograd_bound(case, x, w, bias)
+    y = kernels.conv2d(x, w, bias, **case.window(), isa=isa, threads=1, algorithm="winograd")
+    assert_close(y, exact, bound)
+
+
+@pytest.mark.parametrize("o, expected", [(64, "conv_winograd_f32"), (5, "conv_direct_f32")])
+def test_large_layers_choose_winograd_where_there_are_vectors(isa, kernels_run, o, expected):
+    expected = "conv_direct_f32" if isa == "scalar" else expected
+    case = Case(64, 32, 32, o, pads=SAME3)
+    x, w, bias = case.operands()
+    exact, bound = winograd_bound(case, x, w, bias)
+    assert_close(kernels.conv2d(x, w, bias, **case.window(), isa=isa), exact, bound)
+    assert kernels_run == {f"{expected}_{isa}"}
+
+
+def test_winograd_refuses_other_windows():
+    x, w = np.zeros((1, 4, 7, 7), np.float32), np.zeros((8, 4, 3, 3), np.float32)
+    with pytest.raises(ArgumentError, match="winograd"):
+        kernels.conv2d(x, w, strides=(2, 2), algorithm="winograd")
+
+
 ACTIVATIONS = {
     "relu": lambda v: np.maximum(v, 0),
     "sigmoid": lambda v: 1 / (1 + np.exp(-v)),
@@ -154,6 +194,7 @@ ONE_OF_EACH_KERNEL = {
     "partial sums": Case(600, 5, 8, 40, pads=SAME3),
     "dot": Case(40, 7, 33, 2, pads=SAME3),
     "depthwise": Case(40, 7, 33, 40, pads=SAME3, groups=40),
+    "winograd": Case(36, 33, 34, 35, pads=SAME3),
 }
 
 

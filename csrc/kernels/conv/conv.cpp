@@ -43,7 +43,7 @@ void run_conv(const void* params, void* const* operands, Worker& worker) {
         ConvArgs args;
         args.shape = &conv.shape;
         args.plan = &conv.plan;
-        args.chunk = chunk_at(conv.shape, conv.plan, index);
+        args.chunk = chunk_at(conv.plan, index);
         args.x = static_cast<const float*>(operands[0]);
         args.w = weights;
         args.bias = static_cast<const float*>(operands[2]);
@@ -75,13 +75,21 @@ bool is_depthwise(const ConvShape& s) { return s.ic == 1 && s.groups > 1; }
 Status choose_algorithm(const OpDesc& desc, ConvParams* params, const char** name) {
     const ConvShape& s = params->shape;
     const std::string algorithm = desc.attributes.text("algorithm", "auto");
-    if (algorithm != "auto" && algorithm != "direct")
-        return invalid("conv2d: algorithm \"%s\" is none of auto, direct", algorithm.c_str());
+    if (algorithm != "auto" && algorithm != "direct" && algorithm != "winograd")
+        return invalid("conv2d: algorithm \"%s\" is none of auto, direct, winograd",
+                       algorithm.c_str());
+    if (algorithm == "winograd" && !winograd_fits(s))
+        return invalid("conv2d: winograd is for 3x3 kernels, strides 1, dilations 1, groups 1");
+    const bool vectors = (desc.allowed & kAvx2) != 0;
     const int lanes = packed_lanes(desc.allowed);
     if (is_depthwise(s)) {
         params->kernel = select<ConvKernel>(kKernels, "conv_depthwise_f32", desc.allowed, name);
         params->plan = plan_depthwise(s);
         params->packing = depthwise_packing(s);
+    } else if (algorithm == "winograd" || (algorithm == "auto" && vectors && winograd_pays(s))) {
+        params->kernel = select<ConvKernel>(kKernels, "conv_winograd_f32", desc.allowed, name);
+        params->plan = plan_winograd(s, lanes);
+        params->packing = winograd_packing(s, 2 * lanes, lanes);
     } else if (s.oc <= kDotOutputs) {
         params->kernel = select<ConvKernel>(kKernels, "conv_dot_f32", desc.allowed, name);
         params->plan = plan_dot(s);

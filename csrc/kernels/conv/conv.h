@@ -37,10 +37,12 @@ struct ConvPlan {
     int64_t pitch;     // elements between pixels of a staged source
     ConvSegment segments[kMaxSegments];
     int segment_count;
+    int64_t rows, columns;  // the grid that chunks cut: output pixels, or Winograd tiles in one row
     int64_t rows_per_chunk, columns_per_chunk, blocks_per_chunk;
     int64_t images, group_chunks, row_chunks, column_chunks, block_chunks, blocks;
-    int64_t staged_elements;   // scratch of a worker: staged sources, then partial sums
-    int64_t partial_elements;  //
+    int64_t input_plane, product_plane;  // elements between planes of a Winograd transform
+    int64_t staged_elements;             // scratch of a worker: staged sources, then partial sums
+    int64_t partial_elements;            //
 };
 
 // A box of the output that one call computes; blocks are blocks of output channels of the group.

@@ -6,6 +6,19 @@
 namespace hades::scalar {
 namespace {
 
+int64_t packed_width(int64_t oc_left) {
+    return oc_left > kScalarConvLanes ? 2 * kScalarConvLanes : kScalarConvLanes;
+}
+
+void multiply_plane(const float* x, int64_t pitch, int64_t tiles, const float* w, int64_t width,
+                    int64_t channels, float* products, bool accumulate) {
+    for (int64_t tile = 0; tile < tiles; ++tile, x += pitch, products += width) {
+        for (int64_t o = 0; o < width; ++o) products[o] = accumulate ? products[o] : 0.0f;
+        for (int64_t i = 0; i < channels; ++i)
+            for (int64_t o = 0; o < width; ++o) products[o] += x[i] * w[i * width + o];
+    }
+}
+
 void add_tap(const float* x, const float* w, int64_t ic, int64_t width, float* sums) {
     for (int64_t i = 0; i < ic; ++i, w += width)
         for (int64_t o = 0; o < width; ++o) sums[o] += x[i] * w[o];
@@ -16,7 +29,7 @@ void convolve_pixel(const ConvArgs& a, int64_t row, int64_t column, int64_t bloc
     const ConvShape& s = *a.shape;
     const int64_t o = block * a.plan->block;
     const int64_t oc = s.oc - o < a.plan->block ? s.oc - o : a.plan->block;
-    const int64_t width = oc > kScalarConvLanes ? 2 * kScalarConvLanes : kScalarConvLanes;
+    const int64_t width = packed_width(oc);
     const int64_t packed_oc = (s.oc + kScalarConvLanes - 1) / kScalarConvLanes * kScalarConvLanes;
     const int64_t taps = s.kernel_h * s.kernel_w;
     const float* w = a.w + (a.chunk.group * packed_oc + o) * taps * s.ic;
@@ -55,3 +68,5 @@ void conv_direct_f32(const ConvArgs& a) {
 }
 
 }  // namespace hades::scalar
+
+#include "kernels/conv/winograd_generic.h"

@@ -1,159 +1,16 @@
 #pragma once
 #include "kernels/conv/source_generic.h"
-#include "simd/epilogue.h"
+#include "kernels/conv/tile_generic.h"
 
 // Direct convolution as an implicit matrix product.
 //   y[p, o] = sum over taps t and channels i of x[p * stride + t * dilation, i] * w[o, i, t]
 // Packed weights: [group][block of two vectors of o][tap][i][o in block]; a last block of at most
-// one vector is one vector wide. The micro-kernel keeps V vectors of output channels times P pixels
-// of one row in registers; per input channel it loads V vectors of weights and broadcasts P values.
-// Pixels are a constant distance apart, so every third pixel's pointer is enough: the two after it
-// are that pointer plus once and twice the distance, which x86 addressing gives for free.
+// one vector is one vector wide. Rows of taps outside the image are skipped; columns outside it are
+// staged as zeros. Input channels are taken in slices, so that the weights of a block and the rows
+// of a chunk stay in the second-level cache; sums wait in scratch between slices.
 // Numerics: one fused multiply-add per term, in the order slice of i, tap, i. The order depends on
 // the shape only.
 namespace hades::HADES_ISA {
-
-struct Tile {
-    const float* x;  // the first pixel's first tap
-    int64_t pixel;   // elements of x between output pixels
-    int64_t tap_row, tap_column;
-    const float* w;
-    int64_t w_row, w_column;
-    int64_t rows, columns, inner;  // taps, and elements per tap
-    const float* partial_in;       // [pixel][V vectors], or nullptr
-    float* partial_out;            // or nullptr where this is the last slice
-    float* y;
-    const float* residual;
-    const float* bias;
-    int64_t y_pixel, residual_pixel;
-    int last_lanes;  // output channels in the last vector
-    const Epilogue* epilogue;
-    bool clamps;  // activation and after are none, relu or clip
-    float low, high, after_low, after_high;
-};
-
-template <int Count>
-HADES_INLINE void keep_in_registers(const float* (&pointers)[Count]) {
-    // Without this the compiler derives one address per pixel and spills them.
-#pragma GCC unroll 16
-    for (int k = 0; k < Count; ++k) asm("" : "+r"(pointers[k]));
-}
-
-// acc += the products of one tap: n input channels.
-template <int V, int P>
-HADES_INLINE void multiply(F32 (&acc)[V][P], const float* x, int64_t pixel, const float* w,
-                           int64_t n) {
-    constexpr int kBases = (P + 2) / 3;
-    const float* base[kBases];
-#pragma GCC unroll 16
-    for (int k = 0; k < kBases; ++k) base[k] = x + 3 * k * pixel;
-    const auto step = [&](int unroll) __attribute__((always_inline)) {
-        keep_in_registers(base);
-#pragma GCC unroll 8
-        for (int u = 0; u < unroll; ++u) {
-            F32 weight[V];
-#pragma GCC unroll 2
-            for (int v = 0; v < V; ++v) weight[v] = load(w + (u * V + v) * kLanes);
-#pragma GCC unroll 32
-            for (int p = 0; p < P; ++p) {
-                const F32 value = set1(base[p / 3][u + (p % 3) * pixel]);
-#pragma GCC unroll 2
-                for (int v = 0; v < V; ++v) acc[v][p] = fma(value, weight[v], acc[v][p]);
-            }
-        }
-#pragma GCC unroll 16
-        for (int k = 0; k < kBases; ++k) base[k] += unroll;
-        w += unroll * V * kLanes;
-    };
-    constexpr int kUnroll = 32 / kLanes;
-    for (; n >= kUnroll; n -= kUnroll) step(kUnroll);
-    for (; n > 0; --n) step(1);
-}
-
-// Epilogues beyond a clamp, on sums that were put into memory first.
-static __attribute__((noinline)) void finish(const Tile& t, const float* sums, int vectors,
-                                             int pixels) {
-    for (int p = 0; p < pixels; ++p) {
-        for (int v = 0; v < vectors; ++v, sums += kLanes) {
-            const int lanes = v == vectors - 1 ? t.last_lanes : kLanes;
-            const int64_t o = v * kLanes;
-            F32 value = load(sums);
-            if (t.bias) value = value + load_n(t.bias + o, lanes);
-            value = apply(t.epilogue->activation, value);
-            if (t.residual) value = value + load_n(t.residual + p * t.residual_pixel + o, lanes);
-            store_n(t.y + p * t.y_pixel + o, apply(t.epilogue->after, value), lanes);
-        }
-    }
-}
-
-template <int V, int P>
-HADES_INLINE void store_clamped(const F32 (&acc)[V][P], const Tile& t) {
-#pragma GCC unroll 2
-    for (int v = 0; v < V; ++v) {
-        const int lanes = v == V - 1 ? t.last_lanes : kLanes;
-        const int64_t o = v * kLanes;
-        const F32 bias = t.bias ? load_n(t.bias + o, lanes) : zero();
-#pragma GCC unroll 32
-        for (int p = 0; p < P; ++p) {
-            F32 value = min(set1(t.high), max(set1(t.low), acc[v][p] + bias));
-            if (t.residual) {
-                value = value + load_n(t.residual + p * t.residual_pixel + o, lanes);
-                value = min(set1(t.after_high), max(set1(t.after_low), value));
-            }
-            store_n(t.y + p * t.y_pixel + o, value, lanes);
-        }
-    }
-}
-
-template <int V, int P>
-static void run_tile(const Tile& t) {
-    F32 acc[V][P];
-#pragma GCC unroll 32
-    for (int p = 0; p < P; ++p)
-#pragma GCC unroll 2
-        for (int v = 0; v < V; ++v)
-            acc[v][p] = t.partial_in ? load(t.partial_in + (p * V + v) * kLanes) : zero();
-
-    for (int64_t row = 0; row < t.rows; ++row)
-        for (int64_t column = 0; column < t.columns; ++column)
-            multiply<V, P>(acc, t.x + row * t.tap_row + column * t.tap_column, t.pixel,
-                           t.w + row * t.w_row + column * t.w_column, t.inner);
-
-    if (t.clamps && !t.partial_out) return store_clamped<V, P>(acc, t);
-    float sums[V * P * kLanes];
-    float* to = t.partial_out ? t.partial_out : sums;
-#pragma GCC unroll 32
-    for (int p = 0; p < P; ++p)
-#pragma GCC unroll 2
-        for (int v = 0; v < V; ++v) store(to + (p * V + v) * kLanes, acc[v][p]);
-    if (!t.partial_out) finish(t, sums, V, P);
-}
-
-using TileFn = void (*)(const Tile&);
-
-// The widest tiles whose sums, weights and one broadcast value fit into the registers.
-constexpr int kRegisters = kLanes == 16 ? 32 : 16;
-constexpr int kPixels1 = kLanes == 16 ? 24 : 12;
-constexpr int kPixels2 = (kRegisters - 3) / 2;
-
-#define HADES_TILES_4(V, P) \
-    run_tile<V, P>, run_tile<V, P + 1>, run_tile<V, P + 2>, run_tile<V, P + 3>
-static const TileFn kTiles1[] = {HADES_TILES_4(1, 1),  HADES_TILES_4(1, 5),
-                                 HADES_TILES_4(1, 9),
-#if defined(HADES_TIER_AVX512)
-                                 HADES_TILES_4(1, 13), HADES_TILES_4(1, 17),
-                                 HADES_TILES_4(1, 21)
-#endif
-};
-static const TileFn kTiles2[] = {HADES_TILES_4(2, 1), run_tile<2, 5>, run_tile<2, 6>,
-#if defined(HADES_TIER_AVX512)
-                                 HADES_TILES_4(2, 7), HADES_TILES_4(2, 11)
-#endif
-};
-#undef HADES_TILES_4
-static_assert(sizeof kTiles1 / sizeof *kTiles1 >= kPixels1 &&
-                  sizeof kTiles2 / sizeof *kTiles2 >= kPixels2,
-              "a kernel for every tile width");
 
 // Interval of a clamping activation; false for the others.
 HADES_INLINE bool clamp_of(const ActivationParams& activation, float* low, float* high) {
@@ -239,8 +96,8 @@ void conv_direct_f32(const ConvArgs& a) {
         for (int64_t block = chunk.block_begin; block < chunk.block_end; ++block) {
             const int64_t o = block * plan.block;
             const int64_t block_oc = s.oc - o < plan.block ? s.oc - o : plan.block;
-            const bool wide = block_oc > kLanes;
-            const int64_t width = wide ? 2 * kLanes : kLanes;
+            const int64_t width = packed_width(block_oc);
+            const bool wide = width > kLanes;
             const int64_t packed_oc = (s.oc + kLanes - 1) / kLanes * kLanes;
             const int64_t channel = chunk.group * s.oc + o;
             Tile t = tile_of(a, channels);

@@ -2,11 +2,14 @@
 
 #include <algorithm>
 
+#include "kernels/conv/winograd.h"
+
 namespace hades {
 
 std::string ConvPacking::layout() const {
-    return "conv:g" + std::to_string(groups) + ":i" + std::to_string(ic) + ":t" +
-           std::to_string(taps) + ":b" + std::to_string(block) + ":l" + std::to_string(lanes);
+    return std::string(winograd ? "winograd" : "conv") + ":g" + std::to_string(groups) + ":i" +
+           std::to_string(ic) + ":t" + std::to_string(taps) + ":b" + std::to_string(block) + ":l" +
+           std::to_string(lanes);
 }
 
 void ConvPacking::pack_part(int64_t part, const float* source, float* packed) const {
@@ -15,6 +18,7 @@ void ConvPacking::pack_part(int64_t part, const float* source, float* packed) co
     const int64_t width = std::min(block, padded_oc() - first);
     const int64_t count = std::min(width, oc - first);
     packed += (group * padded_oc() + first) * taps * ic;
+    if (winograd) return pack_planes(source + first * ic * 9, width, count, packed);
     source += (group * oc + first) * ic * taps;
     for (int64_t t = 0; t < taps; ++t)
         for (int64_t i = 0; i < ic; ++i, packed += width)
@@ -22,13 +26,30 @@ void ConvPacking::pack_part(int64_t part, const float* source, float* packed) co
                 packed[o] = o < count ? source[(o * ic + i) * taps + t] : 0.0f;
 }
 
+void ConvPacking::pack_planes(const float* source, int64_t width, int64_t count,
+                              float* packed) const {
+    double planes[kWinogradPlanes];
+    std::fill(packed, packed + taps * ic * width, 0.0f);
+    for (int64_t o = 0; o < count; ++o) {
+        for (int64_t i = 0; i < ic; ++i, source += 9) {
+            transform_filter(source, planes);
+            for (int64_t t = 0; t < taps; ++t)
+                packed[(t * ic + i) * width + o] = static_cast<float>(planes[t]);
+        }
+    }
+}
+
 ConvPacking direct_packing(const ConvShape& s, int64_t block, int64_t lanes) {
-    return {s.groups, s.ic, s.oc, s.kernel_h * s.kernel_w, block, lanes};
+    return {s.groups, s.ic, s.oc, s.kernel_h * s.kernel_w, block, lanes, false};
+}
+
+ConvPacking winograd_packing(const ConvShape& s, int64_t block, int64_t lanes) {
+    return {1, s.ic, s.oc, kWinogradPlanes, block, lanes, true};
 }
 
 ConvPacking depthwise_packing(const ConvShape& s) {
     const int64_t channels = s.groups * s.oc;
-    return {1, 1, channels, s.kernel_h * s.kernel_w, channels, 1};
+    return {1, 1, channels, s.kernel_h * s.kernel_w, channels, 1, false};
 }
 
 }  // namespace hades

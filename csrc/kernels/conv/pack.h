@@ -13,6 +13,7 @@ namespace hades {
 struct ConvPacking {
     int64_t groups, ic, oc, taps;
     int64_t block, lanes;
+    bool winograd;  // taps are the 36 planes of transformed 3x3 filters
 
     int64_t blocks() const { return (oc + block - 1) / block; }
     int64_t padded_oc() const { return (oc + lanes - 1) / lanes * lanes; }
@@ -24,9 +25,11 @@ struct ConvPacking {
 
     // Packs one block of one group; parts may be packed concurrently.
     void pack_part(int64_t part, const float* source, float* packed) const;
+    void pack_planes(const float* source, int64_t width, int64_t count, float* packed) const;
 };
 
 ConvPacking direct_packing(const ConvShape& shape, int64_t block, int64_t lanes);
+ConvPacking winograd_packing(const ConvShape& shape, int64_t block, int64_t lanes);
 ConvPacking depthwise_packing(const ConvShape& shape);
 
 }  // namespace hades

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "kernels/conv/winograd.h"
+
 namespace hades {
 namespace {
 
@@ -12,6 +14,14 @@ constexpr int64_t kMergedChannels = 8;  // below, a row of taps is too short a l
 constexpr int64_t kBorderPixels = 28;   // staged at each side of a wide row
 constexpr int64_t kChunks = 32;         // enough to balance a few threads
 constexpr double kChunkMacs = 1e6;      // some 20 microseconds: less is not worth a claim
+
+// Per chunk of the Winograd kernel: 36 planes of tiles by a slice of input channels, and as many of
+// tiles by output channels, share the second-level cache with the weights that stream through.
+constexpr int64_t kWinogradTiles = 28;
+constexpr int64_t kWinogradSlice = 128;
+constexpr int64_t kWinogradOutputs = 128;
+// Transformed weights take four times the memory, so each must serve many pixels.
+constexpr int64_t kWinogradPixels = 1024;
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -53,8 +63,8 @@ void choose_segments(const ConvShape& s, bool stage_all, ConvPlan* plan) {
 void count_chunks(const ConvShape& s, ConvPlan* plan) {
     plan->images = s.images;
     plan->group_chunks = s.groups;
-    plan->row_chunks = ceil_div(s.out_height, plan->rows_per_chunk);
-    plan->column_chunks = ceil_div(s.out_width, plan->columns_per_chunk);
+    plan->row_chunks = ceil_div(plan->rows, plan->rows_per_chunk);
+    plan->column_chunks = ceil_div(plan->columns, plan->columns_per_chunk);
     plan->block_chunks = ceil_div(plan->blocks, plan->blocks_per_chunk);
 }
 
@@ -104,6 +114,8 @@ void size_scratch(const ConvShape& s, ConvPlan* plan) {
 
 // Rows, or pixels of a single row, whose input stays in the second-level cache.
 void choose_chunks(const ConvShape& s, ConvPlan* plan) {
+    plan->rows = s.out_height;
+    plan->columns = s.out_width;
     plan->blocks_per_chunk = plan->blocks;
     plan->columns_per_chunk = s.out_width;
     const int64_t pixel_bytes = plan->ic_slice * static_cast<int64_t>(sizeof(float));
@@ -169,7 +181,39 @@ ConvPlan plan_depthwise(const ConvShape& s) {
     return plan;
 }
 
-ConvChunk chunk_at(const ConvShape& s, const ConvPlan& plan, int64_t index) {
+bool winograd_fits(const ConvShape& s) {
+    return s.kernel_h == 3 && s.kernel_w == 3 && s.stride_h == 1 && s.stride_w == 1 &&
+           s.dilation_h == 1 && s.dilation_w == 1 && s.groups == 1;
+}
+
+bool winograd_pays(const ConvShape& s) {
+    return winograd_fits(s) && s.ic >= 32 && s.oc >= 32 &&
+           s.out_height * s.out_width >= kWinogradPixels;
+}
+
+ConvPlan plan_winograd(const ConvShape& s, int lanes) {
+    ConvPlan plan = {};
+    plan.block = 2 * lanes;
+    plan.blocks = ceil_div(s.oc, plan.block);
+    plan.ic_slice = s.ic <= kWinogradSlice ? s.ic : even_part(s.ic, kWinogradSlice);
+    plan.pitch = odd_pitch(plan.ic_slice);
+    plan.rows = plan.rows_per_chunk = 1;
+    plan.columns =
+        s.images * ceil_div(s.out_height, kWinogradOut) * ceil_div(s.out_width, kWinogradOut);
+    plan.columns_per_chunk = even_part(plan.columns, kWinogradTiles);
+    plan.blocks_per_chunk =
+        even_part(plan.blocks, std::max<int64_t>(kWinogradOutputs / plan.block, 1));
+    count_chunks(s, &plan);
+    plan.images = plan.group_chunks = 1;
+    plan.input_plane = odd_pitch(plan.columns_per_chunk * plan.pitch);
+    plan.product_plane = odd_pitch(plan.columns_per_chunk * plan.block);
+    plan.staged_elements = kWinogradPlanes * (plan.pitch + plan.input_plane);
+    plan.partial_elements =
+        kWinogradPlanes * plan.product_plane * (plan.ic_slice < s.ic ? plan.blocks_per_chunk : 1);
+    return plan;
+}
+
+ConvChunk chunk_at(const ConvPlan& plan, int64_t index) {
     const auto next = [&index](int64_t extent) {
         const int64_t digit = index % extent;
         index /= extent;
@@ -182,8 +226,8 @@ ConvChunk chunk_at(const ConvShape& s, const ConvPlan& plan, int64_t index) {
     chunk.group = next(plan.group_chunks);
     chunk.image = index;
     chunk.block_end = std::min(chunk.block_begin + plan.blocks_per_chunk, plan.blocks);
-    chunk.column_end = std::min(chunk.column_begin + plan.columns_per_chunk, s.out_width);
-    chunk.row_end = std::min(chunk.row_begin + plan.rows_per_chunk, s.out_height);
+    chunk.column_end = std::min(chunk.column_begin + plan.columns_per_chunk, plan.columns);
+    chunk.row_end = std::min(chunk.row_begin + plan.rows_per_chunk, plan.rows);
     return chunk;
 }
 

@@ -12,12 +12,19 @@ ConvPlan plan_dot(const ConvShape& shape);
 // Blocking of the depthwise kernel: all channels of some rows.
 ConvPlan plan_depthwise(const ConvShape& shape);
 
+// Blocking of the Winograd kernel: columns are tiles of 4x4 outputs, of all images.
+ConvPlan plan_winograd(const ConvShape& shape, int lanes);
+
+// Whether the Winograd kernel can compute the shape, and whether it should: see plan.cpp.
+bool winograd_fits(const ConvShape& shape);
+bool winograd_pays(const ConvShape& shape);
+
 inline int64_t chunk_count(const ConvPlan& plan) {
     return plan.images * plan.group_chunks * plan.row_chunks * plan.column_chunks *
            plan.block_chunks;
 }
 
 // The chunk of that number, output channels varying fastest so that neighbours share their input.
-ConvChunk chunk_at(const ConvShape& shape, const ConvPlan& plan, int64_t index);
+ConvChunk chunk_at(const ConvPlan& plan, int64_t index);
 
 }  // namespace hades

@@ -1,0 +1,189 @@
+#pragma once
+#include "kernels/conv/conv.h"
+#include "simd/epilogue.h"
+#include "simd/simd.h"
+
+// The micro-kernel of convolution: V vectors of output channels times P pixels in registers.
+//   sums[p, o] += sum over taps t and channels i of x[p * pixel + t, i] * w[t, i, o]
+// Per input channel it loads V vectors of weights and broadcasts P values of x. Pixels are a
+// constant distance apart, so every third pixel's pointer is enough: the two after it are that
+// pointer plus once and twice the distance, which x86 addressing gives for free.
+// Register budget: V * P sums, V weights, one broadcast value: 28 + 2 + 1 of 32 with AVX-512,
+// 12 + 2 + 1 of 16 with AVX2. A broadcast serves two multiply-adds, so that the two load ports keep
+// up with the two multiply-add ports (Skylake: 16 loads in 14 cycles).
+// Numerics: one fused multiply-add per term, taps outermost.
+namespace hades::HADES_ISA {
+
+struct Tile {
+    const float* x;  // the first pixel's first tap
+    int64_t pixel;   // elements of x between output pixels
+    int64_t tap_row, tap_column;
+    const float* w;
+    int64_t w_row, w_column;
+    int64_t rows, columns, inner;  // taps, and elements per tap
+    const float* partial_in;       // [pixel][V vectors], or nullptr
+    float* partial_out;            // or nullptr where this is the last slice
+    float* y;
+    const float* residual;
+    const float* bias;
+    int64_t y_pixel, residual_pixel;
+    int last_lanes;  // output channels in the last vector
+    const Epilogue* epilogue;
+    bool clamps;  // activation and after are none, relu or clip
+    float low, high, after_low, after_high;
+};
+
+template <int Count>
+HADES_INLINE void keep_in_registers(const float* (&pointers)[Count]) {
+    // Without this the compiler derives one address per pixel and spills them.
+#pragma GCC unroll 16
+    for (int k = 0; k < Count; ++k) asm("" : "+r"(pointers[k]));
+}
+
+// acc += the products of one tap: n input channels.
+template <int V, int P>
+HADES_INLINE void multiply(F32 (&acc)[V][P], const float* x, int64_t pixel, const float* w,
+                           int64_t n) {
+    constexpr int kBases = (P + 2) / 3;
+    const float* base[kBases];
+#pragma GCC unroll 16
+    for (int k = 0; k < kBases; ++k) base[k] = x + 3 * k * pixel;
+    const auto step = [&](int unroll) __attribute__((always_inline)) {
+        keep_in_registers(base);
+#pragma GCC unroll 8
+        for (int u = 0; u < unroll; ++u) {
+            F32 weight[V];
+#pragma GCC unroll 2
+            for (int v = 0; v < V; ++v) {
+                weight[v] = load(w + (u * V + v) * kLanes);
+                __builtin_prefetch(w + (u * V + v) * kLanes + 16 * V * kLanes);
+            }
+#pragma GCC unroll 32
+            for (int p = 0; p < P; ++p) {
+                const F32 value = set1(base[p / 3][u + (p % 3) * pixel]);
+#pragma GCC unroll 2
+                for (int v = 0; v < V; ++v) acc[v][p] = fma(value, weight[v], acc[v][p]);
+            }
+        }
+#pragma GCC unroll 16
+        for (int k = 0; k < kBases; ++k) base[k] += unroll;
+        w += unroll * V * kLanes;
+    };
+    constexpr int kUnroll = 64 / kLanes;
+    for (; n >= kUnroll; n -= kUnroll) step(kUnroll);
+    for (; n > 0; --n) step(1);
+}
+
+// Epilogues beyond a clamp, on sums that were put into memory first.
+static __attribute__((noinline)) void finish(const Tile& t, const float* sums, int vectors,
+                                             int pixels) {
+    for (int p = 0; p < pixels; ++p) {
+        for (int v = 0; v < vectors; ++v, sums += kLanes) {
+            const int lanes = v == vectors - 1 ? t.last_lanes : kLanes;
+            const int64_t o = v * kLanes;
+            F32 value = load(sums);
+            if (t.bias) value = value + load_n(t.bias + o, lanes);
+            value = apply(t.epilogue->activation, value);
+            if (t.residual) value = value + load_n(t.residual + p * t.residual_pixel + o, lanes);
+            store_n(t.y + p * t.y_pixel + o, apply(t.epilogue->after, value), lanes);
+        }
+    }
+}
+
+template <int V, int P>
+HADES_INLINE void store_clamped(const F32 (&acc)[V][P], const Tile& t) {
+#pragma GCC unroll 2
+    for (int v = 0; v < V; ++v) {
+        const int lanes = v == V - 1 ? t.last_lanes : kLanes;
+        const int64_t o = v * kLanes;
+        const F32 bias = t.bias ? load_n(t.bias + o, lanes) : zero();
+#pragma GCC unroll 32
+        for (int p = 0; p < P; ++p) {
+            F32 value = min(set1(t.high), max(set1(t.low), acc[v][p] + bias));
+            if (t.residual) {
+                value = value + load_n(t.residual + p * t.residual_pixel + o, lanes);
+                value = min(set1(t.after_high), max(set1(t.after_low), value));
+            }
+            store_n(t.y + p * t.y_pixel + o, value, lanes);
+        }
+    }
+}
+
+template <int V, int P>
+static void run_tile(const Tile& t) {
+    F32 acc[V][P];
+#pragma GCC unroll 32
+    for (int p = 0; p < P; ++p)
+#pragma GCC unroll 2
+        for (int v = 0; v < V; ++v)
+            acc[v][p] = t.partial_in ? load(t.partial_in + (p * V + v) * kLanes) : zero();
+
+    for (int64_t row = 0; row < t.rows; ++row)
+        for (int64_t column = 0; column < t.columns; ++column)
+            multiply<V, P>(acc, t.x + row * t.tap_row + column * t.tap_column, t.pixel,
+                           t.w + row * t.w_row + column * t.w_column, t.inner);
+
+    if (t.clamps && !t.partial_out) return store_clamped<V, P>(acc, t);
+    float sums[V * P * kLanes];
+    float* to = t.partial_out ? t.partial_out : sums;
+#pragma GCC unroll 32
+    for (int p = 0; p < P; ++p)
+#pragma GCC unroll 2
+        for (int v = 0; v < V; ++v) store(to + (p * V + v) * kLanes, acc[v][p]);
+    if (!t.partial_out) finish(t, sums, V, P);
+}
+
+using TileFn = void (*)(const Tile&);
+
+// The widest tiles whose sums, weights and one broadcast value fit into the registers.
+constexpr int kRegisters = kLanes == 16 ? 32 : 16;
+constexpr int kPixels1 = kLanes == 16 ? 24 : 12;
+constexpr int kPixels2 = (kRegisters - 3) / 2;
+
+#define HADES_TILES_4(V, P) \
+    run_tile<V, P>, run_tile<V, P + 1>, run_tile<V, P + 2>, run_tile<V, P + 3>
+static const TileFn kTiles1[] = {HADES_TILES_4(1, 1),  HADES_TILES_4(1, 5),
+                                 HADES_TILES_4(1, 9),
+#if defined(HADES_TIER_AVX512)
+                                 HADES_TILES_4(1, 13), HADES_TILES_4(1, 17),
+                                 HADES_TILES_4(1, 21)
+#endif
+};
+static const TileFn kTiles2[] = {HADES_TILES_4(2, 1), run_tile<2, 5>, run_tile<2, 6>,
+#if defined(HADES_TIER_AVX512)
+                                 HADES_TILES_4(2, 7), HADES_TILES_4(2, 11)
+#endif
+};
+#undef HADES_TILES_4
+static_assert(sizeof kTiles1 / sizeof *kTiles1 >= kPixels1 &&
+                  sizeof kTiles2 / sizeof *kTiles2 >= kPixels2,
+              "a kernel for every tile width");
+
+// Width of the packed block that begins where `oc_left` output channels are left.
+HADES_INLINE int64_t packed_width(int64_t oc_left) {
+    return oc_left > kLanes ? 2 * kLanes : kLanes;
+}
+
+// One plane of a Winograd convolution: products[tile, o] (+)= x[tile, i] * w[i, o].
+static void multiply_plane(const float* x, int64_t pitch, int64_t tiles, const float* w,
+                           int64_t width, int64_t channels, float* products, bool accumulate) {
+    const bool wide = width > kLanes;
+    const int64_t widest = wide ? kPixels2 : kPixels1;
+    Tile t = {};
+    t.pixel = pitch;
+    t.w = w;
+    t.rows = t.columns = 1;
+    t.inner = channels;
+    for (int64_t tile = 0; tile < tiles;) {
+        const int64_t left = tiles - tile;
+        const int64_t count = (left + widest - 1) / widest;
+        const int64_t pixels = (left + count - 1) / count;
+        t.x = x + tile * pitch;
+        t.partial_out = products + tile * width;
+        t.partial_in = accumulate ? t.partial_out : nullptr;
+        (wide ? kTiles2 : kTiles1)[pixels - 1](t);
+        tile += pixels;
+    }
+}
+
+}  // namespace hades::HADES_ISA

@@ -13,7 +13,7 @@ from pyhades.ir.registry import Array, Operator, attribute, elements, ir_op
 from pyhades.ir.shapes import UNKNOWN, Shape, agree, concrete, fail, rank_of, shape_of
 from pyhades.ir.window import Window, window
 
-_ATTRIBUTES: dict[str, Any] = {
+CONV_ATTRIBUTES: dict[str, Any] = {
     "auto_pad": "NOTSET",
     "dilations": None,
     "group": 1,
@@ -52,7 +52,7 @@ def _tap_weights(w: Array, tap: tuple[int, ...]) -> Array:
     return np.asarray(w[index])
 
 
-@ir_op("Conv", "F, F, F? -> F", **_ATTRIBUTES)
+@ir_op("Conv", "F, F, F? -> F", **CONV_ATTRIBUTES)
 class Conv(Operator):
     """Convolution (cross-correlation): x [n, c, *spatial], w [o, c / group, *kernel], bias [o]."""
 
@@ -92,7 +92,7 @@ class Conv(Operator):
         return 2 * per_output * elements(node.outputs[0].type)
 
 
-@ir_op("ConvTranspose", "F, F, F? -> F", **_ATTRIBUTES, output_padding=None, output_shape=None)
+@ir_op("ConvTranspose", "F, F, F? -> F", **CONV_ATTRIBUTES, output_padding=None, output_shape=None)
 class ConvTranspose(Operator):
     """Transposed convolution: x [n, c, *spatial], w [c, o / group, *kernel], bias [o]."""
 
@@ -103,11 +103,11 @@ class ConvTranspose(Operator):
         group = attribute(node, "group")
         channels = w[1] * group if isinstance(w[1], int) else UNKNOWN
         _check_bias(node, channels)
-        return [(x[0], channels, *_transposed_window(node, x, w).output)]
+        return [(x[0], channels, *transposed_window(node, x, w).output)]
 
     def reference(self, node: Node, *inputs: Any) -> list[Array]:
         x, w, bias = (*inputs, None)[:3]
-        geometry = _transposed_window(node, x.shape, w.shape)
+        geometry = transposed_window(node, x.shape, w.shape)
         group, wide_x, wide_w = attribute(node, "group"), widened(x), widened(w)
         n, spatial, out = x.shape[0], x.shape[2:], concrete(geometry.output)
         channels = w.shape[1] * group
@@ -133,7 +133,7 @@ class ConvTranspose(Operator):
         return 2 * per_input * elements(node.inputs[0].type)  # type: ignore[union-attr]
 
 
-def _transposed_window(node: Node, x: Shape, w: Shape) -> Window:
+def transposed_window(node: Node, x: Shape, w: Shape) -> Window:
     """Explicit pads and output extents of a ConvTranspose."""
     kernel, spatial = concrete(w[2:]), concrete(x[2:])
     rank = len(spatial)

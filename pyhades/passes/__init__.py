@@ -1,0 +1,73 @@
+"""Passes: pure functions from graph to graph, one per file; :func:`optimise` is their sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from pyhades.ir.graph import Graph
+from pyhades.passes.decompose import decompose
+from pyhades.passes.eliminate import eliminate
+from pyhades.passes.fold_batch_norm import fold_batch_norm
+from pyhades.passes.fold_constants import fold_constants
+from pyhades.passes.fuse_attention import fuse_attention
+from pyhades.passes.fuse_epilogue import fuse_epilogue
+from pyhades.passes.fuse_pad import fuse_pad
+from pyhades.passes.fuse_pointwise import fuse_pointwise
+from pyhades.passes.fuse_roll import fuse_roll
+from pyhades.passes.recognise import recognise
+from pyhades.passes.regroup_matmul import regroup_matmul
+from pyhades.passes.specialise import specialise
+
+Pass = Callable[[Graph], Graph]
+
+PASSES: tuple[Pass, ...] = (
+    fold_constants,
+    eliminate,
+    decompose,
+    fold_constants,
+    eliminate,
+    fold_batch_norm,
+    fuse_pad,
+    recognise,
+    fuse_roll,
+    fuse_attention,
+    regroup_matmul,
+    eliminate,
+    fuse_epilogue,
+    fuse_pointwise,
+    eliminate,
+)
+"""In order. Patterns are recognised before their parts are fused into something else."""
+
+
+def optimise(graph: Graph, input_shapes: Mapping[str, Sequence[int]] | None = None) -> Graph:
+    """Fix the input shapes, then apply every pass.
+
+    Raises
+    ------
+    ShapeError
+        The shapes do not fit the graph, or leave a shape unknown.
+    """
+    graph = specialise(graph, input_shapes)
+    for transform in PASSES:
+        graph = transform(graph)
+    return graph
+
+
+__all__ = [
+    "PASSES",
+    "Pass",
+    "decompose",
+    "eliminate",
+    "fold_batch_norm",
+    "fold_constants",
+    "fuse_attention",
+    "fuse_epilogue",
+    "fuse_pad",
+    "fuse_pointwise",
+    "fuse_roll",
+    "optimise",
+    "recognise",
+    "regroup_matmul",
+    "specialise",
+]

@@ -1,0 +1,75 @@
+"""BatchNormalization disappears into the convolution before it, or becomes a ScaleShift."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pyhades.ir.graph import Graph, Node
+from pyhades.ir.inference import constant
+from pyhades.ir.registry import attribute
+from pyhades.passes.rewriting import Array, Rewrite, shape
+
+
+def fold_batch_norm(graph: Graph) -> Graph:
+    """Fold constant BatchNormalization; the arithmetic on weights is done in float64."""
+    rewrite = Rewrite(graph)
+    for node in rewrite.nodes:
+        if node.op != "BatchNormalization":
+            continue
+        node.inputs = rewrite.inputs(node)
+        scale_shift = _scale_and_shift(node)
+        if scale_shift is None:
+            continue
+        convolution = rewrite.private(node.inputs[0], "Conv", "ConvTranspose")
+        if convolution is None or not _fold(rewrite, node, convolution, *scale_shift):
+            _replace(rewrite, node, *scale_shift)
+    return rewrite.finish()
+
+
+def _scale_and_shift(node: Node) -> tuple[Array, Array] | None:
+    """What the node multiplies by and adds, in float64; None unless it is constant."""
+    values = [value.data if value is not None else None for value in node.inputs[1:5]]
+    if any(data is None for data in values):
+        return None
+    scale, bias, mean, variance = (np.asarray(data, np.float64) for data in values)
+    factor = scale / np.sqrt(variance + attribute(node, "epsilon"))
+    return factor, bias - mean * factor
+
+
+def _fold(rewrite: Rewrite, node: Node, conv: Node, scale: Array, shift: Array) -> bool:
+    x, weight, bias = (*rewrite.inputs(conv), None)[:3]
+    if weight is None or weight.data is None or (bias is not None and bias.data is None):
+        return False
+    dtype = weight.data.dtype
+    if conv.op == "Conv":
+        factor = scale.reshape(-1, *[1] * (weight.data.ndim - 1))
+        scaled = weight.data * factor
+    else:
+        # [c, o / group, ...]: output channel j of group g is scale[g * (o / group) + j].
+        groups = attribute(conv, "group")
+        c, per_group, *kernel = weight.data.shape
+        grouped = weight.data.reshape(groups, c // groups, per_group, *kernel)
+        factor = scale.reshape(groups, 1, per_group, *[1] * len(kernel))
+        scaled = (grouped * factor).reshape(weight.data.shape)
+    old_bias = 0.0 if bias is None or bias.data is None else bias.data
+    new_bias = (old_bias * scale + shift).astype(dtype)
+    name = node.outputs[0].name
+    inputs = [
+        x,
+        constant(f"{name}.weight", scaled.astype(dtype)),
+        constant(f"{name}.bias", new_bias),
+    ]
+    rewrite.replace(node, conv.op, inputs, **conv.attributes)
+    return True
+
+
+def _replace(rewrite: Rewrite, node: Node, scale: Array, shift: Array) -> None:
+    x = node.inputs[0]
+    if x is None or x.type is None or len(shape(x)) < 2:
+        return
+    dtype, name = x.type.dtype, node.outputs[0].name
+    parameters = [
+        constant(f"{name}.scale", scale.astype(dtype)),
+        constant(f"{name}.shift", shift.astype(dtype)),
+    ]
+    rewrite.replace(node, "ScaleShift", [x, *parameters])

@@ -1,0 +1,81 @@
+"""Infer every shape, and compute what does not depend on the inputs."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+
+from pyhades.errors import ShapeError
+from pyhades.ir.graph import Graph, Node
+from pyhades.ir.inference import evaluate, infer_node, type_of
+from pyhades.ir.registry import attribute
+from pyhades.passes.rewriting import clone, live
+
+Array = np.ndarray[Any, Any]
+
+_RANDOM = {"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial"}
+
+
+def fold_constants(graph: Graph) -> Graph:
+    """Fold constants by the NumPy references of the operators.
+
+    One walk infers and folds, because shapes depend on folded values (Resize sizes computed from a
+    Shape) and folded values on shapes. Afterwards every type is static and no shape arithmetic is
+    left. Equal results share their data.
+
+    Raises
+    ------
+    ShapeError
+        A shape depends on the data of an input, not merely on its shape.
+    """
+    result = clone(graph)
+    tables: dict[bytes, Array] = {}
+    for node in result.nodes:
+        infer_node(node)
+        data = _evaluate(node)
+        if data is None:
+            _require_static(node)
+            continue
+        for value, array in zip(node.outputs, data, strict=True):
+            value.data, value.producer = _shared(array, tables), None
+            value.type = type_of(array)
+    result.nodes = live((n for n in result.nodes if n.outputs[0].data is None), result.outputs)
+    return result
+
+
+def _evaluate(node: Node) -> list[Array] | None:
+    """The outputs of ``node`` if they are known now."""
+    if node.op in ("Shape", "Size"):
+        source = node.inputs[0]
+        if source is not None and source.type is not None and source.type.is_static:
+            # Shape needs no data: an array without memory stands for it.
+            stand_in = np.broadcast_to(np.zeros((), source.type.dtype), source.type.static_shape)
+            return evaluate(node, [stand_in])
+        return None
+    if node.op in _RANDOM or any(v is not None and v.data is None for v in node.inputs):
+        return None
+    arrays = [None if value is None else value.data for value in node.inputs]
+    if node.op == "Transpose" and arrays[0] is not None:
+        # A weight stays where it is: kernels pack it from any strides.
+        return [arrays[0].transpose(attribute(node, "perm"))]
+    return evaluate(node, arrays)[: len(node.outputs)]
+
+
+def _require_static(node: Node) -> None:
+    for value in node.outputs:
+        if value.type is None or not value.type.is_static:
+            raise ShapeError(
+                f"{node.op} '{node.name}' makes {value!r}, whose shape depends on the data of an "
+                "input; pyhades runs networks whose shapes follow from those of their inputs"
+            )
+
+
+def _shared(array: Array, tables: dict[bytes, Array]) -> Array:
+    """``array``, or an equal one that was folded before."""
+    if array.base is not None or array.nbytes < 1024:
+        return array
+    digest = hashlib.blake2b(np.ascontiguousarray(array).data, digest_size=16)
+    digest.update(f"{array.dtype}{array.shape}".encode())
+    return tables.setdefault(digest.digest(), array)

@@ -1,0 +1,166 @@
+"""Bias, activation and residual move into the convolution or matrix product before them.
+
+The order is that of the native epilogue: ``after(activation(product + bias) + residual)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from pyhades.ir.graph import Graph, Node, Value
+from pyhades.ir.inference import constant
+from pyhades.ir.registry import attribute
+from pyhades.passes.rewriting import Rewrite, scalar, shape
+
+_FUSED = ("FusedConv", "FusedMatMul")
+_LARGEST = float(np.finfo(np.float32).max)
+
+
+def fuse_epilogue(graph: Graph) -> Graph:
+    """Fuse what follows a float32 Conv, MatMul or ScaleShift."""
+    rewrite = Rewrite(graph)
+    results = [value for node in rewrite.nodes for value in node.outputs]
+    position = {value: index for index, value in enumerate(results)}
+    for node in rewrite.nodes:
+        node.inputs = rewrite.inputs(node)
+        kind = node.outputs[0].type
+        if kind is None or kind.dtype != np.float32:
+            continue
+        if node.op in ("Conv", "MatMul"):
+            rewrite.replace(node, f"Fused{node.op}", node.inputs, **node.attributes)
+        elif node.op == "Add":
+            _fuse_bias(rewrite, node) or _fuse_residual(rewrite, node, position)
+        elif node.op == "Mul":
+            _fuse_alpha(rewrite, node)
+        elif node.op in _ACTIVATIONS:
+            _fuse_activation(rewrite, node)
+    return rewrite.finish()
+
+
+def _is_bare(node: Node) -> bool:
+    """Whether nothing has been fused after the bias."""
+    return (
+        attribute(node, "activation") == "none"
+        and node.input(3) is None
+        and attribute(node, "after") == "none"
+    )
+
+
+def _fuse_bias(rewrite: Rewrite, node: Node) -> bool:
+    for product, term in (node.inputs, node.inputs[::-1]):
+        fused = rewrite.private(product, *_FUSED)
+        if fused is None or fused.input(2) is not None or not _is_bare(fused):
+            continue
+        bias = _bias(fused, term)
+        if bias is not None:
+            inputs = [*rewrite.inputs(fused)[:2], bias]
+            rewrite.replace(node, fused.op, inputs, **fused.attributes)
+            return True
+    return False
+
+
+def _bias(fused: Node, term: Value | None) -> Value | None:
+    """``term`` as a vector over the output channels, if it is a constant of that kind."""
+    if term is None or term.data is None:
+        return None
+    extents = shape(fused.outputs[0])
+    axis = 1 if fused.op == "FusedConv" else len(extents) - 1
+    padded = (1,) * (len(extents) - term.data.ndim) + term.data.shape
+    if len(padded) != len(extents):
+        return None
+    if any(extent != 1 for index, extent in enumerate(padded) if index != axis):
+        return None
+    if padded[axis] == extents[axis]:
+        return constant(f"{term.name}.row", term.data.reshape(-1))
+    return constant(f"{term.name}.row", np.full(extents[axis], term.data.reshape(())))
+
+
+def _fuse_residual(rewrite: Rewrite, node: Node, position: dict[Value, int]) -> bool:
+    """Into the later of two producers, so that the other is ready."""
+    pairs = sorted(
+        (node.inputs, node.inputs[::-1]),
+        key=lambda pair: -1 if pair[0] is None else position.get(pair[0], -1),
+        reverse=True,
+    )
+    for product, residual in pairs:
+        fused = rewrite.private(product, *_FUSED)
+        if fused is None or residual is None or residual is product:
+            continue
+        if fused.input(3) is not None or attribute(fused, "after") != "none":
+            continue
+        if residual.type != node.outputs[0].type or fused.outputs[0].type != residual.type:
+            continue
+        product_and_bias = [*rewrite.inputs(fused), None][:3]
+        inputs = [*product_and_bias, residual]
+        rewrite.replace(node, fused.op, inputs, **fused.attributes)
+        return True
+    return False
+
+
+def _fuse_alpha(rewrite: Rewrite, node: Node) -> None:
+    """A scaled matrix product."""
+    for product, factor in (node.inputs, node.inputs[::-1]):
+        fused = rewrite.private(product, "FusedMatMul")
+        number = scalar(factor)
+        if fused is None or number is None or fused.input(2) is not None or not _is_bare(fused):
+            continue
+        if fused.outputs[0].type != node.outputs[0].type:
+            continue
+        attributes = {**fused.attributes, "alpha": attribute(fused, "alpha") * number}
+        rewrite.replace(node, "FusedMatMul", rewrite.inputs(fused), **attributes)
+        return
+
+
+def _fuse_activation(rewrite: Rewrite, node: Node) -> None:
+    fused = rewrite.private(node.inputs[0], *_FUSED, "ScaleShift")
+    found = _ACTIVATIONS[node.op](node)
+    if fused is None or found is None:
+        return
+    has_residual = fused.op != "ScaleShift" and fused.input(3) is not None
+    stage = "after" if has_residual else "activation"
+    if attribute(fused, stage) != "none":
+        return
+    name, alpha, beta = found
+    attributes = {
+        **fused.attributes,
+        stage: name,
+        f"{stage}_alpha": float(alpha),
+        f"{stage}_beta": float(beta),
+    }
+    rewrite.replace(node, fused.op, rewrite.inputs(fused), **attributes)
+
+
+_Found = tuple[str, float, float] | None
+
+
+def _plain(name: str) -> Callable[[Node], _Found]:
+    return lambda node: (name, 0.0, 0.0)
+
+
+def _clip(node: Node) -> _Found:
+    """Only constant bounds; an omitted one is the largest number."""
+    bounds: list[Any] = []
+    for index, fallback in ((1, -_LARGEST), (2, _LARGEST)):
+        value = node.input(index)
+        bounds.append(fallback if value is None else scalar(value))
+    return None if None in bounds else ("clip", *bounds)
+
+
+_ACTIVATIONS: dict[str, Callable[[Node], _Found]] = {
+    "Relu": _plain("relu"),
+    "Sigmoid": _plain("sigmoid"),
+    "Tanh": _plain("tanh"),
+    "HardSwish": _plain("hard_swish"),
+    "LeakyRelu": lambda node: ("leaky_relu", attribute(node, "alpha"), 0.0),
+    "HardSigmoid": lambda node: ("hard_sigmoid", attribute(node, "alpha"), attribute(node, "beta")),
+    "Swish": lambda node: ("silu", 0.0, 0.0) if attribute(node, "alpha") == 1.0 else None,
+    "Gelu": lambda node: (
+        "gelu_tanh" if attribute(node, "approximate") == "tanh" else "gelu_erf",
+        0.0,
+        0.0,
+    ),
+    "Clip": _clip,
+}

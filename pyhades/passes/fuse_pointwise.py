@@ -1,0 +1,190 @@
+"""Element-wise float32 operators become programs of the ``map`` kernel, one per connected group."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pyhades.ir.graph import Graph, Node, Value
+from pyhades.ir.ops.fused import STEPS
+from pyhades.ir.registry import attribute
+from pyhades.passes.rewriting import Rewrite, scalar, shape
+
+MOST_INPUTS = 8
+MOST_REGISTERS = 16
+"""Limits of the native kernel, see docs/reference/native_operators.md."""
+
+_LARGEST = float(np.finfo(np.float32).max)
+
+
+def fuse_pointwise(graph: Graph) -> Graph:
+    """Group from the last node backwards: a producer joins if only the group reads it."""
+    rewrite = Rewrite(graph)
+    readers: dict[Value, list[Node]] = {}
+    for node in rewrite.nodes:
+        for value in node.inputs:
+            if value is not None:
+                readers.setdefault(value, []).append(node)
+    position = {node: index for index, node in enumerate(rewrite.nodes)}
+    outputs = set(rewrite.graph.outputs)
+    taken: set[Node] = set()
+    for sink in reversed(rewrite.nodes):
+        if sink in taken or not _is_pointwise(sink):
+            continue
+        group = [sink]
+        _grow(group, readers, outputs)
+        group.sort(key=position.__getitem__)
+        taken.update(group)
+        program = _assemble(group)
+        rewrite.replace(
+            sink,
+            "Pointwise",
+            program.inputs,
+            steps=program.steps,
+            constants=tuple(program.constants),
+        )
+    return rewrite.finish()
+
+
+def _grow(group: list[Node], readers: dict[Value, list[Node]], outputs: set[Value]) -> None:
+    """Add producers to ``group`` while the kernel's limits allow."""
+    extents = shape(group[0].outputs[0])
+    refused: set[Node] = set()
+    while True:
+        candidates = [
+            value.producer
+            for node in group
+            for value in node.inputs
+            if value is not None and value.producer is not None
+        ]
+        chosen = next(
+            (
+                node
+                for node in candidates
+                if node not in group
+                and node not in refused
+                and _is_pointwise(node)
+                and shape(node.outputs[0]) == extents
+                and node.outputs[0] not in outputs
+                and all(reader in group for reader in readers[node.outputs[0]])
+            ),
+            None,
+        )
+        if chosen is None:
+            return
+        if len(_external([*group, chosen])) > MOST_INPUTS or len(group) >= MOST_REGISTERS - 4:
+            refused.add(chosen)
+        else:
+            group.append(chosen)
+
+
+def _external(group: list[Node]) -> list[Value]:
+    """What a group reads from outside, numbers apart."""
+    made = {node.outputs[0] for node in group}
+    read = [value for node in group for value in _operands(node) if isinstance(value, Value)]
+    return list(dict.fromkeys(value for value in read if value not in made))
+
+
+@dataclass
+class _Program:
+    inputs: list[Value | None]
+    steps: list[tuple[str, int, tuple[int, ...]]] = field(default_factory=list)
+    constants: list[float] = field(default_factory=list)
+
+    def constant(self, number: float) -> int:
+        """The source that stands for ``number``."""
+        if number not in self.constants:
+            self.constants.append(number)
+        return -1 - self.constants.index(number)
+
+
+def _assemble(group: list[Node]) -> _Program:
+    """The steps of a group in order; registers of values that are no longer read are used again."""
+    external = _external(group)
+    program = _Program([*external])
+    registers: dict[Value, int] = {value: index for index, value in enumerate(external)}
+    remaining = Counter(
+        value for node in group for value in _operands(node) if isinstance(value, Value)
+    )
+    free: list[int] = []
+    top = len(external)
+    for node in group:
+        sources = []
+        for operand in _operands(node):
+            if isinstance(operand, Value):
+                sources.append(registers[operand])
+                remaining[operand] -= 1
+                if not remaining[operand] and registers[operand] >= len(external):
+                    free.append(registers[operand])
+            else:
+                sources.append(program.constant(operand))
+        if free:
+            destination = free.pop()
+        else:
+            destination, top = top, top + 1
+        registers[node.outputs[0]] = destination
+        program.steps.append((_function(node), destination, tuple(sources)))
+    return program
+
+
+def _operands(node: Node) -> list[Value | float]:
+    """The values and numbers that the step of ``node`` reads, parameters last."""
+    inputs: list[Value | float] = []
+    for value in node.inputs:
+        if value is not None and node.op != "Clip":
+            number = scalar(value)
+            inputs.append(value if number is None or not _may_inline(node, value) else number)
+    if node.op == "Clip":
+        x = node.inputs[0]
+        assert x is not None
+        low, high = scalar(node.input(1)), scalar(node.input(2))
+        bounds = (-_LARGEST if low is None else low, _LARGEST if high is None else high)
+        return [x, *bounds]
+    parameters = _PARAMETERS.get(node.op, ())
+    return inputs + [float(attribute(node, name)) for name in parameters]
+
+
+def _may_inline(node: Node, value: Value) -> bool:
+    """A number needs no operand unless it is all that gives the result its shape."""
+    others = [other for other in node.inputs if other is not None and other is not value]
+    return any(scalar(other) is None for other in others)
+
+
+def _function(node: Node) -> str:
+    return "GeluTanh" if node.op == "Gelu" and attribute(node, "approximate") == "tanh" else node.op
+
+
+def _is_pointwise(node: Node) -> bool:
+    accepts = _ACCEPTED.get(node.op)
+    if accepts is None or not accepts(node):
+        return False
+    kinds = [value.type for value in (*node.inputs, *node.outputs) if value is not None]
+    return all(kind is not None and kind.dtype == np.float32 for kind in kinds)
+
+
+def _any(node: Node) -> bool:
+    return True
+
+
+def _bounds_are_constant(node: Node) -> bool:
+    return all(value is None or scalar(value) is not None for value in node.inputs[1:])
+
+
+_PARAMETERS = {
+    "LeakyRelu": ("alpha",),
+    "Elu": ("alpha",),
+    "Celu": ("alpha",),
+    "Selu": ("alpha", "gamma"),
+    "ThresholdedRelu": ("alpha",),
+    "Swish": ("alpha",),
+    "HardSigmoid": ("alpha", "beta"),
+}
+"""Attributes that a step takes as sources after x."""
+
+_ACCEPTED: dict[str, Callable[[Node], bool]] = {
+    **dict.fromkeys(STEPS, _any),
+    "Clip": _bounds_are_constant,
+}

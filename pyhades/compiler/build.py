@@ -1,0 +1,94 @@
+"""From lowered instructions and a memory plan to a native program."""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pyhades import _native
+from pyhades.compiler.instruction import Lowered
+from pyhades.compiler.memory import MemoryPlan
+from pyhades.compiler.view import Buffer, View
+from pyhades.ir.graph import Graph
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Built:
+    """A native program and the slot of each io buffer."""
+
+    native: _native.Program
+    slots: dict[Buffer, int]
+
+
+def build(lowered: Lowered, plan: MemoryPlan, graph: Graph, isa: str | None) -> Built:
+    """Bind every instruction to a kernel and pack the constants.
+
+    ``graph`` is the one that the user compiles: constants that it holds are known by their name in
+    its file, so that programs for other image sizes share them.
+    """
+    builder = _native.ProgramBuilder(isa)
+    names = _names_in_file(graph)
+    slots: dict[Buffer, int] = {}
+    for buffer in lowered.buffers():
+        if buffer.kind == "io":
+            slots[buffer] = builder.io(buffer.name, buffer.nbytes)
+        elif buffer.kind == "constant":
+            assert buffer.data is not None
+            key = _identity(buffer.data, names)
+            slots[buffer] = builder.constant(buffer.data, key, _is_in_file(buffer.data))
+        else:
+            slots[buffer] = builder.ARENA
+
+    def operand(view: View | None) -> tuple[Any, ...] | None:
+        if view is None:
+            return None
+        size = view.dtype.itemsize
+        base = plan.offsets[view.buffer] if view.buffer.kind == "arena" else 0
+        offset = base + view.offset * size
+        return slots[view.buffer], offset, view.dtype.name, view.shape, view.strides
+
+    for instruction in lowered.instructions:
+        builder.emit(
+            instruction.op,
+            [operand(view) for view in instruction.inputs],
+            [operand(view) for view in instruction.outputs],
+            instruction.attributes,
+            instruction.label,
+        )
+    native = builder.build(plan.arena_bytes)
+    return Built(native, {b: slot for b, slot in slots.items() if b.kind == "io"})
+
+
+def _names_in_file(graph: Graph) -> dict[int, str]:
+    """What identifies the constants of a graph that came from a file, by the id of their data."""
+    if graph.source is None:
+        return {}
+    try:
+        status = Path(graph.source).stat()
+    except OSError:
+        return {}
+    file = f"{Path(graph.source).resolve()} {status.st_mtime_ns} {status.st_size}"
+    return {
+        id(value.data): f"{file} {value.name}" for value in graph.values() if value.data is not None
+    }
+
+
+def _identity(data: Array, names: dict[int, str]) -> str:
+    """Equal for equal content: the name in a file, or a digest."""
+    name = names.get(id(data))
+    if name is not None:
+        return name
+    digest = hashlib.blake2b(data.reshape(-1).view(np.uint8).data, digest_size=16)
+    return f"{data.dtype} {data.shape} {digest.hexdigest()}"
+
+
+def _is_in_file(data: Array) -> bool:
+    base = data.base
+    return isinstance(base, memoryview) and isinstance(base.obj, mmap.mmap)

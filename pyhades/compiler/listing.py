@@ -1,0 +1,71 @@
+"""What a program says of itself: one line per instruction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+from pyhades import _native
+from pyhades.compiler.instruction import Lowered
+from pyhades.compiler.view import View
+
+
+@dataclass(frozen=True)
+class Line:
+    """One instruction of a listing; flops and bytes are what the operator needs."""
+
+    index: int
+    op: str
+    operands: str
+    kernel: str
+    flops: float
+    bytes: float
+    label: str
+
+
+def listing(lowered: Lowered, native: _native.Program) -> list[Line]:
+    """The lines of a program."""
+    pairs = zip(lowered.instructions, native.instructions, strict=True)
+    return [
+        Line(index, bound.op, _operands(own.inputs, own.outputs), bound.kernel, bound.flops,
+             bound.bytes, bound.label)
+        for index, (own, bound) in enumerate(pairs)
+    ]  # fmt: skip
+
+
+def _operands(inputs: Sequence[View | None], outputs: Sequence[View | None]) -> str:
+    shown = [
+        _operand(view) for view in inputs if view is not None and view.buffer.kind != "constant"
+    ]
+    return f"{', '.join(shown)} -> {', '.join(_operand(view) for view in outputs)}"
+
+
+def _operand(view: View | None) -> str:
+    if view is None:
+        return "_"
+    dtype = {"float32": "f32", "float64": "f64", "int64": "i64", "int32": "i32"}
+    extents = ",".join(map(str, view.shape))
+    return f"{dtype.get(view.dtype.name, view.dtype.name)}[{extents}]"
+
+
+def as_table(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
+    """Columns aligned for a terminal; ``right`` lists those to align right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )
+
+
+def as_html(rows: Sequence[Sequence[str]]) -> str:
+    """The first row as header."""
+
+    def cells(row: Sequence[str], tag: str) -> str:
+        return "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in row)
+
+    body = "".join(f"<tr>{cells(row, 'td')}</tr>" for row in rows[1:])
+    return f"<table><tr>{cells(rows[0], 'th')}</tr>{body}</table>"

@@ -1,0 +1,27 @@
+"""How each IR operator becomes native instructions; importing this package fills the table."""
+
+from pyhades.compiler.lower import (
+    assemble,
+    convolution,
+    elementwise,
+    gather,
+    matrix,
+    movement,
+    normalize,
+    pooling,
+    reduction,
+    resample,
+)
+
+__all__ = [
+    "assemble",
+    "convolution",
+    "elementwise",
+    "gather",
+    "matrix",
+    "movement",
+    "normalize",
+    "pooling",
+    "reduction",
+    "resample",
+]

@@ -1,0 +1,58 @@
+"""Resize and Pad."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pyhades.compiler.lowering import CHANNELS_LAST, Lowering, lowers
+from pyhades.ir.graph import Node
+from pyhades.ir.ops.resize import resize_axes, sampling_of
+from pyhades.ir.ops.slicing import Pad
+from pyhades.ir.registry import attribute, operator
+from pyhades.ir.shapes import constant_of, integers_of
+
+
+@lowers("Resize")
+def lower_resize(lowering: Lowering, node: Node) -> None:
+    """resize; images come out channels-last."""
+    x = lowering.input(node, 0)
+    sampling = sampling_of(node)
+    roi, scales, sizes = (constant_of(node, index) for index in (1, 2, 3))
+    geometry = resize_axes(node, x.shape, roi, scales, sizes)
+    factors = [geometry[axis].scale if axis in geometry else 1.0 for axis in range(x.rank)]
+    starts = [geometry[axis].start if axis in geometry else 0.0 for axis in range(x.rank)]
+    ends = [geometry[axis].end if axis in geometry else 1.0 for axis in range(x.rank)]
+    order = CHANNELS_LAST if x.rank == 4 else None
+    lowering.emit(
+        "resize",
+        [x],
+        [lowering.output(node.outputs[0], order)],
+        mode=sampling.mode,
+        coordinates=sampling.coordinates,
+        scales=factors,
+        roi=starts + ends,
+        nearest_mode=sampling.nearest_mode,
+        cubic_coeff_a=float(sampling.cubic_coeff_a),
+        exclude_outside=int(sampling.exclude_outside),
+        extrapolation_value=float(attribute(node, "extrapolation_value")),
+        antialias=int(sampling.antialias),
+    )
+
+
+@lowers("Pad")
+def lower_pad(lowering: Lowering, node: Node) -> None:
+    """pad; the output keeps the layout of the input."""
+    x = lowering.input(node, 0)
+    rule = operator("Pad")
+    assert isinstance(rule, Pad)
+    pads = rule.pads(node, x.rank, integers_of(node, 1) or [], integers_of(node, 3))
+    fill = constant_of(node, 2)
+    value = 0 if fill is None or fill.size == 0 else fill.reshape(()).item()
+    lowering.emit(
+        "pad",
+        [x],
+        [lowering.output(node.outputs[0], x.order())],
+        pads=[before for before, _ in pads] + [after for _, after in pads],
+        mode=attribute(node, "mode"),
+        value=float(value) if x.dtype.kind == "f" else int(np.int64(value)),
+    )

@@ -1,0 +1,331 @@
+"""The runnable network."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pyhades.compiler.build import Built, build
+from pyhades.compiler.contexts import ContextPool
+from pyhades.compiler.instruction import Lowered
+from pyhades.compiler.listing import Line, as_html, as_table, listing
+from pyhades.compiler.memory import MemoryPlan, plan_memory
+from pyhades.compiler.placement import lower
+from pyhades.compiler.trace import Trace
+from pyhades.compiler.view import Array, View
+from pyhades.config import thread_count
+from pyhades.errors import ArgumentError, ArgumentTypeError, ShapeError
+from pyhades.ir.graph import Graph
+from pyhades.passes import optimise
+
+Feeds = Mapping[str, Array] | Array
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes that a program needs: its arena (per concurrent call) and its packed constants."""
+
+    arena: int
+    constants: int
+
+    def __str__(self) -> str:
+        return f"arena {self.arena / 1e6:.1f} MB, constants {self.constants / 1e6:.1f} MB"
+
+
+def compile(
+    graph: Graph,
+    input_shapes: Mapping[str, Sequence[int]] | None = None,
+    threads: int | None = None,
+    isa: str | None = None,
+    precision: str = "fp32",
+    keep_all: bool = False,
+) -> Program:
+    """Compile a graph for one set of input shapes.
+
+    Parameters
+    ----------
+    graph
+        What :func:`pyhades.load_onnx` returns. It is not changed.
+    input_shapes
+        Shape per input name; needed for inputs with symbolic extents.
+    threads
+        Number of threads; by default what :func:`pyhades.show_config` says.
+    isa
+        Tier of the kernels, e.g. ``"avx2"``; by default the best of this CPU.
+    precision
+        Only ``"fp32"`` so far.
+    keep_all
+        Keep every intermediate value, for :meth:`Program.dump`. Costs memory.
+
+    Returns
+    -------
+    Program
+        Ready to run, from any number of threads.
+
+    Raises
+    ------
+    ShapeError
+        Shapes do not fit the graph, or symbolic extents are left.
+    UnsupportedOperatorError
+        A node has no native kernel; the message names it.
+    ArgumentError, ConfigurationError
+        An argument has a value that is not allowed or not available here.
+
+    Examples
+    --------
+    >>> import numpy as np, pyhades
+    >>> from pyhades.networks import u2net
+    >>> program = pyhades.compile(u2net("small"), threads=1)
+    >>> y = program(np.zeros(program.inputs["input"].shape, np.float32))
+    """
+    if precision != "fp32":
+        raise ArgumentError(f"precision={precision!r} is not available; only 'fp32' is")
+    count = thread_count(threads).count
+    optimised = optimise(graph, input_shapes)
+    lowered = lower(optimised)
+    plan = plan_memory(lowered, keep_all)
+    built = build(lowered, plan, graph, isa)
+    arguments = {
+        "input_shapes": None if input_shapes is None else dict(input_shapes),
+        "threads": threads,
+        "isa": isa,
+        "precision": precision,
+        "keep_all": keep_all,
+    }
+    return Program(graph, lowered, plan, built, count, arguments)
+
+
+def compile_file(path: str, arguments: dict[str, Any]) -> Program:
+    """Load and compile; what a pickled Program is unpickled by."""
+    from pyhades.onnx import load_onnx
+
+    return compile(load_onnx(path), **arguments)
+
+
+class Program:
+    """A network compiled for fixed shapes; made by :func:`pyhades.compile`.
+
+    Calls may come from any thread. Pickling stores the path of the model and the arguments of
+    ``compile``. Close it, or use it in a ``with`` block, to free its memory early.
+
+    Attributes
+    ----------
+    name, source
+        Of the graph; ``source`` is the path of the model file or None.
+    inputs, outputs
+        TensorType per name.
+    threads, isa
+        Number of threads, and the tier that kernels were chosen for.
+    lines
+        The listing: one :class:`~pyhades.compiler.listing.Line` per instruction.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        lowered: Lowered,
+        plan: MemoryPlan,
+        built: Built,
+        threads: int,
+        arguments: dict[str, Any],
+    ) -> None:
+        self.name = graph.name
+        self.source = graph.source
+        self.threads = threads
+        self.isa: str = built.native.isa
+        self.lines: list[Line] = listing(lowered, built.native)
+        self._native = built.native
+        self._arguments = arguments
+        self._keeps_all = bool(arguments["keep_all"])
+        names = [value.name for value in graph.outputs]
+        self._inputs = {name: (built.slots[v.buffer], v) for name, v in lowered.inputs.items()}
+        self._outputs = [
+            (name, built.slots[view.buffer], view)
+            for name, view in zip(names, lowered.outputs, strict=True)
+        ]
+        self._values = _offsets(lowered, plan) if self._keeps_all else {}
+        self._contexts = ContextPool(built.native, threads)
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Run the network.
+
+        Parameters
+        ----------
+        feeds
+            An array per input name, with the dtype and shape of ``inputs``.
+
+        Returns
+        -------
+        dict
+            Every graph output by name, as arrays that belong to the caller.
+
+        Raises
+        ------
+        ArgumentError
+            An input is missing or unknown.
+        ArgumentTypeError, ShapeError
+            An array has the wrong dtype or shape.
+        """
+        bindings, results = self._bind(feeds)
+        with self._contexts.lend() as context:
+            context.run(bindings)
+        return results
+
+    def __call__(self, *arrays: Array) -> Array | tuple[Array, ...]:
+        """Run on positional inputs; the output, or a tuple where there are several."""
+        results = tuple(self.run(self._named(arrays)).values())
+        return results[0] if len(results) == 1 else results
+
+    def trace(self, feeds: Feeds) -> Trace:
+        """Run once and time every instruction."""
+        bindings, _ = self._bind(self._named((feeds,)) if isinstance(feeds, np.ndarray) else feeds)
+        with self._contexts.lend() as context:
+            context.run(bindings)
+            return Trace(self.lines, context.trace(bindings))
+
+    def dump(self, feeds: Feeds, pattern: str = "*") -> dict[str, Array]:
+        """Run, and return the intermediate values whose names match ``pattern``.
+
+        Values that a fusion has absorbed do not exist any more and are not found.
+
+        Raises
+        ------
+        ArgumentError
+            The program was compiled without ``keep_all=True``.
+        """
+        if not self._keeps_all:
+            raise ArgumentError("compile the graph with keep_all=True to look at its values")
+        bindings, _ = self._bind(self._named((feeds,)) if isinstance(feeds, np.ndarray) else feeds)
+        chosen = {n: v for n, v in self._values.items() if fnmatch.fnmatchcase(n, pattern)}
+        with self._contexts.lend() as context:
+            context.run(bindings)
+            return {name: kept.read(context.arena) for name, kept in chosen.items()}
+
+    @property
+    def inputs(self) -> dict[str, View]:
+        """Shape and dtype of each input."""
+        return {name: view for name, (_, view) in self._inputs.items()}
+
+    @property
+    def outputs(self) -> dict[str, View]:
+        """Shape and dtype of each output."""
+        return {name: view for name, _, view in self._outputs}
+
+    @property
+    def flops(self) -> float:
+        """Floating-point operations of one run; a multiply-add is two."""
+        return sum(line.flops for line in self.lines)
+
+    @property
+    def memory(self) -> Memory:
+        """What the program allocates."""
+        return Memory(self._native.arena_bytes, self._native.constant_bytes)
+
+    def close(self) -> None:
+        """Free the arenas. The program cannot run afterwards."""
+        self._contexts.close()
+
+    def __enter__(self) -> Program:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.source is None:
+            raise ArgumentTypeError(
+                f"{self.name} was not loaded from a file, and programs are pickled by path; "
+                "save the graph with pyhades.onnx.save_onnx and load it from there"
+            )
+        return compile_file, (self.source, self._arguments)
+
+    def __repr__(self) -> str:
+        return (
+            f"Program({self.name}: {len(self.lines)} instructions, {self.flops / 1e9:.2f} GFLOP, "
+            f"{self.memory}, {self.isa}, {self.threads} threads)"
+        )
+
+    def __str__(self) -> str:
+        return f"{self!r}\n{as_table(self._rows(), right=(0, 3))}"
+
+    def _repr_html_(self) -> str:
+        return as_html(self._rows())
+
+    def _rows(self) -> list[list[str]]:
+        rows = [["#", "op", "operands", "MFLOP", "kernel", "label"]]
+        rows += [
+            [str(line.index), line.op, line.operands, f"{line.flops / 1e6:.2f}", line.kernel,
+             line.label]
+            for line in self.lines
+        ]  # fmt: skip
+        return rows
+
+    def _named(self, arrays: Sequence[Array]) -> dict[str, Array]:
+        if len(arrays) != len(self._inputs):
+            raise ArgumentError(
+                f"{self.name} has {len(self._inputs)} inputs ({', '.join(self._inputs)}), "
+                f"{len(arrays)} were given"
+            )
+        return dict(zip(self._inputs, arrays, strict=True))
+
+    def _bind(self, feeds: Mapping[str, Array]) -> tuple[dict[int, Array], dict[str, Array]]:
+        for name in feeds:
+            if name not in self._inputs:
+                known = ", ".join(self._inputs)
+                raise ArgumentError(f"{self.name} has no input {name!r}; its inputs are {known}")
+        bindings: dict[int, Array] = {}
+        for name, (slot, view) in self._inputs.items():
+            if name not in feeds:
+                raise ArgumentError(f"{self.name} needs input {name!r} ({view})")
+            bindings[slot] = _checked(name, np.asarray(feeds[name]), view)
+        results: dict[str, Array] = {}
+        for name, slot, view in self._outputs:
+            results[name] = bindings[slot] = np.empty(view.shape, view.dtype)
+        return bindings, results
+
+
+def _checked(name: str, array: Array, view: View) -> Array:
+    if array.dtype != view.dtype:
+        raise ArgumentTypeError(
+            f"input {name!r} has dtype {array.dtype.name}, the program takes {view}; convert it "
+            f"with .astype({view.dtype.name!r})"
+        )
+    if array.shape != view.shape:
+        raise ShapeError(
+            f"input {name!r} has shape {array.shape}, the program was compiled for {view.shape}; "
+            f"compile again with input_shapes={{{name!r}: {array.shape}}}"
+        )
+    return np.require(array, requirements=["C", "A"])
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """Where an intermediate value lies in the arena."""
+
+    offset: int
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    final_shape: tuple[int, ...]
+
+    def read(self, arena: memoryview) -> Array:
+        """A copy of the value."""
+        if 0 in self.shape:
+            return np.empty(self.final_shape, self.dtype)
+        seen = np.ndarray(self.shape, self.dtype, arena, self.offset, self.strides)
+        return np.array(seen, order="C").reshape(self.final_shape)
+
+
+def _offsets(lowered: Lowered, plan: MemoryPlan) -> dict[str, _Kept]:
+    kept = {}
+    for name, (view, shape) in lowered.values.items():
+        if view.buffer.kind == "arena" and view.buffer in plan.offsets:
+            size = view.dtype.itemsize
+            offset = plan.offsets[view.buffer] + view.offset * size
+            strides = tuple(stride * size for stride in view.strides)
+            kept[name] = _Kept(offset, view.dtype, view.shape, strides, shape)
+    return kept

@@ -1,0 +1,100 @@
+"""Where the time of a run goes."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyhades.compiler.listing import Line, as_html, as_table
+
+
+@dataclass(frozen=True)
+class TracedLine:
+    """An instruction and the seconds that it took."""
+
+    line: Line
+    seconds: float
+
+    @property
+    def gflops(self) -> float:
+        """10^9 floating-point operations per second."""
+        return self.line.flops / self.seconds / 1e9 if self.seconds else 0.0
+
+    @property
+    def gbs(self) -> float:
+        """10^9 bytes moved per second."""
+        return self.line.bytes / self.seconds / 1e9 if self.seconds else 0.0
+
+
+class Trace:
+    """Times of one run: prints as a table, per operator and per instruction.
+
+    Attributes
+    ----------
+    lines
+        One :class:`TracedLine` per instruction, in order.
+    """
+
+    def __init__(self, lines: Sequence[Line], seconds: Sequence[float]) -> None:
+        self.lines = [TracedLine(line, s) for line, s in zip(lines, seconds, strict=True)]
+
+    @property
+    def seconds(self) -> float:
+        """Sum over all instructions."""
+        return sum(traced.seconds for traced in self.lines)
+
+    def by_op(self) -> dict[str, float]:
+        """Seconds per native operator, largest first."""
+        totals: dict[str, float] = defaultdict(float)
+        for traced in self.lines:
+            totals[traced.line.op] += traced.seconds
+        return dict(sorted(totals.items(), key=lambda item: -item[1]))
+
+    def summary(self) -> str:
+        """The table per operator."""
+        return as_table(self._op_rows(), right=(1, 2, 3, 4, 5))
+
+    def save_chrome(self, path: str | Path) -> None:
+        """Write a file for chrome://tracing or ui.perfetto.dev."""
+        events, start = [], 0.0
+        for traced in self.lines:
+            line = traced.line
+            arguments = {"operands": line.operands, "kernel": line.kernel, "gflops": traced.gflops}
+            events.append(
+                {"name": line.label, "cat": line.op, "ph": "X", "pid": 0, "tid": 0,
+                 "ts": start * 1e6, "dur": traced.seconds * 1e6, "args": arguments}
+            )  # fmt: skip
+            start += traced.seconds
+        Path(path).write_text(json.dumps({"traceEvents": events}), encoding="utf-8")
+
+    def _op_rows(self) -> list[list[str]]:
+        rows = [["op", "calls", "ms", "share", "GFLOP/s", "GB/s"]]
+        for op, seconds in self.by_op().items():
+            chosen = [traced.line for traced in self.lines if traced.line.op == op]
+            flops, moved = sum(c.flops for c in chosen), sum(c.bytes for c in chosen)
+            rows.append(
+                [op, str(len(chosen)), f"{seconds * 1e3:.2f}", f"{seconds / self.seconds:.1%}",
+                 f"{flops / seconds / 1e9:.1f}", f"{moved / seconds / 1e9:.1f}"]
+            )  # fmt: skip
+        rows.append(["total", str(len(self.lines)), f"{self.seconds * 1e3:.2f}", "", "", ""])
+        return rows
+
+    def _rows(self) -> list[list[str]]:
+        rows = [["#", "op", "ms", "share", "GFLOP/s", "GB/s", "operands", "kernel", "label"]]
+        for traced in self.lines:
+            line = traced.line
+            rows.append(
+                [str(line.index), line.op, f"{traced.seconds * 1e3:.3f}",
+                 f"{traced.seconds / self.seconds:.1%}", f"{traced.gflops:.1f}",
+                 f"{traced.gbs:.1f}", line.operands, line.kernel, line.label]
+            )  # fmt: skip
+        return rows
+
+    def __str__(self) -> str:
+        return f"{as_table(self._rows(), right=(0, 2, 3, 4, 5))}\n\n{self.summary()}"
+
+    def _repr_html_(self) -> str:
+        return as_html(self._op_rows()) + as_html(self._rows())

@@ -10,8 +10,8 @@ from onnx import TensorProto, helper
 from pyhades import _native, kernels
 from pyhades.errors import ArgumentError
 from pyhades.kernels import reference
+from tests.support.guarded import assert_gaps_untouched, guarded, guarded_empty
 
-tiers = pytest.mark.parametrize("isa", _native.supported_tiers())
 CHANNELS = [1, 3, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 130]
 GEOMETRIES = [
     {"kernel": (2, 2)},
@@ -34,7 +34,28 @@ def image(shape, dtype=np.float32, channels_last=True):
     )
 
 
-@tiers
+def channels_last_strides(shape, pixel):
+    _, _, h, w = shape
+    return (h * w * pixel, 1, w * pixel, pixel)
+
+
+@pytest.mark.covers("max_pool_f32", "average_pool_f32")
+@pytest.mark.parametrize("channels", CHANNELS)
+@pytest.mark.parametrize("geometry", GEOMETRIES)
+@pytest.mark.parametrize("at", ["start", "end"])
+def test_slices_of_wider_pixels_stay_inside_their_memory(isa, channels, geometry, at):
+    x = image((2, channels, 7, 8))
+    expected = reference.max_pool(x, **geometry)
+    source = guarded(x, channels_last_strides(x.shape, channels + 3), at)
+    strides = channels_last_strides(expected.shape, channels + 2)
+    for op in ("max_pool", "average_pool"):
+        y = guarded_empty(expected.shape, strides=strides, at=at)
+        _native.call(op, [source], [y], native_attributes(geometry), isa=isa)
+        assert_gaps_untouched(y)
+        if op == "max_pool":
+            np.testing.assert_array_equal(y, expected)
+
+
 @pytest.mark.parametrize("channels", CHANNELS)
 @pytest.mark.parametrize("geometry", GEOMETRIES)
 def test_channels_last_float32(isa, channels, geometry):
@@ -50,8 +71,19 @@ def test_channels_last_float32(isa, channels, geometry):
         np.testing.assert_allclose(actual, expected, rtol=0, atol=bound)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint8, np.int8])
 @pytest.mark.parametrize("channels_last", [False, True])
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        pytest.param(dtype, marks=pytest.mark.covers(f"max_pool_any_{name}"))
+        for name, dtype in (
+            ("f32", np.float32),
+            ("f64", np.float64),
+            ("u8", np.uint8),
+            ("i8", np.int8),
+        )
+    ],
+)
 @pytest.mark.parametrize("geometry", GEOMETRIES)
 def test_every_dtype_with_indices(dtype, channels_last, geometry):
     x = image((2, 5, 8, 9), dtype, channels_last)
@@ -62,7 +94,13 @@ def test_every_dtype_with_indices(dtype, channels_last, geometry):
     np.testing.assert_array_equal(kernels.max_pool(x, **geometry), expected)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        pytest.param(np.float32, marks=pytest.mark.covers("average_pool_any_f32")),
+        pytest.param(np.float64, marks=pytest.mark.covers("average_pool_any_f64")),
+    ],
+)
 @pytest.mark.parametrize("geometry", GEOMETRIES)
 def test_average_of_any_layout(dtype, geometry):
     x = image((2, 5, 8, 9), dtype, channels_last=False)
@@ -123,7 +161,6 @@ def native_attributes(geometry):
     return {"strides": list(geometry["kernel"])} | attributes
 
 
-@tiers
 def test_nan_never_wins_and_minus_infinity_can(isa):
     x = np.full((1, 20, 4, 4), np.nan, np.float32)
     x[..., 0, 0] = 3

@@ -10,12 +10,12 @@ import pytest
 from onnx import helper
 from onnx.reference import ReferenceEvaluator
 
-from pyhades import _native, kernels
+from pyhades import kernels
 from pyhades.errors import ArgumentError
 from pyhades.ir.interpolation import COORDINATE_MODES, NEAREST_MODES
 from pyhades.kernels import reference
+from tests.support.guarded import assert_gaps_untouched, guarded, guarded_empty
 
-tiers = pytest.mark.parametrize("isa", _native.supported_tiers())
 MODES = ["nearest", "linear", "cubic"]
 SIZES = [((5, 7), (10, 14)), ((9, 6), (4, 11)), ((1, 5), (3, 1)), ((20, 20), (33, 80))]
 CHANNELS = [1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 64, 70]
@@ -39,7 +39,32 @@ def assert_close(actual, expected, x, taps=16):
     np.testing.assert_allclose(actual, expected, rtol=0, atol=bound)
 
 
-@tiers
+def channels_last_strides(shape, pixel):
+    _, _, h, w = shape
+    return (h * w * pixel, 1, w * pixel, pixel)
+
+
+@pytest.mark.covers("resize_row_f32")
+@pytest.mark.parametrize("channels", CHANNELS)
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("at", ["start", "end"])
+def test_images_stay_inside_their_memory(isa, channels, mode, at):
+    for inner, outer in SIZES:
+        x = image((2, channels, *inner))
+        expected = reference.resize(x, outer, mode=mode)
+        planar = guarded(x, at=at), guarded_empty(expected.shape, at=at)
+        wide = (
+            guarded(x, channels_last_strides(x.shape, channels + 3), at),
+            guarded_empty(
+                expected.shape, strides=channels_last_strides(expected.shape, channels + 2), at=at
+            ),
+        )
+        for source, y in (planar, wide):
+            kernels.resize(source, outer, mode=mode, out=y, isa=isa)
+            assert_close(y, expected, x)
+            assert_gaps_untouched(y)
+
+
 @pytest.mark.parametrize("channels", CHANNELS)
 @pytest.mark.parametrize(("mode", "antialias"), [(m, a) for m in MODES for a in (False, True)])
 def test_images_of_both_layouts(isa, channels, mode, antialias):
@@ -50,7 +75,6 @@ def test_images_of_both_layouts(isa, channels, mode, antialias):
         assert_close(actual, expected, x)
 
 
-@tiers
 @pytest.mark.parametrize("coordinates", COORDINATE_MODES)
 @pytest.mark.parametrize("mode", MODES)
 def test_every_coordinate_mode(isa, coordinates, mode):
@@ -64,6 +88,16 @@ def test_every_coordinate_mode(isa, coordinates, mode):
             assert_close(kernels.resize(x, outer, **options, isa=isa), expected, x)
 
 
+@pytest.mark.covers(
+    "resize_nearest_b1", "resize_nearest_b2", "resize_nearest_b4", "resize_nearest_b8"
+)
+def test_nearest_reads_views_of_any_dtype():
+    for dtype in (np.uint8, np.uint16, np.uint32, np.uint64):
+        x = image((2, 6, 5, 8), dtype)[:, ::-1, :, ::2]
+        expected = reference.resize(x, (7, 9), mode="nearest")
+        np.testing.assert_array_equal(kernels.resize(x, (7, 9), mode="nearest"), expected)
+
+
 @pytest.mark.parametrize("nearest_mode", NEAREST_MODES)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16, np.int8, np.int64, np.bool_])
 def test_nearest_moves_any_dtype(nearest_mode, dtype):
@@ -73,7 +107,19 @@ def test_nearest_moves_any_dtype(nearest_mode, dtype):
         np.testing.assert_array_equal(kernels.resize(x, **options), reference.resize(x, **options))
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint8, np.int8, np.int32])
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        pytest.param(dtype, marks=pytest.mark.covers(f"resize_any_{name}"))
+        for name, dtype in (
+            ("f32", np.float32),
+            ("f64", np.float64),
+            ("u8", np.uint8),
+            ("i8", np.int8),
+            ("i32", np.int32),
+        )
+    ],
+)
 @pytest.mark.parametrize("mode", ["linear", "cubic"])
 @pytest.mark.parametrize("antialias", [False, True])
 def test_every_dtype_and_rank(dtype, mode, antialias):

@@ -14,6 +14,7 @@ from pyhades import _native
 from pyhades.compiler.instruction import Lowered
 from pyhades.compiler.memory import MemoryPlan
 from pyhades.compiler.view import Buffer, View
+from pyhades.errors import ArgumentError, UnsupportedOperatorError
 from pyhades.ir.graph import Graph
 
 Array = np.ndarray[Any, Any]
@@ -55,13 +56,15 @@ def build(lowered: Lowered, plan: MemoryPlan, graph: Graph, isa: str | None) -> 
         return slots[view.buffer], offset, view.dtype.name, view.shape, view.strides
 
     for instruction in lowered.instructions:
-        builder.emit(
-            instruction.op,
-            [operand(view) for view in instruction.inputs],
-            [operand(view) for view in instruction.outputs],
-            instruction.attributes,
-            instruction.label,
-        )
+        inputs = [operand(view) for view in instruction.inputs]
+        outputs = [operand(view) for view in instruction.outputs]
+        try:
+            builder.emit(instruction.op, inputs, outputs, instruction.attributes, instruction.label)
+        except ArgumentError as error:
+            raise UnsupportedOperatorError(
+                f"{graph.source or graph.name}: {error}; replace the node in the model, or run the "
+                "graph with pyhades.ir.interpreter.interpret"
+            ) from error
     native = builder.build(plan.arena_bytes)
     return Built(native, {b: slot for b, slot in slots.items() if b.kind == "io"})
 

@@ -211,6 +211,10 @@ class Lowering:
         self._views[value] = self.stored[value]
         return self.stored[value]
 
+    def is_output(self, value: Value) -> bool:
+        """Whether the caller gets ``value`` as an array of its own."""
+        return value in self._io
+
     def alias(self, value: Value, view: View) -> None:
         """Declare that ``value`` is ``view``."""
         assert view.shape == shape_of(value), f"{value!r} is not {view}"

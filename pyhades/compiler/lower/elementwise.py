@@ -73,7 +73,8 @@ def elementwise(
     if inputs is None:
         views = [lowering.view(value).expand(extents) for value in values]
         full = [view for value, view in zip(values, views, strict=True) if shape(value) == extents]
-        order = full[0].order() if full else None
+        # The caller's array is row-major: the kernel may as well store it so at once.
+        order = full[0].order() if full and not lowering.is_output(result) else None
         y = lowering.output(result, order)
     else:
         views, y = inputs

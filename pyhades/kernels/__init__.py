@@ -9,6 +9,7 @@ from pyhades.kernels.conv import conv2d
 from pyhades.kernels.cutout import cut_out
 from pyhades.kernels.gather import gather, gather_elements, gather_nd, scatter_elements, scatter_nd
 from pyhades.kernels.gemm import PackedMatrix, gemm, matmul, pack
+from pyhades.kernels.image import composite, normalize_image, png_filter, upscale_mask
 from pyhades.kernels.layout import copy, fill, pad, transpose
 from pyhades.kernels.norm import rms_norm
 from pyhades.kernels.pool import average_pool, max_pool
@@ -17,6 +18,7 @@ from pyhades.kernels.resize import resize
 __all__ = [
     "PackedMatrix",
     "average_pool",
+    "composite",
     "conv2d",
     "copy",
     "cut_out",
@@ -27,11 +29,14 @@ __all__ = [
     "gemm",
     "matmul",
     "max_pool",
+    "normalize_image",
     "pack",
     "pad",
+    "png_filter",
     "resize",
     "rms_norm",
     "scatter_elements",
     "scatter_nd",
     "transpose",
+    "upscale_mask",
 ]

@@ -13,7 +13,7 @@ const KernelEntry kKernels[] = {
 };
 
 struct CutoutParams {
-    CutoutStep *cells, *prior, *strip;
+    CutoutKernel* kernel;
     CutoutArgs args;  // pointers are filled in per run
 };
 
@@ -25,18 +25,19 @@ void run_cutout(const void* params, void* const* operands, Worker& worker) {
     args.image = static_cast<const uint8_t*>(operands[0]);
     args.alpha = static_cast<const uint8_t*>(operands[1]);
     args.rgba = static_cast<uint8_t*>(operands[2]);
+    auto run_step = [&](CutoutStep step, int64_t chunks) {
+        parallel_for(worker, chunks,
+                     [&](int64_t i) { cutout.kernel(args, step, i, worker.scratch); });
+    };
     if (args.estimate) {
         args.sums = static_cast<uint32_t*>(worker.shared);
         args.prior = reinterpret_cast<uint8_t*>(args.sums + args.cell_rows * args.cell_cols * 8);
-        parallel_for(worker, args.cell_rows,
-                     [&](int64_t i) { cutout.cells(args, i, worker.scratch); });
+        run_step(CutoutStep::cells, args.cell_rows);
         sync(worker);
-        parallel_for(worker, chunks_of(args.cell_cols, kCutoutCellBlock),
-                     [&](int64_t i) { cutout.prior(args, i, worker.scratch); });
+        run_step(CutoutStep::prior, chunks_of(args.cell_cols, kCutoutCellBlock));
         sync(worker);
     }
-    parallel_for(worker, chunks_of(args.height, kCutoutTileRows),
-                 [&](int64_t i) { cutout.strip(args, i, worker.scratch); });
+    run_step(CutoutStep::strip, chunks_of(args.height, kCutoutTileRows));
 }
 
 Status check_operands(const OpDesc& desc) {
@@ -65,10 +66,7 @@ Status bind_cut_out(const OpDesc& desc, BoundOp* bound) {
     if (!status.ok) return status;
     const Tensor& image = desc.in(0);
     auto params = std::make_shared<CutoutParams>();
-    const char* unused = "";
-    params->cells = select<CutoutStep>(kKernels, "cutout_cells_u8", desc.allowed, &unused);
-    params->prior = select<CutoutStep>(kKernels, "cutout_prior_u8", desc.allowed, &unused);
-    params->strip = select<CutoutStep>(kKernels, "cutout_strip_u8", desc.allowed, &bound->kernel);
+    params->kernel = select<CutoutKernel>(kKernels, "cut_out_u8", desc.allowed, &bound->kernel);
 
     CutoutArgs& args = params->args;
     args = {};

@@ -44,10 +44,14 @@ HADES_INLINE constexpr int64_t cutout_scratch_bytes() {
     return (padded + rows * kCutoutTileCols + kCutoutTileCols) * 8 * int64_t{sizeof(uint32_t)};
 }
 
-// cells: one row of cells, sums over their samples, averaged horizontally.
-// prior: one block of columns of cells, averaged vertically and divided.
-// strip: kCutoutTileRows rows of the output; needs cutout_scratch_bytes().
-using CutoutStep = void(const CutoutArgs&, int64_t chunk, void* scratch);
+enum class CutoutStep {
+    cells,  // one row of cells: sums over their samples, averaged horizontally
+    prior,  // kCutoutCellBlock columns of cells: averaged vertically and divided
+    strip,  // kCutoutTileRows rows of the output; needs cutout_scratch_bytes()
+};
+
+// One chunk of a step; a step needs all chunks of the one before it.
+using CutoutKernel = void(const CutoutArgs&, CutoutStep step, int64_t chunk, void* scratch);
 
 #define HADES_KERNEL(function, type, tier_name) \
     namespace tier_name {                       \

@@ -46,7 +46,7 @@ HADES_INLINE void running_sum(const uint32_t* x, uint32_t* y, int64_t n, int64_t
     }
 }
 
-void cutout_cells_u8(const CutoutArgs& a, int64_t chunk, void*) {
+HADES_INLINE void sum_cells(const CutoutArgs& a, int64_t chunk) {
     alignas(32) uint32_t row[kCutoutMaxCells * 8];
     const int64_t bottom = least((chunk + 1) * a.cell, a.height);
     for (int64_t column = 0; column < a.cell_cols; ++column) {
@@ -73,7 +73,7 @@ HADES_INLINE void average(const uint32_t* sums, uint8_t* prior) {
     memcpy(prior, &bytes, sizeof bytes);
 }
 
-void cutout_prior_u8(const CutoutArgs& a, int64_t chunk, void*) {
+HADES_INLINE void make_prior(const CutoutArgs& a, int64_t chunk) {
     const int64_t first = chunk * kCutoutCellBlock;
     const int64_t last = least(first + kCutoutCellBlock, a.cell_cols);
     const int64_t stride = a.cell_cols * 8;
@@ -236,14 +236,25 @@ HADES_INLINE void fuse_tile(const CutoutArgs& a, const TileBounds& t, uint32_t* 
     }
 }
 
-void cutout_strip_u8(const CutoutArgs& a, int64_t chunk, void* scratch) {
+HADES_INLINE void cut_strip(const CutoutArgs& a, int64_t chunk, uint32_t* scratch) {
     const int64_t top = chunk * kCutoutTileRows, bottom = least(top + kCutoutTileRows, a.height);
     for (int64_t y = top; y < bottom; ++y) copy_row(a, y);
     if (!a.estimate) return;
     for (int64_t left = 0; left < a.width; left += kCutoutTileCols) {
         const int64_t right = least(left + kCutoutTileCols, a.width);
         const TileBounds soft = soft_bounds(a, {top, bottom, left, right});
-        if (soft.top < soft.bottom) fuse_tile(a, soft, static_cast<uint32_t*>(scratch));
+        if (soft.top < soft.bottom) fuse_tile(a, soft, scratch);
+    }
+}
+
+void cut_out_u8(const CutoutArgs& a, CutoutStep step, int64_t chunk, void* scratch) {
+    switch (step) {
+        case CutoutStep::cells:
+            return sum_cells(a, chunk);
+        case CutoutStep::prior:
+            return make_prior(a, chunk);
+        case CutoutStep::strip:
+            return cut_strip(a, chunk, static_cast<uint32_t*>(scratch));
     }
 }
 

@@ -10,12 +10,14 @@ from pyhades.kernels.reference.gather import (
     scatter_nd,
 )
 from pyhades.kernels.reference.gemm import gemm, matmul
+from pyhades.kernels.reference.image import composite, normalize_image, png_filter, upscale_mask
 from pyhades.kernels.reference.layout import copy, fill, pad, transpose
 from pyhades.kernels.reference.pool import average_pool, max_pool
 from pyhades.kernels.reference.resize import resize
 
 __all__ = [
     "average_pool",
+    "composite",
     "conv2d",
     "copy",
     "cut_out",
@@ -26,9 +28,12 @@ __all__ = [
     "gemm",
     "matmul",
     "max_pool",
+    "normalize_image",
     "pad",
+    "png_filter",
     "resize",
     "scatter_elements",
     "scatter_nd",
     "transpose",
+    "upscale_mask",
 ]

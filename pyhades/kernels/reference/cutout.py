@@ -57,7 +57,7 @@ def _fuse(image: Any, weight: Any, foreground: Any, background: Any) -> NDArray[
 
 
 def _wide_averages(image: Any, alpha: Any) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Average the colours, weighted by alpha and by 255 - alpha, from samples of a grid of cells."""
+    """Average colours weighted by alpha and by 255 - alpha, from samples of a grid of cells."""
     height, width = alpha.shape
     cell = -(-max(height, width) // MAXIMUM_CELLS)
     step = -(-cell // 3)

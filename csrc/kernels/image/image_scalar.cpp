@@ -1,0 +1,1 @@
+#include "kernels/image/image_generic.h"

@@ -1,0 +1,205 @@
+"""Segmentation networks against a rival: speed in turn, memory apart."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import json
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from pyhades import _native
+from pyhades.config import show_config
+from pyhades.errors import ArgumentError, ConfigurationError, PyhadesError
+
+RIVALS = ("onnxruntime",)
+WARM_UP_RUNS = 2
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One engine on one model."""
+
+    model: str
+    engine: str
+    precision: str
+    threads: int
+    median_ms: float
+    p90_ms: float
+    runs: int
+    peak_rss_mb: float
+    gflops: float
+    """What the network needs, over the median time; the same operations for every engine."""
+    share_of_peak: float
+    """``gflops`` over the multiply-add peak measured before and after on as many threads."""
+
+
+class EngineProcess:
+    """An engine in a process of its own, see :mod:`pyhades.bench.worker`."""
+
+    def __init__(
+        self, engine: str, model: Path, threads: int, isa: str | None, precision: str
+    ) -> None:
+        command = [sys.executable, "-m", "pyhades.bench.worker", engine, str(model)]
+        command += ["--threads", str(threads)]
+        if engine == "pyhades":
+            command += ["--precision", precision, *(["--isa", isa] if isa else [])]
+        self._name = f"{engine} on {model.name}"
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.facts = self._answer()
+
+    def run(self) -> float:
+        """Run once; milliseconds."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("run\n")
+        self._process.stdin.flush()
+        return float(self._answer()["ms"])
+
+    def finish(self) -> float:
+        """End the process; its peak memory in MiB."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        peak = float(self._answer()["peak_rss_mb"])
+        self._process.wait()
+        return peak
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process.stdout is not None and self._process.stderr is not None
+        line = self._process.stdout.readline()
+        if not line:
+            tail = self._process.stderr.read().strip().splitlines()[-1:]
+            raise PyhadesError(f"{self._name} ended: {' '.join(tail) or 'no message'}")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def __enter__(self) -> EngineProcess:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
+def measure(
+    models: Sequence[Path],
+    threads: Sequence[int] = (1,),
+    rival: str | None = None,
+    *,
+    runs: int = 15,
+    isa: str | None = None,
+    precision: str = "fp32",
+    report: Callable[[Measurement], None] = lambda measurement: None,
+) -> dict[str, Any]:
+    """Measure all models, with our engine and the rival taking turns run by run.
+
+    Returns
+    -------
+    dict
+        ``{"machine": {...}, "results": [...]}``, ready for JSON; a result has the fields of
+        :class:`Measurement`.
+
+    Raises
+    ------
+    ArgumentError, ConfigurationError
+        A model does not exist, or the rival is unknown or not installed.
+    """
+    for model in models:
+        if not model.is_file():
+            raise ArgumentError(f"{model}: there is no such file")
+    if rival is not None and rival not in RIVALS:
+        raise ArgumentError(f"rival={rival!r}: expected one of {', '.join(RIVALS)}")
+    if rival is not None and importlib.util.find_spec(rival) is None:
+        raise ConfigurationError(f"{rival} is not installed; pip install {rival}")
+    engines = ["pyhades", *([rival] if rival else [])]
+    results, peaks = [], dict[int, float]()
+    for count in threads:
+        peaks[count] = _native.measure_peak_gflops(isa, count)
+        for model in models:
+            for measurement in _take_turns(engines, model, count, runs, isa, precision, peaks):
+                report(measurement)
+                results.append(dataclasses.asdict(measurement))
+    return {"machine": describe_machine(isa, threads, peaks), "results": results}
+
+
+def describe_machine(
+    isa: str | None, threads: Sequence[int], peaks: dict[int, float]
+) -> dict[str, Any]:
+    """What the numbers depend on; ``peak_gflops`` is measured, by number of threads."""
+    config = show_config()
+    return {
+        "cpu": config.cpu,
+        "tier": _native.tier_name(isa),
+        "threads": list(threads),
+        "memory_gb": round(config.memory_bytes / 1e9, 1),
+        "pyhades": config.version,
+        "peak_gflops": {str(count): round(peak, 1) for count, peak in peaks.items()},
+    }
+
+
+def _take_turns(
+    engines: Sequence[str],
+    model: Path,
+    threads: int,
+    runs: int,
+    isa: str | None,
+    precision: str,
+    peaks: dict[int, float],
+) -> list[Measurement]:
+    processes: list[EngineProcess] = []
+    try:
+        for engine in engines:
+            processes.append(EngineProcess(engine, model, threads, isa, precision))
+        times: list[list[float]] = [[] for _ in processes]
+        for turn in range(WARM_UP_RUNS + runs):
+            for process, taken in zip(processes, times, strict=True):
+                elapsed = process.run()
+                if turn >= WARM_UP_RUNS:
+                    taken.append(elapsed)
+        memory = [process.finish() for process in processes]
+        # The clock changes while machines get warm: the roof is the better of before and after.
+        peaks[threads] = max(peaks[threads], _native.measure_peak_gflops(isa, threads))
+        flops = float(processes[0].facts["flops"])
+    finally:
+        for process in processes:
+            process.__exit__(None, None, None)
+    measurements = []
+    for engine, taken, peak_rss in zip(engines, times, memory, strict=True):
+        median = statistics.median(taken)
+        gflops = flops / median / 1e6
+        measurements.append(
+            Measurement(
+                model=model.stem,
+                engine=engine,
+                precision=precision if engine == "pyhades" else "fp32",
+                threads=threads,
+                median_ms=round(median, 3),
+                p90_ms=round(_percentile(taken, 0.9), 3),
+                runs=len(taken),
+                peak_rss_mb=round(peak_rss, 1),
+                gflops=round(gflops, 2),
+                share_of_peak=round(gflops / peaks[threads], 4),
+            )
+        )
+    return measurements
+
+
+def _percentile(values: Sequence[float], share: float) -> float:
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]

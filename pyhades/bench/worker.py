@@ -1,0 +1,91 @@
+"""One engine with one model in a process of its own: ``python -m pyhades.bench.worker ...``.
+
+Peak memory is only comparable between processes that hold nothing but the engine. The process
+answers in JSON lines: once when it is ready, then the milliseconds of a run for every line that it
+reads, and its peak memory when its input ends.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+Run = Callable[[], object]
+
+
+def load_pyhades(options: argparse.Namespace) -> tuple[Run, dict[str, Any]]:
+    """Compile the model; how to run it, and what is known about it."""
+    import pyhades
+
+    program = pyhades.compile(
+        pyhades.load_onnx(options.model),
+        threads=options.threads,
+        isa=options.isa,
+        precision=options.precision,
+    )
+    feeds = {name: random_input(kind.static_shape) for name, kind in program.inputs.items()}
+    flops = sum(line.flops for line in program.lines)
+    return lambda: program.run(feeds), {"flops": flops, "isa": program.isa}
+
+
+def load_onnxruntime(options: argparse.Namespace) -> tuple[Run, dict[str, Any]]:
+    """Open a session with the same number of threads and otherwise default options."""
+    import onnxruntime
+
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = options.threads
+    session = onnxruntime.InferenceSession(
+        options.model, settings, providers=["CPUExecutionProvider"]
+    )
+    feeds = {node.name: random_input(node.shape) for node in session.get_inputs()}
+    return lambda: session.run(None, feeds), {"version": onnxruntime.__version__}
+
+
+ENGINES = {"pyhades": load_pyhades, "onnxruntime": load_onnxruntime}
+
+
+def random_input(shape: tuple[int, ...] | list[int]) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """Normalised noise, the same for every engine."""
+    return np.random.default_rng(0).standard_normal(shape, np.float32)
+
+
+def peak_rss_mb() -> float:
+    """Peak resident memory of this process in MiB.
+
+    ``ru_maxrss`` would do, but it survives exec and so may be that of the parent.
+    """
+    try:
+        with open("/proc/self/status") as status:  # noqa: PTH123
+            line = next(line for line in status if line.startswith("VmHWM:"))
+        return int(line.split()[1]) / 1024
+    except (OSError, StopIteration):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def main() -> None:
+    """Serve one engine until standard input ends."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("engine", choices=ENGINES)
+    parser.add_argument("model")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--isa")
+    parser.add_argument("--precision", default="fp32")
+    options = parser.parse_args()
+    run, facts = ENGINES[options.engine](options)
+    print(json.dumps(facts), flush=True)
+    for _ in sys.stdin:
+        started = time.perf_counter()
+        run()
+        print(json.dumps({"ms": (time.perf_counter() - started) * 1e3}), flush=True)
+    print(json.dumps({"peak_rss_mb": peak_rss_mb()}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

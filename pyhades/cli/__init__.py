@@ -1,0 +1,64 @@
+"""The ``pyhades`` command. Sub-commands are imported when they are called."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import click
+
+import pyhades
+from pyhades.errors import PyhadesError
+
+# name: (module, one line for --help)
+COMMANDS = {
+    "remove": ("pyhades.cli.remove", "Remove the background of images."),
+    "demo": ("pyhades.cli.demo", "Remove the background of the images that ship with pyhades."),
+    "info": ("pyhades.cli.info", "Show what pyhades found on this machine."),
+    "bench": ("pyhades.cli.bench", "Measure pyhades, alone or against a rival."),
+}
+
+
+class UserError(click.ClickException):
+    """What the user can mend: a message instead of a traceback."""
+
+    exit_code = 2
+
+
+class LazyGroup(click.Group):
+    """Knows the names of its commands without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands from the table."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; our own exceptions and Ctrl-C become messages and exit codes."""
+        try:
+            return super().invoke(ctx)
+        except PyhadesError as error:
+            raise UserError(str(error)) from error
+        except KeyboardInterrupt:
+            click.echo("interrupted", err=True)
+            ctx.exit(130)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(pyhades.__version__, "--version", prog_name="pyhades")
+def main() -> None:
+    """Background removal on our own CPU engine.
+
+    Exit codes: 0 all done, 1 some files failed, 2 wrong usage, 130 interrupted.
+    """

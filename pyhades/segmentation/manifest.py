@@ -1,0 +1,204 @@
+"""What a segmentation model wants to be fed and what its output means.
+
+The same architecture is published with different preprocessing by different people, so none of this
+can be read off a graph reliably. A manifest states it, as JSON beside the model file
+(``model.onnx.json`` or ``model.manifest.json``) or in the ONNX metadata under ``pyhades.manifest``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pyhades.errors import ArgumentError, ModelError
+
+METADATA_KEY = "pyhades.manifest"
+SCHEMA = 1
+
+Triple = tuple[float, float, float]
+
+IMAGENET_MEAN: Triple = (0.485, 0.456, 0.406)
+IMAGENET_STD: Triple = (0.229, 0.224, 0.225)
+
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "policy": ("stretch", "letterbox-centre", "letterbox-topleft", "short-side"),
+    "resample": ("bilinear", "bicubic", "lanczos", "nearest"),
+    "scale": ("1/255", "1/max"),
+    "channel_order": ("rgb", "bgr"),
+    "activation": ("none", "sigmoid", "softmax"),
+    "range": ("none", "minmax", "clip"),
+    "upsample": ("bilinear", "bilinear-align-corners", "bicubic"),
+}
+
+
+@dataclass(frozen=True)
+class ModelManifest:
+    """Preprocessing, postprocessing and licence of one segmentation model.
+
+    Parameters
+    ----------
+    name
+        What to call the model in messages.
+    input_size
+        ``(height, width)`` in pixels that the network is fed.
+    policy
+        How an image gets that size. ``"stretch"`` ignores the aspect ratio; ``"letterbox-centre"``
+        and ``"letterbox-topleft"`` keep it and pad with zeros after normalisation; ``"short-side"``
+        keeps it and brings the short side to ``min(input_size)``, for graphs of dynamic size.
+    multiple_of
+        With ``"short-side"``, both sides are rounded to a multiple of this.
+    resample, antialias
+        Resize kernel, and whether it widens when it shrinks (as Pillow's kernels do).
+    scale
+        ``"1/255"``, or ``"1/max"``: divide by the largest value of the resized image.
+    mean, std
+        Subtracted and divided by after scaling, in the order of ``channel_order``.
+    channel_order
+        Order of the channels that the network expects.
+    output
+        Index or name of the graph output that holds the prediction.
+    activation
+        What is still missing in the graph: ``"sigmoid"`` or ``"softmax"`` over the channels.
+    foreground_class
+        Channel of the foreground where the output has more than one.
+    range
+        ``"minmax"`` stretches each prediction to 0..1 (as the authors do, but not noise),
+        ``"clip"`` cuts it, ``"none"`` states that it already lies in 0..1.
+    upsample
+        How the prediction gets back to the size of the image.
+    licence
+        SPDX identifier of the weights' licence, or None where unknown.
+    commercial_use
+        Whether that licence allows commercial use; None where unknown.
+    source
+        Where the model and these numbers come from.
+
+    Examples
+    --------
+    >>> manifest = ModelManifest("isnet", (1024, 1024), mean=(0.5, 0.5, 0.5), range="minmax")
+    >>> ModelManifest.from_json(manifest.to_json()) == manifest
+    True
+    """
+
+    name: str
+    input_size: tuple[int, int]
+    policy: Literal["stretch", "letterbox-centre", "letterbox-topleft", "short-side"] = "stretch"
+    multiple_of: int = 1
+    resample: Literal["bilinear", "bicubic", "lanczos", "nearest"] = "bilinear"
+    antialias: bool = True
+    scale: Literal["1/255", "1/max"] = "1/255"
+    mean: Triple = (0.0, 0.0, 0.0)
+    std: Triple = (1.0, 1.0, 1.0)
+    channel_order: Literal["rgb", "bgr"] = "rgb"
+    output: int | str = 0
+    activation: Literal["none", "sigmoid", "softmax"] = "none"
+    foreground_class: int = 0
+    range: Literal["none", "minmax", "clip"] = "clip"
+    upsample: Literal["bilinear", "bilinear-align-corners", "bicubic"] = "bilinear"
+    licence: str | None = None
+    commercial_use: bool | None = None
+    source: str | None = None
+
+    def __post_init__(self) -> None:
+        for key in ("input_size", "mean", "std"):
+            object.__setattr__(self, key, _as_tuple(key, getattr(self, key)))
+        for key, choices in _CHOICES.items():
+            if getattr(self, key) not in choices:
+                raise ArgumentError(
+                    f"manifest {key}={getattr(self, key)!r}: expected one of {', '.join(choices)}"
+                )
+        _check_numbers(self)
+
+    def replace(self, **changes: Any) -> ModelManifest:
+        """Return a copy with other values, checked again; ArgumentError for an unknown field."""
+        _reject_unknown(changes, ArgumentError, "")
+        return dataclasses.replace(self, **changes)
+
+    def to_json(self) -> str:
+        """JSON text that :meth:`from_json` reads back."""
+        return json.dumps({"schema": SCHEMA, **dataclasses.asdict(self)}, indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str | bytes, where: str = "manifest") -> ModelManifest:
+        """Read a manifest; ModelError, with ``where`` in it, if it is not a valid one."""
+        try:
+            fields = json.loads(text)
+        except ValueError as error:
+            raise ModelError(f"{where}: not valid JSON ({error})") from error
+        if not isinstance(fields, dict):
+            raise ModelError(f"{where}: expected a JSON object, got {type(fields).__name__}")
+        schema = fields.pop("schema", SCHEMA)
+        if schema != SCHEMA:
+            raise ModelError(f"{where}: schema {schema!r}; this version of pyhades reads {SCHEMA}")
+        _reject_unknown(fields, ModelError, where + ": ")
+        missing = [key for key in ("name", "input_size") if key not in fields]
+        if missing:
+            raise ModelError(f"{where}: missing {' and '.join(missing)}")
+        try:
+            return cls(**fields)
+        except (ArgumentError, TypeError) as error:
+            raise ModelError(f"{where}: {error}") from error
+
+
+def find_manifest(
+    path: Path | None, metadata: Mapping[str, str]
+) -> tuple[ModelManifest, str] | None:
+    """Find the manifest beside ``path``, else in the ONNX ``metadata``, and say where it was."""
+    if path is not None:
+        for sidecar in (path.with_name(path.name + ".json"), path.with_suffix(".manifest.json")):
+            if sidecar.is_file():
+                return ModelManifest.from_json(sidecar.read_bytes(), str(sidecar)), str(sidecar)
+    if METADATA_KEY in metadata:
+        where = f"{path or 'model'}, metadata {METADATA_KEY!r}"
+        return ModelManifest.from_json(metadata[METADATA_KEY], where), where
+    return None
+
+
+def _reject_unknown(
+    fields: Mapping[str, Any], error: type[ArgumentError] | type[ModelError], prefix: str
+) -> None:
+    known = [field.name for field in dataclasses.fields(ModelManifest)]
+    unknown = [key for key in fields if key not in known]
+    if unknown:
+        raise error(
+            f"{prefix}unknown manifest field {', '.join(map(repr, unknown))}; "
+            f"the fields are {', '.join(known)}"
+        )
+
+
+def _as_tuple(key: str, value: Any) -> tuple[Any, ...]:
+    length = 2 if key == "input_size" else 3
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        value = (value,) * length
+    if not isinstance(value, list | tuple) or len(value) != length:
+        raise ArgumentError(f"manifest {key}={value!r}: expected {length} numbers")
+    if not all(isinstance(item, int | float) and not isinstance(item, bool) for item in value):
+        raise ArgumentError(f"manifest {key}={value!r}: expected {length} numbers")
+    return tuple(value) if key == "input_size" else tuple(float(item) for item in value)
+
+
+def _check_numbers(manifest: ModelManifest) -> None:
+    height, width = manifest.input_size
+    if not (isinstance(height, int) and isinstance(width, int) and min(height, width) >= 1):
+        raise ArgumentError(
+            f"manifest input_size={manifest.input_size!r}: "
+            "expected two positive integers (height, width)"
+        )
+    for key in ("multiple_of", "foreground_class"):
+        value, least = getattr(manifest, key), 1 if key == "multiple_of" else 0
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise ArgumentError(
+                f"manifest {key}={value!r}: expected an integer of at least {least}"
+            )
+    if any(not value > 0 for value in manifest.std):
+        raise ArgumentError(f"manifest std={manifest.std!r}: every value must be positive")
+    if not isinstance(manifest.output, int | str) or isinstance(manifest.output, bool):
+        raise ArgumentError(f"manifest output={manifest.output!r}: expected an index or a name")
+    for key in ("antialias", "commercial_use"):
+        value = getattr(manifest, key)
+        if not isinstance(value, bool) and not (key == "commercial_use" and value is None):
+            raise ArgumentError(f"manifest {key}={value!r}: expected true or false")

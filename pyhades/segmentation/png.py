@@ -1,0 +1,101 @@
+"""A PNG container of our own around the `isal` deflate.
+
+Pillow's writer at its default level takes ten times as long as everything else that happens to a
+photograph outside the network. A fixed row filter and a fast deflate cost a few percent of size.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import Literal
+
+import numpy as np
+from isal import isal_zlib
+from numpy.typing import NDArray
+
+from pyhades import kernels
+from pyhades.errors import ArgumentError
+from pyhades.kernels.image import PngFilter
+
+Compression = Literal["fast", "balanced", "small"]
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_COLOUR_TYPES = {1: 0, 3: 2, 4: 6}  # grey, RGB, RGBA, by channels
+_INCHES_PER_METRE = 1 / 0.0254
+FILTERS: tuple[PngFilter, ...] = ("none", "sub", "up", "average", "paeth")
+_ROWS_PER_STRIP = 64  # of the adaptive filter, which needs ten times a strip in memory
+
+
+def encode_png(
+    pixels: NDArray[np.uint8],
+    *,
+    icc_profile: bytes | None = None,
+    dpi: tuple[float, float] | None = None,
+    compression: Compression = "fast",
+) -> bytes:
+    """Encode 8-bit pixels.
+
+    Parameters
+    ----------
+    pixels
+        uint8 ``[h, w]``, ``[h, w, 3]`` or ``[h, w, 4]`` (straight alpha).
+    icc_profile
+        Embedded as it is.
+    dpi
+        ``(horizontal, vertical)`` dots per inch.
+    compression
+        ``"fast"``: one row filter and isal's deflate; ``"balanced"`` and ``"small"``: a filter
+        chosen per row and zlib at level 5 and 9, some ten and fifty times slower.
+
+    Examples
+    --------
+    >>> encode_png(np.zeros((1, 1), np.uint8))[1:4]
+    b'PNG'
+    """
+    if compression not in ("fast", "balanced", "small"):
+        raise ArgumentError(f"png={compression!r}: expected 'fast', 'balanced' or 'small'")
+    channels = 1 if pixels.ndim == 2 else pixels.shape[-1] if pixels.ndim == 3 else 0
+    if pixels.dtype != np.uint8 or channels not in _COLOUR_TYPES or not pixels.size:
+        raise ArgumentError(
+            f"pixels have shape {pixels.shape} and dtype {pixels.dtype}; "
+            "expected uint8 [h, w], [h, w, 3] or [h, w, 4], not empty"
+        )
+    height, width = pixels.shape[:2]
+    rows = np.ascontiguousarray(pixels).reshape(height, width * channels)
+    header = struct.pack(">IIBBBBB", width, height, 8, _COLOUR_TYPES[channels], 0, 0, 0)
+    parts = [SIGNATURE, *_chunk(b"IHDR", header)]
+    if icc_profile:
+        parts += _chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(icc_profile))
+    if dpi:
+        horizontal, vertical = (round(value * _INCHES_PER_METRE) for value in dpi)
+        parts += _chunk(b"pHYs", struct.pack(">IIB", horizontal, vertical, 1))
+    parts += _chunk(b"IDAT", _deflate(rows, channels, compression))
+    parts += _chunk(b"IEND", b"")
+    return b"".join(parts)
+
+
+def _chunk(kind: bytes, data: bytes) -> tuple[bytes, ...]:
+    crc = isal_zlib.crc32(data, isal_zlib.crc32(kind))
+    return struct.pack(">I", len(data)), kind, data, struct.pack(">I", crc)
+
+
+def _deflate(rows: NDArray[np.uint8], channels: int, compression: Compression) -> bytes:
+    if compression == "fast":
+        return isal_zlib.compress(kernels.png_filter(rows, channels, "sub", threads=1).data, 1)
+    deflater = zlib.compressobj(5 if compression == "balanced" else 9)
+    parts = []
+    for first in range(0, len(rows), _ROWS_PER_STRIP):
+        strip = rows[max(first - 1, 0) : first + _ROWS_PER_STRIP]
+        filtered = _filter_adaptive(strip, channels)
+        parts.append(deflater.compress(filtered[0 if first == 0 else 1 :].data))
+    return b"".join([*parts, deflater.flush()])
+
+
+def _filter_adaptive(rows: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
+    """Filter each row by the type with the least sum of absolute differences."""
+    candidates = np.stack([kernels.png_filter(rows, channels, name) for name in FILTERS])
+    magnitude = np.abs(candidates[..., 1:].view(np.int8).astype(np.int16))
+    best = magnitude.sum(axis=2, dtype=np.int64).argmin(axis=0)
+    chosen: NDArray[np.uint8] = candidates[best, np.arange(len(rows))]
+    return chosen

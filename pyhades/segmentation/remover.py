@@ -1,0 +1,363 @@
+"""Background removal: an image and a network in, a cut-out out."""
+
+from __future__ import annotations
+
+import functools
+import html
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, overload
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+import pyhades
+from pyhades import kernels
+from pyhades.errors import ArgumentError, ArgumentTypeError, ClosedError, ConfigurationError
+from pyhades.segmentation.bulk import overlap
+from pyhades.segmentation.catalogue import Identification, identify
+from pyhades.segmentation.compose import Background, BackgroundLike
+from pyhades.segmentation.cutout import Cutout, Output
+from pyhades.segmentation.image_input import MAX_PIXELS, ImageLike, LoadedImage, load_image
+from pyhades.segmentation.manifest import ModelManifest
+from pyhades.segmentation.matte import normalise_range, prediction_plane, upscale, upscale_float
+from pyhades.segmentation.network import CompiledNetwork, Network
+from pyhades.segmentation.preprocess import place, preprocess
+
+DEFAULT_MODEL = Path(__file__).parent / "data" / "default.onnx"
+
+ModelLike = str | os.PathLike[str] | bytes
+
+
+class Remover:
+    """Removes backgrounds with one segmentation model.
+
+    Parameters
+    ----------
+    model
+        Path or bytes of an ONNX file; None for the small demonstration model in the package.
+    precision
+        Of the network: ``"fp32"``.
+    threads, isa
+        Threads (default: see :func:`pyhades.show_config`) and instruction set tier.
+    estimate_foreground
+        Write the foreground's own colour where the matte is soft. False keeps the image's mixture.
+    keep_hidden
+        Keep the colours of pixels that are fully transparent.
+    max_pixels
+        Images with more pixels are refused before they are decoded.
+    **manifest
+        Replace single fields of the model's manifest, see
+        :class:`~pyhades.segmentation.manifest.ModelManifest`: ``input_size=(1024, 1024)``.
+
+    Raises
+    ------
+    ModelError
+        The file is not a model that takes an image.
+
+    Examples
+    --------
+    >>> with Remover("u2net.onnx", threads=2) as remover:        # doctest: +SKIP
+    ...     remover("cat.jpg").save("cat.png")
+    ...     remover("cat.jpg", background="white").save("cat-on-white.png")
+    """
+
+    def __init__(
+        self,
+        model: ModelLike | None = None,
+        *,
+        precision: str = "fp32",
+        threads: int | None = None,
+        isa: str | None = None,
+        estimate_foreground: bool = True,
+        keep_hidden: bool = False,
+        max_pixels: int = MAX_PIXELS,
+        **manifest: Any,
+    ) -> None:
+        source = _check_model(model)
+        graph = pyhades.load_onnx(source)
+        path = None if isinstance(source, bytes) else source
+        found = identify(graph, path, **manifest)
+        engine: dict[str, Any] = {"precision": precision, "threads": threads, "isa": isa}
+        network = CompiledNetwork(graph, found.manifest.output, **engine)
+        self._set_up(network, found, threads, isa, estimate_foreground, keep_hidden, max_pixels)
+        self._label = f"{len(source)} bytes" if isinstance(source, bytes) else str(source)
+        self._arguments: dict[str, Any] | None = {
+            "model": source,
+            **engine,
+            "estimate_foreground": estimate_foreground,
+            "keep_hidden": keep_hidden,
+            "max_pixels": max_pixels,
+            **manifest,
+        }
+
+    @classmethod
+    def from_network(
+        cls,
+        network: Network,
+        manifest: ModelManifest,
+        *,
+        threads: int | None = None,
+        isa: str | None = None,
+        estimate_foreground: bool = True,
+        keep_hidden: bool = False,
+        max_pixels: int = MAX_PIXELS,
+    ) -> Remover:
+        """Use an engine of the caller's, which predicts from float32 ``[1, 3, h, w]``."""
+        remover = cls.__new__(cls)
+        found = Identification(manifest, "given by the caller")
+        remover._set_up(network, found, threads, isa, estimate_foreground, keep_hidden, max_pixels)
+        remover._label = type(network).__name__
+        remover._arguments = None
+        return remover
+
+    def _set_up(
+        self,
+        network: Network,
+        found: Identification,
+        threads: int | None,
+        isa: str | None,
+        estimate_foreground: bool,
+        keep_hidden: bool,
+        max_pixels: int,
+    ) -> None:
+        self._network: Network | None = network
+        self._identification = found
+        self._kernel_options: dict[str, Any] = {"threads": threads, "isa": isa}
+        self._cutout_options: dict[str, Any] = {
+            "estimate_foreground": estimate_foreground,
+            "keep_hidden": keep_hidden,
+            "kernel_options": self._kernel_options,
+        }
+        self._max_pixels = max_pixels
+
+    @property
+    def manifest(self) -> ModelManifest:
+        """What the model wants and means."""
+        return self._identification.manifest
+
+    def __call__(
+        self,
+        image: ImageLike,
+        output: Output = "rgba",
+        background: BackgroundLike | None = None,
+        *,
+        channel_order: Literal["rgb", "bgr"] = "rgb",
+    ) -> Image.Image:
+        """Remove the background of one image.
+
+        Parameters
+        ----------
+        image
+            Path, bytes, binary file object, PIL image, or array; see
+            :func:`~pyhades.segmentation.image_input.load_image`.
+        output
+            ``"rgba"``, or ``"mask"`` for the matte alone.
+        background
+            Put the foreground on this instead of leaving it transparent; see
+            :class:`~pyhades.segmentation.compose.Background`.
+        channel_order
+            Of an array: ``"bgr"`` for what OpenCV returns. The result is RGB in any case.
+
+        Returns
+        -------
+        PIL.Image.Image
+            Mode RGBA (straight alpha), L for a mask, RGB on a background; upright, with the colour
+            profile and resolution of the image in ``info``.
+        """
+        behind = _check_output(output, background)
+        return self.cut(image, channel_order=channel_order).to_pil(output, behind)
+
+    def cut(
+        self, image: ImageLike | LoadedImage, *, channel_order: Literal["rgb", "bgr"] = "rgb"
+    ) -> Cutout:
+        """Compute the matte, to be rendered or encoded together with its image."""
+        loaded = self._load(image, channel_order)
+        plane = self._predict(loaded)
+        alpha = upscale(plane, loaded.size, self.manifest, **self._kernel_options)
+        if loaded.alpha is not None:
+            product = alpha.astype(np.uint16) * loaded.alpha
+            alpha = ((product + 127) // 255).astype(np.uint8)
+        return Cutout(loaded, alpha, **self._cutout_options)
+
+    @overload
+    def matte(self, image: ImageLike, *, dtype: type[np.uint8] = ...) -> NDArray[np.uint8]: ...
+    @overload
+    def matte(self, image: ImageLike, *, dtype: type[np.float32]) -> NDArray[np.float32]: ...
+    def matte(
+        self,
+        image: ImageLike,
+        *,
+        dtype: type[np.uint8] | type[np.float32] = np.uint8,
+        channel_order: Literal["rgb", "bgr"] = "rgb",
+    ) -> NDArray[np.uint8] | NDArray[np.float32]:
+        """Compute the matte alone: uint8 ``[height, width]``, or float32 in 0..1."""
+        if dtype is np.uint8:
+            return self.cut(image, channel_order=channel_order).alpha
+        if dtype is not np.float32:
+            raise ArgumentError(f"dtype={dtype!r}: expected numpy.uint8 or numpy.float32")
+        loaded = self._load(image, channel_order)
+        plane = self._predict(loaded)
+        alpha = upscale_float(plane, loaded.size, self.manifest, **self._kernel_options)
+        if loaded.alpha is not None:
+            alpha *= loaded.alpha.astype(np.float32) / np.float32(255)
+        return alpha
+
+    def map(
+        self,
+        images: Iterable[ImageLike],
+        output: Output = "rgba",
+        background: BackgroundLike | None = None,
+        *,
+        on_error: Literal["raise", "return"] = "raise",
+        ahead: int = 2,
+    ) -> Iterator[Image.Image | Exception]:
+        """Results for many images in their order, lazily.
+
+        While the network works on one image, helper threads decode the next and finish the last.
+        At most about ``2 * ahead`` images are in memory. With ``on_error="return"`` the exception
+        of a bad image takes the place of its result, and the others are not affected.
+        """
+        if on_error not in ("raise", "return"):
+            raise ArgumentError(f"on_error={on_error!r}: expected 'raise' or 'return'")
+        behind = _check_output(output, background)
+
+        def results() -> Iterator[Image.Image | Exception]:
+            steps = overlap(
+                images, self._load, self.cut, lambda cut: cut.to_pil(output, behind), ahead=ahead
+            )
+            for _, result in steps:
+                if isinstance(result, Exception) and on_error == "raise":
+                    raise result
+                yield result
+
+        return results()
+
+    def _load(
+        self, image: ImageLike | LoadedImage, channel_order: Literal["rgb", "bgr"] = "rgb"
+    ) -> LoadedImage:
+        if isinstance(image, LoadedImage):
+            return image
+        return load_image(image, channel_order=channel_order, max_pixels=self._max_pixels)
+
+    def _predict(self, image: LoadedImage) -> NDArray[np.float32]:
+        """Predict the foreground in 0..1, at the size that the network gives it."""
+        if self._network is None:
+            raise ClosedError(f"{self!r} was closed")
+        rgb = image.rgb
+        if image.alpha is not None:
+            # Transparent pixels may hide anything; show the network what a viewer sees on white.
+            rgb = kernels.composite(rgb, image.alpha, (255, 255, 255), **self._kernel_options)
+        placement = place(image.size, self.manifest)
+        planes = preprocess(rgb, self.manifest, placement, **self._kernel_options)
+        plane = prediction_plane(self._network(planes), self.manifest, placement)
+        return normalise_range(plane, self.manifest)
+
+    def close(self) -> None:
+        """Give back the network's memory; using the remover afterwards raises ClosedError."""
+        network, self._network = self._network, None
+        if network is not None:
+            network.close()
+
+    def __enter__(self) -> Remover:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._arguments is None:
+            raise ArgumentTypeError("a Remover around a network of the caller's cannot be pickled")
+        return _rebuild, (self._arguments,)
+
+    def _facts(self) -> dict[str, str]:
+        manifest, options = self.manifest, self._kernel_options
+        how = f"{manifest.policy}, {manifest.resample}, {manifest.scale}"
+        height, width = manifest.input_size
+        licence = manifest.licence or "licence unknown"
+        if manifest.commercial_use is False:
+            licence += ", not for commercial use"
+        return {
+            "model": self._label,
+            "manifest": f"{manifest.name}, {self._identification.basis}",
+            "input": f"{width} x {height}, {how}",
+            "output": f"{manifest.output!r}, {manifest.activation}, range {manifest.range}",
+            "licence": licence,
+            "threads": str(options["threads"] or "default"),
+            "isa": options["isa"] or "best",
+        }
+
+    def __repr__(self) -> str:
+        facts = ", ".join(f"{key}={value!r}" for key, value in self._facts().items())
+        return f"Remover({facts}{', closed' if self._network is None else ''})"
+
+    def _repr_html_(self) -> str:
+        cells = "".join(
+            f"<tr><th style='text-align:left'>{key}</th><td>{html.escape(value)}</td></tr>"
+            for key, value in self._facts().items()
+        )
+        return f"<table><caption>pyhades.Remover</caption>{cells}</table>"
+
+
+def remove_background(
+    image: ImageLike,
+    output: Output = "rgba",
+    background: BackgroundLike | None = None,
+    *,
+    model: str | os.PathLike[str] | None = None,
+    channel_order: Literal["rgb", "bgr"] = "rgb",
+    **options: Any,
+) -> Image.Image:
+    """Remove the background of one image with a remover that is kept for the next call.
+
+    ``image``, ``output``, ``background`` and ``channel_order`` are those of calling a
+    :class:`Remover`, ``model`` and ``options`` those of making one.
+
+    Examples
+    --------
+    >>> remove_background("cat.jpg").save("cat.png")             # doctest: +SKIP
+    """
+    hashable = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
+    remover = _kept_remover(None if model is None else os.fspath(model), **hashable)
+    return remover(image, output, background, channel_order=channel_order)
+
+
+@functools.lru_cache(maxsize=2)
+def _kept_remover(model: str | None, **options: Any) -> Remover:
+    return Remover(model, **options)
+
+
+def _rebuild(arguments: dict[str, Any]) -> Remover:
+    return Remover(**arguments)
+
+
+def _check_model(model: ModelLike | None) -> Path | bytes:
+    if isinstance(model, bytes):
+        return model
+    path = DEFAULT_MODEL if model is None else Path(model)
+    if not path.is_file():
+        if model is None:
+            raise ConfigurationError(
+                f"the model that ships with pyhades is missing ({path}); reinstall the package or "
+                "pass model= the path of an ONNX file"
+            )
+        raise ArgumentError(f"model={os.fspath(path)!r}: there is no such file")
+    return path.absolute()
+
+
+def _check_output(output: str, background: BackgroundLike | None) -> Background | None:
+    if output not in ("rgba", "mask"):
+        raise ArgumentError(f"output={output!r}: expected 'rgba' or 'mask'")
+    if background is None:
+        return None
+    if output == "mask":
+        raise ArgumentError("output='mask' has no colours to put on a background")
+    return Background(background)

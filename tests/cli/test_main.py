@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+import pyhades
+from pyhades.cli import COMMANDS, main
+
+HEAVY = "numpy PIL tqdm isal simplejpeg pyhades.segmentation pyhades._native"
+
+
+def test_help_lists_the_commands_and_imports_none_of_them():
+    code = (
+        "import sys; sys.argv = ['pyhades', '--help']\n"
+        "from pyhades.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        f"sys.exit(','.join(m for m in '{HEAVY}'.split() if m in sys.modules) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr == "" and done.returncode == 0
+    assert all(name in done.stdout for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(name):
+    result = CliRunner().invoke(main, [name, "--help"])
+    assert result.exit_code == 0 and "Usage:" in result.output
+
+
+def test_version():
+    result = CliRunner().invoke(main, ["--version"])
+    assert pyhades.__version__ in result.output
+
+
+def test_unknown_commands_are_wrong_usage():
+    assert CliRunner().invoke(main, ["fly"]).exit_code == 2

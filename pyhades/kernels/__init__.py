@@ -5,6 +5,7 @@ of :func:`pyhades.kernels.tiers`), validates its arguments and runs without the 
 :mod:`pyhades.kernels.reference` has the same signatures in NumPy.
 """
 
+from pyhades.kernels.attention import attention
 from pyhades.kernels.conv import conv2d
 from pyhades.kernels.cutout import cut_out
 from pyhades.kernels.gather import gather, gather_elements, gather_nd, scatter_elements, scatter_nd
@@ -17,6 +18,7 @@ from pyhades.kernels.resize import resize
 
 __all__ = [
     "PackedMatrix",
+    "attention",
     "average_pool",
     "composite",
     "conv2d",

@@ -171,20 +171,6 @@ static void run_block(const GemmBlockArgs& g) {
     }
 }
 
-// One panel after the other; where a row of b is contiguous its vectors are copied whole.
-static void pack_panels(const GemmPackArgs& p) {
-    float* packed = p.packed;
-    for (int64_t column = 0; column < p.n; column += kPanelWidth) {
-        const int columns = static_cast<int>(smaller(p.n - column, kPanelWidth));
-        const int width = (columns + kLanes - 1) / kLanes * kLanes;
-        const float* source = p.b + column * p.n_stride;
-        if (p.k_stride == 1 && p.n_stride != 1)
-            packed = pack_transposed(source, p.n_stride, p.k, columns, width, packed);
-        else
-            packed = pack_rows(source, p, columns, width, packed);
-    }
-}
-
 static void reduce_slices(const GemmReduceArgs& r) {
     for (int64_t row = 0; row < r.m; ++row) {
         for (int64_t column = 0; column < r.n; column += kLanes) {

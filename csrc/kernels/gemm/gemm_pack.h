@@ -3,7 +3,7 @@
 #include "kernels/gemm/micro_kernel.h"
 #include "simd/transpose.h"
 
-// One panel: [k][width] from `columns` columns of b, zeros beyond them.
+// Panels [k][width] of a matrix b, zeros beyond its columns.
 namespace hades::HADES_ISA {
 
 HADES_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -42,6 +42,20 @@ static float* pack_transposed(const float* b, int64_t n_stride, int64_t k, int c
         }
     }
     return packed + k * width;
+}
+
+// One panel after the other.
+static void pack_panels(const GemmPackArgs& p) {
+    float* packed = p.packed;
+    for (int64_t column = 0; column < p.n; column += kPanelWidth) {
+        const int columns = static_cast<int>(smaller(p.n - column, kPanelWidth));
+        const int width = (columns + kLanes - 1) / kLanes * kLanes;
+        const float* source = p.b + column * p.n_stride;
+        if (p.k_stride == 1 && p.n_stride != 1)
+            packed = pack_transposed(source, p.n_stride, p.k, columns, width, packed);
+        else
+            packed = pack_rows(source, p, columns, width, packed);
+    }
 }
 
 }  // namespace hades::HADES_ISA

@@ -1,5 +1,6 @@
 """The kernels of :mod:`pyhades.kernels` in NumPy, with the same signatures: the specification."""
 
+from pyhades.kernels.reference.attention import attention
 from pyhades.kernels.reference.conv import conv2d
 from pyhades.kernels.reference.cutout import cut_out
 from pyhades.kernels.reference.gather import (
@@ -16,6 +17,7 @@ from pyhades.kernels.reference.pool import average_pool, max_pool
 from pyhades.kernels.reference.resize import resize
 
 __all__ = [
+    "attention",
     "average_pool",
     "composite",
     "conv2d",

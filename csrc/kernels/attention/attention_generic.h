@@ -1,0 +1,279 @@
+#pragma once
+#include <cstring>
+
+#include "kernels/attention/attention.h"
+#include "kernels/attention/attention_tiles.h"
+#include "kernels/gemm/gemm_pack.h"
+
+// Blocks of keys are packed once per chunk (keys transposed, values as they are); then tiles of
+// rows pass over them: scores, their exponentials, and the product with the values, all in the
+// caches. Where all keys fit one block (the windows of Swin) that is the textbook softmax; longer
+// sequences carry a running maximum and sum per row and rescale what they have (Milakov and
+// Gimelshein, "Online normalizer calculation for softmax", 2018; Dao et al., "FlashAttention",
+// 2022). Blocks are taken in order, so results do not depend on the number of threads.
+//
+// Registers        those of gemm/micro_kernel.h, for both products
+// Per 16 scores    d / 2 cycles of multiply-adds for the scores, dv / 2 for the values, and about
+//                  8 for addends, maximum and exponential (12 instructions on the same two ports):
+//                  with d = dv = 32 at most 80 % of the peak can be useful
+// Numerics         the exponential is within 3e-7, sums are of vectors of lanes; scores below the
+//                  maximum by 2^-125 count as 0; a row that sees no key gives zeros
+namespace hades::HADES_ISA {
+
+// A tile of rows on its way through one block of keys.
+struct RowTile {
+    int64_t first;  // row of the chunk
+    int rows;
+    ScoreRow score_rows[kTileRows];
+    float* outputs[kTileRows];
+    ScoreRow seen;  // keys that any row sees
+};
+
+static void find_visible_keys(const AttentionArgs& a, int64_t query, ScoreRow* row) {
+    const int64_t position = a.keys - a.queries + query;
+    int64_t first = 0, end = a.keys;
+    if (a.window) {
+        first = position - a.window + 1;
+        end = position + a.window;
+    }
+    if (a.causal) end = position + 1;
+    end = end < 0 ? 0 : smaller(end, a.keys);
+    row->end_key = end;
+    row->first_key = first < 0 ? 0 : smaller(first, end);
+}
+
+// Widens `seen` by the keys that `row` sees.
+static void include(const ScoreRow& row, ScoreRow* seen) {
+    if (row.first_key >= row.end_key) return;
+    if (row.first_key < seen->first_key) seen->first_key = row.first_key;
+    if (row.end_key > seen->end_key) seen->end_key = row.end_key;
+}
+
+static void describe_tile(const AttentionArgs& a, const AttentionScratch& s, bool direct,
+                          RowTile* tile) {
+    tile->seen = {{nullptr, nullptr}, a.keys, 0};
+    for (int r = 0; r < tile->rows; ++r) {
+        const int64_t row = a.first_row + tile->first + r;
+        const int64_t head = row / a.queries, query = row % a.queries;
+        ScoreRow& score_row = tile->score_rows[r];
+        find_visible_keys(a, query, &score_row);
+        include(score_row, &tile->seen);
+        for (int i = 0; i < 2; ++i) {
+            const AttentionAddend& addend = a.addends[i];
+            score_row.addends[i] =
+                addend.data ? addend.data + head * addend.head + query * addend.row : nullptr;
+        }
+        tile->outputs[r] = direct ? a.y + head * a.y_head + query * a.y_row
+                                  : a.scratch + s.outputs + (tile->first + r) * s.output_row;
+    }
+}
+
+static void stage_queries(const AttentionArgs& a, const AttentionScratch& s) {
+    const F32 scale = set1(a.scale * kLog2e);
+    for (int64_t r = 0; r < a.rows; ++r) {
+        const int64_t row = a.first_row + r;
+        const float* q = a.q + row / a.queries * a.q_head + row % a.queries * a.q_row;
+        float* staged = a.scratch + s.queries + r * s.query_row;
+        for (int64_t i = 0; i < a.d; i += kLanes) {
+            const int lanes = static_cast<int>(smaller(a.d - i, kLanes));
+            store_n(staged + i, load_n(q + i, lanes) * scale, lanes);
+        }
+    }
+}
+
+static void reset_rows(const AttentionArgs& a, const AttentionScratch& s, bool direct) {
+    for (int64_t r = 0; r < a.rows; ++r) {
+        const int64_t head = (a.first_row + r) / a.queries;
+        a.scratch[s.maxima + r] = a.sinks ? a.sinks[head] * kLog2e : -HUGE_VALF;
+        a.scratch[s.sums + r] = a.sinks ? 1.0f : 0.0f;
+    }
+    if (!direct)
+        memset(a.scratch + s.outputs, 0,
+               static_cast<size_t>(a.rows * s.output_row) * sizeof(float));
+}
+
+static F32 load_addend(const float* data, int64_t stride, int lanes) {
+    if (stride == 1) return load_n(data, lanes);
+    float gathered[kLanes] = {};
+    for (int i = 0; i < lanes; ++i) gathered[i] = data[i * stride];
+    return load(gathered);
+}
+
+// What score_tile leaves out where a row does not see the whole panel, or addends have a stride.
+static void finish_scores(const AttentionArgs& a, const RowTile& tile, const ScoreTileArgs& t,
+                          int columns) {
+    static const float kIndices[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    const F32 index = load(kIndices), nothing = set1(-HUGE_VALF);
+    for (int r = 0; r < tile.rows; ++r) {
+        const ScoreRow& row = tile.score_rows[r];
+        F32 top = load(t.top + r * kLanes);
+        for (int c = 0; c < columns; c += kLanes) {
+            const int64_t key = t.key + c;
+            const int lanes = static_cast<int>(smaller(a.keys - key, kLanes));
+            float* scores = t.scores + r * t.score_row + c;
+            F32 score = load(scores);
+            for (int i = 0; i < 2; ++i) {
+                if (!row.addends[i] || lanes <= 0) continue;
+                const int64_t stride = a.addends[i].col;
+                const F32 addend = load_addend(row.addends[i] + key * stride, stride, lanes);
+                score = fma(addend, set1(kLog2e), score);
+            }
+            const F32 end = set1(static_cast<float>(row.end_key - key));
+            const F32 first = set1(static_cast<float>(row.first_key - key));
+            score = select(less(index, end), score, nothing);
+            score = select(less(index, first), nothing, score);
+            top = max(top, score);
+            store(scores, score);
+        }
+        store(t.top + r * kLanes, top);
+    }
+}
+
+static bool sees_all(const AttentionArgs& a, const RowTile& tile, int64_t first, int64_t end) {
+    for (const AttentionAddend& addend : a.addends)
+        if (addend.data && addend.col != 1) return false;
+    for (int r = 0; r < tile.rows; ++r)
+        if (tile.score_rows[r].first_key > first || tile.score_rows[r].end_key < end) return false;
+    return true;
+}
+
+// Scores of the columns [begin, end) of a block; returns the end of what was written.
+static int64_t score_block(const AttentionArgs& a, const AttentionScratch& s, const RowTile& tile,
+                           int64_t block, int64_t columns, int64_t begin, int64_t end, float* top) {
+    ScoreRow plain[kTileRows] = {};
+    float ignored[kTileRows * kLanes];
+    ScoreTileArgs t;
+    t.q = {a.scratch + s.queries + tile.first * s.query_row, s.query_row, 1};
+    t.d = a.d;
+    t.score_row = s.score_row;
+    int64_t column = begin;
+    while (column < end) {
+        const int64_t in_panel = smaller(columns - column, kPanelWidth);
+        const int vectors = static_cast<int>((in_panel + kLanes - 1) / kLanes);
+        const int width = vectors * kLanes;
+        t.keys = {a.scratch + s.keys + column * a.d, width, 0};
+        t.key = block + column;
+        t.scores = a.scratch + s.scores + column;
+        const bool whole = sees_all(a, tile, t.key, t.key + width);
+        t.rows = whole ? tile.score_rows : plain;
+        t.top = whole ? top : ignored;
+        kTiles.score[tile.rows - 1][vectors - 1](t);
+        t.top = top;
+        if (!whole) finish_scores(a, tile, t, width);
+        column += width;
+    }
+    return column;
+}
+
+// Scores to exponentials below the running maximum; the factor of each row is what its earlier
+// output shrinks by, or, when this is its only block, the inverse of its sum.
+static void exponentiate(const AttentionArgs& a, const AttentionScratch& s, const RowTile& tile,
+                         int64_t begin, int64_t end, const float* top, bool direct,
+                         float* factors) {
+    for (int r = 0; r < tile.rows; ++r) {
+        float& maximum = a.scratch[s.maxima + tile.first + r];
+        float& sum_of_row = a.scratch[s.sums + tile.first + r];
+        const float highest = max_of(load(top + r * kLanes));
+        const float before = maximum;
+        if (highest > before) maximum = highest;
+        const float shift = maximum == -HUGE_VALF ? 0.0f : maximum;
+        float* scores = a.scratch + s.scores + r * s.score_row;
+        F32 total = zero();
+        for (int64_t c = begin; c < end; c += kLanes) {
+            const F32 p = exp2_of_nonpositive(load(scores + c) - set1(shift));
+            store(scores + c, p);
+            total = total + p;
+        }
+        float shrink[kLanes];
+        store(shrink, exp2_of_nonpositive(set1(before - shift)));
+        sum_of_row = sum_of_row * shrink[0] + sum(total);
+        factors[r] = !direct ? shrink[0] : sum_of_row != 0.0f ? 1.0f / sum_of_row : 0.0f;
+    }
+}
+
+static void add_values(const AttentionArgs& a, const AttentionScratch& s, const RowTile& tile,
+                       const Right& values, bool packed, int64_t block_keys, int64_t begin,
+                       int64_t end, bool direct, const float* factors) {
+    ValueTileArgs t;
+    t.p = {a.scratch + s.scores + begin, s.score_row, 1};
+    t.keys = end - begin;
+    t.accumulate = !direct;
+    t.outputs = tile.outputs;
+    t.factors = factors;
+    for (int64_t column = 0; column < a.dv; column += kPanelWidth) {
+        t.column = column;
+        t.columns = static_cast<int>(smaller(a.dv - column, kPanelWidth));
+        const int vectors = (t.columns + kLanes - 1) / kLanes;
+        const int64_t step = packed ? vectors * kLanes : values.step;
+        t.values.data = values.data + column * (packed ? block_keys : 1) + begin * step;
+        t.values.step = step;
+        t.values.panel = 0;
+        kTiles.value[tile.rows - 1][vectors - 1](t);
+    }
+}
+
+// One block of keys: packed, then every tile of rows passes over it.
+static void run_key_block(const AttentionArgs& a, const AttentionScratch& s, int64_t block,
+                          bool direct) {
+    const int64_t columns = smaller(a.block_keys, a.keys - block);
+    const float* keys = a.k + block * a.k_row;
+    const float* v = a.v + block * a.v_row;
+    pack_panels({keys, 1, a.k_row, a.d, columns, a.scratch + s.keys});
+    // One tile reads the values once: copying them first would only cost.
+    const bool packed = a.rows > kTileRows || a.dv % kLanes != 0;
+    Right values{v, a.v_row, 0};
+    if (packed) {
+        values.data = a.scratch + s.values;
+        pack_panels({v, a.v_row, 1, columns, a.dv, a.scratch + s.values});
+    }
+    const int64_t tiles = (a.rows + kTileRows - 1) / kTileRows;
+    for (int64_t i = 0; i < tiles; ++i) {
+        RowTile tile;
+        tile.first = a.rows * i / tiles;
+        tile.rows = static_cast<int>(a.rows * (i + 1) / tiles - tile.first);
+        describe_tile(a, s, direct, &tile);
+        const int64_t first = tile.seen.first_key > block ? tile.seen.first_key - block : 0;
+        const int64_t end = smaller(tile.seen.end_key - block, columns);
+        if (first >= end && !direct) continue;
+        const int64_t begin = first >= end ? 0 : first / kPanelWidth * kPanelWidth;
+        const int64_t seen = first >= end ? 0 : end;
+        float top[kTileRows * kLanes], factors[kTileRows];
+        for (int r = 0; r < tile.rows; ++r) store(top + r * kLanes, set1(-HUGE_VALF));
+        const int64_t written = score_block(a, s, tile, block, columns, begin, seen, top);
+        exponentiate(a, s, tile, begin, written, top, direct, factors);
+        add_values(a, s, tile, values, packed, columns, begin, seen, direct, factors);
+    }
+}
+
+static void divide_by_sums(const AttentionArgs& a, const AttentionScratch& s) {
+    for (int64_t r = 0; r < a.rows; ++r) {
+        const int64_t row = a.first_row + r;
+        const float* output = a.scratch + s.outputs + r * s.output_row;
+        const float total = a.scratch[s.sums + r];
+        const F32 inverse = set1(total != 0.0f ? 1.0f / total : 0.0f);
+        float* y = a.y + row / a.queries * a.y_head + row % a.queries * a.y_row;
+        for (int64_t c = 0; c < a.dv; c += kLanes)
+            store_n(y + c, load(output + c) * inverse, static_cast<int>(smaller(a.dv - c, kLanes)));
+    }
+}
+
+static void run_attention(const AttentionArgs& a) {
+    const AttentionScratch s = attention_scratch(a.rows, a.block_keys, a.d, a.dv, kTileRows);
+    const bool direct = a.keys > 0 && a.keys <= a.block_keys;
+    stage_queries(a, s);
+    reset_rows(a, s, direct);
+    ScoreRow seen{{nullptr, nullptr}, a.keys, 0};  // by any row
+    for (int64_t r = 0; r < a.rows; ++r) {
+        ScoreRow row;
+        find_visible_keys(a, (a.first_row + r) % a.queries, &row);
+        include(row, &seen);
+    }
+    for (int64_t block = 0; block < a.keys; block += a.block_keys)
+        if (direct || (block < seen.end_key && block + a.block_keys > seen.first_key))
+            run_key_block(a, s, block, direct);
+    if (!direct) divide_by_sums(a, s);
+}
+
+AttentionKernel attention_f32() { return {kTileRows, run_attention}; }
+
+}  // namespace hades::HADES_ISA

@@ -1,0 +1,130 @@
+#pragma once
+#include <cmath>
+
+#include "kernels/gemm/micro_kernel.h"
+#include "simd/simd.h"
+
+// The two products of attention as register tiles, with what can be done to the scores on the way.
+namespace hades::HADES_ISA {
+
+constexpr float kLog2e = 0x1.715476p+0f;
+
+// 2^x for x <= 0 within 3e-7; exactly 0 below -125, where fully masked scores (-inf) lie, and 1 at
+// 0. A whole number is split off by adding 1.5 * 2^23, which leaves it in the low mantissa bits;
+// the polynomial is a minimax fit of this project on [-1/2, 1/2].
+HADES_INLINE F32 exp2_of_nonpositive(F32 x) {
+    const F32 magic = set1(0x1.8p23f);
+    const F32 shifted = x + magic;
+    const F32 f = x - (shifted - magic);
+    F32 p = set1(0x1.5bba14p-10f);
+    p = fma(p, f, set1(0x1.3cea88p-7f));
+    p = fma(p, f, set1(0x1.c6b752p-5f));
+    p = fma(p, f, set1(0x1.ebf9bcp-3f));
+    p = fma(p, f, set1(0x1.62e42ap-1f));
+    p = fma(p, f, set1(1.0f));
+    const I32 power = f32_to_bits(p) + shift_left<23>(f32_to_bits(shifted));
+    return select(less(x, set1(-125.0f)), zero(), bits_to_f32(power));
+}
+
+// One row of a tile: what is added to its scores (at key 0; nullptr: nothing), and the keys it
+// sees.
+struct ScoreRow {
+    const float* addends[2];
+    int64_t first_key, end_key;
+};
+
+// Scores of one panel of keys, in units of log 2: the queries were scaled by log2(e), the addends
+// are scaled here. `top` gathers the largest scores of each row, a vector per row.
+struct ScoreTileArgs {
+    Left q;
+    Right keys;
+    int64_t d;
+    const ScoreRow* rows;
+    int64_t key;  // the first of the panel
+    float* scores;
+    int64_t score_row;
+    float* top;
+};
+
+template <int MR, int NV>
+void score_tile(const ScoreTileArgs& t) {
+    Tile<MR, NV> tile;
+    clear(tile);
+    multiply<false>(t.q, t.keys, t.d, tile);
+    const F32 log2e = set1(kLog2e);
+#pragma GCC unroll 16
+    for (int r = 0; r < MR; ++r) {
+        const float* bias = t.rows[r].addends[0];
+        const float* mask = t.rows[r].addends[1];
+        F32 top = load(t.top + r * kLanes);
+#pragma GCC unroll 8
+        for (int v = 0; v < NV; ++v) {
+            F32 score = tile.acc[r][v];
+            if (bias) score = fma(load(bias + t.key + v * kLanes), log2e, score);
+            if (mask) score = fma(load(mask + t.key + v * kLanes), log2e, score);
+            top = max(top, score);
+            store(t.scores + r * t.score_row + v * kLanes, score);
+        }
+        store(t.top + r * kLanes, top);
+    }
+}
+
+// outputs[r] = outputs[r] * factors[r] + p v, or (p v) * factors[r].
+struct ValueTileArgs {
+    Left p;
+    Right values;
+    int64_t keys;
+    bool accumulate;
+    int columns;  // that exist, of NV * kLanes; outputs that accumulate are padded
+    float* const* outputs;
+    int64_t column;
+    const float* factors;
+};
+
+template <int MR, int NV>
+void value_tile(const ValueTileArgs& t) {
+    Tile<MR, NV> tile;
+    clear(tile);
+    multiply<false>(t.p, t.values, t.keys, tile);
+#pragma GCC unroll 16
+    for (int r = 0; r < MR; ++r) {
+        const F32 factor = set1(t.factors[r]);
+        float* y = t.outputs[r] + t.column;
+#pragma GCC unroll 8
+        for (int v = 0; v < NV; ++v) {
+            const int left = t.columns - v * kLanes;
+            if (t.accumulate)
+                store(y + v * kLanes, fma(load(y + v * kLanes), factor, tile.acc[r][v]));
+            else if (left >= kLanes)
+                store(y + v * kLanes, tile.acc[r][v] * factor);
+            else
+                store_n(y + v * kLanes, tile.acc[r][v] * factor, left);
+        }
+    }
+}
+
+// Indexed by rows - 1, vectors - 1.
+struct AttentionTiles {
+    void (*score[kTileRows][kPanelVectors])(const ScoreTileArgs&);
+    void (*value[kTileRows][kPanelVectors])(const ValueTileArgs&);
+};
+
+template <int MR, int NV>
+constexpr void add_tiles(AttentionTiles& tiles) {
+    tiles.score[MR - 1][NV - 1] = score_tile<MR, NV>;
+    tiles.value[MR - 1][NV - 1] = value_tile<MR, NV>;
+    if constexpr (NV < kPanelVectors)
+        add_tiles<MR, NV + 1>(tiles);
+    else if constexpr (MR < kTileRows)
+        add_tiles<MR + 1, 1>(tiles);
+}
+
+constexpr AttentionTiles make_attention_tiles() {
+    AttentionTiles tiles{};
+    add_tiles<1, 1>(tiles);
+    return tiles;
+}
+
+static constexpr AttentionTiles kTiles = make_attention_tiles();
+
+}  // namespace hades::HADES_ISA

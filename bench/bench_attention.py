@@ -1,0 +1,33 @@
+"""Attention: the windows of Swin-B at 384 x 384, and long sequences, beside the roof."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bench.bench_gemm import TIERS, random, record
+from pyhades import kernels
+
+WINDOWS = [(64, 4), (16, 8), (4, 16), (1, 32)]  # windows, heads; 144 tokens, 32 channels a head
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("isa", TIERS)
+@pytest.mark.parametrize("shape", WINDOWS, ids=lambda shape: "x".join(map(str, shape)))
+def bench_swin_windows(benchmark, shape, isa, threads):
+    windows, heads = shape
+    qkv = random(windows, 144, 3, heads, 32)
+    q, k, v = (qkv[:, :, i].transpose(0, 2, 1, 3) for i in range(3))
+    bias, mask = random(heads, 144, 144), random(windows, 1, 144, 144)
+    out = np.empty(q.shape, np.float32)
+    options = {"bias": bias, "mask": mask, "out": out, "threads": threads, "isa": isa}
+    flops = 4.0 * windows * heads * 144 * 144 * 32
+    record(benchmark, lambda: kernels.attention(q, k, v, **options), flops, isa, threads)
+
+
+@pytest.mark.parametrize("isa", TIERS)
+@pytest.mark.parametrize("queries", [1, 512])
+def bench_long_sequence(benchmark, queries, isa):
+    q, k, v = random(1, 8, queries, 64), random(1, 2, 2048, 64), random(1, 2, 2048, 64)
+    flops = 4.0 * 8 * queries * 2048 * 64
+    record(benchmark, lambda: kernels.attention(q, k, v, threads=1, isa=isa), flops, isa, 1)

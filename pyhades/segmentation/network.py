@@ -58,6 +58,10 @@ class CompiledNetwork:
         self._options = {"precision": precision, "threads": threads, "isa": isa}
         self._programs: OrderedDict[tuple[int, ...], Any] = OrderedDict()
         self._lock = threading.Lock()
+        kind = graph.inputs[0].type
+        if kind is not None and kind.is_static:
+            # What is wrong with a model should be said when it is loaded, not at the first image.
+            self._program(kind.static_shape)
 
     def __call__(self, planes: NDArray[np.float32], /) -> NDArray[Any]:
         """Predict from float32 ``[1, 3, h, w]``, compiling first if this size is new."""

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from pyhades.bench.segmentation import Measurement
+from pyhades.cli import main
+
+
+@pytest.fixture
+def model(tmp_path):
+    """A convolution and a sigmoid, as a file."""
+    helper = pytest.importorskip("onnx.helper")
+    onnx = pytest.importorskip("onnx")
+    float32 = onnx.TensorProto.FLOAT
+    weight = helper.make_tensor("w", float32, [1, 3, 3, 3], [0.1] * 27)
+    nodes = [
+        helper.make_node("Conv", ["image", "w"], ["logits"], pads=[1, 1, 1, 1]),
+        helper.make_node("Sigmoid", ["logits"], ["mask"]),
+    ]
+    inputs = [helper.make_tensor_value_info("image", float32, [1, 3, 32, 32])]
+    outputs = [helper.make_tensor_value_info("mask", float32, [1, 1, 32, 32])]
+    graph = helper.make_graph(nodes, "tiny", inputs, outputs, [weight])
+    path = tmp_path / "tiny.onnx"
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path
+    )
+    return path
+
+
+def test_engines_side_by_side(model, tmp_path):
+    pytest.importorskip("onnxruntime")
+    out = tmp_path / "results.json"
+    arguments = ["bench", "segmentation", "--model", model, "--threads", "1,2", "--runs", 3]
+    arguments += ["--rival", "onnxruntime", "--json", out]
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.output
+    measured = json.loads(out.read_text())
+    assert set(measured["machine"]["peak_gflops"]) == {"1", "2"}
+    rows = measured["results"]
+    assert [(row["engine"], row["threads"]) for row in rows] == [
+        ("pyhades", 1), ("onnxruntime", 1), ("pyhades", 2), ("onnxruntime", 2),
+    ]  # fmt: skip
+    for row in rows:
+        assert set(row) == {field.name for field in dataclasses.fields(Measurement)}
+        assert row["median_ms"] > 0 and row["runs"] == 3 and row["peak_rss_mb"] > 10
+        # 32 * 32 outputs of 27 multiply-adds, and a little for the sigmoid.
+        assert row["gflops"] * row["median_ms"] * 1e6 >= 0.9 * 32 * 32 * 27 * 2
+        assert 0 <= row["share_of_peak"] <= 1
+
+
+@pytest.mark.parametrize(
+    "arguments, complaint",
+    [
+        (["--model", "none.onnx"], "no such file"),
+        (["--model", "x", "--threads", "1,a"], "list of thread counts"),
+        (["--model", "x", "--rival", "nobody"], "onnxruntime"),
+    ],
+)
+def test_wrong_usage(arguments, complaint):
+    result = CliRunner().invoke(main, ["bench", "segmentation", *arguments])
+    assert result.exit_code == 2 and complaint in result.stderr
+
+
+def test_a_model_that_cannot_be_loaded_is_named(model):
+    model.write_bytes(model.read_bytes()[:50])
+    result = CliRunner().invoke(main, ["bench", "segmentation", "--model", str(model)])
+    assert result.exit_code == 2 and "tiny.onnx" in result.stderr

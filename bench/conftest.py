@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pyhades.config import show_config
+from tests.conftest import isa as isa
 
 HERE = Path(__file__).parent
 

@@ -1,0 +1,37 @@
+"""Pooling at the shapes of U²-Net."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bench.traffic import benchmark_traffic
+from pyhades import kernels
+
+SHAPES = [(320, 64), (160, 32), (80, 128), (20, 512)]
+
+
+def channels_last(size, channels):
+    x = np.random.default_rng(0).random((1, size, size, channels), np.float32)
+    return x.transpose(0, 3, 1, 2)
+
+
+@pytest.mark.parametrize(("size", "channels"), SHAPES)
+def bench_max_pool(benchmark, isa, size, channels):
+    x = channels_last(size, channels)
+    out = channels_last(size // 2, channels)
+
+    def run(tier):
+        kernels.max_pool(x, (2, 2), out=out, isa=tier)
+
+    benchmark_traffic(benchmark, run, isa, x.nbytes + out.nbytes)
+
+
+def bench_average_pool(benchmark, isa):
+    x = channels_last(160, 64)
+    out = channels_last(160, 64)
+
+    def run(tier):
+        kernels.average_pool(x, (3, 3), (1, 1), (1, 1, 1, 1), out=out, isa=tier)
+
+    benchmark_traffic(benchmark, run, isa, x.nbytes + out.nbytes)

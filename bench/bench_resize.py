@@ -1,0 +1,33 @@
+"""Resizing at the shapes of U²-Net and InSPyReNet."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bench.traffic import benchmark_traffic
+from pyhades import kernels
+
+IMAGES = {
+    "channels-last 64, 160 to 320": ((1, 64, 160, 160), 320, True),
+    "channels-last 512, 10 to 20": ((1, 512, 10, 10), 20, True),
+    "channels-last 64, 96 to 384": ((1, 64, 96, 96), 384, True),
+    "planar 1, 20 to 320": ((1, 1, 20, 20), 320, False),
+    "planar 1, 384 to 96": ((1, 1, 384, 384), 96, False),
+}
+
+
+@pytest.mark.parametrize("mode", ["nearest", "linear", "cubic"])
+@pytest.mark.parametrize("name", IMAGES)
+def bench_resize(benchmark, isa, name, mode):
+    shape, size, channels_last = IMAGES[name]
+    x = np.random.default_rng(0).random(shape, np.float32)
+    out = np.empty((*shape[:2], size, size), np.float32)
+    if channels_last:
+        x, out = (np.ascontiguousarray(a.transpose(0, 2, 3, 1)) for a in (x, out))
+        x, out = x.transpose(0, 3, 1, 2), out.transpose(0, 3, 1, 2)
+
+    def run(tier):
+        kernels.resize(x, (size, size), mode=mode, out=out, isa=tier)
+
+    benchmark_traffic(benchmark, run, isa, x.nbytes + out.nbytes)

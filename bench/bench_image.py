@@ -1,0 +1,80 @@
+"""The image kernels on a 1920 x 1080 photograph, and the whole pipeline without its network."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bench.roof import roof
+from pyhades import _native, kernels
+from pyhades.segmentation import Remover
+from pyhades.segmentation.catalogue import CATALOGUE
+
+HEIGHT, WIDTH = 1080, 1920
+PIXELS = HEIGHT * WIDTH
+MASK = (320, 320)
+
+
+def photo():
+    """Smooth shapes with a little sensor noise."""
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
+    shapes = np.stack([np.sin(x / 90 + c) * np.cos(y / (60 + 20 * c)) for c in range(3)], axis=-1)
+    noise = np.random.default_rng(0).normal(0, 3, (HEIGHT, WIDTH, 3))
+    return np.clip(128 + 100 * shapes + noise, 0, 255).astype(np.uint8)
+
+
+def disc():
+    """A prediction with a soft edge, float32 at network size."""
+    y, x = np.mgrid[0 : MASK[0], 0 : MASK[1]]
+    distance = np.hypot((y - 160) / 133, (x - 160) / 83)
+    return np.clip((1 - distance) * 10 + 0.5, 0, 1).astype(np.float32)
+
+
+IMAGE = photo()
+PREDICTION = disc()
+ALPHA = kernels.upscale_mask(PREDICTION, (HEIGHT, WIDTH))
+ROWS = IMAGE.reshape(HEIGHT, -1)
+# name: (call, bytes read and written)
+CASES = {
+    "normalize_image": (lambda isa: kernels.normalize_image(IMAGE, MASK, isa=isa, threads=1), 3),
+    "upscale_mask": (
+        lambda isa: kernels.upscale_mask(PREDICTION, (HEIGHT, WIDTH), isa=isa, threads=1),
+        1,
+    ),
+    "cut_out": (lambda isa: kernels.cut_out(IMAGE, ALPHA, isa=isa, threads=1), 8),
+    "composite": (lambda isa: kernels.composite(IMAGE, ALPHA, IMAGE, isa=isa, threads=1), 10),
+    "png_filter": (lambda isa: kernels.png_filter(ROWS, 3, isa=isa, threads=1), 6),
+}
+
+
+@pytest.mark.parametrize("isa", ["scalar", "avx2", "avx512"])
+@pytest.mark.parametrize("name", CASES)
+def bench_image_kernel(benchmark, name, isa):
+    if isa not in _native.supported_tiers():
+        pytest.skip(f"this CPU has no {isa}")
+    call, bytes_per_pixel = CASES[name]
+    benchmark(call, isa)
+    rate = bytes_per_pixel * PIXELS / benchmark.stats["median"] / 1e9
+    benchmark.extra_info["gbs"] = round(rate, 2)
+    benchmark.extra_info["share_of_bandwidth"] = round(rate / roof(isa).gbs, 3)
+
+
+class InstantNetwork:
+    """Predicts the disc in no time."""
+
+    def __call__(self, planes):
+        return PREDICTION[None, None]
+
+    def close(self):
+        pass
+
+
+def bench_jpeg_to_png_outside_the_network(benchmark):
+    buffer = io.BytesIO()
+    Image.fromarray(IMAGE).save(buffer, "JPEG", quality=92)
+    remover = Remover.from_network(InstantNetwork(), CATALOGUE["u2net"], threads=1)
+    data = benchmark(lambda: remover.cut(buffer.getvalue()).encode())
+    benchmark.extra_info["png_bytes"] = len(data)

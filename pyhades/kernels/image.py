@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -75,7 +75,7 @@ def normalize_image(
     planar = layout == "NCHW"
     result = output(out, (1, 3, height, width) if planar else (1, height, width, 3))
     channels_first = result if planar else result.transpose(0, 3, 1, 2)
-    attributes = {
+    attributes: dict[str, Any] = {
         "scale": float(scale),
         "mean": [float(value) for value in mean],
         "std": [float(value) for value in std],

@@ -44,9 +44,9 @@ def overlap(
             finishing.append((item, _then(pool, loaded, predict, finish)))
             while len(finishing) > ahead:
                 item, finished = finishing.popleft()
-                yield item, _outcome(finished)
+                yield _settled(item, finished)
         for item, finished in finishing:
-            yield item, _outcome(finished)
+            yield _settled(item, finished)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
@@ -65,8 +65,8 @@ def _then(
         return failed
 
 
-def _outcome(future: Future[Finished]) -> Finished | Exception:
+def _settled(item: Item, future: Future[Finished]) -> tuple[Item, Finished | Exception]:
     try:
-        return future.result()
+        return item, future.result()
     except Exception as error:
-        return error
+        return item, error

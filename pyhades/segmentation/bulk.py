@@ -44,9 +44,11 @@ def overlap(
             finishing.append((item, _then(pool, loaded, predict, finish)))
             while len(finishing) > ahead:
                 item, finished = finishing.popleft()
-                yield _settled(item, finished)
+                settled = _settled(item, finished)
+                yield settled
         for item, finished in finishing:
-            yield _settled(item, finished)
+            settled = _settled(item, finished)
+            yield settled
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

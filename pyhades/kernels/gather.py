@@ -7,6 +7,7 @@ outside reads zeros and writes nothing.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
@@ -265,11 +266,11 @@ def _run(
     op: str,
     inputs: list[Array],
     shape: tuple[int, ...],
-    attributes: dict[str, int | str],
+    attributes: Mapping[str, int | str],
     out: Array | None,
     threads: int | None,
     isa: str | None,
 ) -> Array:
     result = output(out, shape, inputs[0].dtype)
-    _native.call(op, inputs, [result], attributes, constants=(1,), threads=threads, isa=isa)
+    _native.call(op, inputs, [result], dict(attributes), constants=(1,), threads=threads, isa=isa)
     return result

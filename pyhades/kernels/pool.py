@@ -188,9 +188,12 @@ def _output(
     pads = attributes["pads"]
     extents = []
     for axis in range(2):
-        geometry = [attributes[name][axis] for name in ("kernel", "strides", "dilations")]
+        kernel, stride, dilation = (
+            attributes[name][axis] for name in ("kernel", "strides", "dilations")
+        )
+        begin, end = pads[axis], pads[axis + 2]
         extents.append(
-            pooled_extent(x.shape[2 + axis], *geometry, pads[axis], pads[axis + 2], ceil_mode)
+            pooled_extent(x.shape[2 + axis], kernel, stride, dilation, begin, end, ceil_mode)
         )
     shape = (*x.shape[:2], *extents)
     if min(extents) < 1:

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Item = TypeVar("Item")
 Loaded = TypeVar("Loaded")
@@ -44,11 +44,9 @@ def overlap(
             finishing.append((item, _then(pool, loaded, predict, finish)))
             while len(finishing) > ahead:
                 item, finished = finishing.popleft()
-                settled = _settled(item, finished)
-                yield settled
+                yield item, _outcome(finished)
         for item, finished in finishing:
-            settled = _settled(item, finished)
-            yield settled
+            yield item, _outcome(finished)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
@@ -67,8 +65,8 @@ def _then(
         return failed
 
 
-def _settled(item: Item, future: Future[Finished]) -> tuple[Item, Finished | Exception]:
+def _outcome(future: Future[Any]) -> Any:
     try:
-        return item, future.result()
+        return future.result()
     except Exception as error:
-        return item, error
+        return error

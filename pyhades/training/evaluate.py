@@ -1,7 +1,7 @@
 """Measure a model on held-out scenes: ``python -m pyhades.training.evaluate MODEL.onnx --out DIR``.
 
-Writes ``evaluation.json`` and a contact sheet ``predictions.png`` (picture, true alpha, predicted
-alpha, cut-out over green), with the portrait that ships with matplotlib in front of the scenes.
+Writes ``evaluation.json``, a contact sheet ``predictions.png`` (picture, true alpha, predicted
+alpha, cut-out over green), and ``photograph.jpg``: a real portrait, which matplotlib ships.
 """
 
 from __future__ import annotations
@@ -19,23 +19,26 @@ from PIL import Image
 
 from pyhades.training.pool import HELD_OUT
 from pyhades.training.scenes import Scene, compose
-from pyhades.training.textures import Array
+from pyhades.training.textures import Array, resize_field
 
 MANIFEST_KEY = "pyhades.manifest"
 _GREEN = np.array([120, 255, 155], np.float32)
 _SHEET_ROWS, _SHEET_PAIRS = 8, 3
+_SMALL = 0.05  # share of the picture
 
 
 @dataclass(frozen=True)
 class Score:
     """Quality over a set of scenes.
 
-    `iou` is the mean over scenes with a subject of intersection over union at alpha 0.5; `mae`
-    the mean absolute error of alpha in [0, 1]; `mae_empty` that of scenes without a subject.
+    `iou` is the mean over scenes with a subject of intersection over union at alpha 0.5, and
+    `iou_small` that over subjects on less than a twentieth of the picture; `mae` is the mean
+    absolute error of alpha in [0, 1], and `mae_empty` that of scenes without a subject.
     """
 
     scenes: int
     iou: float
+    iou_small: float
     mae: float
     mae_empty: float
 
@@ -70,30 +73,46 @@ def intersection_over_union(predicted: NDArray[Any], truth: NDArray[Any]) -> flo
 
 def score(model: Model, count: int, first: int = HELD_OUT) -> Score:
     """Average the quality over `count` scenes of consecutive seeds."""
-    overlaps, errors, empty = [], [], []
+    overlaps, small, errors, empty = [], [], [], []
     for seed in range(first, first + count):
         scene = compose(seed, model.size)
         truth = scene.alpha.astype(np.float32) / 255
         predicted = model(scene.image)
         error = float(np.abs(predicted - truth).mean())
         errors.append(error)
-        if (truth > 0.5).any():
-            overlaps.append(intersection_over_union(predicted, truth))
-        else:
+        share = (truth > 0.5).mean()
+        if share == 0:
             empty.append(error)
-    return Score(
-        count, float(np.mean(overlaps)), float(np.mean(errors)), float(np.mean(empty or [0]))
-    )
+            continue
+        overlaps.append(intersection_over_union(predicted, truth))
+        if share < _SMALL:
+            small.append(overlaps[-1])
+    return Score(count, *(float(np.mean(each or [0])) for each in (overlaps, small, errors, empty)))
+
+
+def _portrait() -> Image.Image:
+    """Load the photograph that ships with matplotlib (Grace Hopper; public domain)."""
+    from matplotlib import cbook
+
+    with Image.open(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)) as image:
+        return image.convert("RGB")
 
 
 def photograph(size: tuple[int, int]) -> Scene:
-    """Load matplotlib's sample portrait, stretched; its true alpha is unknown, so zero."""
-    from matplotlib import cbook
-
-    path = cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
-    with Image.open(path) as image:
-        resized = image.convert("RGB").resize(size[::-1], Image.Resampling.BILINEAR)
+    """Stretch the photograph to `size`; its true alpha is unknown, so zero."""
+    resized = _portrait().resize(size[::-1], Image.Resampling.BILINEAR)
     return Scene(np.asarray(resized), np.zeros(size, np.uint8))
+
+
+def photograph_panel(model: Model) -> Image.Image:
+    """Show the photograph, its predicted alpha and the cut-out over green side by side."""
+    picture = _portrait()
+    small = model(photograph(model.size).image)
+    alpha = resize_field(small, picture.size[::-1], Image.Resampling.BILINEAR)[..., None]
+    pixels = np.asarray(picture, np.float32)
+    cut_out = pixels * alpha + _GREEN * (1 - alpha)
+    panel = np.concatenate([pixels, np.repeat(alpha * 255, 3, 2), cut_out], 1)
+    return Image.fromarray(np.clip(panel, 0, 255).astype(np.uint8)).reduce(2)
 
 
 def contact_sheet(model: Model, first: int = HELD_OUT) -> Image.Image:
@@ -124,6 +143,7 @@ def main(model: Path, out: Path, scenes: int) -> None:
     out.mkdir(parents=True, exist_ok=True)
     (out / "evaluation.json").write_text(json.dumps(result, indent=2) + "\n")
     contact_sheet(network).save(out / "predictions.png")
+    photograph_panel(network).save(out / "photograph.jpg", quality=85)
     click.echo(json.dumps(result))
 
 

@@ -9,6 +9,7 @@
 //   set1, zero, + - * /, fma(a, b, c) = a * b + c, fnma(a, b, c) = c - a * b
 //   min, max, abs, sqrt, floor, ceil, round_even, select(mask, a, b) = mask ? a : b
 //   negate, copysign(magnitude, sign), ldexp(a, n) = a * 2^n for whole n in [-200, 200]
+//   keep_first(a, n)                  zeros in all lanes but the first n
 //   less, less_equal, equal, is_nan, sum, max_of, min_of;  masks: & | and invert
 //   gather(base, indices), to_i32 (nearest even), to_f32, shift_left<n>, bits_to_f32, f32_to_bits
 //   load_u8, load_u8_n, store_u8, store_u8_n   between uint8 memory and F32 (saturating, nearest

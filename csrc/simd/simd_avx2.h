@@ -71,6 +71,10 @@ HADES_INLINE F32 round_even(F32 a) {
 }
 HADES_INLINE F32 select(Mask m, F32 a, F32 b) { return {_mm256_blendv_ps(b.v, a.v, m.v)}; }
 
+HADES_INLINE F32 keep_first(F32 a, int n) {
+    return {_mm256_and_ps(a.v, _mm256_castsi256_ps(first(n)))};
+}
+
 HADES_INLINE Mask less(F32 a, F32 b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_LT_OQ)}; }
 HADES_INLINE Mask less_equal(F32 a, F32 b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_LE_OQ)}; }
 HADES_INLINE Mask equal(F32 a, F32 b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_EQ_OQ)}; }

@@ -63,6 +63,8 @@ HADES_INLINE F32 round_even(F32 a) {
 }
 HADES_INLINE F32 select(Mask m, F32 a, F32 b) { return {_mm512_mask_blend_ps(m.v, b.v, a.v)}; }
 
+HADES_INLINE F32 keep_first(F32 a, int n) { return {_mm512_maskz_mov_ps(first(n), a.v)}; }
+
 HADES_INLINE Mask less(F32 a, F32 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ)}; }
 HADES_INLINE Mask less_equal(F32 a, F32 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LE_OQ)}; }
 HADES_INLINE Mask equal(F32 a, F32 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_EQ_OQ)}; }

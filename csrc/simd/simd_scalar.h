@@ -59,6 +59,8 @@ HADES_INLINE F32 ceil(F32 a) { return {__builtin_ceilf(a.v)}; }
 HADES_INLINE F32 round_even(F32 a) { return {__builtin_rintf(a.v)}; }
 HADES_INLINE F32 select(Mask m, F32 a, F32 b) { return m.v ? a : b; }
 
+HADES_INLINE F32 keep_first(F32 a, int n) { return {n > 0 ? a.v : 0.0f}; }
+
 HADES_INLINE Mask less(F32 a, F32 b) { return {a.v < b.v}; }
 HADES_INLINE Mask less_equal(F32 a, F32 b) { return {a.v <= b.v}; }
 HADES_INLINE Mask equal(F32 a, F32 b) { return {a.v == b.v}; }

@@ -22,6 +22,7 @@ const MapFunction* find_map_function(int number);
 Status bind_program(const OpDesc& desc, MapProgram program, BoundOp* bound);
 
 Status bind_map(const OpDesc& desc, BoundOp* bound);
+Status bind_scale_shift(const OpDesc& desc, BoundOp* bound);
 Status bind_unary(const OpDesc& desc, BoundOp* bound);
 Status bind_binary(const OpDesc& desc, BoundOp* bound);
 Status bind_select(const OpDesc& desc, BoundOp* bound);

@@ -13,11 +13,9 @@ const KernelEntry kKernels[] = {
 #undef HADES_KERNEL
 };
 
-const OpEntry kOps[] = {{"map", bind_map},
-                        {"unary", bind_unary},
-                        {"binary", bind_binary},
-                        {"select", bind_select},
-                        {"cast", bind_cast}};
+const OpEntry kOps[] = {{"map", bind_map},       {"scale_shift", bind_scale_shift},
+                        {"unary", bind_unary},   {"binary", bind_binary},
+                        {"select", bind_select}, {"cast", bind_cast}};
 
 }  // namespace
 

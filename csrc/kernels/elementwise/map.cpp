@@ -1,6 +1,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/epilogue_attributes.h"
 #include "kernels/elementwise/bind.h"
 
 // Binding of pointwise programs: validation of `code`, splatting of constants, partition.
@@ -128,6 +129,41 @@ Status bind_map(const OpDesc& desc, BoundOp* bound) {
     MapProgram program;
     const Status status = parse_program(desc, &program);
     return status.ok ? bind_program(desc, std::move(program), bound) : status;
+}
+
+// scale_shift(x [n, c, s], scale [c], shift [c]) -> y; attribute activation. It is the program
+// activation(x * scale + shift) with vectors that repeat along n and s.
+Status bind_scale_shift(const OpDesc& desc, BoundOp* bound) {
+    if (desc.inputs.size() != 3 || desc.outputs.size() != 1 || !desc.has(1) || !desc.has(2))
+        return invalid("scale_shift takes x, scale, shift and gives y");
+    const Tensor& x = desc.in(0);
+    if (x.rank != 3) return invalid("scale_shift: x must be [n, c, s], has rank %d", int(x.rank));
+    OpDesc program_desc = desc;
+    for (int i = 1; i < 3; ++i) {
+        const Tensor& vector = desc.in(i);
+        if (vector.rank != 1 || vector.shape[0] != x.shape[1])
+            return invalid("scale_shift: operand %d must have one element per channel", i);
+        Tensor repeated = x;
+        repeated.dtype = vector.dtype;
+        repeated.strides[0] = repeated.strides[2] = 0;
+        repeated.strides[1] = vector.strides[0];
+        program_desc.inputs[i].tensor = repeated;
+    }
+    ActivationParams activation;
+    const Status status = read_activation(desc, "activation", &activation);
+    if (!status.ok) return status;
+    constexpr int32_t kTemporary = 3;
+    MapProgram program;
+    program.steps.push_back({find_map_function("fma")->number, kTemporary, 0, 1, 2});
+    if (activation.kind != Activation::none) {
+        // The activations are functions of the same names, with alpha and beta after x.
+        const std::string name = desc.attributes.text("activation", "none");
+        program.steps.push_back(
+            {find_map_function(name.c_str())->number, kTemporary, kTemporary, -1, -2});
+        program.constants.insert(program.constants.end(), kSplat, activation.alpha);
+        program.constants.insert(program.constants.end(), kSplat, activation.beta);
+    }
+    return bind_program(program_desc, std::move(program), bound);
 }
 
 }  // namespace hades

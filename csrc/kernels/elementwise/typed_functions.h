@@ -1,10 +1,7 @@
 #pragma once
 #include <cmath>
-#include <cstdint>
-#include <type_traits>
 
-#include "base/float16.h"
-#include "base/macros.h"
+#include "simd/storage.h"
 
 // Function objects for the typed loops. `domain` says for which dtypes a function is defined;
 // `call` computes in float, double, an integer or bool. Floats follow IEEE 754 through libm.
@@ -12,23 +9,6 @@
 // Integers never trap and never overflow undefined: + - * wrap around, x / 0 and x mod 0 are 0,
 // division truncates towards zero, shifts by an amount outside [0, bits) shift everything out.
 namespace hades::HADES_ISA::typed {
-
-enum Domain : int {
-    kFloating = 1,  // float64, float32, and the 16-bit floats, which compute in float32
-    kInteger = 2,
-    kBoolean = 4,
-    kNumber = kFloating | kInteger,
-    kAll = kNumber | kBoolean,
-};
-
-template <class T>
-constexpr bool kIsFloat = std::is_floating_point_v<T>;
-template <class T>
-constexpr bool kIsSigned = std::is_signed_v<T>;
-
-// An unsigned type in which T's arithmetic wraps; at least 32 bits wide, so that nothing promotes.
-template <class T>
-using Wrapping = std::conditional_t<(sizeof(T) > 4), uint64_t, uint32_t>;
 
 #define HADES_UNARY(Name, domain_, body)       \
     struct Name {                              \

@@ -9,81 +9,9 @@
 // own, which the compiler vectorises.
 namespace hades::HADES_ISA::typed {
 
-// Boolean arrays hold bytes; any byte but 0 is true.
-struct Bool {
-    uint8_t byte;
-};
-
-// decode: what a stored element computes as. encode: how a result is stored.
-template <class T>
-HADES_INLINE T decode(T value) {
-    return value;
-}
-HADES_INLINE float decode(Float16 value) { return to_float(value); }
-HADES_INLINE float decode(BFloat16 value) { return to_float(value); }
-HADES_INLINE bool decode(Bool value) { return value.byte != 0; }
-
-template <class Stored, class Value>
-HADES_INLINE Stored encode(Value value) {
-    if constexpr (std::is_same_v<Stored, Float16>)
-        return to_float16(static_cast<float>(value));
-    else if constexpr (std::is_same_v<Stored, BFloat16>)
-        return to_bfloat16(static_cast<float>(value));
-    else if constexpr (std::is_same_v<Stored, Bool>)
-        return {static_cast<uint8_t>(value)};
-    else
-        return static_cast<Stored>(value);
-}
-
-template <class Stored>
-using Computed = decltype(decode(Stored{}));
-
-template <class Stored>
-constexpr int kDomain = std::is_same_v<Stored, Bool> ? kBoolean
-                        : kIsFloat<Computed<Stored>> ? kFloating
-                                                     : kInteger;
-
 // Results of a predicate are booleans; other results are stored as the operands are.
 template <class Stored, class Result>
 using StoredResult = std::conditional_t<std::is_same_v<Result, bool>, Bool, Stored>;
-
-template <class Stored>
-struct Tag {
-    using type = Stored;
-};
-
-// visitor(Tag<Stored>{}) for the storage type of that dtype.
-template <class Visitor>
-HADES_INLINE auto visit(DType dtype, const Visitor& visitor) {
-    switch (dtype) {
-        case DType::f32:
-            return visitor(Tag<float>{});
-        case DType::f64:
-            return visitor(Tag<double>{});
-        case DType::f16:
-            return visitor(Tag<Float16>{});
-        case DType::bf16:
-            return visitor(Tag<BFloat16>{});
-        case DType::i8:
-            return visitor(Tag<int8_t>{});
-        case DType::i16:
-            return visitor(Tag<int16_t>{});
-        case DType::i32:
-            return visitor(Tag<int32_t>{});
-        case DType::i64:
-            return visitor(Tag<int64_t>{});
-        case DType::u8:
-            return visitor(Tag<uint8_t>{});
-        case DType::u16:
-            return visitor(Tag<uint16_t>{});
-        case DType::u32:
-            return visitor(Tag<uint32_t>{});
-        case DType::u64:
-            return visitor(Tag<uint64_t>{});
-        default:
-            return visitor(Tag<Bool>{});
-    }
-}
 
 template <class Function, class Stored>
 void unary_loop(const void* x_data, int64_t x_stride, void* y_data, int64_t y_stride, int64_t n) {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from pyhades.compiler.instruction import Instruction, Lowered
@@ -14,7 +16,7 @@ def vector(name, count=100):
 
 
 def chain(views, in_place=()):
-    pairs = zip(views, views[1:], strict=False)
+    pairs = pairwise(views)
     return Lowered([Instruction("map", [a], [b], in_place=in_place) for a, b in pairs], {}, [], {})
 
 

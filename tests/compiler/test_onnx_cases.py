@@ -14,13 +14,21 @@ from pyhades.ir.graph import Graph
 from pyhades.ir.inference import type_of
 from pyhades.onnx.schema import DTYPES
 from pyhades.onnx.translate import OLDEST_OPSET, supported_operators
-from tests.onnx.test_backend_cases import _BFLOAT16, EXCLUDED, MODULES, as_array, cases_of, element_types
+from tests.onnx.test_backend_cases import (
+    _BFLOAT16,
+    EXCLUDED,
+    MODULES,
+    as_array,
+    cases_of,
+    element_types,
+)
 
 FROZEN = {
     *("Reshape", "Slice", "Pad", "Resize", "Upsample", "Expand", "Tile", "TopK", "Squeeze"),
     *("Unsqueeze", "ConstantOfShape", "Range", "CumSum", "Split", "Trilu", "Dropout"),
+    *("BatchNormalization", "ConvTranspose"),
 }
-"""Operators whose later inputs (or only one) decide shapes, and so have to be constants."""
+"""Operators whose later inputs decide shapes or are weights, and so have to be constants."""
 
 REFUSED = {
     r"TopK|Einsum|Trilu": "no native kernel",
@@ -32,10 +40,10 @@ REFUSED = {
 """What a refusal may say, by what it names."""
 
 
-def frozen(graph: Graph, op: str, feeds: dict[str, Any]) -> dict[str, Any]:
+def frozen(graph: Graph, ops: set[str], feeds: dict[str, Any]) -> dict[str, Any]:
     """Make constants of the inputs that decide shapes; the feeds that are left."""
-    first = 0 if op in ("ConstantOfShape", "Range") else 1
-    if op not in FROZEN and not op.startswith("Reduce"):
+    first = 0 if ops & {"ConstantOfShape", "Range"} else 1
+    if not ops & FROZEN and not any(op.startswith("Reduce") for op in ops):
         return feeds
     kept = dict(feeds)
     for value in graph.inputs[first:]:
@@ -46,12 +54,12 @@ def frozen(graph: Graph, op: str, feeds: dict[str, Any]) -> dict[str, Any]:
 
 
 def run(case: Any) -> None:
-    op = case.model.graph.node[0].op_type
+    ops = {node.op_type for node in case.model.graph.node}
     for inputs, outputs in case.data_sets:
         graph = pyhades.load_onnx(case.model.SerializeToString())
         names = [value.name for value in case.model.graph.input]
         feeds = {name: as_array(x) for name, x in zip(names, inputs, strict=True)}
-        feeds = frozen(graph, op, feeds)
+        feeds = frozen(graph, ops, feeds)
         shapes = {name: array.shape for name, array in feeds.items()}
         with pyhades.compile(graph, input_shapes=shapes) as program:
             results = program.run(feeds)

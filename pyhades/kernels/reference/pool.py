@@ -59,7 +59,8 @@ def average_pool(
         )[None, :, None, :]
         counted = counted.reshape(inside.shape)
     total = np.where(inside, taps, 0.0).sum(-1)
-    return (total / np.maximum(counted.sum(-1), 1)).astype(x.dtype)
+    mean: Array = (total / np.maximum(counted.sum(-1), 1)).astype(x.dtype)
+    return mean
 
 
 def _positions(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pyhades.errors import ShapeError
-from pyhades.ir.graph import Graph, Node
+from pyhades.ir.graph import Graph, Node, Value
 from pyhades.ir.inference import evaluate, infer_node, type_of
 from pyhades.ir.registry import attribute
 from pyhades.passes.rewriting import clone, live
@@ -54,13 +54,25 @@ def _evaluate(node: Node) -> list[Array] | None:
             stand_in = np.broadcast_to(np.zeros((), source.type.dtype), source.type.static_shape)
             return evaluate(node, [stand_in])
         return None
-    if node.op in _RANDOM or any(v is not None and v.data is None for v in node.inputs):
+    arrays = [None if value is None else _known(value) for value in node.inputs]
+    unknown = any(
+        array is None and value is not None
+        for array, value in zip(arrays, node.inputs, strict=True)
+    )
+    if node.op in _RANDOM or unknown:
         return None
-    arrays = [None if value is None else value.data for value in node.inputs]
     if node.op == "Transpose" and arrays[0] is not None:
         # A weight stays where it is: kernels pack it from any strides.
         return [arrays[0].transpose(attribute(node, "perm"))]
     return evaluate(node, arrays)[: len(node.outputs)]
+
+
+def _known(value: Value) -> Array | None:
+    """The data of a constant, or of a value that has no elements."""
+    kind = value.type
+    if value.data is None and kind is not None and kind.is_static and 0 in kind.static_shape:
+        return np.empty(kind.static_shape, kind.dtype)
+    return value.data
 
 
 def _require_static(node: Node) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import hashlib
 import mmap
 from dataclasses import dataclass
@@ -67,6 +69,20 @@ def build(lowered: Lowered, plan: MemoryPlan, graph: Graph, isa: str | None) -> 
             ) from error
     native = builder.build(plan.arena_bytes)
     return Built(native, {b: slot for b, slot in slots.items() if b.kind == "io"})
+
+
+def release_folded_data(lowered: Lowered) -> None:
+    """Give the memory of constants that were folded for a program, and are packed now, back.
+
+    The graphs of the passes are cycles of nodes and values, which only the collector frees; what it
+    frees lies between live objects, where the allocator would keep it.
+    """
+    for buffer in lowered.buffers():
+        buffer.data = None
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def _names_in_file(graph: Graph) -> dict[int, str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pyhades.compiler.build import Built, build
+from pyhades.compiler.build import Built, build, release_folded_data
 from pyhades.compiler.contexts import ContextPool
 from pyhades.compiler.instruction import Lowered
 from pyhades.compiler.listing import Line, as_html, as_table, listing
@@ -89,6 +89,8 @@ def compile(
     lowered = lower(optimised)
     plan = plan_memory(lowered, keep_all)
     built = build(lowered, plan, graph, isa)
+    del optimised
+    release_folded_data(lowered)
     arguments = {
         "input_shapes": None if input_shapes is None else dict(input_shapes),
         "threads": threads,

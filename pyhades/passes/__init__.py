@@ -15,6 +15,7 @@ from pyhades.passes.fuse_pad import fuse_pad
 from pyhades.passes.fuse_pointwise import fuse_pointwise
 from pyhades.passes.fuse_roll import fuse_roll
 from pyhades.passes.recognise import recognise
+from pyhades.passes.recompute import recompute
 from pyhades.passes.regroup_matmul import regroup_matmul
 from pyhades.passes.specialise import specialise
 
@@ -36,6 +37,7 @@ PASSES: tuple[Pass, ...] = (
     fuse_epilogue,
     fuse_pointwise,
     eliminate,
+    recompute,
 )
 """In order. Patterns are recognised before their parts are fused into something else."""
 
@@ -68,6 +70,7 @@ __all__ = [
     "fuse_roll",
     "optimise",
     "recognise",
+    "recompute",
     "regroup_matmul",
     "specialise",
 ]

@@ -61,8 +61,8 @@ def _evaluate(node: Node) -> list[Array] | None:
     )
     if node.op in _RANDOM or unknown:
         return None
-    if node.op == "Transpose" and arrays[0] is not None:
-        # A weight stays where it is: kernels pack it from any strides.
+    if node.op == "Transpose" and arrays[0] is not None and arrays[0].ndim == 2:
+        # A weight matrix stays where it is: kernels pack it from any strides.
         return [arrays[0].transpose(attribute(node, "perm"))]
     return evaluate(node, arrays)[: len(node.outputs)]
 

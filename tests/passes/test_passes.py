@@ -22,6 +22,7 @@ from pyhades.passes import (
     fuse_roll,
     optimise,
     recognise,
+    recompute,
     regroup_matmul,
     specialise,
 )
@@ -434,3 +435,13 @@ def random_graph(seed):
         # Graphs grow deep: keep the numbers in a range where float32 comparisons mean something.
         images.append(b.op("Tanh", z) if b.random.random() < 0.4 else z)
     return b.graph(images[-1], images[-3])
+
+
+def test_a_large_enlargement_is_computed_again_for_a_concat():
+    b = Builder()
+    small = b.op("Relu", b.input(1, 16, 256, 256))
+    large = b.op("Resize", small, None, b.const([1, 1, 2, 2]), None, mode="nearest")
+    y = b.op("Concat", large, b.op("Exp", large), axis=1)
+    before = b.graph(y)
+    graph = check(before, recompute)
+    assert kinds(before)["Resize"] == 1 and kinds(graph)["Resize"] == 2

@@ -1,4 +1,4 @@
-"""Benchmarks run with `pytest --benchmark-only` or `pytest bench`; a plain `pytest` leaves them out."""
+"""Benchmarks run with `pytest --benchmark-only` or `pytest bench`; plain `pytest` omits them."""
 
 from __future__ import annotations
 

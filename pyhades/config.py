@@ -30,7 +30,9 @@ def _count_from_environment(name: str) -> int | None:
     if not text:
         return None
     if not text.isdecimal() or int(text) < 1:
-        raise ConfigurationError(f"{name}={text!r} is not a number of threads; unset it or use 1, 2, ...")
+        raise ConfigurationError(
+            f"{name}={text!r} is not a number of threads; unset it or use 1, 2, ..."
+        )
     return int(text)
 
 
@@ -68,7 +70,7 @@ def thread_count(threads: int | None = None) -> ThreadCount:
         count = _count_from_environment(name)
         if count is not None:
             return ThreadCount(count, f"environment variable {name}")
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    allowed = len(os.sched_getaffinity(0))
     quota = _cgroup_quota()
     if quota is not None and quota < allowed:
         return ThreadCount(max(1, math.floor(quota)), f"cgroup quota of {quota:g} CPUs")

@@ -1,4 +1,4 @@
-"""The dtypes that native kernels know, in the order of ``enum class DType`` in csrc/base/dtype.h."""
+"""The dtypes that native kernels know, in the order of ``enum class DType`` (csrc/base/dtype.h)."""
 
 from __future__ import annotations
 

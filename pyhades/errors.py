@@ -1,7 +1,7 @@
 """Every exception that pyhades raises on purpose.
 
 All of them derive from :class:`PyhadesError`, and each also derives from the built-in exception
-that a caller would expect, so that ``except ValueError`` keeps working in code that does not know us.
+that a caller would expect, so that ``except ValueError`` works in code that does not know us.
 """
 
 from __future__ import annotations

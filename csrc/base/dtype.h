@@ -31,9 +31,9 @@ HADES_INLINE constexpr size_t size_of(DType dtype) {
 }
 
 HADES_INLINE constexpr const char* name_of(DType dtype) {
-    constexpr const char* names[kDTypeCount] = {"float32", "float64", "float16", "bfloat16", "int8",
-                                                "int16",   "int32",   "int64",   "uint8",    "uint16",
-                                                "uint32",  "uint64",  "bool"};
+    constexpr const char* names[kDTypeCount] = {
+        "float32", "float64", "float16", "bfloat16", "int8",   "int16", "int32",
+        "int64",   "uint8",   "uint16",  "uint32",   "uint64", "bool"};
     return names[static_cast<int>(dtype)];
 }
 

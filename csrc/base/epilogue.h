@@ -10,8 +10,8 @@ namespace hades {
 enum class Activation : int32_t {
     none,
     relu,
-    leaky_relu,    // alpha: slope
-    clip,          // alpha: lower, beta: upper
+    leaky_relu,  // alpha: slope
+    clip,        // alpha: lower, beta: upper
     sigmoid,
     hard_sigmoid,  // alpha * x + beta clipped to [0, 1]
     hard_swish,

@@ -19,7 +19,7 @@ struct KernelEntry {
     AnyFn fn;
 };
 
-#define HADES_KERNEL_ENTRY(function, type, tier_name)   \
+#define HADES_KERNEL_ENTRY(function, type, tier_name)      \
     {#function, #function "_" #tier_name, tier::tier_name, \
      reinterpret_cast<AnyFn>(static_cast<type*>(&tier_name::function))},
 
@@ -32,7 +32,8 @@ struct Family {
 };
 
 template <int Ops, int Kernels>
-Family make_family(const char* name, const OpEntry (&ops)[Ops], const KernelEntry (&kernels)[Kernels]) {
+Family make_family(const char* name, const OpEntry (&ops)[Ops],
+                   const KernelEntry (&kernels)[Kernels]) {
     return {name, ops, Ops, kernels, Kernels};
 }
 

@@ -31,7 +31,8 @@ void wait_until_changed(const std::atomic<uint32_t>& word, uint32_t value,
         if (word.load(std::memory_order_acquire) != value) return;
         pause();
     }
-    // Sequentially consistent on both sides: either the waker sees the sleeper or it sees the change.
+    // Sequentially consistent on both sides: either the waker sees the sleeper or it sees the
+    // change.
     parked.fetch_add(1);
     while (word.load() == value)
         syscall(SYS_futex, address(word), FUTEX_WAIT_PRIVATE, value, nullptr, nullptr, 0);

@@ -33,8 +33,8 @@ class Barrier {
     alignas(64) std::atomic<int> parked_{0};
 };
 
-// Waits until `word` differs from `value`: spins first, then parks. `parked` counts sleepers so that
-// the waker can save itself the system call.
+// Waits until `word` differs from `value`: spins first, then parks. `parked` counts sleepers so
+// that the waker can save itself the system call.
 void wait_until_changed(const std::atomic<uint32_t>& word, uint32_t value,
                         std::atomic<int>& parked);
 void wake_all(const std::atomic<uint32_t>& word, const std::atomic<int>& parked);

@@ -23,8 +23,8 @@ struct Context::Run {
     bool trace;
     Poll poll;
     RunResult result;
-    // Written by worker 0 before a barrier and read by all after it. Two, taken in turn: worker 0 may
-    // be at the next instruction before another worker has read the answer for this one.
+    // Written by worker 0 before a barrier and read by all after it. Two, taken in turn: worker 0
+    // may be at the next instruction before another worker has read the answer for this one.
     bool stop[2];
 };
 

@@ -14,8 +14,8 @@ enum class RunResult { done, cancelled, interrupted };
 // Asked on the calling thread about every 50 ms; true stops the run.
 using Poll = bool (*)();
 
-// What changes between runs of a program: the arena and the bound buffers. A context runs one call at
-// a time: callers take turns, which is theirs to arrange.
+// What changes between runs of a program: the arena and the bound buffers. A context runs one call
+// at a time: callers take turns, which is theirs to arrange.
 class Context {
   public:
     Context(std::shared_ptr<const Program> program, std::shared_ptr<Team> team);
@@ -23,8 +23,8 @@ class Context {
     // Binds the buffer of an io slot for the runs to come.
     void bind(int slot, void* buffer);
 
-    // Runs instructions [first, last). Allocates nothing after the first run. With `trace`, leaves the
-    // time of each instruction in timings().
+    // Runs instructions [first, last). Allocates nothing after the first run. With `trace`, leaves
+    // the time of each instruction in timings().
     RunResult run(int first, int last, bool trace, Poll poll);
     void cancel() { cancelled_.store(true); }
 

@@ -13,7 +13,8 @@ struct FreeBlock {
 using Block = std::unique_ptr<void, FreeBlock>;
 Block allocate_block(size_t bytes);
 
-// Lets the kernel drop the whole pages inside a read-only mapping of a file; they come back when read.
+// Lets the kernel drop the whole pages inside a read-only mapping of a file; they come back when
+// read.
 void release_file_pages(const void* begin, size_t bytes);
 
 }  // namespace hades

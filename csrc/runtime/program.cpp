@@ -68,8 +68,8 @@ Status Program::check_extent(const Operand& operand, const Placement& placement,
     if (slot.kind == Slot::Kind::arena)
         arena_needed_ = std::max(arena_needed_, static_cast<size_t>(end));
     else if (end > static_cast<int64_t>(slot.bytes))
-        return invalid("%s: %s ends at byte %lld of slot \"%.60s\", which has %zu", label.c_str(), what,
-                       static_cast<long long>(end), slot.name.c_str(), slot.bytes);
+        return invalid("%s: %s ends at byte %lld of slot \"%.60s\", which has %zu", label.c_str(),
+                       what, static_cast<long long>(end), slot.name.c_str(), slot.bytes);
     return {};
 }
 
@@ -99,10 +99,8 @@ Status Program::emit(OpDesc desc, const std::vector<Placement>& operands,
     if (!status.ok) return invalid("%s: %s", label.c_str(), status.message);
     pack_constants(desc, instruction);
     keep_plain_constants(instruction);
-    worker_scratch_bytes_ =
-        std::max(worker_scratch_bytes_, instruction.bound.worker_scratch_bytes);
-    shared_scratch_bytes_ =
-        std::max(shared_scratch_bytes_, instruction.bound.shared_scratch_bytes);
+    worker_scratch_bytes_ = std::max(worker_scratch_bytes_, instruction.bound.worker_scratch_bytes);
+    shared_scratch_bytes_ = std::max(shared_scratch_bytes_, instruction.bound.shared_scratch_bytes);
     instructions_.push_back(std::move(instruction));
     return {};
 }

@@ -41,8 +41,8 @@ class Program {
     int add_constant(const std::string& key, const void* source, size_t bytes, bool is_file);
     int add_io(const std::string& name, size_t bytes);
 
-    // Binds `desc` (dtypes, shapes, strides and attributes are set; constants are filled in here) to
-    // operands placed at (slot, byte offset); packs constants at once.
+    // Binds `desc` (dtypes, shapes, strides and attributes are set; constants are filled in here)
+    // to operands placed at (slot, byte offset); packs constants at once.
     Status emit(OpDesc desc, const std::vector<Placement>& operands, const std::string& label);
 
     // Fixes the size of the arena, checks that every operand lies inside its slot.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -157,7 +158,7 @@ def conv2d(
     target = _as_nchw(result, layout)
     # Planar results are computed channels-last and copied.
     y = target if layout == "NHWC" else _empty_channels_last(shape)
-    attributes = {
+    attributes: dict[str, Any] = {
         "strides": strides,
         "pads": pads,
         "dilations": dilations,

@@ -186,12 +186,13 @@ def test_errors_name_what_is_wrong():
     slot = builder.io("x", 16)
     operand = (slot, 0, "float32", (2, 2), (2, 1))
     beyond = (slot, 0, "float32", (2, 3), (3, 1))
-    with pytest.raises(ArgumentError, match="layer 1: .*24.*\"x\".*16"):
+    with pytest.raises(ArgumentError, match=r'layer 1: .*24.*"x".*16'):
         builder.emit("rms_norm", [beyond, None, None], [beyond], {}, "layer 1")
-    with pytest.raises(ArgumentError, match="layer 2.*no kernel family.*\"nonsense\""):
+    with pytest.raises(ArgumentError, match=r'layer 2.*no kernel family.*"nonsense"'):
         builder.emit("nonsense", [operand], [operand], {}, "layer 2")
     with pytest.raises(ArgumentError, match="slot 9"):
-        builder.emit("rms_norm", [(9, 0, "float32", (2, 2), (2, 1)), None, None], [operand], {}, "l")
+        nowhere = (9, 0, "float32", (2, 2), (2, 1))
+        builder.emit("rms_norm", [nowhere, None, None], [operand], {}, "l")
     with pytest.raises(ArgumentError, match="before its slot"):
         builder.emit(
             "rms_norm", [(slot, 0, "float32", (2, 2), (-2, 1)), None, None], [operand], {}, "l"

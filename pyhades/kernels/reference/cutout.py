@@ -53,7 +53,8 @@ def _fuse(image: Any, weight: Any, foreground: Any, background: Any) -> NDArray[
     image, foreground, background = (a.astype(np.float32) for a in (image, foreground, background))
     residual = image - weight * foreground - (np.float32(1) - weight) * background
     fused = foreground + weight * residual + np.float32(0.5)
-    return np.clip(fused, 0, 255).astype(np.uint8)
+    colour: NDArray[np.uint8] = np.clip(fused, 0, 255).astype(np.uint8)
+    return colour
 
 
 def _wide_averages(image: Any, alpha: Any) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -80,14 +81,15 @@ def _wide_averages(image: Any, alpha: Any) -> tuple[NDArray[np.uint8], NDArray[n
 
 def _samples(side: int, cell: int, step: int) -> NDArray[np.int64]:
     positions = np.arange(side)
-    return positions[positions % cell % step == 0]
+    samples: NDArray[np.int64] = positions[positions % cell % step == 0]
+    return samples
 
 
 def _weighted_average(colour: Any, weight: Any) -> NDArray[np.float32]:
     terms = np.concatenate([colour * weight, weight], axis=2)
     sums = _box_sum(_box_sum(terms, 0, NARROW_RADIUS), 1, NARROW_RADIUS).astype(np.float32)
     # Only read at soft pixels, where both weights are positive.
-    average: NDArray[np.float32] = sums[..., :3] / np.maximum(sums[..., 3:], np.float32(1))
+    average: NDArray[Any] = sums[..., :3] / np.maximum(sums[..., 3:], np.float32(1))
     return average
 
 
@@ -99,4 +101,5 @@ def _box_sum(values: NDArray[np.int64], axis: int, radius: int) -> NDArray[np.in
     position = np.arange(length)
     last = np.take(running, np.minimum(position + radius + 1, length), axis)
     first = np.take(running, np.maximum(position - radius, 0), axis)
-    return last - first
+    sums: NDArray[np.int64] = last - first
+    return sums

@@ -31,7 +31,7 @@ def normalize_image(
     rows = tap_matrix(image.shape[0], size[0], resample, antialias)
     columns = tap_matrix(image.shape[1], size[1], resample, antialias)
     resized = np.einsum("yh,hwc,xw->cyx", rows, image.astype(np.float64), columns, optimize=True)
-    shift, width = (np.reshape(np.float64(values), (3, 1, 1)) for values in (mean, std))
+    shift, width = (np.asarray(values, np.float64).reshape(3, 1, 1) for values in (mean, std))
     normalised = (np.clip(resized, 0, 255) * scale - shift) / width
     planes = normalised[None].astype(np.float32)
     return _return(planes if layout == "NCHW" else planes.transpose(0, 2, 3, 1), out)
@@ -42,7 +42,8 @@ def tap_matrix(source: int, result: int, resample: str, antialias: bool) -> Arra
     scale = source / result
     centre = (np.arange(result)[:, None] + 0.5) * scale
     if resample == "nearest":
-        return (np.arange(source) == np.minimum(np.floor(centre), source - 1)).astype(np.float64)
+        chosen: Array = np.arange(source) == np.minimum(np.floor(centre), source - 1)
+        return chosen.astype(np.float64)
     kernel, radius = _KERNELS[resample]
     stretch = max(scale, 1.0) if antialias else 1.0
     position = np.arange(source) + 0.5
@@ -55,7 +56,8 @@ def tap_matrix(source: int, result: int, resample: str, antialias: bool) -> Arra
 
 
 def _triangle(x: Array) -> Array:
-    return np.maximum(0, 1 - np.abs(x))
+    weights: Array = np.maximum(0, 1 - np.abs(x))
+    return weights
 
 
 def _cubic(x: Array) -> Array:

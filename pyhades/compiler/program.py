@@ -19,7 +19,7 @@ from pyhades.compiler.trace import Trace
 from pyhades.compiler.view import Array, View
 from pyhades.config import thread_count
 from pyhades.errors import ArgumentError, ArgumentTypeError, ShapeError
-from pyhades.ir.graph import Graph
+from pyhades.ir.graph import Graph, TensorType
 from pyhades.passes import optimise
 
 Feeds = Mapping[str, Array] | Array
@@ -79,8 +79,10 @@ def compile(
     --------
     >>> import numpy as np, pyhades
     >>> from pyhades.networks import u2net
-    >>> program = pyhades.compile(u2net("small"), threads=1)
-    >>> y = program(np.zeros(program.inputs["input"].shape, np.float32))
+    >>> program = pyhades.compile(u2net(64, small=True), threads=1)
+    >>> masks = program(np.zeros(program.inputs["input"].shape, np.float32))
+    >>> masks[0].shape
+    (1, 1, 64, 64)
     """
     if precision != "fp32":
         raise ArgumentError(f"precision={precision!r} is not available; only 'fp32' is")
@@ -208,14 +210,14 @@ class Program:
             return {name: kept.read(context.arena) for name, kept in chosen.items()}
 
     @property
-    def inputs(self) -> dict[str, View]:
+    def inputs(self) -> dict[str, TensorType]:
         """Shape and dtype of each input."""
-        return {name: view for name, (_, view) in self._inputs.items()}
+        return {name: TensorType(v.dtype, v.shape) for name, (_, v) in self._inputs.items()}
 
     @property
-    def outputs(self) -> dict[str, View]:
+    def outputs(self) -> dict[str, TensorType]:
         """Shape and dtype of each output."""
-        return {name: view for name, _, view in self._outputs}
+        return {name: TensorType(v.dtype, v.shape) for name, _, v in self._outputs}
 
     @property
     def flops(self) -> float:

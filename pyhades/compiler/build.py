@@ -15,7 +15,7 @@ import numpy as np
 from pyhades import _native
 from pyhades.compiler.instruction import Lowered
 from pyhades.compiler.memory import MemoryPlan
-from pyhades.compiler.view import Buffer, View
+from pyhades.compiler.view import Buffer, View, root_of
 from pyhades.errors import ArgumentError, UnsupportedOperatorError
 from pyhades.ir.graph import Graph
 
@@ -86,7 +86,7 @@ def release_folded_data(lowered: Lowered) -> None:
 
 
 def _names_in_file(graph: Graph) -> dict[int, str]:
-    """What identifies the constants of a graph that came from a file, by the id of their data."""
+    """What identifies the constants that lie in the file of a graph, by the id of their data."""
     if graph.source is None:
         return {}
     try:
@@ -94,9 +94,12 @@ def _names_in_file(graph: Graph) -> dict[int, str]:
     except OSError:
         return {}
     file = f"{Path(graph.source).resolve()} {status.st_mtime_ns} {status.st_size}"
-    return {
-        id(value.data): f"{file} {value.name}" for value in graph.values() if value.data is not None
-    }
+    names: dict[int, str] = {}
+    for value in graph.values():
+        root = None if value.data is None else root_of(value.data)
+        if root is not None and _is_in_file(root):
+            names[id(root)] = f"{file} {value.name}"
+    return names
 
 
 def _identity(data: Array, names: dict[int, str]) -> str:

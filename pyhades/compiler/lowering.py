@@ -13,7 +13,7 @@ import numpy as np
 
 from pyhades.compiler.instruction import Instruction, Lowered
 from pyhades.compiler.iteration import coalesced
-from pyhades.compiler.view import Array, Buffer, View, constant_view, dense_strides
+from pyhades.compiler.view import Array, Buffer, View, constant_view, dense_strides, root_of
 from pyhades.errors import UnsupportedOperatorError
 from pyhades.ir.graph import Graph, Node, Value
 from pyhades.passes.rewriting import shape as shape_of
@@ -141,9 +141,7 @@ class Lowering:
 
     def constant(self, array: Array, name: str) -> View:
         """A view of constant data; windows of one array share its buffer."""
-        root = array
-        while isinstance(root.base, np.ndarray) and root.base.dtype == array.dtype:
-            root = root.base
+        root = root_of(array)
         if not root.flags.c_contiguous or not _is_worth_sharing(array, root):
             array = root = np.ascontiguousarray(array)
         if id(root) not in self._constants:

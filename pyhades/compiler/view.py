@@ -154,6 +154,13 @@ def _strides_of_ones(shape: Shape, strides: list[int]) -> Shape:
     return tuple(strides)
 
 
+def root_of(array: Array) -> Array:
+    """The array of the same dtype that ``array`` is a window of."""
+    while isinstance(array.base, np.ndarray) and array.base.dtype == array.dtype:
+        array = array.base
+    return array
+
+
 def constant_view(buffer: Buffer, array: Array, root: Array) -> View:
     """``array``, a window of ``root``, as a view of the buffer that holds ``root``."""
     start = array.__array_interface__["data"][0] - root.__array_interface__["data"][0]

@@ -1,4 +1,4 @@
-"""The generated networks, natively on every tier: the same operators and shapes as the real ones."""
+"""The generated networks on every tier: the same operators and shapes as the real ones."""
 
 from __future__ import annotations
 

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 import pyhades
+from pyhades.compiler import build
+from pyhades.compiler.placement import lower
 from pyhades.debug import compare
 from pyhades.errors import (
     ArgumentError,
@@ -20,6 +22,7 @@ from pyhades.errors import (
 )
 from pyhades.ir.interpreter import interpret
 from pyhades.onnx import save_onnx
+from pyhades.passes import optimise
 from tests.passes.test_passes import random_graph
 from tests.support.graphs import Builder, feeds_for
 
@@ -220,3 +223,14 @@ def test_integer_bool_and_double_graphs():
     graph = b.graph(chosen, wide, b.op("Not", flag))
     feeds = feeds_for(graph)
     assert_right(graph, feeds, pyhades.compile(graph).run(feeds))
+
+
+def test_constants_of_a_file_are_known_by_name_and_shared(tmp_path):
+    path = tmp_path / "model.onnx"
+    save_onnx(small_network(), path)
+    graph = pyhades.load_onnx(path)
+    named = build._names_in_file(graph)
+    lowered = lower(optimise(graph))
+    weights = [b.data for b in lowered.buffers() if b.kind == "constant" and b.data.size > 8]
+    assert weights
+    assert all(str(path) in build._identity(data, named) for data in weights)

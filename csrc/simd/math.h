@@ -150,7 +150,7 @@ HADES_INLINE F32 hard_sigmoid(F32 x, F32 alpha, F32 beta) {
 HADES_INLINE F32 hard_swish(F32 x) {
     const F32 bounded = at_least(-3.0f, x);
     const F32 gate = at_least(0.0f, at_most(6.0f, bounded + set1(3.0f)));
-    return bounded * gate / set1(6.0f);
+    return bounded * (gate / set1(6.0f));
 }
 
 // log(1 + exp(x)), 3 ulp.

@@ -1,7 +1,7 @@
 # From NumPy arrays and Python values to the operands and attributes of a native operator.
 
 from cpython.buffer cimport (
-    PyBUF_FORMAT, PyBUF_SIMPLE, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer,
+    PyBUF_SIMPLE, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer,
 )
 from libc.stdlib cimport free, malloc
 from libcpp.vector cimport vector
@@ -44,10 +44,13 @@ cdef class Buffers:
         operand.constant = NULL
         if array is None:
             return operand
-        cdef int flags = PyBUF_STRIDES | PyBUF_FORMAT | (PyBUF_WRITABLE if writable else 0)
+        # Without PyBUF_FORMAT: the buffer protocol has no code for bfloat16. The dtype has a name.
+        cdef int flags = PyBUF_STRIDES | (PyBUF_WRITABLE if writable else 0)
         cdef Py_buffer* view = self.hold(array, flags)
         if view.ndim > MAX_RANK:
             raise ArgumentError(f"arrays may have at most {MAX_RANK} axes, this one has {view.ndim}")
+        if not array.dtype.isnative:
+            raise ArgumentError(f"dtype {array.dtype.str} has foreign byte order; use astype first")
         operand.tensor.dtype = dtype_of(array.dtype.name)
         operand.tensor.rank = view.ndim
         for axis in range(view.ndim):

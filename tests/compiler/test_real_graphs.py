@@ -14,6 +14,8 @@ from pyhades.compiler.placement import lower
 from pyhades.passes import optimise
 from tests.support.graphs import real_graph
 
+pytestmark = pytest.mark.slow
+
 BOUND = 1e-4
 SALIENCY = ("conv2d_176", "add_137", "add_138", "add_139", "sigmoid_5")
 """InSPyReNet's maps per scale, before the final min-max."""

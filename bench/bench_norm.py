@@ -1,0 +1,50 @@
+"""Normalisations: the rows of Swin-B's four stages at 384 x 384, and planes of U²-Net's size."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bench.traffic import benchmark_traffic
+from pyhades import _native
+
+
+def random(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+
+
+@pytest.mark.benchmark(max_time=0.2, min_rounds=3)
+@pytest.mark.parametrize("op", ["layer_norm", "rms_norm"])
+@pytest.mark.parametrize("shape", [(9216, 128), (576, 512), (144, 1024)], ids=str)
+def bench_rows(benchmark, op, shape, isa):
+    x, y = random(*shape), np.empty(shape, np.float32)
+    vectors = {
+        "layer_norm": [random(shape[1]), random(shape[1]), None],
+        "rms_norm": [random(shape[1]), None],
+    }
+    benchmark_traffic(
+        benchmark,
+        lambda tier: _native.call(
+            op, [x, *vectors[op]], [y], {"epsilon": 1e-5}, threads=1, isa=tier
+        ),
+        isa,
+        2 * x.nbytes,
+    )
+
+
+@pytest.mark.benchmark(max_time=0.2, min_rounds=3)
+@pytest.mark.parametrize("groups", [32, 64])
+@pytest.mark.parametrize("channels_last", [False, True])
+def bench_groups(benchmark, groups, channels_last, isa):
+    """GroupNormalization, and InstanceNormalization as one channel per group."""
+    x = random(1, 64, 160 * 160)
+    if channels_last:
+        x = np.ascontiguousarray(x.transpose(0, 2, 1)).transpose(0, 2, 1)
+    operands, y = [x, random(64), random(64)], np.empty_like(x)
+    attributes = {"groups": groups, "epsilon": 1e-5}
+    benchmark_traffic(
+        benchmark,
+        lambda tier: _native.call("group_norm", operands, [y], attributes, threads=1, isa=tier),
+        isa,
+        2 * x.nbytes,
+    )

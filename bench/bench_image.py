@@ -44,7 +44,6 @@ CASES = {
         lambda isa: kernels.upscale_mask(PREDICTION, (HEIGHT, WIDTH), isa=isa, threads=1),
         1,
     ),
-    "cut_out": (lambda isa: kernels.cut_out(IMAGE, ALPHA, isa=isa, threads=1), 8),
     "composite": (lambda isa: kernels.composite(IMAGE, ALPHA, IMAGE, isa=isa, threads=1), 10),
     "png_filter": (lambda isa: kernels.png_filter(ROWS, 3, isa=isa, threads=1), 6),
 }

@@ -7,6 +7,7 @@ is checked against the kernels that did run; test_registry.py checks that every 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,6 +38,15 @@ def kernels_run(
 
 
 FAILED = pytest.StashKey[bool]()
+CLAIMED = pytest.StashKey[set[str]]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Note the kernels that tests claim, if every module of this folder was collected."""
+    if set(Path(__file__).parent.glob("test_*.py")) <= {item.path for item in items}:
+        marks = (mark for item in items for mark in item.iter_markers("covers"))
+        config.stash[CLAIMED] = {name for mark in marks for name in mark.args}
 
 
 @pytest.hookimpl(wrapper=True)

@@ -8,37 +8,96 @@ of :func:`pyhades.kernels.tiers`), validates its arguments and runs without the 
 from pyhades.kernels.attention import attention
 from pyhades.kernels.conv import conv2d
 from pyhades.kernels.cutout import cut_out
+from pyhades.kernels.elementwise import (
+    add,
+    clip,
+    divide,
+    erf,
+    exp,
+    gelu,
+    hard_sigmoid,
+    hard_swish,
+    leaky_relu,
+    log,
+    maximum,
+    minimum,
+    mish,
+    multiply,
+    relu,
+    sigmoid,
+    silu,
+    softplus,
+    sqrt,
+    subtract,
+    tanh,
+)
 from pyhades.kernels.gather import gather, gather_elements, gather_nd, scatter_elements, scatter_nd
 from pyhades.kernels.gemm import PackedMatrix, gemm, matmul, pack
 from pyhades.kernels.image import composite, normalize_image, png_filter, upscale_mask
 from pyhades.kernels.layout import copy, fill, pad, transpose
-from pyhades.kernels.norm import rms_norm
+from pyhades.kernels.norm import batch_norm, group_norm, layer_norm, rms_norm
 from pyhades.kernels.pool import average_pool, max_pool
+from pyhades.kernels.reduce import argmax, argmin, cumsum, reduce
+from pyhades.kernels.registry import implementations, selected, supported_tiers, tiers
 from pyhades.kernels.resize import resize
+from pyhades.kernels.softmax import softmax
 
 __all__ = [
     "PackedMatrix",
+    "add",
+    "argmax",
+    "argmin",
     "attention",
     "average_pool",
+    "batch_norm",
+    "clip",
     "composite",
     "conv2d",
     "copy",
+    "cumsum",
     "cut_out",
+    "divide",
+    "erf",
+    "exp",
     "fill",
     "gather",
     "gather_elements",
     "gather_nd",
+    "gelu",
     "gemm",
+    "group_norm",
+    "hard_sigmoid",
+    "hard_swish",
+    "implementations",
+    "layer_norm",
+    "leaky_relu",
+    "log",
     "matmul",
     "max_pool",
+    "maximum",
+    "minimum",
+    "mish",
+    "multiply",
     "normalize_image",
     "pack",
     "pad",
     "png_filter",
+    "reduce",
+    "relu",
     "resize",
     "rms_norm",
     "scatter_elements",
     "scatter_nd",
+    "selected",
+    "sigmoid",
+    "silu",
+    "softmax",
+    "softplus",
+    "sqrt",
+    "subtract",
+    "supported_tiers",
+    "tanh",
+    "tiers",
     "transpose",
     "upscale_mask",
 ]

@@ -96,3 +96,17 @@ def map_functions():
         kMapFunctions[i].name.decode(): (kMapFunctions[i].number, kMapFunctions[i].arity)
         for i in range(kMapFunctionCount)
     }
+
+
+def selected(str function, isa=None):
+    """Name of the first kernel of ``function`` that the tier ``isa`` allows."""
+    cdef uint32_t allowed = features_of(isa)
+    cdef size_t which
+    cdef Family family
+    for which in range(families().size()):
+        family = families()[which]
+        for i in range(family.kernel_count):
+            if family.kernels[i].function.decode() == function:
+                if (family.kernels[i].required & ~allowed) == 0:
+                    return family.kernels[i].name.decode()
+    raise ArgumentError(f"no kernel function {function!r} for this tier")

@@ -3,6 +3,29 @@
 from pyhades.kernels.reference.attention import attention
 from pyhades.kernels.reference.conv import conv2d
 from pyhades.kernels.reference.cutout import cut_out
+from pyhades.kernels.reference.elementwise import (
+    add,
+    clip,
+    divide,
+    erf,
+    exp,
+    gelu,
+    hard_sigmoid,
+    hard_swish,
+    leaky_relu,
+    log,
+    maximum,
+    minimum,
+    mish,
+    multiply,
+    relu,
+    sigmoid,
+    silu,
+    softplus,
+    sqrt,
+    subtract,
+    tanh,
+)
 from pyhades.kernels.reference.gather import (
     gather,
     gather_elements,
@@ -13,29 +36,62 @@ from pyhades.kernels.reference.gather import (
 from pyhades.kernels.reference.gemm import gemm, matmul
 from pyhades.kernels.reference.image import composite, normalize_image, png_filter, upscale_mask
 from pyhades.kernels.reference.layout import copy, fill, pad, transpose
+from pyhades.kernels.reference.norm import batch_norm, group_norm, layer_norm, rms_norm
 from pyhades.kernels.reference.pool import average_pool, max_pool
+from pyhades.kernels.reference.reduce import argmax, argmin, cumsum, reduce
 from pyhades.kernels.reference.resize import resize
+from pyhades.kernels.reference.softmax import softmax
 
 __all__ = [
+    "add",
+    "argmax",
+    "argmin",
     "attention",
     "average_pool",
+    "batch_norm",
+    "clip",
     "composite",
     "conv2d",
     "copy",
+    "cumsum",
     "cut_out",
+    "divide",
+    "erf",
+    "exp",
     "fill",
     "gather",
     "gather_elements",
     "gather_nd",
+    "gelu",
     "gemm",
+    "group_norm",
+    "hard_sigmoid",
+    "hard_swish",
+    "layer_norm",
+    "leaky_relu",
+    "log",
     "matmul",
     "max_pool",
+    "maximum",
+    "minimum",
+    "mish",
+    "multiply",
     "normalize_image",
     "pad",
     "png_filter",
+    "reduce",
+    "relu",
     "resize",
+    "rms_norm",
     "scatter_elements",
     "scatter_nd",
+    "sigmoid",
+    "silu",
+    "softmax",
+    "softplus",
+    "sqrt",
+    "subtract",
+    "tanh",
     "transpose",
     "upscale_mask",
 ]

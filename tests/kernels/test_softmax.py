@@ -1,0 +1,78 @@
+"""Softmax against its NumPy reference in float64."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pyhades import _native, kernels
+from pyhades.kernels import reference
+from tests.support.guarded import assert_gaps_untouched, guarded, guarded_empty
+
+WIDTHS = [1, 2, 7, 8, 9, 15, 16, 17, 31, 33, 144, 1000, 20011]
+
+
+def scores(rows, n, scale=4.0):
+    values = np.random.default_rng([rows, n]).standard_normal((rows, n)) * scale
+    return values.astype(np.float32)
+
+
+def assert_close(actual, expected, n):
+    """exp is good to 2 ulp, the sum of n positive terms to n / 16 + 64 roundings."""
+    relative = (n / 16 + 80) * 2.0**-24
+    error = np.abs(actual.astype(np.float64) - expected)
+    assert np.all(error <= relative * np.abs(expected) + 2.0**-126), error.max()
+
+
+@pytest.mark.covers("softmax_f32")
+@pytest.mark.parametrize("n", WIDTHS)
+def test_softmax(isa, n):
+    x = scores(3, n)
+    assert_close(kernels.softmax(x, isa=isa), reference.softmax(x), n)
+
+
+@pytest.mark.parametrize("n", WIDTHS)
+def test_logarithm(isa, n):
+    x = scores(3, n)
+    expected = reference.softmax(x, log=True)
+    bound = (n / 16 + 80) * 2.0**-24 * (1 + np.abs(x).max() + np.abs(expected))
+    assert np.all(np.abs(kernels.softmax(x, log=True, isa=isa) - expected) <= bound)
+
+
+@pytest.mark.covers("softmax_f32")
+@pytest.mark.parametrize("n", WIDTHS[:-1])
+@pytest.mark.parametrize("at", ["start", "end"])
+def test_rows_stay_inside_their_memory(isa, n, at):
+    x = scores(4, n)
+    source, y = guarded(x, (n + 5, 1), at), guarded_empty((4, n), strides=(n + 3, 1), at=at)
+    _native.call("softmax", [source], [y], {"log": 0}, isa=isa)
+    assert_gaps_untouched(y)
+    assert_close(y, reference.softmax(x), n)
+
+
+def test_huge_scores_do_not_overflow(isa):
+    x = np.array([[3e38, 3e38, -3e38], [-3e38, -3e38, -3e38]], np.float32)
+    expected = [[0.5, 0.5, 0], [1 / 3] * 3]
+    assert np.allclose(kernels.softmax(x, isa=isa), expected, rtol=1e-6, atol=0)
+
+
+def test_masked_scores(isa):
+    x = scores(3, 37)
+    x[:, 5:20] = -np.inf
+    x[2] = -np.inf
+    y = kernels.softmax(x, isa=isa)
+    assert not y[:, 5:20].any() and not y[2].any()
+    assert_close(y[:2], reference.softmax(x[:2]), 37)
+
+
+def test_nan_spreads_over_its_row_only(isa):
+    x = scores(2, 33)
+    x[0, 7] = np.nan
+    y = kernels.softmax(x, isa=isa)
+    assert np.isnan(y[0]).all() and np.isfinite(y[1]).all()
+
+
+def test_results_do_not_depend_on_threads(isa):
+    x = scores(700, 145)
+    alone = kernels.softmax(x, threads=1, isa=isa)
+    assert all(np.array_equal(alone, kernels.softmax(x, threads=t, isa=isa)) for t in (2, 3))

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pyhades.kernels.arguments import Array
+from pyhades.kernels.reference.gemm import ACTIVATIONS
 
 
 def conv2d(
@@ -18,13 +19,30 @@ def conv2d(
     pads: Sequence[int] = (0, 0, 0, 0),
     dilations: Sequence[int] = (1, 1),
     groups: int = 1,
+    activation: str | None = None,
     layout: str = "NCHW",
+    *,
+    residual: ArrayLike | None = None,
 ) -> Array:
-    """:func:`pyhades.kernels.conv2d` up to the bias, in the dtype of ``x``."""
+    """See :func:`pyhades.kernels.conv2d`; computed in the dtype of ``x``."""
     x, w = np.asarray(x), np.asarray(w)
-    if layout == "NHWC":
-        planar = conv2d(x.transpose(0, 3, 1, 2), w, bias, strides, pads, dilations, groups)
-        return np.ascontiguousarray(planar.transpose(0, 2, 3, 1))
+    is_planar = layout == "NCHW"
+    y = _convolve(x if is_planar else x.transpose(0, 3, 1, 2), w, strides, pads, dilations, groups)
+    if bias is not None:
+        y = y + np.asarray(bias).reshape(-1, 1, 1)
+    y = ACTIVATIONS[activation or "none"](y)
+    y = y if is_planar else np.ascontiguousarray(y.transpose(0, 2, 3, 1))
+    return y if residual is None else y + np.asarray(residual)
+
+
+def _convolve(
+    x: Array,
+    w: Array,
+    strides: Sequence[int],
+    pads: Sequence[int],
+    dilations: Sequence[int],
+    groups: int,
+) -> Array:
     top, left, bottom, right = pads
     padded = np.pad(x, [(0, 0), (0, 0), (top, bottom), (left, right)])
     kernel_h, kernel_w = w.shape[2:]
@@ -40,5 +58,4 @@ def conv2d(
             seen = padded[:, :, rows, columns][:, :, :height, :width]
             seen = seen.reshape(x.shape[0], groups, -1, height, width)
             result += np.einsum("ngihw,goi->ngohw", seen, grouped[..., row, column], optimize=True)
-    result = result.reshape(x.shape[0], w.shape[0], height, width)
-    return result if bias is None else result + np.asarray(bias).reshape(-1, 1, 1)
+    return result.reshape(x.shape[0], w.shape[0], height, width)

@@ -1,0 +1,175 @@
+"""Write the reference pages that follow from the registries.
+
+``python docs/generate_reference.py`` rewrites them; tests/docs fails when a committed page is not
+what this script makes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import pairwise
+from pathlib import Path
+
+import pyhades.compiler.lower  # noqa: F401  (fills RULES)
+from pyhades import _native
+from pyhades.compiler.lower.elementwise import MAP_FUNCTIONS
+from pyhades.compiler.lowering import RULES
+from pyhades.errors import UnsupportedOperatorError
+from pyhades.ir.registry import operator
+from pyhades.ir.signature import KINDS, Signature, Slot
+from pyhades.kernels import implementations
+from pyhades.onnx.translate import (
+    _TRANSLATORS,
+    NEWEST_OPSET,
+    OLDEST_OPSET,
+    as_it_is,
+    supported_operators,
+)
+from pyhades.passes.decompose import _RULES as DECOMPOSED
+
+FOLDER = Path(__file__).parent / "reference"
+
+NOTE = "<!-- Written by docs/generate_reference.py; change that, not this. -->\n"
+
+ENDED = {"Upsample": 9}
+"""The last opset of operators that the importer refuses after it."""
+
+_WHEN_COMPILING = "computed when compiling"
+_NO_KERNEL = "where its inputs are constant; otherwise refused, as there is no kernel"
+ELSEWHERE = {
+    "BatchNormalization": "folded into the convolution before it, else `scale_shift`",
+    "Constant": _WHEN_COMPILING,
+    "ConstantOfShape": _WHEN_COMPILING,
+    "Einsum": _NO_KERNEL,
+    "Range": _WHEN_COMPILING,
+    "Shape": _WHEN_COMPILING,
+    "Size": _WHEN_COMPILING,
+    "TopK": _NO_KERNEL,
+    "Trilu": _NO_KERNEL,
+}
+"""Operators that no table of rules mentions."""
+
+
+def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A Markdown table."""
+    titles = list(header)
+    lines = [titles, ["---"] * len(titles), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def opsets(name: str) -> str:
+    """The opsets that are read, older spellings marked with a star."""
+    versions = sorted(_TRANSLATORS[name])
+    ends = [last - 1 for _, last in pairwise(versions)] + [ENDED.get(name, NEWEST_OPSET)]
+    ranges = []
+    for first, last in zip(versions, ends, strict=True):
+        if last < OLDEST_OPSET:
+            continue
+        star = "" if _TRANSLATORS[name][first] is as_it_is else "*"
+        first = max(first, OLDEST_OPSET)
+        ranges.append(f"{first} to {last}{star}" if first < last else f"{first}{star}")
+    return ", ".join(ranges)
+
+
+def signature(name: str) -> str:
+    """The dtypes of an IR operator in the notation of ir/signature.py."""
+
+    def written(slot: Slot) -> str:
+        return slot.dtype + "?" * slot.optional + "..." * slot.variadic
+
+    try:
+        known: Signature = operator(name).signature
+    except UnsupportedOperatorError:
+        return ""
+    inputs, outputs = (", ".join(map(written, side)) for side in (known.inputs, known.outputs))
+    return f"`{inputs} -> {outputs}`" if inputs else f"`-> {outputs}`"
+
+
+def runs_as(name: str) -> str:
+    """What becomes of an operator between the file and the kernels."""
+    ways = []
+    if MAP_FUNCTIONS.get(name) in _native.map_functions():
+        ways.append("`map`, in chains (float32)")
+    if name in DECOMPOSED:
+        ways.append("simpler operators")
+    if name in RULES:
+        ways.append(f"lower/{RULES[name].__module__.rpartition('.')[2]}.py")
+    if name in ELSEWHERE:
+        assert not ways, f"{name} has a rule now; take it out of ELSEWHERE"
+        return ELSEWHERE[name]
+    if not ways:
+        assert not signature(name), f"say in ELSEWHERE how {name} is computed"
+        return "another operator, when imported"
+    return "; ".join(ways)
+
+
+def onnx_support() -> str:
+    """The page about the importer."""
+    kinds = ", ".join(f"`{letter}` {meaning}" for letter, meaning in KINDS.items())
+    rows = [
+        [f"`{name}`", opsets(name), signature(name), runs_as(name)]
+        for name in supported_operators()
+    ]
+    own = sorted(set(RULES) - set(supported_operators()))
+    return f"""{NOTE}
+# ONNX operators
+
+`pyhades.load_onnx` reads opset {OLDEST_OPSET} to {NEWEST_OPSET} of the default domain:
+{len(rows)} operators. Anything else raises `UnsupportedOperatorError`, which names the file, the
+node and what to do.
+
+- *opsets*: a star marks spellings that the importer translates to the newest.
+- *types*: inputs and outputs. Equal letters are equal dtypes; {kinds}.
+  `?` may be omitted, `...` may occur more than once, `*` is computed.
+- *runs as*: which rule of `pyhades/compiler` makes instructions of it. Before that, constants are
+  folded: what depends on no input is computed when compiling, whatever the operator.
+
+The types are those of the import and of the NumPy references. Kernels are narrower in places:
+convolution, pooling, normalisation, softmax and matrix products compute in float32, and images have
+one or two spatial axes. `pyhades.compile` refuses what no kernel computes and names the node.
+Inputs that decide shapes (of Reshape, Slice, Pad, Resize, Expand, Tile, ...) have to be constant
+after folding. Extents that the file leaves open are fixed by `input_shapes`.
+
+{table(["operator", "opsets", "types", "runs as"], rows)}
+Operators of the compiler's own, made by its passes: {", ".join(f"`{name}`" for name in own)}.
+"""
+
+
+def kernel_table() -> str:
+    """The page about kernels and tiers."""
+    tiers = ["scalar", "avx2", "avx512"]
+    found = implementations()
+    families: dict[str, dict[str, list[str]]] = {}
+    for kernel in found:
+        tier = kernel.name.removeprefix(kernel.function + "_")
+        assert tier in tiers, f"give the tier of {kernel.name} a column"
+        families.setdefault(kernel.family, {}).setdefault(kernel.function, []).append(tier)
+    parts = []
+    for family, functions in sorted(families.items()):
+        rows = [
+            [f"`{function}`", *("yes" if tier in having else "" for tier in tiers)]
+            for function, having in sorted(functions.items())
+        ]
+        parts.append(f"## {family}\n{table(['function', *tiers], rows)}")
+    return f"""{NOTE}
+# Kernels
+
+Every registered kernel of the x86-64 build: {len(found)} of {len(parts)} families. On other
+architectures there is the scalar tier only. A function runs as its best kernel that the CPU and
+`PYHADES_ISA` allow; `pyhades.kernels.selected(function)` tells which. The name of a kernel is
+`<function>_<tier>`.
+
+{chr(10).join(parts)}"""
+
+
+PAGES = {"onnx_support.md": onnx_support, "kernel_table.md": kernel_table}
+
+
+def main() -> None:
+    """Write every page."""
+    for name, page in PAGES.items():
+        (FOLDER / name).write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

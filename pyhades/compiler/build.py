@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import gc
 import hashlib
 import mmap
 from dataclasses import dataclass
@@ -71,18 +70,21 @@ def build(lowered: Lowered, plan: MemoryPlan, graph: Graph, isa: str | None) -> 
     return Built(native, {b: slot for b, slot in slots.items() if b.kind == "io"})
 
 
-def release_folded_data(lowered: Lowered) -> None:
-    """Give the memory of constants that were folded for a program, and are packed now, back.
+def release_sources(lowered: Lowered, graph: Graph) -> None:
+    """Give the memory that constants were packed from back: what was folded, and the file's pages.
 
-    The graphs of the passes are cycles of nodes and values, which only the collector frees; what it
-    frees lies between live objects, where the allocator would keep it.
+    Folded data lies between live objects, where the allocator would keep it. Pages of the file come
+    again when somebody reads them.
     """
     for buffer in lowered.buffers():
         buffer.data = None
-    gc.collect()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
+    files = {_file_of(root_of(value.data)) for value in graph.values() if value.data is not None}
+    for file in files:
+        if file is not None:
+            file.madvise(mmap.MADV_DONTNEED)
 
 
 def _names_in_file(graph: Graph) -> dict[int, str]:
@@ -112,5 +114,11 @@ def _identity(data: Array, names: dict[int, str]) -> str:
 
 
 def _is_in_file(data: Array) -> bool:
+    return _file_of(data) is not None
+
+
+def _file_of(data: Array) -> mmap.mmap | None:
+    """The mapped file that an array is a view of."""
     base = data.base
-    return isinstance(base, memoryview) and isinstance(base.obj, mmap.mmap)
+    file = base.obj if isinstance(base, memoryview) else None
+    return file if isinstance(file, mmap.mmap) else None

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pyhades.compiler.build import Built, build, release_folded_data
+from pyhades.compiler.build import Built, build, release_sources
 from pyhades.compiler.contexts import ContextPool
 from pyhades.compiler.instruction import Lowered
 from pyhades.compiler.listing import Line, as_html, as_table, listing
@@ -92,7 +92,7 @@ def compile(
     plan = plan_memory(lowered, keep_all)
     built = build(lowered, plan, graph, isa)
     del optimised
-    release_folded_data(lowered)
+    release_sources(lowered, graph)
     arguments = {
         "input_shapes": None if input_shapes is None else dict(input_shapes),
         "threads": threads,

@@ -7,6 +7,7 @@ inputs in that order. Importers translate older spellings. Passes add fused oper
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,7 +45,7 @@ class TensorType:
         return f"{self.dtype.name}[{shape}]"
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Value:
     """One tensor of a graph: a constant if ``data`` is set, else made by ``producer`` or fed in.
 
@@ -54,7 +55,18 @@ class Value:
     name: str
     type: TensorType | None = None
     data: np.ndarray[Any, Any] | None = None
-    producer: Node | None = None
+    # Weak, since the node holds its outputs: a graph that a pass has superseded goes away at once,
+    # not when the cycle collector comes. The graph (or the pass at work) holds the nodes.
+    _producer: weakref.ref[Node] | None = field(default=None, init=False, repr=False)
+
+    @property
+    def producer(self) -> Node | None:
+        """The node that makes the value, as long as its graph lives."""
+        return None if self._producer is None else self._producer()
+
+    @producer.setter
+    def producer(self, node: Node | None) -> None:
+        self._producer = None if node is None else weakref.ref(node)
 
     @property
     def is_constant(self) -> bool:
@@ -65,7 +77,7 @@ class Value:
         return f"%{self.name}" if self.type is None else f"%{self.name} {self.type}"
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True, weakref_slot=True)
 class Node:
     """One operator application; an omitted optional input is None."""
 

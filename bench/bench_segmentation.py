@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pyhades import networks
-from pyhades.bench.segmentation import measure
+from pyhades import _native, networks
+from pyhades.bench.segmentation import comparisons, measure
 from pyhades.config import thread_count
 from tests.support.graphs import real_graph
 
@@ -23,29 +23,42 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("networks")
 
 
-@pytest.mark.parametrize("threads", sorted({1, min(2, thread_count().count)}))
+THREADS = sorted({1, min(2, thread_count().count)})
+
+
 @pytest.mark.parametrize("name", ["u2netp", "u2net", "inspyrenet"])
-def bench_real_graph(benchmark, name: str, threads: int, folder: Path) -> None:
-    compare(benchmark, real_graph(name, folder), threads)
+def bench_real_graph(benchmark, name: str, folder: Path) -> None:
+    compare(benchmark, real_graph(name, folder), THREADS)
 
 
 @pytest.mark.parametrize("small", [True, False], ids=["u2netp", "u2net"])
 def bench_generated_u2net(benchmark, small: bool, folder: Path) -> None:
     path = folder / f"generated_{small}.onnx"
     networks.write_u2net(path, size=320, small=small)
-    compare(benchmark, path, threads=1)
+    compare(benchmark, path, [1])
 
 
-def compare(benchmark, path: Path, threads: int) -> None:
-    """Record both engines, run by run in turn, and the ratio of their medians."""
+@pytest.mark.parametrize("name", ["u2netp", "u2net", "inspyrenet"])
+def bench_avx2_against_the_best_tier(benchmark, name: str, folder: Path) -> None:
+    """How much of the speed is left on a CPU without AVX-512, one thread."""
+    tiers = _native.supported_tiers()
+    if "avx2" not in tiers[:-1]:
+        pytest.skip("needs a CPU with AVX2 and a better tier")
+    path = real_graph(name, folder)
+
+    def both() -> list[float]:
+        reports = [measure([path], [1], runs=3, isa=tier) for tier in ("avx2", tiers[-1])]
+        return [report["results"][0]["median_ms"] for report in reports]
+
+    avx2, best = benchmark.pedantic(both, rounds=1, iterations=1)
+    benchmark.extra_info |= {"avx2_ms": avx2, f"{tiers[-1]}_ms": best, "ratio": best / avx2}
+
+
+def compare(benchmark, path: Path, threads: list[int]) -> None:
+    """Record both engines, run by run in turn, and the ratios of their medians."""
     report = benchmark.pedantic(
-        measure, ([path], [threads], "onnxruntime"), {"runs": RUNS}, rounds=1, iterations=1
+        measure, ([path], threads, "onnxruntime"), {"runs": RUNS}, rounds=1, iterations=1
     )
-    ours, rival = report["results"]
-    benchmark.group = f"{path.stem}, {threads} threads"
-    benchmark.extra_info |= {
-        "pyhades": ours,
-        "onnxruntime": rival,
-        "speed_ratio": round(rival["median_ms"] / ours["median_ms"], 3),
-        "memory_ratio": round(ours["peak_rss_mb"] / rival["peak_rss_mb"], 3),
-    }
+    rows = report["results"]
+    benchmark.group = path.stem
+    benchmark.extra_info |= report | {"comparisons": comparisons(rows)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib.util
 import json
@@ -40,17 +41,24 @@ class Measurement:
     """``gflops`` over the multiply-add peak measured before and after on as many threads."""
 
 
+@dataclass(frozen=True)
+class Candidate:
+    """An engine and how it is to run."""
+
+    engine: str
+    threads: int
+    precision: str
+
+
 class EngineProcess:
     """An engine in a process of its own, see :mod:`pyhades.bench.worker`."""
 
-    def __init__(
-        self, engine: str, model: Path, threads: int, isa: str | None, precision: str
-    ) -> None:
-        command = [sys.executable, "-m", "pyhades.bench.worker", engine, str(model)]
-        command += ["--threads", str(threads)]
-        if engine == "pyhades":
-            command += ["--precision", precision, *(["--isa", isa] if isa else [])]
-        self._name = f"{engine} on {model.name}"
+    def __init__(self, candidate: Candidate, model: Path, isa: str | None) -> None:
+        command = [sys.executable, "-m", "pyhades.bench.worker", candidate.engine, str(model)]
+        command += ["--threads", str(candidate.threads)]
+        if candidate.engine == "pyhades":
+            command += ["--precision", candidate.precision, *(["--isa", isa] if isa else [])]
+        self._name = f"{candidate.engine} on {model.name}"
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -110,7 +118,7 @@ def measure(
     precision: str = "fp32",
     report: Callable[[Measurement], None] = lambda measurement: None,
 ) -> dict[str, Any]:
-    """Measure all models, with our engine and the rival taking turns run by run.
+    """Measure all models; engines and thread counts take turns run by run.
 
     Returns
     -------
@@ -130,14 +138,18 @@ def measure(
         raise ArgumentError(f"rival={rival!r}: expected one of {', '.join(RIVALS)}")
     if rival is not None and importlib.util.find_spec(rival) is None:
         raise ConfigurationError(f"{rival} is not installed; pip install {rival}")
+    peaks = {count: _native.measure_peak_gflops(isa, count) for count in threads}
     engines = ["pyhades", *([rival] if rival else [])]
-    results, peaks = [], dict[int, float]()
-    for count in threads:
-        peaks[count] = _native.measure_peak_gflops(isa, count)
-        for model in models:
-            for measurement in _take_turns(engines, model, count, runs, isa, precision, peaks):
-                report(measurement)
-                results.append(dataclasses.asdict(measurement))
+    candidates = [
+        Candidate(engine, count, precision if engine == "pyhades" else "fp32")
+        for count in threads
+        for engine in engines
+    ]
+    results = []
+    for model in models:
+        for measurement in _take_turns(candidates, model, runs, isa, peaks):
+            report(measurement)
+            results.append(dataclasses.asdict(measurement))
     return {"machine": describe_machine(isa, threads, peaks), "results": results}
 
 
@@ -156,19 +168,38 @@ def describe_machine(
     }
 
 
+def comparisons(results: Sequence[dict[str, Any]]) -> list[str]:
+    """What the rows say about each other: ours against the rival, many threads against one."""
+    ours = [row for row in results if row["engine"] == "pyhades"]
+    lines = []
+    for row in ours:
+        clauses = []
+        for other in results:
+            if other["model"] != row["model"]:
+                continue
+            ratio = other["median_ms"] / row["median_ms"]
+            if other["engine"] != "pyhades" and other["threads"] == row["threads"]:
+                share = row["peak_rss_mb"] / other["peak_rss_mb"]
+                clauses.append(f"{ratio:.2f} x {other['engine']} in {share:.0%} of its memory")
+            if other["engine"] == "pyhades" and other["threads"] < row["threads"]:
+                clauses.append(f"{ratio:.2f} x {other['threads']} thread(s)")
+        if clauses:
+            lines.append(f"{row['model']}, {row['threads']} thread(s): {', '.join(clauses)}")
+    return lines
+
+
 def _take_turns(
-    engines: Sequence[str],
+    candidates: Sequence[Candidate],
     model: Path,
-    threads: int,
     runs: int,
     isa: str | None,
-    precision: str,
     peaks: dict[int, float],
 ) -> list[Measurement]:
-    processes: list[EngineProcess] = []
-    try:
-        for engine in engines:
-            processes.append(EngineProcess(engine, model, threads, isa, precision))
+    """All candidates on one model, run by run, so that a change of the clock meets all alike."""
+    with contextlib.ExitStack() as stack:
+        processes = [
+            stack.enter_context(EngineProcess(candidate, model, isa)) for candidate in candidates
+        ]
         times: list[list[float]] = [[] for _ in processes]
         for turn in range(WARM_UP_RUNS + runs):
             for process, taken in zip(processes, times, strict=True):
@@ -176,31 +207,38 @@ def _take_turns(
                 if turn >= WARM_UP_RUNS:
                     taken.append(elapsed)
         memory = [process.finish() for process in processes]
-        # The clock changes while machines get warm: the roof is the better of before and after.
-        peaks[threads] = max(peaks[threads], _native.measure_peak_gflops(isa, threads))
         flops = float(processes[0].facts["flops"])
-    finally:
-        for process in processes:
-            process.__exit__(None, None, None)
-    measurements = []
-    for engine, taken, peak_rss in zip(engines, times, memory, strict=True):
-        median = statistics.median(taken)
-        gflops = flops / median / 1e6
-        measurements.append(
-            Measurement(
-                model=model.stem,
-                engine=engine,
-                precision=precision if engine == "pyhades" else "fp32",
-                threads=threads,
-                median_ms=round(median, 3),
-                p90_ms=round(_percentile(taken, 0.9), 3),
-                runs=len(taken),
-                peak_rss_mb=round(peak_rss, 1),
-                gflops=round(gflops, 2),
-                share_of_peak=round(gflops / peaks[threads], 4),
-            )
-        )
-    return measurements
+    # The clock changes while machines get warm: the roof is the better of before and after.
+    for count in peaks:
+        peaks[count] = max(peaks[count], _native.measure_peak_gflops(isa, count))
+    return [
+        _summarise(candidate, model, taken, peak_rss, flops, peaks[candidate.threads])
+        for candidate, taken, peak_rss in zip(candidates, times, memory, strict=True)
+    ]
+
+
+def _summarise(
+    candidate: Candidate,
+    model: Path,
+    times: Sequence[float],
+    peak_rss_mb: float,
+    flops: float,
+    peak_gflops: float,
+) -> Measurement:
+    median = statistics.median(times)
+    gflops = flops / median / 1e6
+    return Measurement(
+        model=model.stem,
+        engine=candidate.engine,
+        precision=candidate.precision,
+        threads=candidate.threads,
+        median_ms=round(median, 3),
+        p90_ms=round(_percentile(times, 0.9), 3),
+        runs=len(times),
+        peak_rss_mb=round(peak_rss_mb, 1),
+        gflops=round(gflops, 2),
+        share_of_peak=round(gflops / peak_gflops, 4),
+    )
 
 
 def _percentile(values: Sequence[float], share: float) -> float:

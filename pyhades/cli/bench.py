@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from pyhades.bench.segmentation import Measurement, measure
+from pyhades.bench.segmentation import Measurement, comparisons, measure
 from pyhades.cli.targets import write_atomically
 
 
@@ -54,6 +54,8 @@ def segmentation(
         report=_print_row,
     )
     click.echo("  ".join(f"{key}: {value}" for key, value in measured["machine"].items()))
+    for line in comparisons(measured["results"]):
+        click.echo(line)
     if json_file is not None:
         write_atomically(Path(json_file), (json.dumps(measured, indent=2) + "\n").encode())
 

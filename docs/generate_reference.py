@@ -25,7 +25,7 @@ from pyhades.onnx.translate import (
     as_it_is,
     supported_operators,
 )
-from pyhades.passes.decompose import _RULES as DECOMPOSED
+from pyhades.passes.decompose.rule import _RULES as DECOMPOSED
 
 FOLDER = Path(__file__).parent / "reference"
 
@@ -47,7 +47,21 @@ ELSEWHERE = {
     "TopK": _NO_KERNEL,
     "Trilu": _NO_KERNEL,
 }
-"""Operators that no table of rules mentions."""
+"""Operators that no table of rules for lowering mentions."""
+
+CONDITIONS = {
+    "always": "",
+    "is_float64": "float64",
+    "_is_float16": "float16",
+    "_has_no_kernel": "float64, or three and more spatial axes",
+    "_is_no_image": "three and more spatial axes",
+    "_interpolates_without_kernel": "linear or cubic where no kernel has the dtype",
+    "_reduces_without_kernel": "with a reduction, where no kernel has the dtype",
+    "_needs_elementary": "float64, or parameters that differ from row to row",
+    "_has_no_scale_shift": "float64, or parameters that are not constant",
+    "_fill_varies": "a fill that is not constant",
+}
+"""When a rule of pyhades/passes/decompose applies, by the name of its condition."""
 
 
 def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -90,13 +104,15 @@ def runs_as(name: str) -> str:
     ways = []
     if MAP_FUNCTIONS.get(name) in _native.map_functions():
         ways.append("`map`, in chains (float32)")
-    if name in DECOMPOSED:
-        ways.append("simpler operators")
     if name in RULES:
         ways.append(f"lower/{RULES[name].__module__.rpartition('.')[2]}.py")
     if name in ELSEWHERE:
         assert not ways, f"{name} has a rule now; take it out of ELSEWHERE"
-        return ELSEWHERE[name]
+        ways.append(ELSEWHERE[name])
+    conditions = [CONDITIONS[when.__name__] for when, _ in DECOMPOSED.get(name, ())]
+    if conditions:
+        limits = "" if "" in conditions else f" ({'; '.join(conditions)})"
+        ways.append(f"simpler operators{limits}")
     if not ways:
         assert not signature(name), f"say in ELSEWHERE how {name} is computed"
         return "another operator, when imported"
@@ -124,9 +140,14 @@ node and what to do.
 - *runs as*: which rule of `pyhades/compiler` makes instructions of it. Before that, constants are
   folded: what depends on no input is computed when compiling, whatever the operator.
 
-The types are those of the import and of the NumPy references. Kernels are narrower in places:
-convolution, pooling, normalisation, softmax and matrix products compute in float32, and images have
-one or two spatial axes. `pyhades.compile` refuses what no kernel computes and names the node.
+The types are those of the import, of the NumPy references and of compiled programs. The fast
+kernels are those of float32: convolution, pooling, normalisation, softmax, matrix products and
+chains of element-wise operators. float16 is computed there in float32 and rounded once at the end.
+float64 and integers run on scalar code, convolutions and normalisations of float64 as several
+operators; three and more spatial axes as convolutions and poolings of images. bfloat16 is widened
+to float32, which is also what a program takes and returns for it. Strings, sequences, complex
+numbers and types of less than 8 bits are refused, float8 too. `pyhades.compile` refuses what no
+kernel computes and names the node.
 Inputs that decide shapes (of Reshape, Slice, Pad, Resize, Expand, Tile, ...) have to be constant
 after folding. Extents that the file leaves open are fixed by `input_shapes`.
 

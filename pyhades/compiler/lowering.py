@@ -16,6 +16,7 @@ from pyhades.compiler.iteration import coalesced
 from pyhades.compiler.view import Array, Buffer, View, constant_view, dense_strides, root_of
 from pyhades.errors import UnsupportedOperatorError
 from pyhades.ir.graph import Graph, Node, Value
+from pyhades.ir.shapes import UnknownShape
 from pyhades.passes.rewriting import shape as shape_of
 
 CHANNELS_LAST = (0, 2, 3, 1)
@@ -89,8 +90,11 @@ class Lowering:
             self._node = node
             if rule is None:
                 self.refuse(node, "no native kernel implements it")
-            else:
+                continue
+            try:
                 rule(self, node)
+            except UnknownShape:
+                self.refuse(node, "an input that has to be constant is computed by the network")
         outputs = [self._finish_output(index, v) for index, v in enumerate(self.graph.outputs)]
         places = {**self._views, **self._reshaped}
         values = {v.name: (view, shape_of(v)) for v, view in places.items() if v.data is None}

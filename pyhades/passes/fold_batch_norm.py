@@ -20,7 +20,7 @@ def fold_batch_norm(graph: Graph) -> Graph:
         scale_shift = _scale_and_shift(node)
         if scale_shift is None:
             continue
-        convolution = rewrite.private(node.inputs[0], "Conv", "ConvTranspose")
+        convolution = rewrite.private(node.inputs[0], "Conv")
         if convolution is None or not _fold(rewrite, node, convolution, *scale_shift):
             _replace(rewrite, node, *scale_shift)
     return rewrite.finish()
@@ -41,16 +41,8 @@ def _fold(rewrite: Rewrite, node: Node, conv: Node, scale: Array, shift: Array) 
     if weight is None or weight.data is None or (bias is not None and bias.data is None):
         return False
     dtype = weight.data.dtype
-    if conv.op == "Conv":
-        factor = scale.reshape(-1, *[1] * (weight.data.ndim - 1))
-        scaled = weight.data * factor
-    else:
-        # [c, o / group, ...]: output channel j of group g is scale[g * (o / group) + j].
-        groups = attribute(conv, "group")
-        c, per_group, *kernel = weight.data.shape
-        grouped = weight.data.reshape(groups, c // groups, per_group, *kernel)
-        factor = scale.reshape(groups, 1, per_group, *[1] * len(kernel))
-        scaled = (grouped * factor).reshape(weight.data.shape)
+    factor = scale.reshape(-1, *[1] * (weight.data.ndim - 1))
+    scaled = weight.data * factor
     old_bias = 0.0 if bias is None or bias.data is None else bias.data
     new_bias = (old_bias * scale + shift).astype(dtype)
     name = node.outputs[0].name

@@ -82,6 +82,11 @@ class Rewrite:
         """The nodes of the graph as it was when the pass began."""
         return self.graph.nodes
 
+    @property
+    def changed(self) -> bool:
+        """Whether anything has been replaced or substituted."""
+        return bool(self._replaced or self._substitutes)
+
     def resolve(self, value: Value) -> Value:
         """What stands for ``value`` after the substitutions so far."""
         while value in self._substitutes:
@@ -114,10 +119,22 @@ class Rewrite:
         self, op: str, inputs: Sequence[Value | None], name: str, before: Node, **attributes: Any
     ) -> Value:
         """The result of a new node, which is placed before ``before``."""
-        node = infer(Node(op, list(inputs), [Value(name)], attributes, name))
+        return self.new_all(op, inputs, [name], before, **attributes)[0]
+
+    def new_all(
+        self,
+        op: str,
+        inputs: Sequence[Value | None],
+        names: Sequence[str],
+        before: Node,
+        **attributes: Any,
+    ) -> list[Value]:
+        """The results of a new node with several outputs, which is placed before ``before``."""
+        outputs = [Value(name) for name in names]
+        node = infer(Node(op, list(inputs), outputs, attributes, names[0]))
         self._before.setdefault(before, []).append(node)
         self._count(node, +1)
-        return node.outputs[0]
+        return outputs
 
     def replace(
         self, node: Node, op: str, inputs: Sequence[Value | None], **attributes: Any

@@ -11,7 +11,7 @@ from pyhades.kernels import reference
 from tests.support.guarded import guarded, guarded_empty
 
 DTYPES = [np.float32, np.float64, np.float16, np.int8, np.int64, np.bool_]
-REDUCED = [np.float32, np.float64, np.int8, np.uint8, np.int32, np.int64]
+REDUCED = [np.float32, np.float64, np.int8, np.uint8, np.int32, np.int64, np.uint64]
 INDEX_DTYPES = [np.int32, np.int64]
 
 
@@ -82,7 +82,7 @@ def test_scatter_replaces():
 
 @pytest.mark.covers(
     *(f"scatter_{r}_{t}" for r in ("add", "mul", "max", "min")
-      for t in ("f32", "f64", "i8", "u8", "i32", "i64"))
+      for t in ("f32", "f64", "i8", "u8", "i32", "i64", "u64"))
 )  # fmt: skip
 def test_scatter_reduces_in_order():
     for dtype in REDUCED:

@@ -263,6 +263,8 @@ const char* reduced_suffix(DType dtype) {
             return "i32";
         case DType::i64:
             return "i64";
+        case DType::u64:
+            return "u64";
         default:
             return "";
     }

@@ -138,23 +138,27 @@ void scatter_add_i8(const GatherArgs& a) { scatter_reduce<Add, uint8_t>(a); }
 void scatter_add_u8(const GatherArgs& a) { scatter_reduce<Add, uint8_t>(a); }
 void scatter_add_i32(const GatherArgs& a) { scatter_reduce<Add, uint32_t>(a); }
 void scatter_add_i64(const GatherArgs& a) { scatter_reduce<Add, uint64_t>(a); }
+void scatter_add_u64(const GatherArgs& a) { scatter_reduce<Add, uint64_t>(a); }
 void scatter_mul_f32(const GatherArgs& a) { scatter_reduce<Multiply, float>(a); }
 void scatter_mul_f64(const GatherArgs& a) { scatter_reduce<Multiply, double>(a); }
 void scatter_mul_i8(const GatherArgs& a) { scatter_reduce<Multiply, uint8_t>(a); }
 void scatter_mul_u8(const GatherArgs& a) { scatter_reduce<Multiply, uint8_t>(a); }
 void scatter_mul_i32(const GatherArgs& a) { scatter_reduce<Multiply, uint32_t>(a); }
 void scatter_mul_i64(const GatherArgs& a) { scatter_reduce<Multiply, uint64_t>(a); }
+void scatter_mul_u64(const GatherArgs& a) { scatter_reduce<Multiply, uint64_t>(a); }
 void scatter_max_f32(const GatherArgs& a) { scatter_reduce<Maximum, float>(a); }
 void scatter_max_f64(const GatherArgs& a) { scatter_reduce<Maximum, double>(a); }
 void scatter_max_i8(const GatherArgs& a) { scatter_reduce<Maximum, int8_t>(a); }
 void scatter_max_u8(const GatherArgs& a) { scatter_reduce<Maximum, uint8_t>(a); }
 void scatter_max_i32(const GatherArgs& a) { scatter_reduce<Maximum, int32_t>(a); }
 void scatter_max_i64(const GatherArgs& a) { scatter_reduce<Maximum, int64_t>(a); }
+void scatter_max_u64(const GatherArgs& a) { scatter_reduce<Maximum, uint64_t>(a); }
 void scatter_min_f32(const GatherArgs& a) { scatter_reduce<Minimum, float>(a); }
 void scatter_min_f64(const GatherArgs& a) { scatter_reduce<Minimum, double>(a); }
 void scatter_min_i8(const GatherArgs& a) { scatter_reduce<Minimum, int8_t>(a); }
 void scatter_min_u8(const GatherArgs& a) { scatter_reduce<Minimum, uint8_t>(a); }
 void scatter_min_i32(const GatherArgs& a) { scatter_reduce<Minimum, int32_t>(a); }
 void scatter_min_i64(const GatherArgs& a) { scatter_reduce<Minimum, int64_t>(a); }
+void scatter_min_u64(const GatherArgs& a) { scatter_reduce<Minimum, uint64_t>(a); }
 
 }  // namespace hades::scalar

@@ -5,6 +5,7 @@
 
 #include "base/epilogue_attributes.h"
 #include "kernels/families.h"
+#include "kernels/gemm/bind_typed.h"
 #include "kernels/gemm/gemm_plan.h"
 
 namespace hades {
@@ -270,6 +271,11 @@ Status bind(const OpDesc& desc, int rank, float alpha, BoundOp* bound) {
 Status bind_gemm(const OpDesc& desc, BoundOp* bound) { return bind(desc, 2, 1.0f, bound); }
 
 Status bind_matmul(const OpDesc& desc, BoundOp* bound) {
+    if (desc.inputs.size() == kInputs && desc.outputs.size() == 1 && desc.has(kA) && desc.has(kB) &&
+        desc.in(kA).dtype != DType::f32) {
+        auto* find = select<FindTypedRow>(kKernels, "matmul_typed", desc.allowed, &bound->kernel);
+        return bind_typed_matmul(desc, find, bound);
+    }
     return bind(desc, 4, static_cast<float>(desc.attributes.real("alpha", 1.0)), bound);
 }
 

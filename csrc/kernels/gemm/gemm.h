@@ -2,6 +2,7 @@
 #include <cstdint>
 
 #include "base/epilogue.h"
+#include "kernels/gemm/typed.h"
 
 // Matrix products, y = after(activation(alpha * a b + bias) + residual).
 //

@@ -15,12 +15,10 @@ from pyhades.ir.registry import attribute
 
 @lowers("MatMul", "FusedMatMul")
 def lower_matmul(lowering: Lowering, node: Node) -> None:
-    """``gemm`` where one matrix serves all rows, else ``matmul`` over the stacks."""
+    """``gemm`` where one float32 matrix serves all rows, else ``matmul`` over the stacks."""
     a, b = lowering.input(node, 0), lowering.input(node, 1)
-    if a.dtype != np.float32:
-        lowering.refuse(node, f"the kernel computes in float32, the input is {a.dtype}")
     alpha = attribute(node, "alpha") if node.op == "FusedMatMul" else 1.0
-    if b.size == b.shape[-1] * b.shape[-2] and alpha == 1.0:
+    if a.dtype == np.float32 and b.size == b.shape[-1] * b.shape[-2] and alpha == 1.0:
         _lower_gemm(lowering, node, a, b)
     else:
         _lower_stacked(lowering, node, a, b, alpha)

@@ -32,9 +32,9 @@ def softplus(x: Array) -> Array:
 def gelu(x: Array, approximate: str) -> Array:
     """Gaussian error linear unit, exact or by its tanh approximation."""
     if approximate == "tanh":
-        inner = np.float32(math.sqrt(2 / math.pi)) * (x + np.float32(0.044715) * x**3)
-        return np.asarray(x * np.float32(0.5) * (1 + np.tanh(inner)))
-    return np.asarray(x * np.float32(0.5) * (1 + erf(x * np.float32(math.sqrt(0.5)))))
+        inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
+        return np.asarray(x * 0.5 * (1 + np.tanh(inner)))
+    return np.asarray(x * 0.5 * (1 + erf(x * math.sqrt(0.5))))
 
 
 def elu(x: Array, alpha: float) -> Array:
@@ -48,7 +48,7 @@ def _is_infinite(x: Array, detect_positive: int, detect_negative: int) -> Array:
 
 
 def _hard_sigmoid(x: Array, alpha: float, beta: float) -> Array:
-    return np.asarray(np.clip(x * np.float32(alpha) + np.float32(beta), 0, 1))
+    return np.asarray(np.clip(x * alpha + beta, 0, 1))
 
 
 def _selu(x: Array, alpha: float, gamma: float) -> Array:
@@ -65,9 +65,7 @@ def _floating(name: str, function: Any, flops: int, **defaults: Any) -> Elementw
 
 register(
     Elementwise("Relu", "N -> N", lambda x: np.maximum(x, 0)),
-    _floating(
-        "LeakyRelu", lambda x, alpha: np.where(x < 0, x * np.float32(alpha), x), 2, alpha=0.01
-    ),
+    _floating("LeakyRelu", lambda x, alpha: np.where(x < 0, x * alpha, x), 2, alpha=0.01),
     _floating("Elu", elu, 8, alpha=1.0),
     _floating("Selu", _selu, 9, alpha=1.6732631921768188, gamma=1.0507010221481323),
     _floating("Celu", _celu, 10, alpha=1.0),

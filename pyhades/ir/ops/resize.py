@@ -112,7 +112,7 @@ def _from_sizes(node: Node, extents: list[int], sizes: list[int]) -> tuple[list[
 
 @ir_op(
     "Resize",
-    "N, F?, float32?, int64? -> N",
+    "T, F?, float32?, int64? -> T",
     antialias=0,
     axes=None,
     coordinate_transformation_mode="half_pixel",
@@ -127,8 +127,8 @@ class Resize(Operator):
     """Resample x to scales or sizes (opset 19, and tf_half_pixel_for_nn of opset 11)."""
 
     def shapes(self, node: Node) -> list[Shape]:
-        sampling_of(node)
         x = shape_of(node, 0)
+        self._check_dtype(node)
         axes = _axes(node, len(x))
         result: list[Dim] = [UNKNOWN if axis in axes else dim for axis, dim in enumerate(x)]
         try:
@@ -141,6 +141,13 @@ class Resize(Operator):
                 result[axis] = geometry.output
             return [tuple(result)]
         return [self._partly_symbolic(node, x, result, scales, sizes)]
+
+    @staticmethod
+    def _check_dtype(node: Node) -> None:
+        value = node.inputs[0]
+        boolean = value is not None and value.type is not None and value.type.dtype == np.bool_
+        if sampling_of(node).mode != "nearest" and boolean:
+            fail(node, "booleans have no values in between; use mode nearest, or cast to float32")
 
     @staticmethod
     def _partly_symbolic(
@@ -163,7 +170,7 @@ class Resize(Operator):
         sampling = sampling_of(node)
         y = widened(x)
         if sampling.mode != "nearest" and y.dtype.kind != "f":
-            y = y.astype(np.float32)
+            y = y.astype(np.float64)
         outside: list[tuple[int, Array]] = []
         for axis, geometry in resize_axes(node, x.shape, roi, scales, sizes).items():
             positions = original_coordinates(geometry, sampling.coordinates)

@@ -1,0 +1,27 @@
+"""Express operators by simpler ones, so that later passes and the lowering see fewer kinds.
+
+Movement becomes Reshape, Transpose, Slice and Expand (all views); Gemm becomes a FusedMatMul;
+variadic arithmetic becomes chains; what kernels do in float32, or on images only, becomes that.
+"""
+
+from pyhades.passes.decompose import (
+    activation,
+    arithmetic,
+    convolution,
+    movement,
+    normalization,
+    pooling,
+    precision,
+)
+from pyhades.passes.decompose.rule import decompose
+
+__all__ = [
+    "activation",
+    "arithmetic",
+    "convolution",
+    "decompose",
+    "movement",
+    "normalization",
+    "pooling",
+    "precision",
+]

@@ -1,0 +1,89 @@
+"""Movement as views: Reshape, Transpose, Slice and Expand."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pyhades.ir.graph import Node
+from pyhades.ir.inference import constant
+from pyhades.ir.registry import attribute
+from pyhades.passes.decompose.rule import Builder, rule, source
+from pyhades.passes.rewriting import shape
+
+
+@rule("Squeeze", "Unsqueeze", "Flatten")
+def _reshape(build: Builder, node: Node) -> None:
+    build.become_reshape(source(node))
+
+
+@rule("Gather")
+def _gather(build: Builder, node: Node) -> None:
+    """A gather at one constant position is a slice."""
+    data, indices = source(node), source(node, 1)
+    if indices.data is None or indices.data.size != 1:
+        return
+    extents = shape(data)
+    axis = attribute(node, "axis") % len(extents)
+    position = int(indices.data.reshape(-1)[0]) % extents[axis]
+    build.become_reshape(build.slice(data, axis, position, position + 1))
+
+
+@rule("Split")
+def _split(build: Builder, node: Node) -> None:
+    x = source(node)
+    axis = attribute(node, "axis") % len(shape(x))
+    start = 0
+    for index, value in enumerate(node.outputs):
+        stop = start + shape(value)[axis]
+        build.rewrite.substitute(value, build.slice(x, axis, start, stop, f"part{index}"))
+        start = stop
+
+
+@rule("DepthToSpace")
+def _depth_to_space(build: Builder, node: Node) -> None:
+    x, s = source(node), attribute(node, "blocksize")
+    n, c, h, w = shape(x)
+    deep = c // (s * s)
+    if attribute(node, "mode") == "DCR":
+        blocks = build.transpose(build.reshape(x, (n, s, s, deep, h, w)), (0, 3, 4, 1, 5, 2))
+    else:
+        blocks = build.transpose(build.reshape(x, (n, deep, s, s, h, w)), (0, 1, 4, 2, 5, 3))
+    build.become_reshape(blocks)
+
+
+@rule("SpaceToDepth")
+def _space_to_depth(build: Builder, node: Node) -> None:
+    x, s = source(node), attribute(node, "blocksize")
+    n, c, h, w = shape(x)
+    perm = (0, 3, 5, 1, 2, 4) if attribute(node, "mode") == "DCR" else (0, 1, 3, 5, 2, 4)
+    blocks = build.reshape(x, (n, c, h // s, s, w // s, s))
+    build.become_reshape(build.transpose(blocks, perm))
+
+
+@rule("Tile")
+def _tile(build: Builder, node: Node) -> None:
+    x, repeats = source(node), source(node, 1)
+    if repeats.data is None:
+        return
+    counts = [int(count) for count in repeats.data]
+    extents = shape(x)
+    thin = [extent for pair in zip([1] * len(extents), extents, strict=True) for extent in pair]
+    wide = [extent for pair in zip(counts, extents, strict=True) for extent in pair]
+    target = build.integers("repeats", wide)
+    expanded = build.apply("Expand", build.reshape(x, thin), target, suffix="expanded")
+    build.become_reshape(expanded)
+
+
+def _fill_varies(node: Node) -> bool:
+    fill = node.input(2)
+    return attribute(node, "mode") == "constant" and fill is not None and fill.data is None
+
+
+@rule("Pad", when=_fill_varies)
+def _pad(build: Builder, node: Node) -> None:
+    """A fill that the network computes is chosen where padding marks do not reach."""
+    x, pads, fill, axes = source(node), source(node, 1), source(node, 2), node.input(3)
+    inside = constant(f"{build.name}.inside", np.ones(shape(x), np.bool_))
+    mask = build.apply("Pad", inside, pads, None, axes, suffix="mask")
+    padded = build.apply("Pad", x, pads, None, axes, suffix="padded")
+    build.become("Where", mask, padded, build.reshape(fill, (), "fill"))

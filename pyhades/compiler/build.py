@@ -15,7 +15,7 @@ from pyhades import _native
 from pyhades.compiler.instruction import Lowered
 from pyhades.compiler.memory import MemoryPlan
 from pyhades.compiler.view import Buffer, View, root_of
-from pyhades.errors import ArgumentError, UnsupportedOperatorError
+from pyhades.errors import ArgumentError, ShapeError, UnsupportedOperatorError
 from pyhades.ir.graph import Graph
 
 Array = np.ndarray[Any, Any]
@@ -66,6 +66,11 @@ def build(lowered: Lowered, plan: MemoryPlan, graph: Graph, isa: str | None) -> 
                 f"{graph.source or graph.name}: {error}; replace the node in the model, or run the "
                 "graph with pyhades.ir.interpreter.interpret"
             ) from error
+        except MemoryError:
+            raise ShapeError(
+                f"{graph.source or graph.name}: {instruction.op} '{instruction.label}' needs more "
+                "memory than there is; make the input smaller"
+            ) from None
     native = builder.build(plan.arena_bytes)
     return Built(native, {b: slot for b, slot in slots.items() if b.kind == "io"})
 

@@ -14,10 +14,13 @@ import numpy as np
 
 from pyhades.errors import UnsupportedOperatorError
 from pyhades.ir.graph import Node, TensorType
-from pyhades.ir.shapes import Shape, UnknownShape
+from pyhades.ir.shapes import Shape, UnknownShape, fail
 from pyhades.ir.signature import DType, Signature
 
 Array = np.ndarray[Any, Any]
+
+LARGEST_TENSOR = 1 << 44
+"""Bytes."""
 
 _OPERATORS: dict[str, Operator] = {}
 
@@ -83,7 +86,11 @@ class Operator:
         except UnknownShape:
             shapes = [None] * len(node.outputs)
         pairs = zip(dtypes, shapes[: len(node.outputs)], strict=True)
-        return [TensorType(dtype, shape) for dtype, shape in pairs if dtype is not None]
+        kinds = [TensorType(dtype, shape) for dtype, shape in pairs if dtype is not None]
+        for kind in kinds:
+            if kind.is_static and not fits_in_memory(kind):
+                fail(node, f"the result {kind} is larger than any memory")
+        return kinds
 
     def cost(self, node: Node) -> Cost:
         """Cost of ``node``, whose types must be static."""
@@ -98,6 +105,11 @@ AnyOperator = TypeVar("AnyOperator", bound=type[Operator])
 def elements(kind: TensorType | None) -> int:
     """Number of elements of a static type."""
     return 0 if kind is None else math.prod(kind.static_shape)
+
+
+def fits_in_memory(kind: TensorType) -> bool:
+    """Whether a static type is of a size that a machine may have; damaged files ask for others."""
+    return elements(kind) * kind.dtype.itemsize <= LARGEST_TENSOR
 
 
 def register(*operators: Operator) -> None:

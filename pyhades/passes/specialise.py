@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from pyhades.errors import ArgumentError, ShapeError
 from pyhades.ir.graph import Graph, TensorType, Value
+from pyhades.ir.registry import fits_in_memory
 from pyhades.passes.rewriting import clone
 
 
@@ -38,6 +39,8 @@ def specialise(graph: Graph, input_shapes: Mapping[str, Sequence[int]] | None = 
             )
     for value in result.inputs:
         value.type = _bound(value, shapes.get(value.name))
+        if not fits_in_memory(value.type):
+            raise ShapeError(f"input {value.name} of type {value.type} is larger than any memory")
     # Results are inferred again from the new shapes; dtypes stay as declared until then.
     for node in result.nodes:
         for value in node.outputs:

@@ -45,7 +45,6 @@ ELSEWHERE = {
     "Shape": _WHEN_COMPILING,
     "Size": _WHEN_COMPILING,
     "TopK": _NO_KERNEL,
-    "Trilu": _NO_KERNEL,
 }
 """Operators that no table of rules for lowering mentions."""
 
@@ -59,6 +58,7 @@ CONDITIONS = {
     "_reduces_without_kernel": "with a reduction, where no kernel has the dtype",
     "_needs_elementary": "float64, or parameters that differ from row to row",
     "_has_no_scale_shift": "float64, or parameters that are not constant",
+    "_diagonal_is_constant": "a diagonal that is constant",
     "_fill_varies": "a fill that is not constant",
 }
 """When a rule of pyhades/passes/decompose applies, by the name of its condition."""
@@ -145,7 +145,8 @@ kernels are those of float32: convolution, pooling, normalisation, softmax, matr
 chains of element-wise operators. float16 is computed there in float32 and rounded once at the end.
 float64 and integers run on scalar code, convolutions and normalisations of float64 as several
 operators; three and more spatial axes as convolutions and poolings of images. bfloat16 is widened
-to float32, which is also what a program takes and returns for it. Strings, sequences, complex
+to float32, which is also what a program takes and returns for it, so a Cast to it rounds nothing.
+Strings, sequences, complex
 numbers and types of less than 8 bits are refused, float8 too. `pyhades.compile` refuses what no
 kernel computes and names the node.
 Inputs that decide shapes (of Reshape, Slice, Pad, Resize, Expand, Tile, ...) have to be constant

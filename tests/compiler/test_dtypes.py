@@ -123,6 +123,8 @@ CASES = [
     case("Flatten", (2, 3, 4)),
     case("Squeeze", (2, 1)),
     case("Unsqueeze", (2, 3), integers(0, -1)),
+    case("Trilu", (2, 3, 4), np.array(1), upper=0),
+    case("Trilu", (3, 5)),
     case("Transpose", (2, 3, 4), perm=[2, 0, 1]),
     case("DepthToSpace", (2, 8, 2, 3), blocksize=2, mode="CRD"),
 ]

@@ -227,7 +227,15 @@ def relu_then(op: str, **attributes: Any) -> list[onnx.NodeProto]:
         (model(relu_then("Rellu"), []), UnsupportedOperatorError, r"'odd' \(Rellu\).*mean Relu"),
         (model(relu_then("NonZero"), []), UnsupportedOperatorError, "size depends on data"),
         (model(relu_then("Loop"), []), UnsupportedOperatorError, "control flow"),
-        (model(relu_then("LSTM"), []), UnsupportedOperatorError, "no such operator"),
+        *(
+            (
+                model(relu_then(op), []),
+                UnsupportedOperatorError,
+                rf"'odd' \({op}\).*no such operator.*export the model without it",
+            )
+            for op in ("LSTM", "GridSample", "DeformConv", "RoiAlign", "OneHot")
+        ),
+        (model(relu_then("If"), []), UnsupportedOperatorError, "export the branch that is taken"),
         (
             model(relu_then("Gelu", domain="com.microsoft"), []),
             UnsupportedOperatorError,

@@ -87,3 +87,20 @@ def _pad(build: Builder, node: Node) -> None:
     mask = build.apply("Pad", inside, pads, None, axes, suffix="mask")
     padded = build.apply("Pad", x, pads, None, axes, suffix="padded")
     build.become("Where", mask, padded, build.reshape(fill, (), "fill"))
+
+
+def _diagonal_is_constant(node: Node) -> bool:
+    k = node.input(1)
+    return k is None or k.data is not None
+
+
+@rule("Trilu", when=_diagonal_is_constant)
+def _trilu(build: Builder, node: Node) -> None:
+    """A choice between the elements and zero."""
+    x, k = source(node), node.input(1)
+    diagonal = 0 if k is None or k.data is None else int(k.data.reshape(()))
+    upper = bool(attribute(node, "upper"))
+    rows, columns = shape(x)[-2:]
+    below = np.tri(rows, columns, diagonal - 1 if upper else diagonal, dtype=np.bool_)
+    mask = constant(f"{build.name}.mask", ~below if upper else below)
+    build.become("Where", mask, x, build.number(0, x))

@@ -86,16 +86,20 @@ def original_coordinates(axis: AxisResize, mode: str) -> Array:
 
 
 def _nearest(x: Array, mode: str) -> Array:
+    """Whole positions. Scales are float32: a tie is what is one in that precision."""
+    narrow = x.astype(np.float32)
     match mode:
         case "round_prefer_floor":
-            return np.ceil(x - 0.5)
+            whole = np.ceil(narrow - np.float32(0.5))
         case "round_prefer_ceil":
-            return np.floor(x + 0.5)
+            whole = np.floor(narrow + np.float32(0.5))
         case "floor":
-            return np.floor(x)
+            whole = np.floor(narrow)
         case "ceil":
-            return np.ceil(x)
-    raise ValueError(f"nearest_mode {mode!r} is unknown")
+            whole = np.ceil(narrow)
+        case _:
+            raise ValueError(f"nearest_mode {mode!r} is unknown")
+    return np.asarray(whole)
 
 
 def _triangle(distance: Array) -> Array:

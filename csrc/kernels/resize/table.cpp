@@ -27,9 +27,11 @@ double original_coordinate(const AxisGeometry& axis, const std::string& mode, in
     return centre - 0.5;
 }
 
-double nearest(double x, const std::string& mode) {
-    if (mode == "round_prefer_floor") return std::ceil(x - 0.5);
-    if (mode == "round_prefer_ceil") return std::floor(x + 0.5);
+// Scales are float32: a tie is what is one in that precision.
+double nearest(double coordinate, const std::string& mode) {
+    const auto x = static_cast<float>(coordinate);
+    if (mode == "round_prefer_floor") return std::ceil(x - 0.5f);
+    if (mode == "round_prefer_ceil") return std::floor(x + 0.5f);
     return mode == "floor" ? std::floor(x) : std::ceil(x);
 }
 

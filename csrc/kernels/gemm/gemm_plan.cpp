@@ -94,6 +94,7 @@ void choose_blocks(GemmPlan* plan) {
 
 void size_scratch(GemmPlan* plan) {
     const GemmProblem& p = plan->problem;
+    if (plan->chunks() == 0) return;  // nothing to compute
     const int64_t rows = ceil_div(p.m, plan->row_blocks);
     const int64_t columns =
         std::min(ceil_div(plan->panels, plan->column_blocks) * plan->panel_width,

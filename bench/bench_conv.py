@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench.roof import roof
+from bench.compute import benchmark_compute
 from pyhades import _native
 from pyhades.kernels.conv import output_size
 
@@ -20,7 +20,6 @@ CASES = {
     "patch_embedding": (3, 128, 384, 4, 4, 0, 1, 1),
     "depthwise": (128, 128, 96, 3, 1, 1, 1, 128),
 }
-ROUNDS = 5
 
 
 class Convolution:
@@ -59,10 +58,6 @@ class Convolution:
     def run(self) -> None:
         self.context.run(self.bindings)
 
-    def best_seconds(self) -> float:
-        self.run()
-        return min(self.context.trace(self.bindings)[0] for _ in range(ROUNDS))
-
 
 def image(slot: int, size: int, channels: int) -> tuple[object, ...]:
     """A channels-last operand of logical shape [1, channels, size, size]."""
@@ -74,15 +69,9 @@ def image(slot: int, size: int, channels: int) -> tuple[object, ...]:
 @pytest.mark.parametrize("name", CASES)
 def bench_conv(benchmark, name, isa, threads):
     convolution = Convolution(name, isa, threads)
-    benchmark.pedantic(convolution.run, rounds=ROUNDS, warmup_rounds=1)
-    seconds = benchmark.stats.stats.min
-    gflops = convolution.flops / seconds / 1e9
-    benchmark.extra_info.update(
-        isa=isa,
-        threads=threads,
-        kernel=convolution.context.program.instructions[0].kernel,
-        gflops=round(gflops, 1),
-        # Above 1 where Winograd's algorithm saves products that are counted here.
-        share_of_peak=round(gflops / roof(isa, threads).gflops, 3),
-        speedup_over_scalar=round(Convolution(name, "scalar", threads).best_seconds() / seconds, 2),
+    slow = Convolution(name, "scalar")
+    benchmark.group = name
+    benchmark_compute(
+        benchmark, convolution.run, convolution.flops, isa, threads, (slow.run, slow.flops)
     )
+    benchmark.extra_info["kernel"] = convolution.context.program.instructions[0].kernel

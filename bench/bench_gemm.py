@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 
-from bench.roof import roof
+from bench.compute import benchmark_compute
 from pyhades import _native, kernels
 
 TIERS = [tier for tier in _native.supported_tiers() if tier in ("scalar", "avx2", "avx512")]
@@ -28,29 +26,27 @@ def random(*shape: int) -> np.ndarray:
     return np.random.default_rng(0).standard_normal(shape).astype(np.float32)
 
 
-def record(benchmark, run: Callable[[], object], flops: float, isa: str, threads: int) -> None:
-    """Time ``run`` and add GFLOP/s and the share of a peak measured right after."""
-    benchmark.pedantic(run, rounds=5, warmup_rounds=1)
-    gflops = flops / benchmark.stats.stats.min * 1e-9
-    benchmark.extra_info["gflops"] = round(gflops, 1)
-    benchmark.extra_info["share_of_peak"] = round(gflops / roof(isa, threads).gflops, 3)
+def product(shape, isa, threads):
+    """A product with its weights packed, and what it costs."""
+    m, k, n = shape
+    a, b, out = random(m, k), kernels.pack(random(k, n), isa=isa), np.empty((m, n), np.float32)
+    return lambda: kernels.gemm(a, b, out=out, threads=threads, isa=isa), 2.0 * m * k * n
+
+
+def few_rows(shape):
+    """The same weights for fewer rows, which the scalar tier multiplies in a bearable time."""
+    m, k, n = shape
+    return min(m, max(1, 2**24 // (k * n))), k, n
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("isa", TIERS)
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: "x".join(map(str, shape)))
 def bench_gemm(benchmark, shape, isa, threads):
-    m, k, n = shape
-    if isa == "scalar" and m * k * n > 2**28:
-        m = max(1, 2**26 // (k * n))  # the same work per row in a bearable time
-    a, b, out = random(m, k), kernels.pack(random(k, n), isa=isa), np.empty((m, n), np.float32)
-    record(
-        benchmark,
-        lambda: kernels.gemm(a, b, out=out, threads=threads, isa=isa),
-        2.0 * m * k * n,
-        isa,
-        threads,
-    )
+    benchmark.group = f"gemm {shape}"
+    run, flops = product(few_rows(shape) if isa == "scalar" else shape, isa, threads)
+    scalar = product(few_rows(shape), "scalar", 1)
+    benchmark_compute(benchmark, run, flops, isa, threads, scalar)
 
 
 @pytest.mark.parametrize("isa", TIERS)
@@ -58,5 +54,12 @@ def bench_gemm(benchmark, shape, isa, threads):
 def bench_matmul(benchmark, shape, isa):
     batch, m, k, n = shape
     a, b = random(batch, m, k), random(batch, k, n)
-    run = lambda: kernels.matmul(a, b, threads=1, isa=isa)  # noqa: E731
-    record(benchmark, run, 2.0 * batch * m * k * n, isa, 1)
+    out = np.empty((batch, m, n), np.float32)
+    benchmark.group = f"matmul {shape}"
+
+    def run(tier: str = isa, first: int = batch) -> None:
+        kernels.matmul(a[:first], b[:first], out=out[:first], threads=1, isa=tier)
+
+    few = max(1, batch // 16)
+    scalar = (lambda: run("scalar", few)), 2.0 * few * m * k * n
+    benchmark_compute(benchmark, run, 2.0 * batch * m * k * n, isa, scalar=scalar)

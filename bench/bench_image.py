@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.roof import roof
+from bench.traffic import benchmark_traffic
 from pyhades import _native, kernels
 from pyhades.segmentation import Remover
 from pyhades.segmentation.catalogue import CATALOGUE
@@ -55,10 +55,7 @@ def bench_image_kernel(benchmark, name, isa):
     if isa not in _native.supported_tiers():
         pytest.skip(f"this CPU has no {isa}")
     call, bytes_per_pixel = CASES[name]
-    benchmark(call, isa)
-    rate = bytes_per_pixel * PIXELS / benchmark.stats["median"] / 1e9
-    benchmark.extra_info["gbs"] = round(rate, 2)
-    benchmark.extra_info["share_of_bandwidth"] = round(rate / roof(isa).gbs, 3)
+    benchmark_traffic(benchmark, call, isa, bytes_per_pixel * PIXELS)
 
 
 class InstantNetwork:

@@ -23,6 +23,7 @@ from pyhades.kernels.elementwise import (
     minimum,
     mish,
     multiply,
+    power,
     relu,
     sigmoid,
     silu,
@@ -40,7 +41,7 @@ from pyhades.kernels.pool import average_pool, max_pool
 from pyhades.kernels.reduce import argmax, argmin, cumsum, reduce
 from pyhades.kernels.registry import implementations, selected, supported_tiers, tiers
 from pyhades.kernels.resize import resize
-from pyhades.kernels.softmax import softmax
+from pyhades.kernels.softmax import log_softmax, softmax
 
 __all__ = [
     "PackedMatrix",
@@ -72,6 +73,7 @@ __all__ = [
     "layer_norm",
     "leaky_relu",
     "log",
+    "log_softmax",
     "matmul",
     "max_pool",
     "maximum",
@@ -82,6 +84,7 @@ __all__ = [
     "pack",
     "pad",
     "png_filter",
+    "power",
     "reduce",
     "relu",
     "resize",

@@ -284,3 +284,21 @@ def maximum(
 ) -> Array:
     """The larger of ``a`` and ``b``; NaN if either is."""
     return _map("max", {"a": a, "b": b}, (), out, threads, isa)
+
+
+def power(
+    a: ArrayLike,
+    b: ArrayLike,
+    *,
+    out: Array | None = None,
+    threads: Threads = None,
+    isa: Isa = None,
+) -> Array:
+    """``a`` to the power of ``b``; NaN for a negative ``a`` and a ``b`` that is no whole number.
+
+    Examples
+    --------
+    >>> power([2.0, 3.0], [2.0])
+    array([4., 9.], dtype=float32)
+    """
+    return _map("pow", {"a": a, "b": b}, (), out, threads, isa)

@@ -26,7 +26,8 @@ def _rows(name: str, value: ArrayLike, shape: tuple[int, ...] | None = None) -> 
         raise ArgumentError(f"{name} is a scalar; it needs at least one axis")
     if shape is not None:
         check_shape(name, array, shape)
-    return np.ascontiguousarray(array).reshape(-1, array.shape[-1])
+    rows = math.prod(array.shape[:-1])
+    return np.ascontiguousarray(array).reshape(rows, array.shape[-1])
 
 
 def rms_norm(

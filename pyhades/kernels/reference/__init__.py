@@ -18,6 +18,7 @@ from pyhades.kernels.reference.elementwise import (
     minimum,
     mish,
     multiply,
+    power,
     relu,
     sigmoid,
     silu,
@@ -40,7 +41,7 @@ from pyhades.kernels.reference.norm import batch_norm, group_norm, layer_norm, r
 from pyhades.kernels.reference.pool import average_pool, max_pool
 from pyhades.kernels.reference.reduce import argmax, argmin, cumsum, reduce
 from pyhades.kernels.reference.resize import resize
-from pyhades.kernels.reference.softmax import softmax
+from pyhades.kernels.reference.softmax import log_softmax, softmax
 
 __all__ = [
     "add",
@@ -70,6 +71,7 @@ __all__ = [
     "layer_norm",
     "leaky_relu",
     "log",
+    "log_softmax",
     "matmul",
     "max_pool",
     "maximum",
@@ -79,6 +81,7 @@ __all__ = [
     "normalize_image",
     "pad",
     "png_filter",
+    "power",
     "reduce",
     "relu",
     "resize",

@@ -129,3 +129,9 @@ def minimum(a: ArrayLike, b: ArrayLike) -> Array:
 def maximum(a: ArrayLike, b: ArrayLike) -> Array:
     """See :func:`pyhades.kernels.maximum`."""
     return _narrow(np.maximum(_wide(a), _wide(b)))
+
+
+def power(a: ArrayLike, b: ArrayLike) -> Array:
+    """See :func:`pyhades.kernels.power`."""
+    with np.errstate(invalid="ignore"):
+        return _narrow(np.power(_wide(a), _wide(b)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 
@@ -25,7 +26,7 @@ def test_one_element_too_far_crashes(at: str) -> None:
     )
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert result.stdout == "alive\n", result.stderr
-    assert result.returncode == -11
+    assert result.returncode in (-signal.SIGSEGV, -signal.SIGABRT)  # the latter of a sanitizer
 
 
 def test_strided_copy_keeps_values() -> None:

@@ -10,3 +10,6 @@ exclude_patterns = ["_build"]
 autodoc_typehints = "none"  # docstrings say dtypes and shapes, which types do not
 nb_execution_mode = "off"  # tests/docs runs it; the page shows the outputs that are stored
 myst_enable_extensions = ["colon_fence", "dollarmath"]
+nitpicky = True
+# Types in plain words, and those of other packages, whose pages an offline build cannot reach.
+nitpick_ignore_regex = [("py:class", r"(numpy|PIL)\..*|ndarray|Graph|Implementation")]

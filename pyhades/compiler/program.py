@@ -118,12 +118,18 @@ class Program:
 
     Attributes
     ----------
-    name, source
-        Of the graph; ``source`` is the path of the model file or None.
-    inputs, outputs
+    name
+        Of the graph.
+    source
+        Path of the model file, or None.
+    inputs
         TensorType per name.
-    threads, isa
-        Number of threads, and the tier that kernels were chosen for.
+    outputs
+        TensorType per name.
+    threads
+        Number of threads.
+    isa
+        The tier that kernels were chosen for.
     lines
         The listing: one :class:`~pyhades.compiler.listing.Line` per instruction.
     """

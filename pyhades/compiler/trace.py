@@ -35,7 +35,7 @@ class Trace:
     Attributes
     ----------
     lines
-        One :class:`TracedLine` per instruction, in order.
+        One :class:`~pyhades.compiler.trace.TracedLine` per instruction, in order.
     """
 
     def __init__(self, lines: Sequence[Line], seconds: Sequence[float]) -> None:

@@ -261,5 +261,5 @@ def write_swin(
     batch: int = 1,
     saliency: bool = False,
 ) -> None:
-    """Write :func:`swin` as an ONNX file (opset 18)."""
+    """Write ``swin`` as an ONNX file (opset 18)."""
     save_onnx(swin(size, config, seed, batch, saliency), path, opset=18)

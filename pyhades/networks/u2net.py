@@ -169,5 +169,5 @@ def write_u2net(
     batch: int = 1,
     sizes: Sizes = "traced",
 ) -> None:
-    """Write :func:`u2net` as an ONNX file (opset 17)."""
+    """Write ``u2net`` as an ONNX file (opset 17)."""
     save_onnx(u2net(size, small, seed, batch, sizes), path, opset=17)

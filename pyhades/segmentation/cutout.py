@@ -32,7 +32,9 @@ class Cutout:
         The upright image.
     alpha
         uint8 ``[height, width]``: opacity of the foreground.
-    estimate_foreground, keep_hidden
+    estimate_foreground
+        See :func:`pyhades.kernels.cut_out`.
+    keep_hidden
         See :func:`pyhades.kernels.cut_out`.
     kernel_options
         ``threads`` and ``isa`` for the image kernels.

@@ -5,33 +5,23 @@ of :func:`pyhades.kernels.tiers`), validates its arguments and runs without the 
 :mod:`pyhades.kernels.reference` has the same signatures in NumPy.
 """
 
-from pyhades.kernels.attention import attention
-from pyhades.kernels.conv import conv2d
-from pyhades.kernels.cutout import cut_out
-from pyhades.kernels.elementwise import (
-    add,
-    clip,
-    divide,
-    erf,
-    exp,
+from pyhades.kernels.activations import (
     gelu,
     hard_sigmoid,
     hard_swish,
     leaky_relu,
-    log,
-    maximum,
-    minimum,
     mish,
-    multiply,
-    power,
     relu,
     sigmoid,
     silu,
     softplus,
-    sqrt,
-    subtract,
     tanh,
 )
+from pyhades.kernels.arithmetic import add, divide, maximum, minimum, multiply, power, subtract
+from pyhades.kernels.attention import attention
+from pyhades.kernels.conv import conv2d
+from pyhades.kernels.cutout import cut_out
+from pyhades.kernels.elementwise import clip, erf, exp, log, sqrt
 from pyhades.kernels.gather import gather, gather_elements, gather_nd, scatter_elements, scatter_nd
 from pyhades.kernels.gemm import PackedMatrix, gemm, matmul, pack
 from pyhades.kernels.image import composite, normalize_image, png_filter, upscale_mask
@@ -42,6 +32,7 @@ from pyhades.kernels.reduce import argmax, argmin, cumsum, reduce
 from pyhades.kernels.registry import implementations, selected, supported_tiers, tiers
 from pyhades.kernels.resize import resize
 from pyhades.kernels.softmax import log_softmax, softmax
+from pyhades.kernels.typed import binary, cast, unary, where
 
 __all__ = [
     "PackedMatrix",
@@ -51,6 +42,8 @@ __all__ = [
     "attention",
     "average_pool",
     "batch_norm",
+    "binary",
+    "cast",
     "clip",
     "composite",
     "conv2d",
@@ -102,5 +95,7 @@ __all__ = [
     "tanh",
     "tiers",
     "transpose",
+    "unary",
     "upscale_mask",
+    "where",
 ]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from pyhades import _native
 from pyhades.errors import ArgumentError, ArgumentTypeError
 
 Array = NDArray[Any]
@@ -19,10 +20,15 @@ def as_array(
 
     Arrays are never converted silently: a float64 array is refused where float32 is meant.
     """
-    array = np.asarray(value) if isinstance(value, np.ndarray) else np.asarray(value, dtype)
+    try:
+        array = np.asarray(value) if isinstance(value, np.ndarray) else np.asarray(value, dtype)
+    except (TypeError, ValueError) as error:
+        raise ArgumentTypeError(
+            f"{name} is no array of {np.dtype(dtype).name} ({error}); give a NumPy array"
+        ) from None
     if array.dtype != np.dtype(dtype):
         raise ArgumentTypeError(
-            f"{name} has dtype {array.dtype.name}, expected {np.dtype(dtype).name}; "
+            f"{name} has dtype {array.dtype}, expected {np.dtype(dtype)}; "
             f"convert it with {name}.astype({np.dtype(dtype).name!r})"
         )
     if ndim is not None and array.ndim != ndim:
@@ -36,13 +42,32 @@ def check_shape(name: str, array: Array, expected: tuple[int, ...]) -> None:
         raise ArgumentError(f"{name} has shape {array.shape}, expected {expected}")
 
 
-def output(out: Array | None, shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> Array:
+def output(
+    out: Array | None,
+    shape: tuple[int, ...],
+    dtype: DTypeLike = np.float32,
+    *,
+    any_strides: bool = False,
+) -> Array:
     """``out`` after checking it, or a new array."""
+    wanted = np.dtype(dtype)
     if out is None:
-        return np.empty(shape, dtype)
-    if out.dtype != np.dtype(dtype):
-        raise ArgumentTypeError(f"out has dtype {out.dtype.name}, expected {np.dtype(dtype).name}")
+        return np.empty(shape, wanted)
+    if not isinstance(out, np.ndarray):
+        raise ArgumentTypeError(
+            f"out is a {type(out).__name__}; give np.empty({shape}, {wanted.name!r}) or None"
+        )
+    if out.dtype != wanted:
+        raise ArgumentTypeError(f"out has dtype {out.dtype.name}, expected {wanted.name}")
     check_shape("out", out, shape)
-    if not (out.flags.writeable and out.flags.c_contiguous):
-        raise ArgumentError("out must be writeable and C-contiguous")
+    if not out.flags.writeable:
+        raise ArgumentError("out is read-only; give an array that may be written to")
+    if not (any_strides or out.flags.c_contiguous):
+        raise ArgumentError("out must be C-contiguous; give a fresh array and copy it afterwards")
     return out
+
+
+def check_how(threads: int | None, isa: str | None) -> None:
+    """Refuse bad ``threads`` and ``isa`` where no kernel is called, for want of elements."""
+    _native.team_of(threads)
+    _native.tier_name(isa)

@@ -41,12 +41,10 @@ def _empty_channels_last(shape: tuple[int, ...]) -> Array:
 
 def _output(out: Array | None, shape: tuple[int, ...], layout: str) -> Array:
     """``out`` after checking it, or a new array; a slice of channels will do."""
-    if out is None or layout == "NCHW" or out.dtype != np.float32:
-        return output(out, shape)
-    check_shape("out", out, shape)
-    if not out.flags.writeable or (shape[3] > 1 and out.strides[3] != out.itemsize):
-        raise ArgumentError("out must be writeable and its channels contiguous")
-    return out
+    result = output(out, shape, any_strides=layout == "NHWC")
+    if result.size and shape[3] > 1 and result.strides[3] != result.itemsize:
+        raise ArgumentError("out must have contiguous channels; a slice of them will do")
+    return result
 
 
 def output_size(

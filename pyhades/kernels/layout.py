@@ -90,7 +90,7 @@ def copy(
     array([5, 3, 1])
     """
     x = np.asarray(x)
-    result = np.empty(x.shape, x.dtype) if out is None else out
+    result = output(out, x.shape, x.dtype, any_strides=True)
     _native.call("copy", [x], [result], {}, threads=threads, isa=isa)
     return result
 

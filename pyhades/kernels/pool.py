@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from pyhades import _native
 from pyhades.errors import ArgumentError
-from pyhades.kernels.arguments import Array, check_shape
+from pyhades.kernels.arguments import Array, output
 
 Pair = Sequence[int]
 Pads = Sequence[int]
@@ -199,8 +199,7 @@ def _output(
     if min(extents) < 1:
         raise ArgumentError(f"the window does not fit into x of shape {x.shape} with these pads")
     if out is not None:
-        check_shape("out", out, shape)
-        return out
+        return output(out, shape, x.dtype, any_strides=True)
     if x.strides[1] == x.itemsize and x.shape[1] > 1:
         n, c, h, w = shape
         return np.empty((n, h, w, c), x.dtype).transpose(0, 3, 1, 2)

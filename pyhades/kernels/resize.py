@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from pyhades import _native
 from pyhades.errors import ArgumentError
-from pyhades.kernels.arguments import Array, check_shape
+from pyhades.kernels.arguments import Array, output
 
 Mode = Literal["nearest", "linear", "cubic"]
 Coordinates = Literal[
@@ -91,8 +91,7 @@ def resize(
     """
     x = np.asarray(x)
     shape, factors = resized_shape(x.shape, size, scales)
-    result = _like(x, shape) if out is None else out
-    check_shape("out", result, shape)
+    result = _like(x, shape) if out is None else output(out, shape, x.dtype, any_strides=True)
     attributes = {
         "mode": mode,
         "coordinates": coordinates,

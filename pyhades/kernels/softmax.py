@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from pyhades import _native
 from pyhades.errors import ArgumentError
-from pyhades.kernels.arguments import Array, as_array, output
+from pyhades.kernels.arguments import Array, as_array, check_how, output
 
 
 def softmax(
@@ -86,6 +86,7 @@ def _softmax(
         raise ArgumentError("x is a scalar; it needs at least one axis")
     result = output(out, array.shape)
     if result.size == 0:
+        check_how(threads, isa)
         return result
     n = array.shape[-1]
     rows, y = np.ascontiguousarray(array).reshape(-1, n), result.reshape(-1, n)

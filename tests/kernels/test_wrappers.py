@@ -8,16 +8,15 @@ import numpy as np
 import pytest
 
 from pyhades import kernels
-from pyhades.errors import ArgumentError, ConfigurationError
-from pyhades.kernels import elementwise, reference
+from pyhades.errors import ArgumentError, ArgumentTypeError, ConfigurationError
+from pyhades.kernels import activations, elementwise, reference
 from tests.support.tolerances import assert_within_ulps
 
 UNARY = [
     name
-    for name, function in vars(elementwise).items()
-    if inspect.isfunction(function)
-    and function.__module__ == elementwise.__name__
-    and next(iter(inspect.signature(function).parameters)) == "x"
+    for module in (activations, elementwise)
+    for name, function in vars(module).items()
+    if inspect.isfunction(function) and function.__module__ == module.__name__
 ]
 BINARY = ["add", "subtract", "multiply", "divide", "minimum", "maximum", "power"]
 ARGUMENTS = {"clip": (-1.0, 2.0), "leaky_relu": (0.1,)}
@@ -84,10 +83,100 @@ def test_registry_lists_and_selects():
         kernels.selected("softmax_f32", "sse")
 
 
+IMAGE = np.ones((1, 2, 4, 4), np.float32)
+PHOTO = np.zeros((4, 4, 3), np.uint8)
+COLUMN = np.zeros((4, 1), np.int64)
+CALLS = {
+    **{name: (IMAGE, *ARGUMENTS.get(name, ())) for name in UNARY},
+    **dict.fromkeys(BINARY, (IMAGE, IMAGE)),
+    "argmax": (IMAGE,),
+    "argmin": (IMAGE,),
+    "attention": (IMAGE, IMAGE, IMAGE),
+    "average_pool": (IMAGE, (2, 2)),
+    "batch_norm": (IMAGE, *[np.ones(2, np.float32)] * 4),
+    "binary": (IMAGE, IMAGE, "less"),
+    "cast": (IMAGE, np.int32),
+    "composite": (PHOTO, PHOTO[..., 0], PHOTO),
+    "conv2d": (IMAGE, np.ones((3, 2, 3, 3), np.float32)),
+    "copy": (IMAGE,),
+    "cumsum": (IMAGE,),
+    "cut_out": (PHOTO, PHOTO[..., 0]),
+    "fill": ((2, 3), 1.0),
+    "gather": (IMAGE, COLUMN),
+    "gather_elements": (IMAGE[0, 0], COLUMN),
+    "gather_nd": (IMAGE[0, 0], COLUMN),
+    "gemm": (IMAGE[0, 0], IMAGE[0, 0]),
+    "group_norm": (IMAGE, 2),
+    "layer_norm": (IMAGE,),
+    "log_softmax": (IMAGE,),
+    "matmul": (IMAGE, IMAGE),
+    "max_pool": (IMAGE, (2, 2)),
+    "normalize_image": (PHOTO, (2, 2)),
+    "pad": (IMAGE, [(1, 1)] * 4),
+    "png_filter": (PHOTO[..., 0], 1),
+    "reduce": (IMAGE, "sum", 1),
+    "resize": (IMAGE, (8, 8)),
+    "rms_norm": (IMAGE,),
+    "scatter_elements": (IMAGE[0, 0], COLUMN, IMAGE[0, 0, :, :1]),
+    "scatter_nd": (IMAGE[0, 0], COLUMN, IMAGE[0, 0]),
+    "softmax": (IMAGE,),
+    "transpose": (IMAGE,),
+    "unary": (IMAGE, "neg"),
+    "upscale_mask": (IMAGE[0, 0], (8, 8)),
+    "where": ([True], IMAGE, IMAGE),
+}
+
+
+def test_every_kernel_is_called_here():
+    others = {"implementations", "selected", "supported_tiers", "tiers", "pack", "PackedMatrix"}
+    assert set(CALLS) == set(kernels.__all__) - others
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_where_and_how_to_compute(name):
+    def call(**how):
+        return getattr(kernels, name)(*CALLS[name], **how)
+
+    expected = call()
+    out = np.empty_like(expected)
+    assert call(out=out, threads=2, isa="scalar") is out
+    assert out.shape == expected.shape and np.allclose(out, expected, rtol=1e-5, atol=1e-5)
+    wrong = np.empty((*expected.shape, 2), expected.dtype)
+    frozen = np.empty_like(expected)
+    frozen.flags.writeable = False
+    with pytest.raises(ArgumentError, match=r"out has shape .*, expected"):
+        call(out=wrong)
+    with pytest.raises(ArgumentTypeError, match="out has dtype complex64, expected"):
+        call(out=expected.astype(np.complex64))
+    with pytest.raises(ArgumentTypeError, match=r"out is a list; give np.empty"):
+        call(out=[0.0])
+    with pytest.raises(ArgumentError, match="out is read-only"):
+        call(out=frozen)
+    for threads in (0, -1, 1.5, True):
+        with pytest.raises(ArgumentError, match=r"threads=.* must be an integer of at least 1"):
+            call(threads=threads)
+    with pytest.raises(ConfigurationError, match="isa='sse' is none of scalar, avx2"):
+        call(isa="sse")
+
+
+def test_what_is_no_array_is_refused_by_name():
+    with pytest.raises(ArgumentTypeError, match="x is no array of float32"):
+        kernels.relu("a")
+    with pytest.raises(ArgumentTypeError, match="b is no array of float32"):
+        kernels.add([1.0], [[1.0], [1.0, 2.0]])
+    with pytest.raises(ArgumentTypeError, match="x has dtype >f4, expected float32; convert"):
+        kernels.relu(np.ones(3, ">f4"))
+
+
 @pytest.mark.parametrize("name", ["softmax", "log_softmax", "rms_norm", "layer_norm"])
 def test_functions_of_rows_at_the_edges_of_their_domain(name):
     function = getattr(kernels, name)
     for shape in [(3, 0), (0, 4), (2, 0, 5)]:
-        assert function(np.empty(shape, np.float32)).shape == shape
+        x = np.empty(shape, np.float32)
+        assert function(x).shape == shape
+        with pytest.raises(ArgumentError, match="threads=0"):
+            function(x, threads=0)
+        with pytest.raises(ConfigurationError, match="isa='sse'"):
+            function(x, isa="sse")
     with pytest.raises(ArgumentError, match="x is a scalar"):
         function(np.float32(1))

@@ -42,6 +42,7 @@ from pyhades.kernels.reference.pool import average_pool, max_pool
 from pyhades.kernels.reference.reduce import argmax, argmin, cumsum, reduce
 from pyhades.kernels.reference.resize import resize
 from pyhades.kernels.reference.softmax import log_softmax, softmax
+from pyhades.kernels.reference.typed import binary, cast, unary, where
 
 __all__ = [
     "add",
@@ -50,6 +51,8 @@ __all__ = [
     "attention",
     "average_pool",
     "batch_norm",
+    "binary",
+    "cast",
     "clip",
     "composite",
     "conv2d",
@@ -96,5 +99,7 @@ __all__ = [
     "subtract",
     "tanh",
     "transpose",
+    "unary",
     "upscale_mask",
+    "where",
 ]

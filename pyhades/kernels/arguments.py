@@ -12,6 +12,9 @@ from pyhades.errors import ArgumentError, ArgumentTypeError
 
 Array = NDArray[Any]
 
+IN_PLACE = ("map", "unary", "binary", "select", "scale_shift", "softmax")
+"""Operators whose output may be the memory of an input, element upon element."""
+
 
 def as_array(
     name: str, value: ArrayLike, *, ndim: int | None = None, dtype: DTypeLike = np.float32
@@ -71,3 +74,29 @@ def check_how(threads: int | None, isa: str | None) -> None:
     """Refuse bad ``threads`` and ``isa`` where no kernel is called, for want of elements."""
     _native.team_of(threads)
     _native.tier_name(isa)
+
+
+def call(
+    op: str,
+    inputs: list[Any],
+    outputs: list[Array],
+    attributes: dict[str, Any],
+    constants: tuple[int, ...] = (),
+    *,
+    threads: int | None,
+    isa: str | None,
+) -> str:
+    """Run a native operator; refuses outputs that it would write before it has read them."""
+    arrays = [array for array in inputs if isinstance(array, np.ndarray)]
+    for result in outputs:
+        if any(_is_overwritten(array, result, op in IN_PLACE) for array in arrays):
+            raise ArgumentError("out overlaps an input in memory; give another array, or copy it")
+    return _native.call(op, inputs, outputs, attributes, constants, threads=threads, isa=isa)
+
+
+def _is_overwritten(array: Array, result: Array, in_place: bool) -> bool:
+    if not np.may_share_memory(array, result):
+        return False
+    first = array.__array_interface__["data"][0] == result.__array_interface__["data"][0]
+    is_same = first and array.strides == result.strides and array.dtype == result.dtype
+    return not (in_place and is_same) and np.shares_memory(array, result)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pyhades import _native
 from pyhades.errors import ArgumentError
-from pyhades.kernels.arguments import Array, as_array, check_shape, output
+from pyhades.kernels.arguments import Array, as_array, call, check_shape, output
 
 
 def attention(
@@ -102,7 +101,7 @@ def attention(
         attributes["scale"] = float(scale)
     addends = [_addend("bias", bias, scores), _addend("mask", mask, scores)]
     operands = [q, k, v, addends[0], sinks, kv_lengths, addends[1]]
-    _native.call("attention", operands, [result], attributes, threads=threads, isa=isa)
+    call("attention", operands, [result], attributes, threads=threads, isa=isa)
     return result
 
 

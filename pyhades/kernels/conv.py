@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pyhades import _native
 from pyhades.errors import ArgumentError
-from pyhades.kernels.arguments import Array, as_array, check_shape, output
+from pyhades.kernels.arguments import Array, as_array, call, check_shape, output
 
 LAYOUTS = ("NCHW", "NHWC")
 
@@ -164,7 +163,7 @@ def conv2d(
         "activation": activation or "none",
         "algorithm": algorithm,
     }
-    _native.call(
+    call(
         "conv2d",
         [_channels_last(x), w, bias, residual],
         [y],

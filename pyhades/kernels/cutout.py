@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pyhades import _native
-from pyhades.kernels.arguments import as_array, check_shape, output
+from pyhades.kernels.arguments import as_array, call, check_shape, output
 
 
 def cut_out(
@@ -65,7 +64,7 @@ def cut_out(
     result = output(out, (height, width, 4), np.uint8)
     if result.size == 0:
         return result
-    _native.call(
+    call(
         "cut_out",
         [image, alpha],
         [result],

@@ -13,9 +13,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pyhades import _native
 from pyhades.errors import ArgumentError, ArgumentTypeError
-from pyhades.kernels.arguments import Array, output
+from pyhades.kernels.arguments import Array, call, output
 
 Reduction = Literal["none", "add", "mul", "max", "min"]
 
@@ -272,5 +271,5 @@ def _run(
     isa: str | None,
 ) -> Array:
     result = output(out, shape, inputs[0].dtype)
-    _native.call(op, inputs, [result], dict(attributes), constants=(1,), threads=threads, isa=isa)
+    call(op, inputs, [result], dict(attributes), constants=(1,), threads=threads, isa=isa)
     return result

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from pyhades import _native
 from pyhades.errors import ArgumentError
-from pyhades.kernels.arguments import Array, as_array, check_shape, output
+from pyhades.kernels.arguments import Array, as_array, call, check_shape, output
 
 
 class PackedMatrix:
@@ -133,7 +133,7 @@ def gemm(
     result = output(out, shape)
     operands = [a, right, _as_bias(bias, shape[1]), _as_residual(residual, shape)]
     attributes = {"activation": activation or "none"}
-    _native.call("gemm", operands, [result], attributes, threads=threads, isa=isa)
+    call("gemm", operands, [result], attributes, threads=threads, isa=isa)
     return result
 
 
@@ -207,7 +207,7 @@ def matmul(
     ]
     attributes: dict[str, str | float] = {"activation": activation or "none", "alpha": float(alpha)}
     target = _as_stack(result, batch)
-    _native.call("matmul", operands, [target], attributes, threads=threads, isa=isa)
+    call("matmul", operands, [target], attributes, threads=threads, isa=isa)
     return result
 
 

@@ -8,9 +8,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pyhades import _native
 from pyhades.errors import ArgumentError
-from pyhades.kernels.arguments import as_array, check_shape, output
+from pyhades.kernels.arguments import as_array, call, check_shape, output
 
 Resample = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 PngFilter = Literal["none", "sub", "up", "average", "paeth"]
@@ -82,7 +81,7 @@ def normalize_image(
         "resample": resample,
         "antialias": int(antialias),
     }
-    _native.call("normalize_image", [image], [channels_first], attributes, threads=threads, isa=isa)
+    call("normalize_image", [image], [channels_first], attributes, threads=threads, isa=isa)
     return result
 
 
@@ -117,7 +116,7 @@ def upscale_mask(
     """
     mask = np.ascontiguousarray(as_array("mask", mask, ndim=2))
     result = output(out, _check_size(size), np.uint8)
-    _native.call("upscale_mask", [mask], [result], {}, threads=threads, isa=isa)
+    call("upscale_mask", [mask], [result], {}, threads=threads, isa=isa)
     return result
 
 
@@ -167,7 +166,7 @@ def composite(
         behind = as_array("background", behind, ndim=3, dtype=np.uint8)
         check_shape("background", behind, image.shape)
     result = output(out, image.shape, np.uint8)
-    _native.call("composite", [image, alpha, behind], [result], {}, threads=threads, isa=isa)
+    call("composite", [image, alpha, behind], [result], {}, threads=threads, isa=isa)
     return result
 
 
@@ -206,7 +205,7 @@ def png_filter(
     rows = np.ascontiguousarray(as_array("rows", rows, ndim=2, dtype=np.uint8))
     result = output(out, (rows.shape[0], rows.shape[1] + 1), np.uint8)
     attributes = {"bytes_per_pixel": int(bytes_per_pixel), "filter": filter}
-    _native.call("png_filter", [rows], [result], attributes, threads=threads, isa=isa)
+    call("png_filter", [rows], [result], attributes, threads=threads, isa=isa)
     return result
 
 

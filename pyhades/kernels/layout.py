@@ -8,9 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from pyhades import _native
 from pyhades.errors import ArgumentError
-from pyhades.kernels.arguments import Array, output
+from pyhades.kernels.arguments import Array, call, output
 
 PadMode = Literal["constant", "reflect", "edge", "wrap"]
 
@@ -91,7 +90,7 @@ def copy(
     """
     x = np.asarray(x)
     result = output(out, x.shape, x.dtype, any_strides=True)
-    _native.call("copy", [x], [result], {}, threads=threads, isa=isa)
+    call("copy", [x], [result], {}, threads=threads, isa=isa)
     return result
 
 
@@ -129,7 +128,7 @@ def fill(
            [1.5, 1.5]], dtype=float32)
     """
     result = output(out, tuple(int(extent) for extent in shape), dtype)
-    _native.call("fill", [], [result], {"value": value}, threads=threads, isa=isa)
+    call("fill", [], [result], {"value": value}, threads=threads, isa=isa)
     return result
 
 
@@ -187,5 +186,5 @@ def pad(
         "mode": mode,
         "value": value,
     }
-    _native.call("pad", [x], [result], attributes, threads=threads, isa=isa)
+    call("pad", [x], [result], attributes, threads=threads, isa=isa)
     return result

@@ -7,9 +7,8 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pyhades import _native
 from pyhades.errors import ArgumentError
-from pyhades.kernels.arguments import Array, as_array, check_shape, output
+from pyhades.kernels.arguments import Array, as_array, call, check_shape, output
 
 
 def _vector(name: str, value: ArrayLike | None, n: int) -> Array | None:
@@ -85,7 +84,7 @@ def rms_norm(
     ]
     result = output(out, shape)
     y = result.reshape(rows.shape)
-    _native.call("rms_norm", inputs, [y], {"epsilon": float(eps)}, threads=threads, isa=isa)
+    call("rms_norm", inputs, [y], {"epsilon": float(eps)}, threads=threads, isa=isa)
     return result
 
 
@@ -141,7 +140,7 @@ def layer_norm(
     ]
     result = output(out, shape)
     y = result.reshape(rows.shape)
-    _native.call("layer_norm", inputs, [y], {"epsilon": float(eps)}, threads=threads, isa=isa)
+    call("layer_norm", inputs, [y], {"epsilon": float(eps)}, threads=threads, isa=isa)
     return result
 
 
@@ -187,7 +186,7 @@ def group_norm(
     result = output(out, np.shape(x))
     attributes = {"groups": int(groups), "epsilon": float(eps)}
     y = result.reshape(planes.shape)
-    _native.call("group_norm", inputs, [y], attributes, threads=threads, isa=isa)
+    call("group_norm", inputs, [y], attributes, threads=threads, isa=isa)
     return result
 
 
@@ -235,7 +234,7 @@ def batch_norm(
     inputs = [planes, scale.astype(np.float32), shift.astype(np.float32)]
     result = output(out, np.shape(x))
     y = result.reshape(planes.shape)
-    _native.call("scale_shift", inputs, [y], {}, threads=threads, isa=isa)
+    call("scale_shift", inputs, [y], {}, threads=threads, isa=isa)
     return result
 
 

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from pyhades import _native
 from pyhades.errors import ArgumentError
-from pyhades.kernels.arguments import Array, as_array, output
+from pyhades.kernels.arguments import Array, as_array, call, output
 
 Threads = int | None
 Isa = str | None
@@ -43,5 +43,5 @@ def map_arrays(
     sources = [*range(len(inputs)), *(-1 - i for i in range(len(constants))), 0, 0][:3]
     code = [_number(function), len(inputs), *sources]
     attributes = {"code": code, "constants": [float(value) for value in constants]}
-    _native.call("map", inputs, [result], attributes, threads=threads, isa=isa)
+    call("map", inputs, [result], attributes, threads=threads, isa=isa)
     return result

@@ -8,9 +8,8 @@ from typing import Literal, overload
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pyhades import _native
 from pyhades.errors import ArgumentError
-from pyhades.kernels.arguments import Array, output
+from pyhades.kernels.arguments import Array, call, output
 
 Pair = Sequence[int]
 Pads = Sequence[int]
@@ -104,7 +103,7 @@ def max_pool(
     attributes = _attributes(kernel, strides, pads, dilations)
     y = _output(x, attributes, ceil_mode, out)
     indices = [np.empty(y.shape, np.int64)] if return_indices else []
-    _native.call("max_pool", [x], [y, *indices], attributes, threads=threads, isa=isa)
+    call("max_pool", [x], [y, *indices], attributes, threads=threads, isa=isa)
     return (y, indices[0]) if return_indices else y
 
 
@@ -155,7 +154,7 @@ def average_pool(
     attributes = _attributes(kernel, strides, pads, dilations)
     y = _output(x, attributes, ceil_mode, out)
     attributes["count_include_pad"] = [int(count_include_pad)]
-    _native.call("average_pool", [x], [y], attributes, threads=threads, isa=isa)
+    call("average_pool", [x], [y], attributes, threads=threads, isa=isa)
     return y
 
 

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pyhades import _native
 from pyhades.errors import ArgumentError
-from pyhades.kernels.arguments import Array, as_array, output
+from pyhades.kernels.arguments import Array, as_array, call, output
 
 FUNCTIONS = (
     "sum",
@@ -70,7 +69,7 @@ def reduce(
     result = output(out, shape)
     attributes: dict[str, Any] = {"function": function, "axes": reduced}
     y = result.reshape(kept)
-    _native.call("reduce", [x], [y], attributes, threads=threads, isa=isa)
+    call("reduce", [x], [y], attributes, threads=threads, isa=isa)
     return result
 
 
@@ -125,7 +124,7 @@ def cumsum(
     (axis,) = _axes(axis, x.ndim)
     result = output(out, x.shape)
     attributes = {"axis": axis, "exclusive": int(exclusive), "reverse": int(reverse)}
-    _native.call("cumsum", [x], [result], attributes, threads=threads, isa=isa)
+    call("cumsum", [x], [result], attributes, threads=threads, isa=isa)
     return result
 
 
@@ -143,7 +142,7 @@ def _arg_reduce(
     result = output(out, tuple(np.delete(x.shape, axis).tolist()), np.int64)
     attributes: dict[str, Any] = {"function": function, "axis": axis, "select_last_index": 0}
     y = result.reshape(kept)
-    _native.call("arg_reduce", [x], [y], attributes, threads=threads, isa=isa)
+    call("arg_reduce", [x], [y], attributes, threads=threads, isa=isa)
     return result
 
 

@@ -9,9 +9,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pyhades import _native
 from pyhades.errors import ArgumentError
-from pyhades.kernels.arguments import Array, output
+from pyhades.kernels.arguments import Array, call, output
 
 Mode = Literal["nearest", "linear", "cubic"]
 Coordinates = Literal[
@@ -103,7 +102,7 @@ def resize(
         "extrapolation_value": float(extrapolation_value),
         "antialias": int(antialias),
     }
-    _native.call("resize", [x], [result], attributes, threads=threads, isa=isa)
+    call("resize", [x], [result], attributes, threads=threads, isa=isa)
     return result
 
 

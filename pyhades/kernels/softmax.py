@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pyhades import _native
 from pyhades.errors import ArgumentError
-from pyhades.kernels.arguments import Array, as_array, check_how, output
+from pyhades.kernels.arguments import Array, as_array, call, check_how, output
 
 
 def softmax(
@@ -90,5 +89,5 @@ def _softmax(
         return result
     n = array.shape[-1]
     rows, y = np.ascontiguousarray(array).reshape(-1, n), result.reshape(-1, n)
-    _native.call("softmax", [rows], [y], {"log": int(log)}, threads=threads, isa=isa)
+    call("softmax", [rows], [y], {"log": int(log)}, threads=threads, isa=isa)
     return result

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from pyhades import _native
 from pyhades.errors import ArgumentError, ArgumentTypeError
-from pyhades.kernels.arguments import Array, as_array, output
+from pyhades.kernels.arguments import Array, as_array, call, output
 from pyhades.kernels.pointwise import broadcast
 
 PREDICATES = ("is_nan", "is_inf", "is_positive_inf", "is_negative_inf")
@@ -68,7 +67,7 @@ def unary(
     _check_function(function, UNARY)
     x = np.asarray(x) if isinstance(x, np.ndarray) else as_array("x", x)
     result = output(out, x.shape, np.bool_ if function in PREDICATES else x.dtype)
-    _native.call("unary", [x], [result], {"function": function}, threads=threads, isa=isa)
+    call("unary", [x], [result], {"function": function}, threads=threads, isa=isa)
     return result
 
 
@@ -117,7 +116,7 @@ def binary(
     _check_function(function, BINARY)
     a, b = broadcast(_of_one_dtype({"a": a, "b": b}))
     result = output(out, a.shape, np.bool_ if function in COMPARISONS else a.dtype)
-    _native.call("binary", [a, b], [result], {"function": function}, threads=threads, isa=isa)
+    call("binary", [a, b], [result], {"function": function}, threads=threads, isa=isa)
     return result
 
 
@@ -161,7 +160,7 @@ def where(
     arrays = {"condition": as_array("condition", condition, dtype=np.bool_)}
     inputs = broadcast(arrays | _of_one_dtype({"a": a, "b": b}))
     result = output(out, inputs[0].shape, inputs[1].dtype)
-    _native.call("select", inputs, [result], {}, threads=threads, isa=isa)
+    call("select", inputs, [result], {}, threads=threads, isa=isa)
     return result
 
 
@@ -210,7 +209,7 @@ def cast(
     except TypeError:
         raise ArgumentTypeError(f"dtype={dtype!r} is no dtype; name one, as 'int32'") from None
     result = output(out, x.shape, wanted)
-    _native.call("cast", [x], [result], {}, threads=threads, isa=isa)
+    call("cast", [x], [result], {}, threads=threads, isa=isa)
     return result
 
 

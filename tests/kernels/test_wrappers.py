@@ -159,6 +159,23 @@ def test_where_and_how_to_compute(name):
         call(isa="sse")
 
 
+def test_outputs_in_the_memory_of_inputs():
+    x = np.random.default_rng(2).standard_normal((9, 40)).astype(np.float32)
+    for name in ("relu", "softmax"):
+        expected, y = getattr(kernels, name)(x), x.copy()
+        assert np.array_equal(getattr(kernels, name)(y, out=y), expected)
+    line = x.ravel().copy()
+    square = np.ascontiguousarray(x[:, :9])
+    for overlapping in (
+        lambda: kernels.relu(line[1:], out=line[:-1]),
+        lambda: kernels.transpose(square, out=square),
+        lambda: kernels.gemm(square, square, out=square),
+    ):
+        with pytest.raises(ArgumentError, match="out overlaps an input in memory; give another"):
+            overlapping()
+    assert np.array_equal(kernels.copy(line[::2], out=line[1::2]), x.ravel()[::2])  # interleaved
+
+
 def test_what_is_no_array_is_refused_by_name():
     with pytest.raises(ArgumentTypeError, match="x is no array of float32"):
         kernels.relu("a")

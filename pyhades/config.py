@@ -103,7 +103,7 @@ def _numa_nodes() -> int:
 
 @dataclass(frozen=True)
 class Config:
-    """What :func:`show_config` found; prints as a table."""
+    """What :func:`pyhades.show_config` found; prints as a table."""
 
     version: str
     cpu: str
@@ -141,6 +141,16 @@ class Config:
 
 def show_config() -> Config:
     """CPU, instruction-set tier, threads (and why that many), memory and NUMA nodes.
+
+    Returns
+    -------
+    Config
+        Prints as a table; every row is an attribute.
+
+    Raises
+    ------
+    ConfigurationError
+        An environment variable has a value that cannot be obeyed.
 
     Examples
     --------

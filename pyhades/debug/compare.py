@@ -51,6 +51,18 @@ def compare(
     -------
     Comparison
         The first difference and the error of every value that exists in both.
+
+    Raises
+    ------
+    ShapeError
+        The arrays do not fit the inputs of the graph.
+
+    Examples
+    --------
+    >>> from pyhades.networks import u2net
+    >>> x = np.ones((1, 3, 32, 32), np.float32)
+    >>> compare(u2net(32, small=True), {"input": x}).first is None
+    True
     """
     shapes = {name: np.shape(array) for name, array in feeds.items()}
     expected = interpret(optimise(graph, shapes), feeds, keep_all=True)

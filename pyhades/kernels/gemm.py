@@ -56,6 +56,15 @@ def pack(b: ArrayLike, *, isa: str | None = None) -> PackedMatrix:
     PackedMatrix
         To be passed as ``b``.
 
+    Raises
+    ------
+    ArgumentError
+        If ``b`` is no matrix.
+    ArgumentTypeError
+        If ``b`` is not float32.
+    ConfigurationError
+        If the tier does not exist or the CPU lacks it.
+
     Examples
     --------
     >>> weights = pack(np.eye(3, dtype=np.float32))

@@ -109,6 +109,13 @@ def upscale_mask(
     ndarray
         uint8 ``[height, width]``, ``floor(255 * value + 0.5)``; the same for every tier.
 
+    Raises
+    ------
+    ArgumentError
+        If ``size`` is not two positive integers, or ``out`` does not fit.
+    ArgumentTypeError
+        If an array has the wrong dtype.
+
     Examples
     --------
     >>> upscale_mask(np.array([[0, 1]], np.float32), (1, 4)).tolist()
@@ -146,6 +153,13 @@ def composite(
     -------
     ndarray
         uint8 ``[h, w, 3]``.
+
+    Raises
+    ------
+    ArgumentError
+        If shapes do not fit, or the background is no colour.
+    ArgumentTypeError
+        If an array has the wrong dtype.
 
     Examples
     --------
@@ -196,6 +210,13 @@ def png_filter(
     -------
     ndarray
         uint8 ``[h, 1 + n]``, each row after the number of its filter.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no such filter, or ``out`` does not fit.
+    ArgumentTypeError
+        If an array has the wrong dtype.
 
     Examples
     --------

@@ -121,6 +121,13 @@ def fill(
     ndarray
         ``np.full(shape, value, dtype)``.
 
+    Raises
+    ------
+    ArgumentError
+        If an extent is negative, or ``out`` does not fit.
+    ArgumentTypeError
+        If there are no kernels for the dtype.
+
     Examples
     --------
     >>> fill((2, 2), 1.5)

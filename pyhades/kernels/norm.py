@@ -116,6 +116,11 @@ def layer_norm(
     out, threads, isa
         See :mod:`pyhades.kernels`.
 
+    Returns
+    -------
+    ndarray
+        float32, the shape of ``x``.
+
     Raises
     ------
     ArgumentError
@@ -170,6 +175,18 @@ def group_norm(
     out, threads, isa
         See :mod:`pyhades.kernels`.
 
+    Returns
+    -------
+    ndarray
+        float32, the shape of ``x``.
+
+    Raises
+    ------
+    ArgumentError
+        If shapes do not fit, or ``groups`` does not divide ``c``.
+    ArgumentTypeError
+        If an array is not float32.
+
     References
     ----------
     Wu and He, "Group Normalization", 2018.
@@ -214,6 +231,18 @@ def batch_norm(
         Added to the variance.
     out, threads, isa
         See :mod:`pyhades.kernels`.
+
+    Returns
+    -------
+    ndarray
+        float32, the shape of ``x``.
+
+    Raises
+    ------
+    ArgumentError
+        If shapes do not fit.
+    ArgumentTypeError
+        If an array is not float32.
 
     References
     ----------

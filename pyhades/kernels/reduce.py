@@ -50,6 +50,11 @@ def reduce(
     out, threads, isa
         See :mod:`pyhades.kernels`.
 
+    Returns
+    -------
+    ndarray
+        float32, without the reduced axes unless ``keepdims``.
+
     Raises
     ------
     ArgumentError
@@ -83,6 +88,27 @@ def argmax(
 ) -> Array:
     """Index (int64) of the largest element along ``axis``, the first of equals.
 
+    Parameters
+    ----------
+    x
+        float32, any shape and strides.
+    axis
+        The axis to search; negative ones count from the end.
+    out, threads, isa
+        See :mod:`pyhades.kernels`.
+
+    Returns
+    -------
+    ndarray
+        int64, without that axis.
+
+    Raises
+    ------
+    ArgumentError
+        If the axis does not exist or has no elements.
+    ArgumentTypeError
+        If ``x`` is not float32.
+
     Examples
     --------
     >>> argmax([[1.0, 3.0, 2.0]])
@@ -99,7 +125,34 @@ def argmin(
     threads: int | None = None,
     isa: str | None = None,
 ) -> Array:
-    """Index (int64) of the smallest element along ``axis``, the first of equals."""
+    """Index (int64) of the smallest element along ``axis``, the first of equals.
+
+    Parameters
+    ----------
+    x
+        float32, any shape and strides.
+    axis
+        The axis to search; negative ones count from the end.
+    out, threads, isa
+        See :mod:`pyhades.kernels`.
+
+    Returns
+    -------
+    ndarray
+        int64, without that axis.
+
+    Raises
+    ------
+    ArgumentError
+        If the axis does not exist or has no elements.
+    ArgumentTypeError
+        If ``x`` is not float32.
+
+    Examples
+    --------
+    >>> argmin([[2.0, 1.0, 3.0]])
+    array([1])
+    """
     return _arg_reduce("argmin", x, axis, out, threads, isa)
 
 
@@ -114,6 +167,31 @@ def cumsum(
     isa: str | None = None,
 ) -> Array:
     """Running sum along ``axis``; ``exclusive`` leaves each element itself out.
+
+    Parameters
+    ----------
+    x
+        float32, any shape and strides.
+    axis
+        The axis to sum along; negative ones count from the end.
+    exclusive
+        Leave each element out of its own sum.
+    reverse
+        Sum from the end.
+    out, threads, isa
+        See :mod:`pyhades.kernels`.
+
+    Returns
+    -------
+    ndarray
+        float32, the shape of ``x``.
+
+    Raises
+    ------
+    ArgumentError
+        If the axis does not exist, or ``out`` does not fit.
+    ArgumentTypeError
+        If ``x`` is not float32.
 
     Examples
     --------

@@ -12,6 +12,11 @@ __all__ = ["Implementation", "implementations", "selected", "supported_tiers", "
 def implementations(family: str | None = None) -> list[Implementation]:
     """All registered kernels of a family (``"conv"``, ``"gemm"``, ...), or of all of them.
 
+    Parameters
+    ----------
+    family
+        A folder of ``csrc/kernels``; None: every one.
+
     Returns
     -------
     list of Implementation
@@ -38,6 +43,18 @@ def implementations(family: str | None = None) -> list[Implementation]:
 
 def selected(function: str, isa: str | None = None) -> str:
     """Name of the kernel that ``function`` runs as, on this CPU or on tier ``isa``.
+
+    Parameters
+    ----------
+    function
+        A kernel function, see :func:`implementations`.
+    isa
+        The best tier it may use; None: what the CPU has, up to ``PYHADES_ISA``.
+
+    Returns
+    -------
+    str
+        A name that :func:`implementations` lists.
 
     Raises
     ------

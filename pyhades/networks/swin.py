@@ -239,6 +239,16 @@ def swin(
     Graph
         Input ``input`` [batch, 3, h, w]; output ``mask`` [batch, 1, h, w] in [0, 1] and, if asked
         for, ``d3`` to ``d0``, logits at 1/8, 1/4, 1/2 and full size.
+
+    Raises
+    ------
+    ArgumentError
+        If the size is no multiple of 32.
+
+    Examples
+    --------
+    >>> len(swin(64, SwinConfig.tiny(), saliency=True).outputs)
+    5
     """
     height, width = (size, size) if isinstance(size, int) else size
     if height % 32 or width % 32:
@@ -261,5 +271,19 @@ def write_swin(
     batch: int = 1,
     saliency: bool = False,
 ) -> None:
-    """Write ``swin`` as an ONNX file (opset 18)."""
+    """Write ``swin`` as an ONNX file (opset 18).
+
+    Parameters
+    ----------
+    path
+        File to write or overwrite.
+    size, config, seed, batch, saliency
+        Those of ``swin``.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_swin(f"{folder}/net.onnx", 64, SwinConfig.tiny())
+    """
     save_onnx(swin(size, config, seed, batch, saliency), path, opset=18)

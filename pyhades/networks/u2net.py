@@ -152,6 +152,11 @@ def u2net(
     -------
     Graph
         Input ``input`` [batch, 3, h, w]; outputs ``d0`` to ``d6`` [batch, 1, h, w] in (0, 1).
+
+    Examples
+    --------
+    >>> len(u2net(64, small=True).outputs)
+    7
     """
     height, width = (size, size) if isinstance(size, int) else size
     net = _U2Net(seed, sizes)
@@ -169,5 +174,19 @@ def write_u2net(
     batch: int = 1,
     sizes: Sizes = "traced",
 ) -> None:
-    """Write ``u2net`` as an ONNX file (opset 17)."""
+    """Write ``u2net`` as an ONNX file (opset 17).
+
+    Parameters
+    ----------
+    path
+        File to write or overwrite.
+    size, small, seed, batch, sizes
+        Those of ``u2net``.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_u2net(f"{folder}/net.onnx", 64, small=True)
+    """
     save_onnx(u2net(size, small, seed, batch, sizes), path, opset=17)

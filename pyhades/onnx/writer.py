@@ -55,6 +55,20 @@ def save_onnx(graph: Graph, path: str | os.PathLike[str], opset: int = 18) -> No
         File to write or overwrite.
     opset
         The ONNX opset to declare; it must spell the operators of the graph as the IR does.
+
+    Raises
+    ------
+    ArgumentError
+        An operator of the graph is spelled differently in that opset.
+
+    Examples
+    --------
+    >>> import tempfile, pyhades
+    >>> from pyhades.networks import u2net
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_onnx(u2net(64, small=True), f"{folder}/u2netp.onnx")
+    ...     pyhades.load_onnx(f"{folder}/u2netp.onnx").name
+    'u2netp'
     """
     with Path(path).open("wb") as file:
         file.writelines(onnx_chunks(graph, opset))

@@ -318,12 +318,35 @@ def remove_background(
 ) -> Image.Image:
     """Remove the background of one image with a remover that is kept for the next call.
 
-    ``image``, ``output``, ``background`` and ``channel_order`` are those of calling a
-    :class:`Remover`, ``model`` and ``options`` those of making one.
+    Parameters
+    ----------
+    image, output, background, channel_order
+        See calling a :class:`Remover`.
+    model
+        Path of an ONNX file; None for the small demonstration model in the package.
+    **options
+        See making a :class:`Remover`.
+
+    Returns
+    -------
+    PIL.Image.Image
+        The cut-out, the mask or the composite, as ``output`` says.
+
+    Raises
+    ------
+    ArgumentError
+        An option has a value that does not exist.
+    ImageError
+        The image cannot be read.
+    ModelError
+        The file is not a model that takes an image.
 
     Examples
     --------
-    >>> remove_background("cat.jpg").save("cat.png")             # doctest: +SKIP
+    >>> image = np.zeros((40, 60, 3), np.uint8)
+    >>> image[10:30, 20:40] = 255
+    >>> remove_background(image).size
+    (60, 40)
     """
     hashable = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
     remover = _kept_remover(None if model is None else os.fspath(model), **hashable)

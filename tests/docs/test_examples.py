@@ -8,17 +8,22 @@ import inspect
 import json
 import pkgutil
 import re
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import pyhades
 from pyhades import kernels
+from pyhades.networks import write_u2net
+from pyhades.segmentation.remover import DEFAULT_MODEL
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PACKAGES = ["pyhades.compiler", "pyhades.ir", "pyhades.kernels", "pyhades.onnx"]
-PACKAGES += ["pyhades.segmentation"]
+PACKAGES = ["pyhades.compiler", "pyhades.debug", "pyhades.ir", "pyhades.kernels"]
+PACKAGES += ["pyhades.networks", "pyhades.onnx", "pyhades.segmentation"]
 LEFT_OUT = {"pyhades.onnx.translate"}  # its example registers an operator
 TUTORIALS = ["compile_a_graph", "remove_a_background"]
 OTHER_PAGES = sorted(
@@ -55,12 +60,30 @@ def test_docstring_examples(name):
     assert result.failed == 0
 
 
-@pytest.mark.parametrize("name", kernels.__all__)
-def test_kernels_with_parameters_have_an_example(name):
-    text = getattr(kernels, name).__doc__
-    assert text
-    if "Parameters\n" in text and "Attributes\n" not in text:
-        assert f"{name}(" in text.partition("Examples\n")[2]
+def public_functions():
+    """Functions that users call: of pyhades, and of pyhades.kernels."""
+    for package in (pyhades, kernels):
+        for name in package.__all__:
+            if inspect.isfunction(getattr(package, name)):
+                yield pytest.param(getattr(package, name), id=f"{package.__name__}.{name}")
+
+
+def test_examples_are_found():
+    assert len(modules()) > 25 and len(list(public_functions())) > 60
+
+
+@pytest.mark.parametrize("function", list(public_functions()))
+def test_docstring_is_complete(function):
+    """Every parameter is described, and so is what comes back; the example calls the function."""
+    text = inspect.getdoc(function)
+    sections = re.split(r"\n\n(\w+)\n-+\n", text)
+    bodies = dict(zip(sections[1::2], sections[2::2], strict=True))
+    parameters = inspect.signature(function).parameters
+    described = re.findall(r"^(\S.*)$", bodies.get("Parameters", ""), re.MULTILINE)
+    names = {name.strip(" *") for line in described for name in line.split(",")}
+    assert set(parameters) == names
+    assert {"Returns", "Raises", "Examples"} <= set(bodies)
+    assert re.search(rf">>> .*\b{function.__name__}\(", bodies["Examples"])
 
 
 @pytest.mark.parametrize("page", TUTORIALS)
@@ -78,6 +101,24 @@ def test_tutorial_runs(page, tmp_path, monkeypatch):
         assert counted in text
     else:
         assert {"pet.png", "mug.png", "portrait.png"} <= {path.name for path in tmp_path.iterdir()}
+
+
+def test_readme_runs(tmp_path, monkeypatch):
+    """With small files by the names that it uses."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 256, (48, 64, 3), np.uint8)).save("photo.jpg")
+    write_u2net("model.onnx", 64, small=True)
+    shutil.copy(DEFAULT_MODEL, "inspyrenet.onnx")
+    images = {"x": rng.random((1, 3, 64, 64), np.float32)}
+    weights = {"weight": np.ones((8, 3, 3, 3), np.float32), "bias": np.zeros(8, np.float32)}
+    namespace: dict[str, object] = {**images, **weights}
+    blocks = python_blocks((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert len(blocks) >= 3
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), namespace)
+    assert Image.open("cutout.png").mode == "RGBA"
+    assert len(namespace["outputs"]) == 7 and namespace["y"].shape == (1, 8, 64, 64)
 
 
 def test_notebook_runs(monkeypatch):

@@ -9,6 +9,8 @@ from pyhades import _native, kernels
 from pyhades.errors import ArgumentError
 from pyhades.kernels import reference
 from tests.support.guarded import assert_gaps_untouched, guarded, guarded_empty
+from tests.support.tolerances import EPS32, sum_bound
+from tests.support.tolerances import assert_close as assert_within
 
 WIDTHS = [1, 2, 7, 8, 9, 15, 16, 17, 31, 33, 128, 1000]
 
@@ -86,17 +88,60 @@ def test_batch_norm(isa, c):
     assert_close(actual, reference.batch_norm(x, *statistics, eps=0.1), 200)
 
 
-@pytest.mark.covers("rms_norm_f32", "layer_norm_f32")
-@pytest.mark.parametrize("n", WIDTHS)
+def norm_bound(y, *factors):
+    """Statistics are sums of n terms; what follows is a handful of roundings."""
+    depth = y.shape[-1] / 16 + 64 + 8
+    return depth * EPS32 * (1 + np.abs(y) + sum(np.abs(factor) for factor in factors))
+
+
+def normalized(x, axes, centred=True):
+    wide = x.astype(np.float64)
+    mean = wide.mean(axes, keepdims=True) if centred else 0.0
+    inverse_std = 1 / np.sqrt(np.square(wide - mean).mean(axes, keepdims=True) + 1e-5)
+    return (wide - mean) * inverse_std, mean, inverse_std
+
+
+@pytest.mark.covers("layer_norm_f32", "rms_norm_f32")
 @pytest.mark.parametrize("at", ["start", "end"])
+@pytest.mark.parametrize("n", WIDTHS[1:])
 def test_rows_stay_inside_their_memory(isa, n, at):
-    x = normal(4, n)
-    source, y = guarded(x, (n + 5, 1), at), guarded_empty((4, n), strides=(n + 3, 1), at=at)
-    weight = guarded(normal(n, seed=1), at=at)
-    _native.call("rms_norm", [source, weight, None], [y], {"epsilon": 1e-3}, isa=isa)
-    assert_gaps_untouched(y)
-    assert_close(y, reference.rms_norm(x, np.asarray(weight), 1e-3), n)
-    _native.call("layer_norm", [source, weight, weight, None], [y], {"epsilon": 1e-2}, isa=isa)
+    rows = 5
+    x, residual = normal(rows, n), normal(rows, n, seed=1)
+    weight, bias = normal(n, seed=2), normal(n, seed=3)
+    sources = [guarded(a, (n + 3, 1), at) for a in (x, residual)]
+    vectors = [guarded(a, at=at) for a in (weight, bias)]
+    outputs = [guarded_empty((rows, n), strides=(n + 5, 1), at=at)]
+    outputs += [guarded_empty((rows,), at=at) for _ in range(2)]
+    attributes = {"epsilon": 1e-5}
+
+    operands = [sources[0], *vectors, sources[1]]
+    _native.call("layer_norm", operands, outputs, attributes, isa=isa)
+    y, mean, inverse_std = normalized(x + residual, -1)
+    assert_within(outputs[0].copy(), y * weight + bias, norm_bound(y * weight, weight, bias))
+    assert_within(outputs[1].copy(), mean[:, 0], sum_bound(x + residual)[:, 0] / n + EPS32)
+    np.testing.assert_allclose(outputs[2], inverse_std[:, 0], rtol=(n / 16 + 72) * EPS32)
+
+    _native.call("rms_norm", [sources[0], vectors[0], None], outputs[:1], attributes, isa=isa)
+    y, _, _ = normalized(x, -1, centred=False)
+    assert_within(outputs[0].copy(), y * weight, norm_bound(y * weight))
+    for output in outputs:
+        assert_gaps_untouched(output)
+
+
+@pytest.mark.covers("group_norm_f32")
+@pytest.mark.parametrize("channels_last", [False, True])
+@pytest.mark.parametrize("groups", [1, 3, 6])
+@pytest.mark.parametrize("size", [2, 7, 16, 33, 65])
+def test_groups_stay_inside_their_memory(isa, size, groups, channels_last):
+    x, weight, bias = normal(2, 6, size), normal(6, seed=1), normal(6, seed=2)
+    strides = (6 * size, 1, 6) if channels_last else None
+    y = guarded_empty(x.shape, strides=strides)
+    operands = [guarded(x, strides), guarded(weight), guarded(bias)]
+    attributes = {"groups": groups, "epsilon": 1e-5}
+    _native.call("group_norm", operands, [y], attributes, isa=isa)
+    plain, _, _ = normalized(x.reshape(2, groups, -1), -1)
+    scaled = plain.reshape(x.shape) * weight[:, None]
+    assert_within(y.copy(), scaled + bias[:, None], norm_bound(scaled, weight[:, None]))
     assert_gaps_untouched(y)
 
 

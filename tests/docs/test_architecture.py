@@ -1,0 +1,51 @@
+"""The floors of docs/explanation/architecture.md are those of the code."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "explanation" / "architecture.md"
+
+
+def floors(prefix: str) -> list[str]:
+    """Names in the list of floors, from the top down."""
+    text = PAGE.read_text(encoding="utf-8")
+    return re.findall(rf"^{re.escape(prefix)}(\w+) ", text, re.MULTILINE)
+
+
+def imported(path: Path) -> set[str]:
+    """Subpackages of pyhades that a module imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        found |= {name.split(".")[1] for name in names if name.startswith("pyhades.")}
+    return found
+
+
+def included(path: Path) -> set[str]:
+    return set(re.findall(r'^#include "(\w+)/', path.read_text(encoding="utf-8"), re.MULTILINE))
+
+
+@pytest.mark.parametrize(
+    ("prefix", "folder", "pattern", "used"),
+    [("pyhades.", "pyhades", "*.py", imported), ("csrc/", "csrc", "*.[hc]*", included)],
+    ids=["pyhades", "csrc"],
+)
+def test_floors_look_down_only(prefix, folder, pattern, used):
+    names = floors(prefix)
+    packages = {path.name for path in (ROOT / folder).iterdir() if path.is_dir()}
+    apart = {"native", "training", "__pycache__"}  # the parts of _native, and what needs torch
+    assert set(names) - {"_native"} == packages - apart
+    for position, name in enumerate(names):
+        files = [path for path in (ROOT / folder / name).rglob(pattern) if path.is_file()]
+        assert files or name == "_native"
+        for path in files:
+            above = used(path) & set(names[:position])
+            assert not above, f"{path.relative_to(ROOT)} looks up to {sorted(above)}"

@@ -134,7 +134,10 @@ def fill(
     array([[1.5, 1.5],
            [1.5, 1.5]], dtype=float32)
     """
-    result = output(out, tuple(int(extent) for extent in shape), dtype)
+    extents = tuple(int(extent) for extent in shape)
+    if min(extents, default=0) < 0:
+        raise ArgumentError(f"shape={extents}: extents must not be negative")
+    result = output(out, extents, dtype)
     call("fill", [], [result], {"value": value}, threads=threads, isa=isa)
     return result
 

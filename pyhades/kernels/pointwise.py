@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pyhades import _native
-from pyhades.errors import ArgumentError
+from pyhades.errors import ArgumentError, ArgumentTypeError
 from pyhades.kernels.arguments import Array, as_array, call, output
 
 Threads = int | None
@@ -42,6 +42,10 @@ def map_arrays(
     result = output(out, inputs[0].shape)
     sources = [*range(len(inputs)), *(-1 - i for i in range(len(constants))), 0, 0][:3]
     code = [_number(function), len(inputs), *sources]
-    attributes = {"code": code, "constants": [float(value) for value in constants]}
+    try:
+        numbers = [float(value) for value in constants]
+    except (TypeError, ValueError):
+        raise ArgumentTypeError(f"{function} takes numbers, not {constants!r}") from None
+    attributes = {"code": code, "constants": numbers}
     call("map", inputs, [result], attributes, threads=threads, isa=isa)
     return result

@@ -183,6 +183,10 @@ def test_what_is_no_array_is_refused_by_name():
         kernels.add([1.0], [[1.0], [1.0, 2.0]])
     with pytest.raises(ArgumentTypeError, match="x has dtype >f4, expected float32; convert"):
         kernels.relu(np.ones(3, ">f4"))
+    with pytest.raises(ArgumentTypeError, match=r"clip takes numbers, not \(None, 1.0\)"):
+        kernels.clip([1.0], None, 1.0)
+    with pytest.raises(ArgumentError, match=r"shape=\(2, -1\): extents must not be negative"):
+        kernels.fill((2, -1), 0.0)
 
 
 @pytest.mark.parametrize("name", ["softmax", "log_softmax", "rms_norm", "layer_norm"])

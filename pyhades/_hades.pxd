@@ -98,6 +98,11 @@ cdef extern from "api/hades.h" namespace "hades" nogil:
     void call(const BoundOp& bound, vector[void*] operands, const vector[cpp_bool]& is_packed,
               Team& team) except +
 
+    cdef enum class Source "hades::Source":
+        memory
+        file
+        resident
+
     cdef cppclass Slot:
         string name
         size_t bytes
@@ -114,7 +119,7 @@ cdef extern from "api/hades.h" namespace "hades" nogil:
 
     cdef cppclass Program "hades::Program":
         Program(uint32_t allowed) except +
-        int add_constant(const string& key, const void* source, size_t bytes, cpp_bool is_file) except +
+        int add_constant(const string& key, const void* source, size_t bytes, Source kind) except +
         int add_io(const string& name, size_t bytes) except +
         Status emit(OpDesc desc, const vector[Placement]& operands, const string& label) except +
         Status finish(size_t arena_bytes)

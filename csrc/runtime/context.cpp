@@ -7,11 +7,17 @@ namespace {
 
 constexpr std::chrono::milliseconds kPollInterval(50);
 
+// Constants are only ever inputs; operand lists have one type for inputs and outputs.
+void* constant_of(const Slot& slot) {
+    const bool is_resident = slot.source_kind == Source::resident;
+    return is_resident ? const_cast<void*>(slot.source) : slot.content->data.get();
+}
+
 void* content_of(const Slot& slot, const Placement& placement, void* arena) {
     if (placement.slot < 0) return nullptr;
     if (placement.packed) return placement.packed->data.get();
     if (slot.kind == Slot::Kind::io) return nullptr;
-    void* base = slot.kind == Slot::Kind::arena ? arena : slot.content->data.get();
+    void* base = slot.kind == Slot::Kind::arena ? arena : constant_of(slot);
     return static_cast<char*>(base) + placement.offset;
 }
 

@@ -35,13 +35,13 @@ Program::Program(IsaMask allowed) : allowed_(allowed) {
     slots_.push_back(std::move(arena));
 }
 
-int Program::add_constant(const std::string& key, const void* source, size_t bytes, bool is_file) {
+int Program::add_constant(const std::string& key, const void* source, size_t bytes, Source kind) {
     Slot slot;
     slot.kind = Slot::Kind::constant;
     slot.name = key;
     slot.bytes = bytes;
     slot.source = source;
-    slot.is_file = is_file;
+    slot.source_kind = kind;
     slots_.push_back(std::move(slot));
     return static_cast<int>(slots_.size()) - 1;
 }
@@ -97,6 +97,10 @@ Status Program::emit(OpDesc desc, const std::vector<Placement>& operands,
     instruction.operands = operands;
     const Status status = bind(desc, &instruction.bound);
     if (!status.ok) return invalid("%s: %s", label.c_str(), status.message);
+    for (const PackRequest& request : instruction.bound.packs)
+        if (slots_[operands[request.input].slot].source_kind == Source::resident)
+            return invalid("%s: input %d is resident, but %s wants it in another layout",
+                           label.c_str(), request.input, instruction.bound.kernel);
     pack_constants(desc, instruction);
     keep_plain_constants(instruction);
     worker_scratch_bytes_ = std::max(worker_scratch_bytes_, instruction.bound.worker_scratch_bytes);
@@ -115,7 +119,7 @@ void Program::pack_constants(const OpDesc& desc, Instruction& instruction) {
         placement.packed = shared_constant(key, request.bytes, [&](void* packed) {
             request.pack(instruction.bound.params.get(), operand.constant, packed);
         });
-        if (slot.is_file) release_file_pages(slot.source, slot.bytes);
+        if (slot.source_kind == Source::file) release_file_pages(slot.source, slot.bytes);
     }
 }
 
@@ -125,10 +129,11 @@ void Program::keep_plain_constants(Instruction& instruction) {
         if (placement.slot < 0 || placement.packed) continue;
         Slot& slot = slots_[placement.slot];
         if (slot.kind != Slot::Kind::constant || slot.content) continue;
+        if (slot.source_kind == Source::resident) continue;
         slot.content = shared_constant(slot.name + "\nplain", slot.bytes, [&](void* copy) {
             std::memcpy(copy, slot.source, slot.bytes);
         });
-        if (slot.is_file) release_file_pages(slot.source, slot.bytes);
+        if (slot.source_kind == Source::file) release_file_pages(slot.source, slot.bytes);
     }
 }
 
@@ -137,7 +142,8 @@ Status Program::finish(size_t arena_bytes) {
         return invalid("the instructions need an arena of %zu bytes, not %zu", arena_needed_,
                        arena_bytes);
     slots_[0].bytes = arena_bytes;
-    for (Slot& slot : slots_) slot.source = nullptr;
+    for (Slot& slot : slots_)
+        if (slot.source_kind != Source::resident) slot.source = nullptr;
     return {};
 }
 
@@ -148,6 +154,8 @@ size_t Program::constant_bytes() const {
         for (const Placement& placement : instruction.operands)
             constants.insert(placement.packed.get());
     size_t bytes = 0;
+    for (const Slot& slot : slots_)
+        if (slot.source_kind == Source::resident) bytes += slot.bytes;
     for (const Constant* constant : constants) bytes += constant ? constant->bytes : 0;
     return bytes;
 }

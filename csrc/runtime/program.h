@@ -8,14 +8,18 @@
 
 namespace hades {
 
+// What happens to the source of a constant. Copied sources may go away once the program is built, and
+// the pages of a file are given back. A resident one is used where it lies, and outlives the program.
+enum class Source { memory, file, resident };
+
 // Where an operand lies: in the arena of the context, in a constant, or in a buffer bound per run.
 struct Slot {
     enum class Kind { arena, constant, io };
     Kind kind = Kind::arena;
     std::string name;
     size_t bytes = 0;
-    const void* source = nullptr;             // of a constant, valid until the program is built
-    bool is_file = false;                     // the source is a mapping of a file
+    const void* source = nullptr;  // of a constant; unless resident, until the program is built
+    Source source_kind = Source::memory;
     bool is_written = false;                  // some instruction has its output here
     std::shared_ptr<const Constant> content;  // of a constant that is used as it is
 };
@@ -38,7 +42,7 @@ class Program {
   public:
     explicit Program(IsaMask allowed);
 
-    int add_constant(const std::string& key, const void* source, size_t bytes, bool is_file);
+    int add_constant(const std::string& key, const void* source, size_t bytes, Source kind);
     int add_io(const std::string& name, size_t bytes);
 
     // Binds `desc` (dtypes, shapes, strides and attributes are set; constants are filled in here)

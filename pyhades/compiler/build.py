@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import mmap
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,22 +30,27 @@ class Built:
     slots: dict[Buffer, int]
 
 
-def build(lowered: Lowered, plan: MemoryPlan, graph: Graph, isa: str | None) -> Built:
+def build(
+    lowered: Lowered,
+    plan: MemoryPlan,
+    origin: str,
+    isa: str | None,
+    names: Mapping[int, str] | None = None,
+) -> Built:
     """Bind every instruction to a kernel and pack the constants.
 
-    ``graph`` is the one that the user compiles: constants that it holds are known by their name in
-    its file, so that programs for other image sizes share them.
+    ``origin`` is what errors name: the file of the model, or what it is called. ``names`` are
+    those of :func:`names_in_file`; other constants are known by a digest of their content.
     """
     builder = _native.ProgramBuilder(isa)
-    names = _names_in_file(graph)
     slots: dict[Buffer, int] = {}
     for buffer in lowered.buffers():
         if buffer.kind == "io":
             slots[buffer] = builder.io(buffer.name, buffer.nbytes)
         elif buffer.kind == "constant":
             assert buffer.data is not None
-            key = _identity(buffer.data, names)
-            slots[buffer] = builder.constant(buffer.data, key, _is_in_file(buffer.data))
+            key = buffer.name if buffer.is_resident else _identity(buffer.data, names or {})
+            slots[buffer] = builder.constant(buffer.data, key, _source(buffer))
         else:
             slots[buffer] = builder.ARENA
 
@@ -63,7 +69,7 @@ def build(lowered: Lowered, plan: MemoryPlan, graph: Graph, isa: str | None) -> 
             builder.emit(instruction.op, inputs, outputs, instruction.attributes, instruction.label)
         except ArgumentError as error:
             raise UnsupportedOperatorError(
-                f"{graph.source or graph.name}: {error}; replace the node in the model, or run the "
+                f"{origin}: {error}; replace the node in the model, or run the "
                 "graph with pyhades.ir.interpreter.interpret"
             ) from error
         except MemoryError:
@@ -92,8 +98,11 @@ def release_sources(lowered: Lowered, graph: Graph) -> None:
             file.madvise(mmap.MADV_DONTNEED)
 
 
-def _names_in_file(graph: Graph) -> dict[int, str]:
-    """What identifies the constants that lie in the file of a graph, by the id of their data."""
+def names_in_file(graph: Graph) -> dict[int, str]:
+    """What identifies the constants that lie in the file of a graph, by the id of their data.
+
+    Programs compiled for other image sizes share constants of one name.
+    """
     if graph.source is None:
         return {}
     try:
@@ -109,13 +118,20 @@ def _names_in_file(graph: Graph) -> dict[int, str]:
     return names
 
 
-def _identity(data: Array, names: dict[int, str]) -> str:
+def _identity(data: Array, names: Mapping[int, str]) -> str:
     """Equal for equal content: the name in a file, or a digest."""
     name = names.get(id(data))
     if name is not None:
         return name
     digest = hashlib.blake2b(data.reshape(-1).view(np.uint8).data, digest_size=16)
     return f"{data.dtype} {data.shape} {digest.hexdigest()}"
+
+
+def _source(buffer: Buffer) -> str:
+    assert buffer.data is not None
+    if buffer.is_resident:
+        return "resident"
+    return "file" if _is_in_file(buffer.data) else "memory"
 
 
 def _is_in_file(data: Array) -> bool:

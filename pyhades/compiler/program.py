@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pyhades.compiler.build import Built, build, release_sources
+from pyhades.compiler.build import Built, build, names_in_file, release_sources
 from pyhades.compiler.contexts import ContextPool
 from pyhades.compiler.instruction import Lowered
 from pyhades.compiler.listing import Line, as_html, as_table, listing
@@ -90,7 +90,7 @@ def compile(
     optimised = optimise(graph, input_shapes)
     lowered = lower(optimised)
     plan = plan_memory(lowered, keep_all)
-    built = build(lowered, plan, graph, isa)
+    built = build(lowered, plan, graph.source or graph.name, isa, names_in_file(graph))
     del optimised
     release_sources(lowered, graph)
     arguments = {

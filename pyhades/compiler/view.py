@@ -24,6 +24,8 @@ class Buffer:
     name: str
     nbytes: int
     data: Array | None = None
+    is_resident: bool = False
+    """A constant that kernels read where it lies; it must outlive the program."""
 
     def __repr__(self) -> str:
         return f"{self.kind}:{self.name}"

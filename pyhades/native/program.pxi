@@ -5,7 +5,7 @@ from libcpp.utility cimport move
 
 from pyhades._hades cimport Context as NativeContext
 from pyhades._hades cimport Instruction as NativeInstruction
-from pyhades._hades cimport Placement, Poll, RunResult, Slot
+from pyhades._hades cimport Placement, Poll, RunResult, Slot, Source
 from pyhades._hades cimport Program as NativeProgram
 
 import threading
@@ -15,6 +15,9 @@ cdef extern from "Python.h":
     int PyErr_CheckSignals() noexcept
     enum:
         PyBUF_WRITE
+
+
+SOURCES = {"memory": <int>Source.memory, "file": <int>Source.file, "resident": <int>Source.resident}
 
 
 class Instruction(NamedTuple):
@@ -37,29 +40,34 @@ cdef class ProgramBuilder:
 
     cdef shared_ptr[NativeProgram] native
     cdef dict sources
+    cdef dict residents
     cdef str tier
 
     def __cinit__(self, isa=None):
         self.tier = tier_name(isa)
         self.native = make_shared[NativeProgram](features_of(isa))
         self.sources = {}
+        self.residents = {}
 
     cdef NativeProgram* open(self) except NULL:
         if self.native.get() == NULL:
             raise ClosedError("the program is built; begin a new ProgramBuilder")
         return self.native.get()
 
-    def constant(self, data, str key, bint is_file=False):
+    def constant(self, data, str key, str source="memory"):
         """Slot of a C-contiguous constant.
 
         ``key`` identifies the *content* process-wide (equal keys share packed copies), so derive it
-        from the file and the offset in it, or from a hash of the data. With ``is_file``, the data lies in a
-        read-only mapping of a file, whose pages are released once packed.
+        from the file and the offset in it, or from a hash of the data. ``source`` is "memory", or "file" for
+        data in a read-only mapping, whose pages are released once packed, or "resident" for data that the
+        kernels read where it lies, now and whenever the program runs.
         """
+        if source not in SOURCES:
+            raise ArgumentError(f"source={source!r}: expected one of {', '.join(SOURCES)}")
         cdef Buffers buffers = Buffers(1)
         cdef Py_buffer* view = buffers.hold(data, PyBUF_SIMPLE)
-        cdef int slot = self.open().add_constant(key.encode(), view.buf, view.len, is_file)
-        self.sources[slot] = buffers
+        cdef int slot = self.open().add_constant(key.encode(), view.buf, view.len, <Source><int>SOURCES[source])
+        (self.residents if source == "resident" else self.sources)[slot] = buffers
         return slot
 
     def io(self, str name, size_t nbytes):
@@ -92,6 +100,7 @@ cdef class ProgramBuilder:
         program.native = <shared_ptr[const NativeProgram]>self.native
         program.arena_bytes = arena_bytes
         program.isa = self.tier
+        program.residents = self.residents
         self.native.reset()
         self.sources.clear()
         return program
@@ -130,6 +139,7 @@ cdef class Program:
     cdef shared_ptr[const NativeProgram] native
     cdef readonly size_t arena_bytes
     cdef readonly str isa
+    cdef dict residents  # keeps their memory alive
 
     def __init__(self):
         raise TypeError("programs are made by ProgramBuilder.build")

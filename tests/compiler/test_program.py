@@ -229,7 +229,7 @@ def test_constants_of_a_file_are_known_by_name_and_shared(tmp_path):
     path = tmp_path / "model.onnx"
     save_onnx(small_network(), path)
     graph = pyhades.load_onnx(path)
-    named = build._names_in_file(graph)
+    named = build.names_in_file(graph)
     lowered = lower(optimise(graph))
     weights = [b.data for b in lowered.buffers() if b.kind == "constant" and b.data.size > 8]
     assert weights

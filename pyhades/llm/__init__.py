@@ -1,0 +1,1 @@
+"""Language models of the gpt-oss family, from checkpoint to text."""

@@ -45,3 +45,7 @@ class CancelledError(PyhadesError, RuntimeError):
 
 class ClosedError(PyhadesError, RuntimeError):
     """An object was used after its ``close()``."""
+
+
+class CapacityError(PyhadesError, RuntimeError):
+    """More tokens or sequences than there is room for."""

@@ -1,0 +1,404 @@
+"""The language model as users see it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import threading
+from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Sequence as Items
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyhades.config import thread_count
+from pyhades.errors import ArgumentError, CapacityError, ClosedError, ConfigurationError
+from pyhades.llm.checkpoint import open_checkpoint
+from pyhades.llm.config import GptOssConfig
+from pyhades.llm.generation import Collector, text_deltas
+from pyhades.llm.harmony import ChatAnswer, ChatDelta, HarmonyParser, render_chat
+from pyhades.llm.loading import load_weights, toy_model
+from pyhades.llm.outputs import Delta, Generation
+from pyhades.llm.runner import Piece, Runner
+from pyhades.llm.sampling import SamplingParams
+from pyhades.llm.scheduler import Request, Scheduler
+from pyhades.llm.tokenizer import Tokenizer
+from pyhades.llm.weights import ModelWeights
+
+DEFAULT_CONTEXT = 8192
+Prompt = str | Items[int]
+
+
+class LLM:
+    """A gpt-oss model, ready to write.
+
+    Parameters
+    ----------
+    path
+        A checkpoint: a folder or file of Hugging Face safetensors, OpenAI's original layout, GGUF,
+        or what ``pyhades convert`` writes. None is the toy model that ships with the package.
+    precision
+        ``"exact"``: weights as stored; ``"balanced"``: INT8 dense parts; ``"fast"``: INT4 dense
+        parts; ``"auto"``: per tensor, by measured error. Experts in MXFP4 stay as they are.
+    threads, isa
+        As in :func:`pyhades.compile`.
+    context_length
+        Most tokens of prompt and answer together; by default what the model allows, at most 8192.
+    max_sequences
+        How many answers are written at the same time.
+    kv_format
+        ``"bf16"`` or ``"int8"``.
+
+    Raises
+    ------
+    ModelError
+        The checkpoint is malformed, or not of the gpt-oss family.
+    ArgumentError
+        An argument has a value that is not allowed.
+
+    Examples
+    --------
+    >>> import pyhades
+    >>> with pyhades.LLM() as llm:
+    ...     len(llm.generate("def ", max_tokens=4, temperature=0).token_ids)
+    4
+    """
+
+    def __init__(
+        self,
+        path: str | Path | None = None,
+        precision: str | None = None,
+        threads: int | None = None,
+        context_length: int | None = None,
+        *,
+        isa: str | None = None,
+        max_sequences: int = 8,
+        kv_format: str = "bf16",
+        progress: bool = True,
+    ) -> None:
+        checkpoint = open_checkpoint(toy_model() if path is None else path)
+        weights = load_weights(checkpoint, precision, progress=progress)
+        self._start(
+            str(checkpoint.source), checkpoint.config, weights, checkpoint.tokenizer(), threads,
+            context_length, isa, max_sequences, kv_format,
+        )  # fmt: skip
+
+    @classmethod
+    def from_weights(
+        cls,
+        config: GptOssConfig,
+        weights: ModelWeights,
+        tokenizer: Tokenizer | None = None,
+        threads: int | None = None,
+        context_length: int | None = None,
+        *,
+        isa: str | None = None,
+        max_sequences: int = 8,
+        kv_format: str = "bf16",
+        name: str = "weights",
+    ) -> LLM:
+        """A model whose weights are in memory already, see :mod:`pyhades.llm.synthetic`."""
+        llm = cls.__new__(cls)
+        llm._start(
+            name, config, weights, tokenizer, threads, context_length, isa, max_sequences, kv_format
+        )
+        return llm
+
+    def _start(
+        self,
+        name: str,
+        config: GptOssConfig,
+        weights: ModelWeights,
+        tokenizer: Tokenizer | None,
+        threads: int | None,
+        context_length: int | None,
+        isa: str | None,
+        max_sequences: int,
+        kv_format: str,
+    ) -> None:
+        self.name = name
+        self.config = config
+        self.precision = weights.precision
+        self.weight_bytes = weights.nbytes
+        self.threads = thread_count(threads).count
+        self.context_length = _context_length(context_length, config)
+        self._tokenizer = tokenizer
+        self._turn = threading.Lock()
+        self._runner: Runner | None = Runner(
+            config, weights, self.context_length, max_sequences, self.threads, isa, kv_format
+        )
+
+    # Text and tokens.
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer of the checkpoint; ConfigurationError where it has none."""
+        if self._tokenizer is None:
+            raise ConfigurationError(
+                f"{self.name} has no tokenizer.json; put it beside the weights, or pass token ids"
+            )
+        return self._tokenizer
+
+    def tokenize(self, text: str) -> list[int]:
+        """Token ids of ``text``, which never become special tokens."""
+        return self.tokenizer.encode(text)
+
+    def detokenize(self, tokens: Items[int]) -> str:
+        """Text of ``tokens``."""
+        return self.tokenizer.decode(tokens)
+
+    # Generation.
+
+    def generate(
+        self,
+        prompts: Prompt | Items[Prompt],
+        params: SamplingParams | None = None,
+        **keywords: Any,
+    ) -> Generation | list[Generation]:
+        """Continue one prompt, or several together.
+
+        Parameters
+        ----------
+        prompts
+            Text, token ids, or a list of either.
+        params
+            How to sample; keywords set fields of it, e.g. ``temperature=0, max_tokens=50``.
+
+        Returns
+        -------
+        Generation or list of Generation
+            One per prompt; a list for a list.
+
+        Raises
+        ------
+        ArgumentError
+            A prompt is empty or a parameter has no meaning.
+        CapacityError
+            A prompt is longer than the context.
+        CancelledError
+            Another thread called :meth:`cancel`.
+        """
+        several = _is_list(prompts)
+        requests = self._requests(prompts if several else [prompts], params, keywords)
+        collector = Collector(requests)
+        for delta in self._stream(requests):
+            collector.add(delta)
+        generations = collector.finish()
+        return generations if several else generations[0]
+
+    def stream(
+        self,
+        prompts: Prompt | Items[Prompt],
+        params: SamplingParams | None = None,
+        **keywords: Any,
+    ) -> Iterator[Delta]:
+        """Like :meth:`generate`, piece by piece. Closing the iterator stops the work."""
+        items = prompts if _is_list(prompts) else [prompts]
+        return self._stream(self._requests(items, params, keywords))
+
+    async def astream(
+        self,
+        prompts: Prompt | Items[Prompt],
+        params: SamplingParams | None = None,
+        **keywords: Any,
+    ) -> AsyncIterator[Delta]:
+        """Like :meth:`stream`, for ``async for``; the work is done on another thread."""
+        deltas = self.stream(prompts, params, **keywords)
+        ended = object()
+        try:
+            while True:
+                delta = await asyncio.to_thread(next, deltas, ended)
+                if not isinstance(delta, Delta):
+                    return
+                yield delta
+        finally:
+            await asyncio.to_thread(deltas.close)  # type: ignore[attr-defined]
+
+    async def agenerate(
+        self,
+        prompts: Prompt | Items[Prompt],
+        params: SamplingParams | None = None,
+        **keywords: Any,
+    ) -> Generation | list[Generation]:
+        """Like :meth:`generate`, for ``await``."""
+        return await asyncio.to_thread(self.generate, prompts, params, **keywords)
+
+    # Chat.
+
+    def chat(
+        self,
+        messages: Items[Mapping[str, Any]],
+        params: SamplingParams | None = None,
+        *,
+        tools: Items[Mapping[str, Any]] | None = None,
+        reasoning_effort: str = "medium",
+        date: str | None = "today",
+        stream: bool = False,
+        **keywords: Any,
+    ) -> ChatAnswer | Iterator[ChatDelta]:
+        """Answer a conversation, in the harmony format.
+
+        Parameters
+        ----------
+        messages
+            Dicts with ``role`` and ``content``, as in OpenAI's API.
+        params
+            How to sample; keywords set fields of it.
+        tools
+            Functions that the model may call, as in OpenAI's API.
+        reasoning_effort
+            ``"low"``, ``"medium"`` or ``"high"``.
+        date
+            ``"today"``, a date, or None to leave it out (so that a prompt is the same tomorrow).
+        stream
+            Give an iterator of :class:`ChatDelta`, split by channel, instead of the whole answer.
+
+        Returns
+        -------
+        ChatAnswer or iterator of ChatDelta
+            The answer: ``content``, ``reasoning``, ``tool_calls``, ``message`` for the history.
+        """
+        prompt = render_chat(
+            messages, self.tokenizer, tools=tools, reasoning_effort=reasoning_effort, date=date
+        )
+        params = dataclasses.replace(params or SamplingParams(), **keywords)
+        if params.n != 1:
+            raise ArgumentError("chat gives one answer; call it n times, or use generate")
+        deltas = self._chat_deltas(self._requests([prompt], params, {}))
+        return deltas if stream else ChatAnswer.collect(deltas)
+
+    async def achat(self, messages: Items[Mapping[str, Any]], **keywords: Any) -> ChatAnswer:
+        """Like :meth:`chat`, for ``await``."""
+        answer = await asyncio.to_thread(lambda: self.chat(messages, stream=False, **keywords))
+        assert isinstance(answer, ChatAnswer)
+        return answer
+
+    # Evaluation.
+
+    def logits(self, tokens: Items[int]) -> NDArray[np.float32]:
+        """Logits after every token of a text.
+
+        Parameters
+        ----------
+        tokens
+            Token ids, at most ``context_length``.
+
+        Returns
+        -------
+        ndarray
+            float32 ``[len(tokens), vocab_size]``.
+        """
+        ids = list(tokens)
+        result = np.empty((len(ids), self.config.vocab_size), np.float32)
+        with self._working() as runner:
+            sequence = runner.cache.sequence()
+            try:
+                step = min(runner.limits.wanted, runner.limits.tokens)
+                for first in range(0, len(ids), step):
+                    piece = ids[first : first + step]
+                    rows = runner.run([Piece(sequence, piece, len(piece))])[0]
+                    result[first : first + len(piece)] = rows
+            finally:
+                runner.cache.free(sequence)
+        return result
+
+    # Life.
+
+    def cancel(self) -> None:
+        """Stop the work of another thread, which gets a CancelledError."""
+        if self._runner is not None:
+            self._runner.cancel()
+
+    def close(self) -> None:
+        """Free the weights, the cache and the threads' memory."""
+        with self._turn:
+            if self._runner is not None:
+                self._runner.close()
+                self._runner = None
+
+    def __enter__(self) -> LLM:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        c = self.config
+        state = "" if self._runner is not None else ", closed"
+        return (
+            f"LLM({self.name}: {c.num_hidden_layers} layers, {c.num_local_experts} experts, "
+            f"{self.precision}, {self.weight_bytes / 1e9:.2f} GB, context {self.context_length}, "
+            f"{self.threads} threads{state})"
+        )
+
+    # Inside.
+
+    @contextlib.contextmanager
+    def _working(self) -> Iterator[Runner]:
+        """The runner, for one caller at a time."""
+        with self._turn:
+            if self._runner is None:
+                raise ClosedError(f"{self.name} is closed; open it again")
+            yield self._runner
+
+    def _stream(self, requests: Items[Request]) -> Iterator[Delta]:
+        with self._working() as runner:
+            yield from text_deltas(Scheduler(runner, requests), self._tokenizer)
+
+    def _chat_deltas(self, requests: Items[Request]) -> Iterator[ChatDelta]:
+        parser = HarmonyParser(self.tokenizer)
+        with self._working() as runner:
+            deltas = text_deltas(Scheduler(runner, requests), self._tokenizer)
+            with contextlib.closing(deltas):
+                for delta in deltas:
+                    for token in delta.token_ids:
+                        yield from parser.push(token)
+        yield from parser.finish()
+
+    def _requests(
+        self, prompts: Items[Prompt], params: SamplingParams | None, keywords: Mapping[str, Any]
+    ) -> list[Request]:
+        params = dataclasses.replace(params or SamplingParams(), **keywords)
+        if self._runner is not None and params.n > self._runner.limits.sequences:
+            most = self._runner.limits.sequences
+            raise ArgumentError(f"n={params.n}: this model writes at most {most} answers at once")
+        return [self._request(number, prompt, params) for number, prompt in enumerate(prompts)]
+
+    def _request(self, number: int, prompt: Prompt, params: SamplingParams) -> Request:
+        tokens = tuple(self.tokenize(prompt) if isinstance(prompt, str) else prompt)
+        if not tokens:
+            raise ArgumentError(f"prompt {number} is empty; it needs at least one token")
+        room = self.context_length - len(tokens)
+        if room < 1:
+            raise CapacityError(
+                f"prompt {number} has {len(tokens)} tokens, the context {self.context_length}; "
+                "shorten it, or open the model with a larger context_length"
+            )
+        most = room if params.max_tokens is None else min(params.max_tokens, room)
+        stops = frozenset() if params.ignore_eos else frozenset(self.config.eos_token_ids)
+        return Request(number, tokens, params, most, stops)
+
+
+def _is_list(prompts: Prompt | Items[Prompt]) -> bool:
+    """Whether that is several prompts: text is one, and so is a list of token ids."""
+    if isinstance(prompts, str):
+        return False
+    return not all(isinstance(item, (int, np.integer)) for item in prompts)
+
+
+def _context_length(wanted: int | None, config: GptOssConfig) -> int:
+    most = config.max_position_embeddings
+    if wanted is None:
+        return min(DEFAULT_CONTEXT, most)
+    if not 1 <= wanted <= most:
+        raise ArgumentError(f"context_length={wanted}: the model allows 1 to {most}")
+    return wanted

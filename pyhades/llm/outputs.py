@@ -1,0 +1,110 @@
+"""What generation gives back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from html import escape
+from typing import Literal
+
+FinishReason = Literal["stop", "length"]
+
+
+@dataclass(frozen=True)
+class TokenLogprob:
+    """A sampled token, its log-probability, and the likeliest ones with theirs."""
+
+    token: int
+    logprob: float
+    top: tuple[tuple[int, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class Delta:
+    """A piece of an answer, as it comes.
+
+    Attributes
+    ----------
+    prompt, index
+        Which prompt of the list, and which of its ``n`` answers.
+    text
+        What can be shown: whole characters, and nothing that may become a stop string.
+    token_ids
+        The tokens that came with it; they may run ahead of ``text``.
+    finish_reason
+        Set on the last delta of an answer.
+    """
+
+    prompt: int
+    index: int
+    text: str
+    token_ids: tuple[int, ...]
+    finish_reason: FinishReason | None = None
+    logprobs: tuple[TokenLogprob, ...] = ()
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds of one answer."""
+
+    first_token: float
+    """From the call to the first token."""
+    total: float
+    prompt_tokens: int
+    tokens: int
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Decoding alone: tokens after the first, over the time after the first."""
+        rest = self.total - self.first_token
+        return (self.tokens - 1) / rest if self.tokens > 1 and rest > 0 else 0.0
+
+
+@dataclass(frozen=True)
+class Completion:
+    """One answer to one prompt."""
+
+    text: str
+    token_ids: tuple[int, ...]
+    finish_reason: FinishReason
+    timing: Timing
+    logprobs: tuple[TokenLogprob, ...] = ()
+
+    def __str__(self) -> str:
+        return self.text
+
+    def _repr_html_(self) -> str:
+        note = (
+            f"{self.timing.tokens} tokens, {self.timing.tokens_per_second:.1f} tokens/s, "
+            f"first after {self.timing.first_token:.2f} s, {self.finish_reason}"
+        )
+        text = escape(self.text)
+        return f"<pre style='white-space:pre-wrap'>{text}</pre><small>{escape(note)}</small>"
+
+
+@dataclass(frozen=True)
+class Generation:
+    """The answers to one prompt; as a string, the first of them."""
+
+    prompt_token_ids: tuple[int, ...]
+    completions: tuple[Completion, ...] = field(default_factory=tuple)
+
+    @property
+    def text(self) -> str:
+        """Text of the first answer."""
+        return self.completions[0].text
+
+    @property
+    def token_ids(self) -> tuple[int, ...]:
+        """Tokens of the first answer."""
+        return self.completions[0].token_ids
+
+    @property
+    def finish_reason(self) -> FinishReason:
+        """Why the first answer ended: a stop token or string, or its length."""
+        return self.completions[0].finish_reason
+
+    def __str__(self) -> str:
+        return self.text
+
+    def _repr_html_(self) -> str:
+        return "<hr>".join(completion._repr_html_() for completion in self.completions)

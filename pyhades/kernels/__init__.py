@@ -27,6 +27,12 @@ from pyhades.kernels.gemm import PackedMatrix, gemm, matmul, pack
 from pyhades.kernels.image import composite, normalize_image, png_filter, upscale_mask
 from pyhades.kernels.layout import copy, fill, pad, transpose
 from pyhades.kernels.norm import batch_norm, group_norm, layer_norm, rms_norm
+from pyhades.kernels.paged_attention import (
+    cache_block_bytes,
+    paged_attention,
+    rope_store,
+    rope_table,
+)
 from pyhades.kernels.pool import average_pool, max_pool
 from pyhades.kernels.reduce import argmax, argmin, cumsum, reduce
 from pyhades.kernels.registry import implementations, selected, supported_tiers, tiers
@@ -43,6 +49,7 @@ __all__ = [
     "average_pool",
     "batch_norm",
     "binary",
+    "cache_block_bytes",
     "cast",
     "clip",
     "composite",
@@ -76,12 +83,15 @@ __all__ = [
     "normalize_image",
     "pack",
     "pad",
+    "paged_attention",
     "png_filter",
     "power",
     "reduce",
     "relu",
     "resize",
     "rms_norm",
+    "rope_store",
+    "rope_table",
     "scatter_elements",
     "scatter_nd",
     "selected",

@@ -38,6 +38,7 @@ from pyhades.kernels.reference.gemm import gemm, matmul
 from pyhades.kernels.reference.image import composite, normalize_image, png_filter, upscale_mask
 from pyhades.kernels.reference.layout import copy, fill, pad, transpose
 from pyhades.kernels.reference.norm import batch_norm, group_norm, layer_norm, rms_norm
+from pyhades.kernels.reference.paged_attention import paged_attention, rope_store, rope_table
 from pyhades.kernels.reference.pool import average_pool, max_pool
 from pyhades.kernels.reference.reduce import argmax, argmin, cumsum, reduce
 from pyhades.kernels.reference.resize import resize
@@ -83,12 +84,15 @@ __all__ = [
     "multiply",
     "normalize_image",
     "pad",
+    "paged_attention",
     "png_filter",
     "power",
     "reduce",
     "relu",
     "resize",
     "rms_norm",
+    "rope_store",
+    "rope_table",
     "scatter_elements",
     "scatter_nd",
     "sigmoid",

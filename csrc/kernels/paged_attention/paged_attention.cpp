@@ -1,0 +1,145 @@
+#include "kernels/paged_attention/paged_attention.h"
+
+#include <algorithm>
+
+#include "base/registry.h"
+#include "kernels/families.h"
+
+namespace hades {
+namespace {
+
+const KernelEntry kKernels[] = {
+#define HADES_KERNEL HADES_KERNEL_ENTRY
+#include "kernels/paged_attention/paged_attention.inc"
+#undef HADES_KERNEL
+};
+
+struct AttentionParams {
+    PagedAttention* kernel;
+    PagedAttentionArgs args;  // pointers and positions are filled in per token and key head
+    int64_t kv_heads, window;
+    int64_t q_row, o_row, table_row;
+};
+
+enum InputOperand { kCounts, kQ, kPool, kBlockTable, kFirstToken, kLengths, kSinks, kO };
+
+struct Place {
+    int64_t sequence, position;
+};
+
+// Which sequence a token of the step belongs to, and where in it the token stands.
+Place place_of(int64_t token, const int32_t* first_token, const int32_t* lengths) {
+    int64_t sequence = 0;
+    while (token >= first_token[sequence + 1]) ++sequence;
+    return {sequence, lengths[sequence] - first_token[sequence + 1] + token};
+}
+
+void run_paged_attention(const void* params, void* const* operands, Worker& worker) {
+    const auto& attention = *static_cast<const AttentionParams*>(params);
+    const auto* counts = static_cast<const int32_t*>(operands[kCounts]);
+    const auto* first_token = static_cast<const int32_t*>(operands[kFirstToken]);
+    const auto* lengths = static_cast<const int32_t*>(operands[kLengths]);
+    const int64_t d = attention.args.block.head_dim, heads = attention.args.heads;
+    parallel_for(worker, counts[0] * attention.kv_heads, [&](int64_t chunk) {
+        const int64_t token = chunk / attention.kv_heads, kv_head = chunk % attention.kv_heads;
+        const Place place = place_of(token, first_token, lengths);
+        PagedAttentionArgs args = attention.args;
+        const int64_t head = kv_head * heads;
+        args.q = static_cast<const float*>(operands[kQ]) + token * attention.q_row + head * d;
+        args.o = static_cast<float*>(operands[kO]) + token * attention.o_row + head * d;
+        args.pool =
+            static_cast<const uint8_t*>(operands[kPool]) + kv_head * 2 * args.block.part_bytes();
+        args.blocks = static_cast<const int32_t*>(operands[kBlockTable]) +
+                      place.sequence * attention.table_row;
+        const auto* sinks = static_cast<const float*>(operands[kSinks]);
+        args.sinks = sinks ? sinks + head : nullptr;
+        args.last = place.position;
+        const int64_t outside = attention.window > 0 ? place.position + 1 - attention.window : 0;
+        args.first = std::max<int64_t>(outside, 0);
+        args.scratch = static_cast<float*>(worker.scratch);
+        attention.kernel(args);
+    });
+}
+
+bool is_vector(const Tensor& t, DType dtype) {
+    return t.dtype == dtype && t.rank == 1 && is_contiguous(t);
+}
+
+bool is_rows(const Tensor& t, int64_t width) {
+    return t.dtype == DType::f32 && t.rank == 2 && t.shape[1] == width && t.strides[1] == 1;
+}
+
+Status check(const OpDesc& desc, const AttentionParams& params) {
+    const Tensor &q = desc.in(kQ), &table = desc.in(kBlockTable);
+    const PagedAttentionArgs& args = params.args;
+    const int64_t d = args.block.head_dim, heads = args.heads * params.kv_heads;
+    if (d < 16 || d % 16 || args.heads < 1)
+        return invalid("paged_attention: head_dim %ld must be a multiple of 16", long(d));
+    if (!is_rows(q, heads * d) || !is_rows(desc.out(0), heads * d) ||
+        q.shape[0] != desc.out(0).shape[0])
+        return invalid("paged_attention: q and o must be float32 [t, %ld]", long(heads * d));
+    if (!is_vector(desc.in(kPool), DType::u8) ||
+        desc.in(kPool).shape[0] % args.block.bytes(params.kv_heads))
+        return invalid("paged_attention: the pool must be uint8, a multiple of %ld bytes",
+                       long(args.block.bytes(params.kv_heads)));
+    if (!is_vector(desc.in(kCounts), DType::i32) || desc.in(kCounts).shape[0] < 2)
+        return invalid("paged_attention: counts must be int32 [4]");
+    if (table.dtype != DType::i32 || table.rank != 2 || table.strides[1] != 1)
+        return invalid("paged_attention: the block table must be int32 [sequences, blocks]");
+    if (!is_vector(desc.in(kFirstToken), DType::i32) || !is_vector(desc.in(kLengths), DType::i32) ||
+        desc.in(kFirstToken).shape[0] != table.shape[0] + 1 ||
+        desc.in(kLengths).shape[0] != table.shape[0])
+        return invalid("paged_attention: first_token int32 [%ld], lengths int32 [%ld]",
+                       long(table.shape[0] + 1), long(table.shape[0]));
+    if (desc.has(kSinks) &&
+        (!is_vector(desc.in(kSinks), DType::f32) || desc.in(kSinks).shape[0] != heads))
+        return invalid("paged_attention: sinks must be float32 [%ld]", long(heads));
+    return {};
+}
+
+// paged_attention(counts [4] int32, q [t, heads d], pool, block_table [s, blocks] int32,
+// first_token [s + 1] int32, lengths [s] int32, sinks [heads]?) -> o [t, heads d]; attributes
+// kv_heads, head_dim, scale, window (0: all), kv_format "bf16" or "int8".
+Status bind_paged_attention(const OpDesc& desc, BoundOp* bound) {
+    if (desc.inputs.size() != 7 || desc.outputs.size() != 1)
+        return invalid(
+            "paged_attention takes counts, q, pool, block_table, first_token, lengths, "
+            "sinks and gives o");
+    const std::string format = desc.attributes.text("kv_format", "bf16");
+    if (format != "bf16" && format != "int8")
+        return invalid("paged_attention: kv_format \"%s\" is neither bf16 nor int8",
+                       format.c_str());
+    auto params = std::make_shared<AttentionParams>();
+    PagedAttentionArgs& args = params->args = {};
+    params->kv_heads = desc.attributes.integer("kv_heads", 0);
+    params->window = desc.attributes.integer("window", 0);
+    args.block = {desc.attributes.integer("head_dim", 0), format == "int8"};
+    const int64_t width = params->kv_heads * args.block.head_dim;
+    if (width < 1 || desc.in(kQ).rank != 2 || desc.in(kQ).shape[1] % width)
+        return invalid(
+            "paged_attention: q must be float32 [t, heads * head_dim], heads a multiple "
+            "of kv_heads");
+    args.heads = desc.in(kQ).shape[1] / width;
+    args.block_bytes = args.block.bytes(params->kv_heads);
+    args.scale = static_cast<float>(desc.attributes.real("scale", 1.0));
+    const Status status = check(desc, *params);
+    if (!status.ok) return status;
+    const char* function = format == "int8" ? "paged_attention_int8" : "paged_attention_bf16";
+    params->kernel = select<PagedAttention>(kKernels, function, desc.allowed, &bound->kernel);
+    params->q_row = desc.in(kQ).strides[0];
+    params->o_row = desc.out(0).strides[0];
+    params->table_row = desc.in(kBlockTable).strides[0];
+    bound->params = params;
+    bound->run = run_paged_attention;
+    bound->worker_scratch_bytes =
+        static_cast<size_t>(attention_scratch(args.block.head_dim)) * sizeof(float);
+    return {};
+}
+
+const OpEntry kOps[] = {{"paged_attention", bind_paged_attention}};
+
+}  // namespace
+
+Family paged_attention_family() { return make_family("paged_attention", kOps, kKernels); }
+
+}  // namespace hades

@@ -1,0 +1,1 @@
+#include "kernels/paged_attention/paged_attention_generic.h"

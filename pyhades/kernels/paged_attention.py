@@ -1,0 +1,269 @@
+"""Attention over a paged cache of keys and values, and the rotary embedding on the way into it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from pyhades import _native
+from pyhades.errors import ArgumentError
+from pyhades.kernels.arguments import Array, as_array, check_shape, output
+
+KvFormat = Literal["bf16", "int8"]
+
+BLOCK_TOKENS = 16
+"""Tokens per block of a cache."""
+
+
+def cache_block_bytes(kv_heads: int, head_dim: int, kv_format: KvFormat = "bf16") -> int:
+    """Bytes of a block of a cache: keys and values of 16 tokens.
+
+    Per key head, the keys ``[head_dim, 16]`` and then the values ``[16, head_dim]``; bfloat16, or
+    int8 followed by a float32 scale per token.
+
+    Examples
+    --------
+    >>> cache_block_bytes(8, 64)
+    32768
+    """
+    values = BLOCK_TOKENS * head_dim
+    parts = {"bf16": 2 * values, "int8": values + 4 * BLOCK_TOKENS}
+    if kv_format not in parts:
+        raise ArgumentError(f"kv_format={kv_format!r} is neither 'bf16' nor 'int8'")
+    return 2 * kv_heads * parts[kv_format]
+
+
+def rope_table(
+    positions: ArrayLike,
+    inverse_frequencies: ArrayLike,
+    attention_factor: float = 1.0,
+    *,
+    out: Array | None = None,
+    threads: int | None = None,
+    isa: str | None = None,
+) -> Array:
+    """Cosines and sines of rotary angles.
+
+    Parameters
+    ----------
+    positions
+        int32 ``[t]``.
+    inverse_frequencies
+        float32 ``[d/2]``, radians per position.
+    attention_factor
+        Multiplies both; YaRN's is not 1.
+    out, threads, isa
+        See :mod:`pyhades.kernels`.
+
+    Returns
+    -------
+    ndarray
+        float32 ``[t, d]``: cosines, then sines.
+
+    References
+    ----------
+    Su et al., "RoFormer: Enhanced Transformer with Rotary Position Embedding", 2021.
+
+    Examples
+    --------
+    >>> rope_table([0], [1.0])
+    array([[1., 0.]], dtype=float32)
+    """
+    places = np.ascontiguousarray(as_array("positions", positions, ndim=1, dtype=np.int32))
+    frequencies = np.ascontiguousarray(as_array("inverse_frequencies", inverse_frequencies, ndim=1))
+    result = output(out, (places.size, 2 * frequencies.size))
+    _native.call(
+        "rope_table",
+        [_rows(places.size), places, frequencies],
+        [result],
+        {"attention_factor": float(attention_factor)},
+        threads=threads,
+        isa=isa,
+    )
+    return result
+
+
+def rope_store(
+    qkv: ArrayLike,
+    table: ArrayLike,
+    pool: Array,
+    slots: ArrayLike,
+    *,
+    heads: int,
+    kv_heads: int,
+    kv_format: KvFormat = "bf16",
+    out: Array | None = None,
+    threads: int | None = None,
+    isa: str | None = None,
+) -> Array:
+    """Rotate queries and keys; put keys and values into a cache.
+
+    Parameters
+    ----------
+    qkv
+        float32 ``[t, (heads + 2 kv_heads) d]``: queries, keys, values.
+    table
+        float32 ``[t, d]``, from :func:`rope_table`. Pairs are dimensions i and i + d/2.
+    pool
+        uint8, one axis: blocks of :func:`cache_block_bytes`; written to.
+    slots
+        int32 ``[t]``: block * 16 + place in the block, or -1 for a token that is not stored.
+    heads, kv_heads
+        Numbers of query heads and of key heads.
+    kv_format
+        ``"bf16"`` or ``"int8"``.
+    out, threads, isa
+        See :mod:`pyhades.kernels`.
+
+    Returns
+    -------
+    ndarray
+        The rotated queries, float32 ``[t, heads d]``.
+
+    Raises
+    ------
+    ArgumentError
+        Shapes do not fit, or a slot lies outside the pool.
+    """
+    rows = np.ascontiguousarray(as_array("qkv", qkv, ndim=2))
+    angles = np.ascontiguousarray(as_array("table", table, ndim=2))
+    places = np.ascontiguousarray(as_array("slots", slots, ndim=1, dtype=np.int32))
+    check_shape("slots", places, rows.shape[:1])
+    head_dim = angles.shape[1]
+    check_shape("qkv", rows, (len(angles), (heads + 2 * kv_heads) * head_dim))
+    _check_pool(pool, kv_heads, head_dim, kv_format, places, must_write=True)
+    result = output(out, (len(rows), heads * head_dim))
+    attributes = {
+        "heads": heads, "kv_heads": kv_heads, "head_dim": head_dim, "kv_format": kv_format,
+    }  # fmt: skip
+    inputs = [_rows(len(rows)), rows, angles, places]
+    _native.call("rope_store", inputs, [result, pool], attributes, threads=threads, isa=isa)
+    return result
+
+
+def paged_attention(
+    q: ArrayLike,
+    pool: Array,
+    block_table: ArrayLike,
+    first_token: ArrayLike,
+    lengths: ArrayLike,
+    *,
+    kv_heads: int,
+    head_dim: int,
+    scale: float | None = None,
+    window: int | None = None,
+    sinks: ArrayLike | None = None,
+    kv_format: KvFormat = "bf16",
+    out: Array | None = None,
+    threads: int | None = None,
+    isa: str | None = None,
+) -> Array:
+    """Causal attention of new tokens over cached ones, several sequences at once.
+
+    Parameters
+    ----------
+    q
+        float32 ``[t, heads head_dim]``; the tokens of each sequence follow each other.
+    pool
+        uint8, one axis, filled by :func:`rope_store`, these tokens included.
+    block_table
+        int32 ``[s, blocks]``: entry i of a row is the block of tokens 16 i to 16 i + 15.
+    first_token
+        int32 ``[s + 1]``: where the tokens of each sequence begin in ``q``, then ``t``.
+    lengths
+        int32 ``[s]``: tokens of each sequence in the cache.
+    kv_heads, head_dim
+        Of the cache; ``head_dim`` is a multiple of 16.
+    scale
+        Of the scores; by default ``head_dim**-0.5``.
+    window
+        How many tokens a query sees, itself included; None for all.
+    sinks
+        float32 ``[heads]``: a logit per head that takes weight but has no value; not scaled.
+    kv_format
+        ``"bf16"`` or ``"int8"``.
+    out, threads, isa
+        See :mod:`pyhades.kernels`.
+
+    Returns
+    -------
+    ndarray
+        float32, the shape of ``q``.
+
+    Raises
+    ------
+    ArgumentError
+        Shapes do not fit, or the block table leads outside the pool.
+    """
+    rows = np.ascontiguousarray(as_array("q", q, ndim=2))
+    table = np.ascontiguousarray(as_array("block_table", block_table, ndim=2, dtype=np.int32))
+    begins = np.ascontiguousarray(as_array("first_token", first_token, ndim=1, dtype=np.int32))
+    totals = np.ascontiguousarray(as_array("lengths", lengths, ndim=1, dtype=np.int32))
+    check_shape("first_token", begins, (len(table) + 1,))
+    check_shape("lengths", totals, (len(table),))
+    _check_sequences(len(rows), table, begins, totals, window)
+    used = np.concatenate(
+        [_visible(*each, window) for each in zip(table, totals, np.diff(begins), strict=True)]
+    )
+    _check_pool(pool, kv_heads, head_dim, kv_format, used * BLOCK_TOKENS)
+    logits = None if sinks is None else np.ascontiguousarray(as_array("sinks", sinks, ndim=1))
+    result = output(out, rows.shape)
+    attributes = {
+        "kv_heads": kv_heads, "head_dim": head_dim, "kv_format": kv_format,
+        "scale": head_dim**-0.5 if scale is None else float(scale), "window": window or 0,
+    }  # fmt: skip
+    counts = np.array([len(rows), len(table), 0, 0], np.int32)
+    inputs = [counts, rows, pool, table, begins, totals, logits]
+    _native.call("paged_attention", inputs, [result], attributes, threads=threads, isa=isa)
+    return result
+
+
+def _rows(count: int) -> Array:
+    return np.array([count], np.int32)
+
+
+def _visible(blocks: Array, length: int, tokens: int, window: int | None) -> Array:
+    """The entries of a row of the block table that some new token looks at."""
+    first = 0 if window is None else max(length - tokens + 1 - window, 0) // BLOCK_TOKENS
+    return blocks[first : -(-length // BLOCK_TOKENS)] if tokens else blocks[:0]
+
+
+def _check_sequences(
+    tokens: int, table: Array, begins: Array, lengths: Array, window: int | None
+) -> None:
+    if window is not None and window < 1:
+        raise ArgumentError(f"window={window} must be at least 1, or None for all")
+    new = np.diff(begins)
+    if begins[0] != 0 or begins[-1] != tokens or new.min(initial=0) < 0:
+        raise ArgumentError(f"first_token must rise from 0 to {tokens}, it is {begins.tolist()}")
+    most = table.shape[1] * BLOCK_TOKENS
+    if np.any(lengths < new) or np.any(lengths > most):
+        raise ArgumentError(
+            f"lengths {lengths.tolist()} must include the new tokens {new.tolist()} and fit a row "
+            f"of the block table, {most} tokens"
+        )
+
+
+def _check_pool(
+    pool: Array,
+    kv_heads: int,
+    head_dim: int,
+    kv_format: KvFormat,
+    slots: Array,
+    must_write: bool = False,
+) -> None:
+    block_bytes = cache_block_bytes(kv_heads, head_dim, kv_format)
+    if pool.dtype != np.uint8 or pool.ndim != 1 or not pool.flags.c_contiguous:
+        raise ArgumentError("pool must be a contiguous uint8 array of one axis")
+    if must_write and not pool.flags.writeable:
+        raise ArgumentError("pool is read-only; keys and values are written to it")
+    if pool.size % block_bytes:
+        raise ArgumentError(f"pool has {pool.size} bytes, not a multiple of {block_bytes}")
+    most = pool.size // block_bytes * BLOCK_TOKENS
+    lowest = -1 if must_write else 0
+    if slots.size and not (slots.min() >= lowest and slots.max() < most):
+        raise ArgumentError(
+            f"the pool has slots 0 to {most - 1}; {slots.min()} to {slots.max()} asked"
+        )

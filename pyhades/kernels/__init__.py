@@ -26,6 +26,7 @@ from pyhades.kernels.gather import gather, gather_elements, gather_nd, scatter_e
 from pyhades.kernels.gemm import PackedMatrix, gemm, matmul, pack
 from pyhades.kernels.image import composite, normalize_image, png_filter, upscale_mask
 from pyhades.kernels.layout import copy, fill, pad, transpose
+from pyhades.kernels.moe import embed, moe, top_k
 from pyhades.kernels.norm import batch_norm, group_norm, layer_norm, rms_norm
 from pyhades.kernels.paged_attention import (
     cache_block_bytes,
@@ -34,11 +35,19 @@ from pyhades.kernels.paged_attention import (
     rope_table,
 )
 from pyhades.kernels.pool import average_pool, max_pool
+from pyhades.kernels.qgemm import (
+    pack_weight,
+    qgemm,
+    qgemm_int8,
+    quantize_rows,
+    rms_norm_quantize,
+)
 from pyhades.kernels.reduce import argmax, argmin, cumsum, reduce
 from pyhades.kernels.registry import implementations, selected, supported_tiers, tiers
 from pyhades.kernels.resize import resize
 from pyhades.kernels.softmax import log_softmax, softmax
 from pyhades.kernels.typed import binary, cast, unary, where
+from pyhades.quant import dequantize, from_mxfp4, quantize
 
 __all__ = [
     "PackedMatrix",
@@ -57,10 +66,13 @@ __all__ = [
     "copy",
     "cumsum",
     "cut_out",
+    "dequantize",
     "divide",
+    "embed",
     "erf",
     "exp",
     "fill",
+    "from_mxfp4",
     "gather",
     "gather_elements",
     "gather_nd",
@@ -79,17 +91,24 @@ __all__ = [
     "maximum",
     "minimum",
     "mish",
+    "moe",
     "multiply",
     "normalize_image",
     "pack",
+    "pack_weight",
     "pad",
     "paged_attention",
     "png_filter",
     "power",
+    "qgemm",
+    "qgemm_int8",
+    "quantize",
+    "quantize_rows",
     "reduce",
     "relu",
     "resize",
     "rms_norm",
+    "rms_norm_quantize",
     "rope_store",
     "rope_table",
     "scatter_elements",
@@ -104,6 +123,7 @@ __all__ = [
     "supported_tiers",
     "tanh",
     "tiers",
+    "top_k",
     "transpose",
     "unary",
     "upscale_mask",

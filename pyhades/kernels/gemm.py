@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike
 from pyhades import _native
 from pyhades.errors import ArgumentError
 from pyhades.kernels.arguments import Array, as_array, call, check_shape, output
+from pyhades.kernels.qgemm import RowOrder, pack_weight
+from pyhades.quant import PackedWeight, QuantizedTensor
 
 
 class PackedMatrix:
@@ -39,22 +41,33 @@ class PackedMatrix:
         return f"PackedMatrix(shape={self.shape}, isa={self.isa!r})"
 
 
-def pack(b: ArrayLike, *, isa: str | None = None) -> PackedMatrix:
-    """Copy a matrix into the layout that :func:`gemm` reads fastest.
+@overload
+def pack(
+    b: QuantizedTensor, *, row_order: RowOrder = ..., isa: str | None = ...
+) -> PackedWeight: ...
+@overload
+def pack(b: ArrayLike, *, row_order: RowOrder = ..., isa: str | None = ...) -> PackedMatrix: ...
+def pack(
+    b: ArrayLike | QuantizedTensor, *, row_order: RowOrder = "plain", isa: str | None = None
+) -> PackedMatrix | PackedWeight:
+    """Copy a matrix into the layout that :func:`gemm`, or :func:`qgemm`, reads fastest.
 
     Worth it for weights, which meet many left operands. The copy is independent of ``b``.
 
     Parameters
     ----------
     b
-        float32 ``[k, n]``, any strides.
+        float32 ``[k, n]``, any strides; or a quantised ``[n, k]`` or ``[experts, n, k]``.
+    row_order
+        For quantised weights, see :func:`pack_weight`.
     isa
-        Tier of the products to come; they must ask for the same.
+        Tier of the products to come; they must ask for the same. Packed quantised weights serve
+        all tiers.
 
     Returns
     -------
-    PackedMatrix
-        To be passed as ``b``.
+    PackedMatrix or PackedWeight
+        To be passed as ``b``, or as ``w``.
 
     Raises
     ------
@@ -71,6 +84,8 @@ def pack(b: ArrayLike, *, isa: str | None = None) -> PackedMatrix:
     >>> gemm(np.ones((2, 3), np.float32), weights).shape
     (2, 3)
     """
+    if isinstance(b, QuantizedTensor):
+        return pack_weight(b, row_order)
     b = as_array("b", b, ndim=2)
     k, n = b.shape
     a, y = np.empty((1, k), np.float32), np.empty((1, n), np.float32)

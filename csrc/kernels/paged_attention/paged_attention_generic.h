@@ -17,12 +17,12 @@ static constexpr int kWide = kLanes == 1 ? 4 : 2;  // vectors of dimensions at a
 
 struct Bf16Cache {
     using Stored = uint16_t;
-    static HADES_INLINE F32 load(const Stored* p) { return load_bf16(p); }
+    HADES_INLINE F32 load(const Stored* p) { return load_bf16(p); }
 };
 
 struct Int8Cache {
     using Stored = int8_t;
-    static HADES_INLINE F32 load(const Stored* p) { return load_i8(p); }
+    HADES_INLINE F32 load(const Stored* p) { return load_i8(p); }
 };
 
 struct Partition {
@@ -30,11 +30,11 @@ struct Partition {
     int64_t first, last;  // positions that are seen
 };
 
-static HADES_INLINE const uint8_t* block_at(const PagedAttentionArgs& args, int64_t index) {
+HADES_INLINE const uint8_t* block_at(const PagedAttentionArgs& args, int64_t index) {
     return args.pool + args.blocks[index] * args.block_bytes;
 }
 
-static HADES_INLINE void prefetch_part(const uint8_t* part, int64_t bytes) {
+HADES_INLINE void prefetch_part(const uint8_t* part, int64_t bytes) {
     for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(part + i);
 }
 

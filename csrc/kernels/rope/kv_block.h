@@ -15,11 +15,13 @@ struct KvBlock {
     bool is_int8;
 
     // Of the keys, or of the values, of one head.
-    HADES_INLINE int64_t part_bytes() const {
+    inline __attribute__((always_inline)) int64_t part_bytes() const {
         const int64_t values = kBlockTokens * head_dim;
         return is_int8 ? values + kBlockTokens * 4 : values * 2;
     }
-    HADES_INLINE int64_t bytes(int64_t kv_heads) const { return kv_heads * 2 * part_bytes(); }
+    inline __attribute__((always_inline)) int64_t bytes(int64_t kv_heads) const {
+        return kv_heads * 2 * part_bytes();
+    }
 };
 
 }  // namespace hades

@@ -1,0 +1,27 @@
+#pragma once
+#include <cstdint>
+
+#include "base/macros.h"
+#include "formats/weight_format.h"
+
+// A row of k quantised activations: k int8 in [-127, 127], then per block of 32 a float32 scale,
+// then per block the int32 sum of its values. A scale is the smallest power of two under which the
+// block fits, but at least 2^-100: with it, results do not depend on how rows are batched, and a
+// product of scales is exact.
+namespace hades {
+
+HADES_INLINE constexpr int64_t q8_row_bytes(int64_t k) {
+    return (k + k / kBlock * 8 + 63) / 64 * 64;
+}
+
+HADES_INLINE const int8_t* q8_values(const uint8_t* row) {
+    return reinterpret_cast<const int8_t*>(row);
+}
+HADES_INLINE const float* q8_scales(const uint8_t* row, int64_t k) {
+    return reinterpret_cast<const float*>(row + k);
+}
+HADES_INLINE const int32_t* q8_sums(const uint8_t* row, int64_t k) {
+    return reinterpret_cast<const int32_t*>(row + k + k / kBlock * 4);
+}
+
+}  // namespace hades

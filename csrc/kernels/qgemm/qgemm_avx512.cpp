@@ -1,0 +1,1 @@
+#include "kernels/qgemm/qgemm_f32_generic.h"

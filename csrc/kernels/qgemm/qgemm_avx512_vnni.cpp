@@ -1,0 +1,1 @@
+#include "kernels/qgemm/qgemm_q8_generic.h"

@@ -1,0 +1,32 @@
+#pragma once
+#include "base/op.h"
+#include "formats/weight_format.h"
+#include "kernels/qgemm/qgemm.h"
+
+namespace hades {
+
+// Reads the attribute `name`, a weight format.
+Status read_weight_format(const OpDesc& desc, const char* name, WeightFormat* format);
+
+// Whether a tensor is `matrices` packed matrices [n, k], uint8 and contiguous.
+bool is_packed_weight(const Tensor& t, WeightFormat format, int64_t matrices, int64_t n, int64_t k);
+
+// The kernel for q8 or float32 activations; nullptr for q8 activations and float weights.
+QgemmTiles* select_qgemm(WeightFormat format, bool is_q8, IsaMask allowed, const char** name);
+
+// Rows of activations that enter a matrix product: uint8 q8 rows, or uint16 bfloat16 [rows, k].
+struct ActivationRows {
+    bool is_q8;
+    int64_t row_bytes;
+};
+Status check_activation_rows(const OpDesc& desc, const Tensor& a, int64_t k, ActivationRows* rows);
+
+// rows: int32 [1], how many rows of the operands are in use.
+bool is_rows_in_use(const Tensor& t);
+bool is_matrix(const Tensor& t, DType dtype);
+bool is_vector(const Tensor& t, DType dtype);
+
+// k bfloat16 to float32.
+void widen_bf16(const uint16_t* from, float* to, int64_t k);
+
+}  // namespace hades

@@ -1,0 +1,317 @@
+"""Matrix products with quantised weights, and what brings weights and activations into them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pyhades import _native
+from pyhades.errors import ArgumentError, ArgumentTypeError
+from pyhades.kernels.arguments import Array, as_array, call, check_shape, output
+from pyhades.quant import BLOCK, PackedWeight, QuantizedTensor, format_named, q8_row_bytes
+
+Compute = Literal["int8", "bf16"]
+RowOrder = Literal["plain", "gate_up"]
+ALIGNMENT = 64
+
+
+def pack_weight(
+    q: QuantizedTensor,
+    row_order: RowOrder = "plain",
+    *,
+    out: NDArray[np.uint8] | None = None,
+    threads: int | None = None,
+) -> PackedWeight:
+    """Copy quantised weights into the layout of the kernels.
+
+    Parameters
+    ----------
+    q
+        From :func:`quantize` or :func:`from_mxfp4`.
+    row_order
+        ``"gate_up"`` for the first matrix of experts, whose rows alternate between gate and up:
+        16 gates and then their 16 ups come together.
+    out
+        uint8, one axis, on a 64-byte boundary; by default new memory.
+    threads
+        See :mod:`pyhades.kernels`.
+
+    Returns
+    -------
+    PackedWeight
+        For :func:`qgemm` and :func:`moe`, on any tier.
+
+    Raises
+    ------
+    ArgumentError
+        Rows cannot be ordered so, or ``out`` has another size or boundary.
+    """
+    n, k = q.shape[-2:]
+    matrices = q.shape[0] if len(q.shape) == 3 else 1
+    nbytes = matrices * format_named(q.format).packed_bytes(n, k)
+    data = aligned_empty(nbytes) if out is None else out
+    if data.ctypes.data % ALIGNMENT:
+        raise ArgumentError(f"out must begin on a boundary of {ALIGNMENT} bytes")
+    values = np.ascontiguousarray(q.values)
+    scales = None if q.scales is None else np.ascontiguousarray(q.scales)
+    scales = scales.view(np.uint16) if scales is not None and scales.dtype == np.float16 else scales
+    attributes = {"format": q.format, "matrices": matrices, "n": n, "k": k}
+    attributes["gate_up"] = int(row_order == "gate_up")
+    _native.call("pack_weight", [values, scales], [data], attributes, (), threads=threads, isa=None)
+    return PackedWeight(data, q.format, q.shape, row_order)
+
+
+def aligned_empty(nbytes: int) -> NDArray[np.uint8]:
+    """Memory on a 64-byte boundary."""
+    memory = np.empty(nbytes + ALIGNMENT, np.uint8)
+    begin = -memory.ctypes.data % ALIGNMENT
+    return memory[begin : begin + nbytes]
+
+
+def quantize_rows(
+    x: ArrayLike,
+    compute: Compute = "int8",
+    *,
+    threads: int | None = None,
+    isa: str | None = None,
+) -> Array:
+    """Activations as matrix products take them.
+
+    Parameters
+    ----------
+    x
+        float32 ``[m, k]``, ``k`` a multiple of 32.
+    compute
+        ``"int8"``: blocks of 32 with a power-of-two scale; ``"bf16"``.
+    threads, isa
+        See :mod:`pyhades.kernels`.
+
+    Returns
+    -------
+    ndarray
+        uint8 ``[m, q8_row_bytes(k)]`` (see :func:`pyhades.quant.to_q8`), or bfloat16 as uint16
+        ``[m, k]``.
+
+    Raises
+    ------
+    ArgumentError
+        ``k`` is no multiple of 32.
+
+    Examples
+    --------
+    >>> quantize_rows(np.ones((2, 32), np.float32)).shape
+    (2, 64)
+    """
+    rows = as_array("x", x, ndim=2)
+    result = _rows_like(rows.shape, compute)
+    _call("quantize_rows", [_count(rows), rows], [result], {}, threads, isa)
+    return result
+
+
+def rms_norm_quantize(
+    x: ArrayLike,
+    weight: ArrayLike,
+    eps: float = 1e-5,
+    compute: Compute = "int8",
+    *,
+    threads: int | None = None,
+    isa: str | None = None,
+) -> Array:
+    """:func:`rms_norm` and :func:`quantize_rows` in one pass.
+
+    Parameters
+    ----------
+    x
+        float32 ``[m, k]``, ``k`` a multiple of 32.
+    weight
+        float32 ``[k]``.
+    eps
+        Added to the mean of squares.
+    compute, threads, isa
+        As for :func:`quantize_rows`.
+
+    Returns
+    -------
+    ndarray
+        As :func:`quantize_rows`.
+
+    Raises
+    ------
+    ArgumentError
+        Shapes do not fit.
+    """
+    rows = as_array("x", x, ndim=2)
+    scale = np.ascontiguousarray(as_array("weight", weight, ndim=1))
+    check_shape("weight", scale, rows.shape[1:])
+    result = _rows_like(rows.shape, compute)
+    inputs = [_count(rows), rows, scale]
+    _call("rms_norm_quantize", inputs, [result], {"epsilon": float(eps)}, threads, isa)
+    return result
+
+
+def qgemm(
+    a: ArrayLike,
+    w: PackedWeight,
+    bias: ArrayLike | None = None,
+    activation: str | None = None,
+    residual: ArrayLike | None = None,
+    compute: Compute = "int8",
+    *,
+    out: Array | None = None,
+    threads: int | None = None,
+    isa: str | None = None,
+) -> Array:
+    """Product with a quantised matrix, ``activation(a @ w.T + bias) + residual``.
+
+    Parameters
+    ----------
+    a
+        float32 ``[m, k]``, or bfloat16 as uint16.
+    w
+        ``[n, k]``, from :func:`pack`.
+    bias
+        float32 ``[n]``.
+    activation
+        As for :func:`gemm`.
+    residual
+        float32 ``[m, n]``.
+    compute
+        What float32 activations are rounded to: ``"int8"``, for integer arithmetic, or ``"bf16"``,
+        multiplied in float32. bfloat16 activations and weights mean ``"bf16"``.
+    out, threads, isa
+        See :mod:`pyhades.kernels`.
+
+    Returns
+    -------
+    ndarray
+        float32 ``[m, n]``; a row does not depend on the others, nor on threads.
+
+    Raises
+    ------
+    ArgumentError
+        Shapes do not fit.
+
+    Examples
+    --------
+    >>> from pyhades.quant import quantize
+    >>> w = pack_weight(quantize(np.eye(32, dtype=np.float32), "int8"))
+    >>> qgemm(np.full((1, 32), 2, np.float32), w)[0, 0]
+    2.0
+    """
+    rows = activation_rows("a", a, w.format, compute, threads, isa)
+    return _multiply(rows, w, bias, activation, residual, out, threads, isa)
+
+
+def qgemm_int8(
+    a: NDArray[np.uint8],
+    w: PackedWeight,
+    bias: ArrayLike | None = None,
+    activation: str | None = None,
+    residual: ArrayLike | None = None,
+    *,
+    out: Array | None = None,
+    threads: int | None = None,
+    isa: str | None = None,
+) -> Array:
+    """:func:`qgemm` of rows that are quantised already.
+
+    Parameters
+    ----------
+    a
+        From :func:`quantize_rows` or :func:`rms_norm_quantize`.
+    w, bias, activation, residual, out, threads, isa
+        As for :func:`qgemm`.
+
+    Returns
+    -------
+    ndarray
+        float32 ``[m, n]``.
+
+    Raises
+    ------
+    ArgumentError
+        Shapes do not fit, or the weights are not quantised.
+    """
+    return _multiply(as_array("a", a, ndim=2, dtype=np.uint8), w, bias, activation, residual, out,
+                     threads, isa)  # fmt: skip
+
+
+def activation_rows(
+    name: str, a: ArrayLike, format: str, compute: Compute, threads: int | None, isa: str | None
+) -> Array:
+    """``a`` as the kernels for weights of ``format`` take it."""
+    array = np.asarray(a)
+    if array.dtype == np.uint16:
+        return np.ascontiguousarray(as_array(name, array, ndim=2, dtype=np.uint16))
+    if array.dtype != np.float32:
+        raise ArgumentTypeError(
+            f"{name} has dtype {array.dtype}, expected float32, or bfloat16 as uint16"
+        )
+    if compute not in ("int8", "bf16"):
+        raise ArgumentError(f"compute={compute!r}: expected 'int8' or 'bf16'")
+    return quantize_rows(
+        as_array(name, array, ndim=2),
+        "bf16" if format in ("bf16", "f32") else compute,
+        threads=threads,
+        isa=isa,
+    )
+
+
+def check_activation_rows(name: str, rows: Array, k: int) -> None:
+    """Raise unless ``rows`` are activations of ``k`` columns."""
+    columns = q8_row_bytes(k) if rows.dtype == np.uint8 else k
+    check_shape(name, rows, (len(rows), columns))
+
+
+def _multiply(
+    rows: Array,
+    w: PackedWeight,
+    bias: ArrayLike | None,
+    activation: str | None,
+    residual: ArrayLike | None,
+    out: Array | None,
+    threads: int | None,
+    isa: str | None,
+) -> Array:
+    if len(w.shape) != 2:
+        raise ArgumentError(f"w has shape {w.shape}; experts go through moe")
+    n, k = w.shape
+    check_activation_rows("a", rows, k)
+    result = output(out, (len(rows), n))
+    vector = None if bias is None else np.ascontiguousarray(as_array("bias", bias, ndim=1))
+    if vector is not None:
+        check_shape("bias", vector, (n,))
+    added = None if residual is None else np.ascontiguousarray(as_array("residual", residual))
+    if added is not None:
+        check_shape("residual", added, result.shape)
+    attributes = {"format": w.format, "n": n, "k": k, "activation": activation or "none"}
+    _call("qgemm", [_count(rows), rows, w.data, vector, added], [result], attributes, threads, isa)
+    return result
+
+
+def _rows_like(shape: tuple[int, ...], compute: Compute) -> Array:
+    m, k = shape
+    if k == 0 or k % BLOCK:
+        raise ArgumentError(f"x has {k} columns; they must be a multiple of {BLOCK}")
+    if compute not in ("int8", "bf16"):
+        raise ArgumentError(f"compute={compute!r}: expected 'int8' or 'bf16'")
+    if compute == "bf16":
+        return np.empty((m, k), np.uint16)
+    return np.zeros((m, q8_row_bytes(k)), np.uint8)
+
+
+def _count(rows: Array) -> Array:
+    return np.array([len(rows)], np.int32)
+
+
+def _call(
+    op: str,
+    inputs: list[Any],
+    outputs: list[Array],
+    attributes: dict[str, Any],
+    threads: int | None,
+    isa: str | None,
+) -> None:
+    call(op, inputs, outputs, attributes, threads=threads, isa=isa)

@@ -17,7 +17,18 @@ def kernel_tiers() -> list[str]:
     ]
 
 
-@pytest.fixture(params=kernel_tiers())
+def float_tiers() -> list[str]:
+    """Those without the integer extensions of AVX-512, which mean nothing to float kernels."""
+    return [tier for tier in kernel_tiers() if not tier.startswith("avx512_")]
+
+
+@pytest.fixture(params=float_tiers())
 def isa(request: pytest.FixtureRequest) -> str:
+    """Every tier of this CPU that has float kernels of its own."""
+    return str(request.param)
+
+
+@pytest.fixture(params=kernel_tiers())
+def tier(request: pytest.FixtureRequest) -> str:
     """Every tier of this CPU that has kernels of its own."""
     return str(request.param)

@@ -74,7 +74,7 @@ def build(
             ) from error
         except MemoryError:
             raise ShapeError(
-                f"{graph.source or graph.name}: {instruction.op} '{instruction.label}' needs more "
+                f"{origin}: {instruction.op} '{instruction.label}' needs more "
                 "memory than there is; make the input smaller"
             ) from None
     native = builder.build(plan.arena_bytes)

@@ -57,8 +57,10 @@ def pack_weight(
     values = np.ascontiguousarray(q.values)
     scales = None if q.scales is None else np.ascontiguousarray(q.scales)
     scales = scales.view(np.uint16) if scales is not None and scales.dtype == np.float16 else scales
-    attributes = {"format": q.format, "matrices": matrices, "n": n, "k": k}
-    attributes["gate_up"] = int(row_order == "gate_up")
+    attributes = {
+        "format": q.format, "matrices": matrices, "n": n, "k": k,
+        "gate_up": int(row_order == "gate_up"),
+    }  # fmt: skip
     _native.call("pack_weight", [values, scales], [data], attributes, (), threads=threads, isa=None)
     return PackedWeight(data, q.format, q.shape, row_order)
 

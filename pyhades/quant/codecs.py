@@ -15,7 +15,9 @@ from pyhades.quant.tensor import QuantizedTensor
 Array = NDArray[Any]
 NibbleOrder = Literal["hf", "ggml"]
 
-FP4 = np.float32([0, 0.5, 1, 1.5, 2, 3, 4, 6, -0.0, -0.5, -1, -1.5, -2, -3, -4, -6])
+FP4: NDArray[np.float32] = np.array(
+    [0, 0.5, 1, 1.5, 2, 3, 4, 6, -0.0, -0.5, -1, -1.5, -2, -3, -4, -6], np.float32
+)
 """What the sixteen codes of E2M1 mean."""
 E8M0_NAN = 255
 
@@ -91,7 +93,7 @@ def dequantize(q: QuantizedTensor) -> NDArray[np.float32]:
     else:
         weights, scales = q.values.astype(np.float32), q.scales.astype(np.float32)
     blocks = weights.reshape(*scales.shape, BLOCK) * scales[..., None]
-    return blocks.reshape(q.shape).astype(np.float32, copy=False)
+    return np.asarray(blocks.reshape(q.shape), np.float32)
 
 
 def from_mxfp4(
@@ -186,16 +188,16 @@ def _fp4_codes(x: Array) -> Array:
     magnitude = np.abs(x)
     above = np.searchsorted(midpoints, magnitude, side="left")  # a tie stays below
     is_tie = (above < 7) & (magnitude == midpoints[np.minimum(above, 6)]) & (above % 2 == 1)
-    return (above + is_tie + np.where(np.signbit(x), 8, 0)).astype(np.uint8)
+    codes = above + is_tie + np.where(np.signbit(x), 8, 0)
+    return np.asarray(codes, np.uint8)
 
 
-def _inverse(scales: Array) -> Array:
+def _inverse(scales: Array) -> NDArray[np.float32]:
     wide = scales.astype(np.float32)
-    with np.errstate(divide="ignore"):
-        return np.where(wide == 0, np.float32(0), np.float32(1) / wide)
+    return np.divide(1, wide, out=np.zeros_like(wide), where=wide != 0)
 
 
-def _pack_nibbles(codes: Array) -> Array:
+def _pack_nibbles(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return codes[..., ::2] | codes[..., 1::2] << 4
 
 

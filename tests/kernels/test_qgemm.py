@@ -23,12 +23,6 @@ QUANTISED = ["mxfp4", "int4_g32", "int8_g32", "int8_row"]
 ALL = [*QUANTISED, "bf16", "f32"]
 
 
-@pytest.fixture(params=[t for t in kernels.supported_tiers() if t in ("scalar", "avx2", "avx512",
-                                                                      "avx512_vnni")])  # fmt: skip
-def tier(request) -> str:
-    return str(request.param)
-
-
 def random(seed: int, *shape: int) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
@@ -147,7 +141,7 @@ def test_norm_then_quantise(tier, compute):
     actual = from_q8(rows, 2880) if compute == "int8" else from_bf16(rows)
     mean = np.square(x.astype(np.float64)).mean(-1, keepdims=True)
     normed = (x / np.sqrt(mean + 1e-5) * weight).astype(np.float32)
-    step = 2.0**-6 if compute == "int8" else 2.0**-8
+    step = 2.0**-6 if compute == "int8" else 2.0**-7
     blocks = np.abs(normed).reshape(4, -1, 32).max(-1).repeat(32, -1)
     assert np.all(np.abs(actual - normed) <= blocks * step / 2 * 1.01)
 

@@ -14,7 +14,7 @@ from tests.kernels.conftest import CLAIMED
 
 ROOT = Path(__file__).parents[2]
 FAMILIES = sorted({implementation.family for implementation in _native.implementations()})
-TIERS = ["scalar", "avx2", "avx512"]
+TIERS = ["scalar", "avx2", "avx512", "avx512_vnni"]
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -78,34 +78,43 @@ static float exponentiate(float* scores, int64_t count, float* total) {
     return peak;
 }
 
-// o[row] = o[row] * keep[row] + join[row] * sum over tokens of weight[row][token] * value[token].
+// o[row] = o[row] * keep[row] + join[row] * sum over tokens of weight[row][token] * value[token],
+// for W vectors of dimensions from i on.
+template <class Cache, int R, int W>
+static void add_columns(const PagedAttentionArgs& args, const Partition& p, const float* weights,
+                        const float* keep, const float* join, float* o, int64_t i) {
+    const int64_t d = args.block.head_dim, part = args.block.part_bytes();
+    F32 sums[R][W];
+    for (int r = 0; r < R; ++r)
+        for (int w = 0; w < W; ++w) sums[r][w] = zero();
+    for (int64_t b = p.begin; b < p.end; ++b) {
+        const uint8_t* values = block_at(args, b) + part;
+        const auto* stored = reinterpret_cast<const typename Cache::Stored*>(values) + i;
+        const float* weight = weights + (b - p.begin) * kBlockTokens;
+        for (int64_t t = 0; t < kBlockTokens; ++t, stored += d) {
+            F32 value[W];
+            for (int w = 0; w < W; ++w) value[w] = Cache::load(stored + w * kLanes);
+            for (int r = 0; r < R; ++r) {
+                const F32 by = set1(weight[r * kPartition + t]);
+                for (int w = 0; w < W; ++w) sums[r][w] = fma(by, value[w], sums[r][w]);
+            }
+        }
+    }
+    for (int r = 0; r < R; ++r)
+        for (int w = 0; w < W; ++w) {
+            float* out = o + r * d + i + w * kLanes;
+            store(out, load(out) * set1(keep[r]) + sums[r][w] * set1(join[r]));
+        }
+}
+
 template <class Cache, int R>
 static void add_values(const PagedAttentionArgs& args, const Partition& p, const float* weights,
                        const float* keep, const float* join, float* o) {
-    const int64_t d = args.block.head_dim, part = args.block.part_bytes();
-    for (int64_t i = 0; i < d; i += kWide * kLanes) {
-        F32 sums[R][kWide];
-        for (int r = 0; r < R; ++r)
-            for (int w = 0; w < kWide; ++w) sums[r][w] = zero();
-        for (int64_t b = p.begin; b < p.end; ++b) {
-            const uint8_t* values = block_at(args, b) + part;
-            const auto* stored = reinterpret_cast<const typename Cache::Stored*>(values) + i;
-            const float* weight = weights + (b - p.begin) * kBlockTokens;
-            for (int64_t t = 0; t < kBlockTokens; ++t, stored += d) {
-                F32 value[kWide];
-                for (int w = 0; w < kWide; ++w) value[w] = Cache::load(stored + w * kLanes);
-                for (int r = 0; r < R; ++r) {
-                    const F32 by = set1(weight[r * kPartition + t]);
-                    for (int w = 0; w < kWide; ++w) sums[r][w] = fma(by, value[w], sums[r][w]);
-                }
-            }
-        }
-        for (int r = 0; r < R; ++r)
-            for (int w = 0; w < kWide; ++w) {
-                float* out = o + r * d + i + w * kLanes;
-                store(out, load(out) * set1(keep[r]) + sums[r][w] * set1(join[r]));
-            }
-    }
+    int64_t i = 0;
+    for (; i + kWide * kLanes <= args.block.head_dim; i += kWide * kLanes)
+        add_columns<Cache, R, kWide>(args, p, weights, keep, join, o, i);
+    for (; i < args.block.head_dim; i += kLanes)
+        add_columns<Cache, R, 1>(args, p, weights, keep, join, o, i);
 }
 
 // The scales of int8 values belong to tokens, so the weights take them.

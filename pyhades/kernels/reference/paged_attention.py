@@ -16,7 +16,9 @@ def rope_table(
     positions: ArrayLike, inverse_frequencies: ArrayLike, attention_factor: float = 1.0
 ) -> Array:
     """See :func:`pyhades.kernels.rope_table`."""
-    angles = np.multiply.outer(np.asarray(positions, np.float64), np.float64(inverse_frequencies))
+    angles = np.multiply.outer(
+        np.asarray(positions, np.float64), np.asarray(inverse_frequencies, np.float64)
+    )
     table = np.concatenate([np.cos(angles), np.sin(angles)], axis=1)
     return (table * np.float32(attention_factor)).astype(np.float32)
 
@@ -96,7 +98,7 @@ def paged_attention(
 def cached(
     pool: Array, table: ArrayLike, length: int, kv_heads: int, head_dim: int, kv_format: str
 ) -> tuple[Array, Array]:
-    """Keys and values of a sequence, float64 ``[length, kv_heads, head_dim]``; zeros where freed."""
+    """Keys and values, float64 ``[length, kv_heads, head_dim]``; zeros where freed."""
     blocks = pool.reshape(_blocks(pool, kv_heads, head_dim, kv_format), kv_heads, 2, -1)
     both = np.zeros((2, length, kv_heads, head_dim))
     for token in range(length):

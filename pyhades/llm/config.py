@@ -44,6 +44,8 @@ class GptOssConfig:
     swiglu_alpha: float = 1.702
     eos_token_ids: tuple[int, ...] = ()
     pad_token_id: int | None = None
+    attention_bias: bool = True
+    """Whether the projections of the attention have biases."""
 
     @property
     def query_size(self) -> int:

@@ -1,0 +1,30 @@
+"""``pyhades convert``."""
+
+from __future__ import annotations
+
+import click
+
+from pyhades.llm.convert import convert
+from pyhades.llm.precision import DEFAULT_PRECISION, RECIPES
+
+
+@click.command("convert")
+@click.argument("source", metavar="SRC")
+@click.argument("target", metavar="DST")
+@click.option(
+    "--precision",
+    default=DEFAULT_PRECISION,
+    show_default=True,
+    type=click.Choice(list(RECIPES)),
+    help="Of the weights; experts in MXFP4 stay as they are.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace DST if it exists.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
+def command(source: str, target: str, precision: str, overwrite: bool, quiet: bool) -> None:
+    """Pack the gpt-oss checkpoint SRC into the file DST, which loads by mapping it.
+
+    SRC is a folder or file of safetensors, OpenAI's original folder, or a GGUF file. DST appears
+    only when it is complete.
+    """
+    path = convert(source, target, precision, overwrite=overwrite, progress=not quiet)
+    click.echo(f"{path}: {path.stat().st_size / 1e9:.2f} GB, {precision}")

@@ -1,0 +1,110 @@
+"""A checkpoint that is open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyhades.formats import MappedFile
+from pyhades.kernels.qgemm import RowOrder
+from pyhades.llm.checkpoint.stored import StoredTensor
+from pyhades.llm.config import GptOssConfig
+
+if TYPE_CHECKING:
+    from pyhades.llm.tokenizer import Tokenizer
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class PackedShape:
+    """How a matrix, or one per expert, is packed: what a ``PackedWeight`` says without data."""
+
+    format: str
+    shape: tuple[int, ...]
+    row_order: RowOrder
+    layout: str
+
+
+@dataclass(frozen=True, eq=False)
+class PackedModel:
+    """What ``pyhades convert`` made of a model: arrays for the kernels, in place in the file.
+
+    Attributes
+    ----------
+    precision, activations
+        See :class:`pyhades.llm.weights.ModelWeights`.
+    arrays
+        Name to array, a view of the mapped file.
+    weights
+        Of which of them are packed matrices.
+    """
+
+    precision: str
+    activations: str
+    arrays: Mapping[str, Array]
+    weights: Mapping[str, PackedShape]
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """An open checkpoint; made by :func:`open_checkpoint`.
+
+    Attributes
+    ----------
+    source
+        The path that it was opened by.
+    config
+        Of the model.
+    tensors
+        The model's tensors, by the names of :func:`~pyhades.llm.checkpoint.outline.outline`; none
+        where ``packed`` is.
+    files
+        What is mapped.
+    packed
+        The model, where the kernels can read it as it lies in the file.
+    tokenizer_json
+        The text of ``tokenizer.json``, as bytes or in a file.
+    vocabulary
+        The ``tokenizer.*`` metadata of a GGUF file, where there is no ``tokenizer_json``.
+    """
+
+    source: Path
+    config: GptOssConfig
+    tensors: Mapping[str, StoredTensor] = field(repr=False)
+    files: tuple[MappedFile, ...] = field(repr=False)
+    packed: PackedModel | None = field(default=None, repr=False)
+    tokenizer_json: Path | bytes | None = field(default=None, repr=False)
+    vocabulary: Mapping[str, Any] | None = field(default=None, repr=False)
+
+    def tokenizer(self) -> Tokenizer | None:
+        """The tokenizer, or None where the checkpoint has none.
+
+        Raises
+        ------
+        ModelError
+            It is damaged.
+        ConfigurationError
+            The library that it needs is not installed.
+        """
+        from pyhades.llm.tokenizer import Tokenizer
+
+        if self.tokenizer_json is not None:
+            return Tokenizer.from_json(self.tokenizer_json)
+        if self.vocabulary is not None:
+            return Tokenizer.from_gguf(self.vocabulary)
+        return None
+
+    def vector(self, name: str) -> NDArray[np.float32]:
+        """A tensor of :attr:`tensors` as float32, in memory of its own."""
+        return np.array(self.tensors[name].floats(), np.float32)
+
+    def release(self) -> None:
+        """Take pages of the files that were read out of this process's memory."""
+        for file in self.files:
+            file.release()

@@ -1,0 +1,121 @@
+"""Where the files of a checkpoint are."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from pyhades.errors import ModelError
+from pyhades.formats.gguf import MAGIC
+from pyhades.llm.checkpoint.settings import read_json
+
+_INDEX = "model.safetensors.index.json"
+_SINGLE = "model.safetensors"
+_SAFETENSORS_SHARD = re.compile(r"-\d{5}-of-\d{5}\.safetensors$")
+_GGUF_SHARD = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$")
+ORIGINAL = "original"
+"""Folder of OpenAI's layout inside of their repositories."""
+
+
+def weight_files(path: Path) -> list[Path]:
+    """The weight files of a checkpoint, all of one kind, shards in order.
+
+    Parameters
+    ----------
+    path
+        A file, a shard, a folder, or a model's folder in the cache of Hugging Face.
+
+    Raises
+    ------
+    ModelError
+        There is nothing there, a shard is missing, or it is not clear which file is meant.
+    """
+    if not path.exists():
+        raise ModelError(f"{path}: there is no such file or folder")
+    if path.is_dir():
+        return _of_folder(_newest_snapshot(path))
+    if _SAFETENSORS_SHARD.search(path.name) and (path.parent / _INDEX).exists():
+        return _of_index(path.parent / _INDEX)
+    return _gguf_parts(path)
+
+
+def is_gguf(path: Path) -> bool:
+    """Whether a file is GGUF, whatever it is called: ollama names its files by their hashes."""
+    with path.open("rb") as file:
+        return file.read(len(MAGIC)) == MAGIC
+
+
+def beside(folder: Path, name: str) -> Path | None:
+    """The file that accompanies the weights in ``folder``, or in the one above ``original``."""
+    folders = [folder, folder.parent] if folder.name == ORIGINAL else [folder]
+    return next((place / name for place in folders if (place / name).exists()), None)
+
+
+def _newest_snapshot(folder: Path) -> Path:
+    """What ``refs/main`` of a cached repository names, or the snapshot that changed last."""
+    snapshots = folder / "snapshots"
+    if not snapshots.is_dir():
+        return folder
+    main = folder / "refs" / "main"
+    if main.exists() and (snapshots / main.read_text().strip()).is_dir():
+        return snapshots / main.read_text().strip()
+    found = [place for place in snapshots.iterdir() if place.is_dir()]
+    if not found:
+        raise ModelError(f"{snapshots} is empty; download the model again")
+    return max(found, key=lambda place: place.stat().st_mtime)
+
+
+def _of_folder(folder: Path) -> list[Path]:
+    if (folder / _SINGLE).exists():
+        return [folder / _SINGLE]
+    if (folder / _INDEX).exists():
+        return _of_index(folder / _INDEX)
+    found = sorted(folder.glob("*.safetensors"))
+    if found:
+        return found
+    found = [path for path in sorted(folder.glob("*.gguf")) if _is_first_part(path)]
+    if len(found) > 1:
+        names = ", ".join(path.name for path in found)
+        raise ModelError(f"{folder} holds several models, name one: {names}")
+    if found:
+        return _gguf_parts(found[0])
+    if (folder / ORIGINAL).is_dir():
+        return _of_folder(folder / ORIGINAL)
+    raise ModelError(
+        f"{folder} holds no *.safetensors and no *.gguf; weights in other formats must be converted"
+    )
+
+
+def _of_index(index: Path) -> list[Path]:
+    """The shards that an index lists."""
+    listed = read_json(index).get("weight_map")
+    if not isinstance(listed, dict) or not all(isinstance(name, str) for name in listed.values()):
+        raise ModelError(f"{index} has no weight_map from tensors to files; download it again")
+    files = sorted({index.parent / name for name in listed.values()})
+    for path in files:
+        if not path.exists():
+            first = next(name for name, place in listed.items() if index.parent / place == path)
+            raise ModelError(
+                f"{path} is missing, which should hold tensor {json.dumps(first)} and others; "
+                "download it"
+            )
+    return files
+
+
+def _is_first_part(path: Path) -> bool:
+    match = _GGUF_SHARD.search(path.name)
+    return match is None or int(match[1]) == 1
+
+
+def _gguf_parts(path: Path) -> list[Path]:
+    """All parts of a split file, of which ``path`` is one."""
+    match = _GGUF_SHARD.search(path.name)
+    if match is None:
+        return [path]
+    stem, count = path.name[: match.start()], int(match[2])
+    parts = [path.with_name(f"{stem}-{n:05d}-of-{match[2]}.gguf") for n in range(1, count + 1)]
+    for part in parts:
+        if not part.exists():
+            raise ModelError(f"{part} is missing, a part of {path.name}; download it")
+    return parts

@@ -1,0 +1,205 @@
+"""Tensors of a checkpoint as they are stored, decoded piece by piece and without loss."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyhades import quant
+from pyhades.errors import ModelError
+from pyhades.formats import TensorEntry
+from pyhades.quant import QuantizedTensor, ggml
+
+Array = NDArray[Any]
+Part = int | slice
+WHOLE = slice(None)
+
+PLAIN_DTYPES = {"F32": np.float32, "F16": np.float16, "BF16": np.uint16}
+_NOT_A_NUMBER = 255
+"""The scale of MXFP4 that stands for no number."""
+
+
+class StoredTensor(ABC):
+    """A vector, a matrix ``[n, k]``, or a stack of matrices, of a mapped file.
+
+    Attributes
+    ----------
+    shape
+        Of the tensor.
+    format
+        Of what :meth:`read` returns.
+    is_view
+        Whether :meth:`read` returns views of the file rather than copies.
+    """
+
+    shape: tuple[int, ...]
+    format: str
+    is_view = False
+
+    @abstractmethod
+    def read(self, part: Part = WHOLE) -> QuantizedTensor:
+        """All of it, or a part along the first axis; values and scales exactly as stored.
+
+        Raises
+        ------
+        ModelError
+            A scale is no number.
+        """
+
+    def floats(self, part: Part = WHOLE) -> NDArray[np.float32]:
+        """The numbers that :meth:`read` stands for."""
+        return quant.dequantize(self.read(part))
+
+
+class PlainTensor(StoredTensor):
+    """float32, float16 (which comes out as float32) or bfloat16.
+
+    Parameters
+    ----------
+    entry
+        In the file.
+    is_transposed
+        Whether the file has the last two axes the other way round.
+    """
+
+    def __init__(self, entry: TensorEntry, *, is_transposed: bool = False) -> None:
+        array = entry.data.view(PLAIN_DTYPES[entry.dtype]).reshape(entry.shape)
+        self._array = array.swapaxes(-1, -2) if is_transposed else array
+        self.shape = self._array.shape
+        self.format = "bf16" if entry.dtype == "BF16" else "f32"
+        self.is_view = entry.dtype != "F16" and not is_transposed
+
+    def read(self, part: Part = WHOLE) -> QuantizedTensor:
+        array = self._array[part]
+        dtype = np.uint16 if self.format == "bf16" else np.float32
+        values = np.require(array, dtype, ["C_CONTIGUOUS", "ALIGNED"])
+        return QuantizedTensor(self.format, values.shape, values)
+
+
+class Mxfp4Tensor(StoredTensor):
+    """MXFP4 in two tensors: blocks of 16 bytes and their scales."""
+
+    format = "mxfp4"
+    is_view = True
+
+    def __init__(self, blocks: TensorEntry, scales: TensorEntry) -> None:
+        self._file = scales
+        self._blocks = blocks.data.reshape(blocks.shape)
+        self._scales = scales.data.reshape(scales.shape)
+        self.shape = (*scales.shape[:-1], scales.shape[-1] * quant.BLOCK)
+
+    def read(self, part: Part = WHOLE) -> QuantizedTensor:
+        scales = self._scales[part]
+        k = scales.shape[-1] * quant.BLOCK
+        values = self._blocks[part].reshape(*scales.shape[:-1], k // 2)
+        tensor = QuantizedTensor(self.format, (*scales.shape[:-1], k), values, scales)
+        return _with_sound_scales(tensor, self._file)
+
+
+class BlockTensor(StoredTensor):
+    """One of the formats of ggml."""
+
+    def __init__(self, entry: TensorEntry) -> None:
+        self._entry = entry
+        self._kind = ggml.TYPES_BY_NAME[entry.dtype]
+        *rows, columns = self.shape = entry.shape
+        row_bytes = columns // self._kind.block * self._kind.block_bytes
+        self._data = entry.data.reshape(*rows, row_bytes)
+        self.format = self._kind.format
+
+    def read(self, part: Part = WHOLE) -> QuantizedTensor:
+        return _with_sound_scales(ggml.decode(self._data[part], self._kind), self._entry)
+
+
+class JoinedTensor(StoredTensor):
+    """Tensors whose rows follow one another; float32 where their formats differ.
+
+    Parameters
+    ----------
+    parts
+        The tensors; they agree in everything but the number of rows.
+    row_axis
+        -2 for matrices, -1 for vectors.
+    """
+
+    def __init__(self, parts: Sequence[StoredTensor], row_axis: int) -> None:
+        self._parts = parts
+        self._axis = row_axis
+        shape = list(parts[0].shape)
+        shape[row_axis] = sum(part.shape[row_axis] for part in parts)
+        self.shape = tuple(shape)
+        formats = {part.format for part in parts}
+        self.format = formats.pop() if len(formats) == 1 else "f32"
+
+    def read(self, part: Part = WHOLE) -> QuantizedTensor:
+        pieces = [piece.read(place) for piece, place in self._places(part)]
+        if any(piece.format != self.format for piece in pieces):
+            floats = np.concatenate([quant.dequantize(piece) for piece in pieces], self._axis)
+            return QuantizedTensor("f32", floats.shape, floats)
+        values = np.concatenate([piece.values for piece in pieces], self._axis)
+        scales = [piece.scales for piece in pieces if piece.scales is not None]
+        joined = np.concatenate(scales, self._axis) if scales else None
+        columns = pieces[0].shape[-1:] if self._axis == -2 else values.shape[-1:]
+        return QuantizedTensor(self.format, (*values.shape[:-1], *columns), values, joined)
+
+    def _places(self, part: Part) -> Iterator[tuple[StoredTensor, Part]]:
+        """The pieces that ``part`` touches, and what it takes of each."""
+        if len(self.shape) + self._axis > 0 or not isinstance(part, slice):
+            yield from ((piece, part) for piece in self._parts)
+            return
+        first, last, _ = part.indices(self.shape[0])
+        for piece in self._parts:
+            rows = piece.shape[0]
+            if first < rows and last > 0:
+                yield piece, slice(max(first, 0), last)
+            first, last = first - rows, last - rows
+
+
+class InterleavedTensor(StoredTensor):
+    """The rows of a tensor's first half and of its second half in turn.
+
+    Parameters
+    ----------
+    tensor
+        Rows of the gate, then those of the linear part.
+    row_axis
+        -2 for matrices, -1 for vectors.
+    """
+
+    def __init__(self, tensor: StoredTensor, row_axis: int) -> None:
+        self._tensor = tensor
+        self._axis = row_axis
+        self.shape = tensor.shape
+        self.format = tensor.format
+
+    def read(self, part: Part = WHOLE) -> QuantizedTensor:
+        stored = self._tensor.read(part)
+        values = self._interleaved(stored.values)
+        scales = None if stored.scales is None else self._interleaved(stored.scales)
+        return QuantizedTensor(stored.format, stored.shape, values, scales)
+
+    def _interleaved(self, array: Array) -> Array:
+        axis = array.ndim + self._axis
+        before, after = array.shape[:axis], array.shape[axis + 1 :]
+        halves = array.reshape(*before, 2, array.shape[axis] // 2, *after)
+        return halves.swapaxes(axis, axis + 1).reshape(array.shape)
+
+
+def _with_sound_scales(tensor: QuantizedTensor, file: TensorEntry) -> QuantizedTensor:
+    scales = tensor.scales
+    if scales is None:
+        is_sound = True
+    elif scales.dtype == np.uint8:
+        is_sound = not (scales == _NOT_A_NUMBER).any()
+    else:
+        is_sound = bool(np.isfinite(scales).all())
+    if not is_sound:
+        raise ModelError(
+            f"{file} has a scale that is no number; the file is damaged; download or convert it "
+            "again"
+        )
+    return tensor

@@ -87,8 +87,8 @@ def embed(
     if (values.dtype == np.int8) != (scales is not None):
         raise ArgumentError("int8 values need scales, bfloat16 ones have none")
     result = np.empty((len(ids), values.shape[1]), np.float32)
-    bits = None if scales is None else np.ascontiguousarray(scales).view(np.uint16)
-    inputs = [_count(ids), ids, np.ascontiguousarray(values), bits]
+    factors = None if scales is None else np.ascontiguousarray(scales)
+    inputs = [_count(ids), ids, np.ascontiguousarray(values), factors]
     call("embed", inputs, [result], {}, threads=threads, isa=isa)
     return result
 

@@ -34,7 +34,7 @@ void run_embed(const void* params, void* const* operands, Worker& worker) {
     });
 }
 
-// embed(rows, tokens [m] int32, values [v, h] uint16 or int8, scales? [v, h/32] uint16) -> y [m,
+// embed(rows, tokens [m] int32, values [v, h] uint16 or int8, scales? [v, h/32] float16) -> y [m,
 // h]. Tokens are below v: the caller has seen to it.
 Status bind_embed(const OpDesc& desc, BoundOp* bound) {
     if (desc.inputs.size() != 4 || desc.outputs.size() != 1 || !is_rows_in_use(desc.in(0)))
@@ -47,7 +47,7 @@ Status bind_embed(const OpDesc& desc, BoundOp* bound) {
     const int64_t columns = values.shape[1];
     if (is_int8) {
         const Tensor& scales = desc.in(3);
-        if (columns % kBlock || scales.dtype != DType::u16 || !is_contiguous(scales) ||
+        if (columns % kBlock || scales.dtype != DType::f16 || !is_contiguous(scales) ||
             element_count(scales) != values.shape[0] * (columns / kBlock))
             return invalid("embed: scales must be float16, one per 32 columns");
     }

@@ -6,6 +6,8 @@
 #include <thread>
 #include <vector>
 
+#include "runtime/memory.h"
+
 namespace hades {
 namespace {
 
@@ -62,20 +64,22 @@ double measure_peak_gflops(IsaMask allowed, int threads) {
     });
 }
 
-double measure_bandwidth_gbs(IsaMask allowed, int threads) {
+double measure_bandwidth_gbs(IsaMask allowed, int threads, int64_t bytes, int passes) {
     const RoofProbe probe = probe_for(allowed);
+    const int64_t floats = bytes / threads / static_cast<int64_t>(sizeof(float));
     return sum_over_threads(threads, [&] {
-        constexpr size_t kFloats = size_t{32} << 20;  // 128 MiB: beyond the last-level cache
-        constexpr int kRepeats = 3;
-        const std::vector<float> data(kFloats, 1.0f);
+        const Block block = allocate_block(static_cast<size_t>(floats) * sizeof(float));
+        auto* data = static_cast<float*>(block.get());
+        std::fill(data, data + floats, 1.0f);  // gives the pages memory of their own
+        std::vector<double> rates;
         float sink;
-        double best = 0;
-        for (int repeat = 0; repeat < kRepeats; ++repeat) {
+        for (int pass = 0; pass < passes; ++pass) {
             const auto start = Clock::now();
-            probe.read(data.data(), static_cast<int64_t>(kFloats), &sink);
-            best = std::max(best, kFloats * sizeof(float) / seconds_since(start));
+            probe.read(data, floats, &sink);
+            rates.push_back(static_cast<double>(floats) * sizeof(float) / seconds_since(start));
         }
-        return best * 1e-9;
+        std::sort(rates.begin(), rates.end());
+        return rates[rates.size() / 2] * 1e-9;
     });
 }
 

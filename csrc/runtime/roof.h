@@ -30,7 +30,8 @@ HADES_TIER_PROBE(avx512)
 // Sum over all threads of fp32 multiply-add throughput, in GFLOP/s (best of several short rounds).
 double measure_peak_gflops(IsaMask allowed, int threads);
 
-// Sum over all threads of the rate at which memory beyond the last-level cache is read, in GB/s.
-double measure_bandwidth_gbs(IsaMask allowed, int threads);
+// Sum over all threads of the rate at which memory is read, in GB/s: median of `passes` passes of
+// each thread over its share of `bytes`, which lie on huge pages.
+double measure_bandwidth_gbs(IsaMask allowed, int threads, int64_t bytes, int passes);
 
 }  // namespace hades

@@ -25,6 +25,8 @@ void read_probe(const float* data, int64_t count, float* sink) {
     F32 a = zero(), b = zero(), c = zero(), d = zero();
     int64_t i = 0;
     for (; i + 4 * kLanes <= count; i += 4 * kLanes) {
+        for (int line = 0; line < 4 * kLanes; line += 16)
+            __builtin_prefetch(data + i + line + 1536);
         a = a + load(data + i), b = b + load(data + i + kLanes);
         c = c + load(data + i + 2 * kLanes), d = d + load(data + i + 3 * kLanes);
     }

@@ -12,10 +12,10 @@ def measure_peak_gflops(isa=None, int threads=1):
     return gflops
 
 
-def measure_bandwidth_gbs(isa=None, int threads=1):
-    """Read rate of memory beyond the caches, summed over threads, in GB/s (allocates 128 MiB each)."""
+def measure_bandwidth_gbs(isa=None, int threads=1, int64_t nbytes=256 << 20, int passes=5):
+    """Read rate of memory, summed over threads, in GB/s: median of passes over ``nbytes``."""
     cdef uint32_t allowed = features_of(isa)
     cdef double gbs
     with nogil:
-        gbs = roof.measure_bandwidth_gbs(allowed, threads)
+        gbs = roof.measure_bandwidth_gbs(allowed, threads, nbytes, passes)
     return gbs

@@ -1,0 +1,17 @@
+"""The harmony format: conversations become prompts, and answers become messages."""
+
+from pyhades.llm.harmony.answer import ChatAnswer, ChatDelta, ToolCall
+from pyhades.llm.harmony.message import Markers, Message
+from pyhades.llm.harmony.parser import HarmonyParser
+from pyhades.llm.harmony.rendering import render_chat, render_message
+
+__all__ = [
+    "ChatAnswer",
+    "ChatDelta",
+    "HarmonyParser",
+    "Markers",
+    "Message",
+    "ToolCall",
+    "render_chat",
+    "render_message",
+]

@@ -1,0 +1,270 @@
+"""Answers are split into messages, also where the model has left out or repeated a marker."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyhades.errors import ModelError
+from pyhades.llm.harmony import ChatAnswer, HarmonyParser, Markers, Message
+from pyhades.llm.tokenizer import REPLACEMENT, Tokenizer
+from tests.support.toy_tokenizer import tokenizer_json, tokens_of, toy_tokenizer
+
+
+def parsed(text: str) -> ChatAnswer:
+    parser = HarmonyParser(toy_tokenizer())
+    deltas = [delta for token in tokens_of(text) for delta in parser.push(token)]
+    deltas += parser.finish()
+    answer = ChatAnswer.collect(deltas)
+    assert parser.messages == list(answer.messages)
+    assert [delta.finish_reason for delta in deltas[:-1]] == [None] * (len(deltas) - 1)
+    return answer
+
+
+def assistant(channel: str | None, content: str, recipient=None, content_type=None) -> Message:
+    return Message("assistant", content, channel, recipient, content_type)
+
+
+def test_reasoning_then_an_answer():
+    answer = parsed(
+        "<|channel|>analysis<|message|>They greet.<|end|>"
+        "<|start|>assistant<|channel|>final<|message|>Hello 🌦️!<|return|>"
+    )
+    assert answer.messages == (assistant("analysis", "They greet."), assistant("final", "Hello 🌦️!"))
+    assert (answer.reasoning, answer.content) == ("They greet.", "Hello 🌦️!")
+    assert answer.finish_reason == "stop"
+    assert answer.message == {
+        "role": "assistant", "content": "Hello 🌦️!", "reasoning": "They greet."
+    }  # fmt: skip
+
+
+def test_pieces_come_with_their_tokens():
+    parser = HarmonyParser(toy_tokenizer())
+    pushed = [
+        (token, [(d.kind, d.channel, d.text, d.index) for d in parser.push(token)])
+        for token in tokens_of("<|channel|>analysis<|message|>ab<|end|>"
+                               "<|start|>assistant<|channel|>final<|message|>日<|return|>")
+    ]  # fmt: skip
+    pieces = [piece for _, pieces in pushed for piece in pieces]
+    assert pieces[0] == ("reasoning", "analysis", "", 0)
+    assert "".join(text for kind, _, text, _ in pieces if kind == "reasoning") == "ab"
+    assert [piece for piece in pieces if piece[0] == "content"] == [
+        ("content", "final", "", 1), ("content", "final", "日", 1),
+    ]  # fmt: skip
+    assert [(d.text, d.finish_reason) for d in parser.finish()] == [("", "stop")]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "<|channel|>commentary to=functions.get_weather <|constrain|>json",
+        "<|channel|>commentary to=functions.get_weather<|constrain|>json",
+        " to=functions.get_weather<|channel|>commentary <|constrain|>json",
+        " to=functions.get_weather<|channel|>commentary json",
+        "<|channel|>commentary to=functions.get_weather json",
+        "<|channel|>commentary to= functions.get_weather json",
+        "<|channel|>commentary functions.get_weather <|constrain|>json",
+        "<|channel|>commentary<|channel|>commentary to=functions.get_weather <|constrain|>json",
+        "<|end|><|start|>assistant to=functions.get_weather<|channel|>commentary json",
+        "<|start|>assistant<|start|>assistant<|channel|>commentary to=functions.get_weather json",
+    ],
+)
+def test_a_call_in_every_spelling(header):
+    answer = parsed(f'{header}<|message|>{{"city": "Paris"}}<|call|>')
+    assert answer.messages == (
+        assistant("commentary", '{"city": "Paris"}', "functions.get_weather", "json"),
+    )
+    assert [(call.name, call.arguments) for call in answer.tool_calls] == [
+        ("get_weather", '{"city": "Paris"}')
+    ]
+    assert answer.finish_reason == "tool_calls"
+    assert answer.content == ""
+
+
+def test_a_preamble_and_two_calls():
+    call = "<|start|>assistant<|channel|>commentary to=functions.a <|constrain|>json<|message|>{}"
+    answer = parsed(
+        "<|channel|>analysis<|message|>Look.<|end|>"
+        "<|start|>assistant<|channel|>commentary<|message|>I look it up.<|end|>"
+        f"{call}<|end|>{call}<|call|>"
+    )
+    assert answer.content == "I look it up."
+    assert [call.name for call in answer.tool_calls] == ["a", "a"]
+    assert len({call.id for call in answer.tool_calls}) == 2
+    assert answer.message["content"] == "I look it up."
+    assert json.loads(answer.message["tool_calls"][1]["function"]["arguments"]) == {}
+
+
+def test_tools_that_the_model_knows_itself():
+    answer = parsed("<|channel|>analysis to=python code<|message|>1+1<|call|>")
+    assert answer.messages == (assistant("analysis", "1+1", "python", "code"),)
+    assert [call.name for call in answer.tool_calls] == ["python"]
+
+
+def test_messages_of_others_are_not_the_answer():
+    answer = parsed(
+        "<|channel|>final<|message|>Hi<|end|><|start|>functions.a to=assistant<|channel|>commentary"
+        "<|message|>21<|end|><|start|>user<|message|>Thanks<|end|>"
+    )
+    assert [message.role for message in answer.messages] == ["assistant", "functions.a", "user"]
+    assert [message.kind for message in answer.messages] == ["content", "other", "other"]
+    assert answer.content == "Hi"
+
+
+MALFORMED = {
+    "no format at all": ("Hello there", [(None, "Hello there")]),
+    "no channel": ("<|message|>Hello<|return|>", [(None, "Hello")]),
+    "no message marker": ("<|channel|>final Hello there<|return|>", [("final", "Hello there")]),
+    "no marker of the channel": ("final<|message|>Hello<|return|>", [("final", "Hello")]),
+    "role and channel in one": (
+        "<|end|><|start|>assistantfinal<|message|>Hello<|return|>", [("final", "Hello")]),
+    "channel and text in one": (
+        "<|channel|>finalHello you<|return|>", [("final", "Hello you")]),
+    "an unknown channel": ("<|channel|>summary<|message|>Hello<|return|>", [("summary", "Hello")]),
+    "a channel that is text": ("<|channel|>Hello<|return|>", [(None, "Hello")]),
+    "a channel inside a message": (
+        "<|channel|>analysis<|message|>Hm.<|channel|>final<|message|>Yes<|return|>",
+        [("analysis", "Hm."), ("final", "Yes")]),
+    "no end": (
+        "<|channel|>analysis<|message|>Hm.<|start|>assistant<|channel|>final<|message|>Yes",
+        [("analysis", "Hm."), ("final", "Yes")]),
+    "no start": (
+        "<|channel|>analysis<|message|>Hm.<|end|>assistant<|channel|>final<|message|>Yes<|return|>",
+        [("analysis", "Hm."), ("final", "Yes")]),
+    "text between messages": (
+        "<|channel|>analysis<|message|>Hm.<|end|>So:<|start|>assistant<|channel|>final<|message|>Yes",
+        [("analysis", "Hm."), (None, "So:"), ("final", "Yes")]),
+    "white space between messages": (
+        "<|channel|>analysis<|message|>Hm.<|end|>\n<|start|>assistant<|channel|>final<|message|>Yes",
+        [("analysis", "Hm."), ("final", "Yes")]),
+    "a header that never ends": (
+        "<|start|>assistant<|channel|>final The answer is {x} and so on",
+        [("final", "The answer is {x} and so on")]),
+    "text instead of a role": ("<|start|>Hello there<|end|>", [(None, "Hello there")]),
+    "text that begins like a header": ("to be or not", [(None, "to be or not")]),
+    "text that begins like a channel": (
+        "finally, the weather is nice today", [(None, "finally, the weather is nice today")]),
+    "a doubled message marker": (
+        "<|channel|>final<|message|><|message|>Hello<|return|>", [("final", "Hello")]),
+    "reserved tokens": (
+        "<|reserved_1|><|channel|>final<|message|>Hel<|reserved_1|>lo<|return|>",
+        [("final", "Hello")]),
+    "constrained text": (
+        '<|channel|>final <|constrain|>json<|message|>{"a":1}<|return|>', [("final", '{"a":1}')]),
+    "a second line in the header": (
+        "<|channel|>final\nHello<|return|>", [("final", "Hello")]),
+    "cut in a header": ("<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>fin",
+                        [("analysis", "Hm.")]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+def test_no_text_of_a_malformed_answer_is_lost(name):
+    text, expected = MALFORMED[name]
+    if name == "cut in a header":
+        expected = [*expected, (None, "fin")]
+    answer = parsed(text)
+    assert [(message.channel, message.content) for message in answer.messages] == expected
+    assert all(message.role == "assistant" for message in answer.messages)
+
+
+def test_a_call_without_a_message_marker():
+    answer = parsed('<|channel|>commentary to=functions.a <|constrain|>json{"b": 1}<|call|>')
+    assert [(call.name, call.arguments) for call in answer.tool_calls] == [("a", '{"b": 1}')]
+    answer = parsed('<|channel|>commentary to=functions.a{"b": 1}<|call|>')
+    assert [(call.name, call.arguments) for call in answer.tool_calls] == [("a", '{"b": 1}')]
+    answer = parsed("<|channel|>commentary to=functions.a<|call|>")
+    assert [(call.name, call.arguments) for call in answer.tool_calls] == [("a", "")]
+
+
+def test_plain_text_is_shown_as_it_comes():
+    parser = HarmonyParser(toy_tokenizer())
+    shown = [
+        "".join(delta.text for delta in parser.push(token))
+        for token in tokens_of("Hello there, what is the weather?")
+    ]
+    assert shown[0] and all(shown)
+
+
+def test_half_a_character_at_the_end_is_not_lost():
+    parser = HarmonyParser(toy_tokenizer())
+    half = json.loads(tokenizer_json())["model"]["vocab"]["ð"]
+    for token in [*tokens_of("<|channel|>final<|message|>a"), half]:
+        parser.push(token)
+    parser.push(tokens_of("<|return|>")[0])
+    assert parser.messages[0].content == f"a{REPLACEMENT}"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "length"),
+        ("<|channel|>final<|message|>a", "length"),
+        ("<|channel|>analysis<|message|>a<|end|>", "length"),
+        ("<|channel|>final<|message|>a<|return|>", "stop"),
+        ("<|channel|>final<|message|>a<|endoftext|>", "stop"),
+        ("<|channel|>commentary to=functions.a<|message|>{}<|call|>", "tool_calls"),
+        ("<|channel|>commentary to=functions.a<|message|>{}", "length"),
+    ],
+)
+def test_why_it_ended(text, reason):
+    assert parsed(text).finish_reason == reason
+
+
+def test_the_reason_can_be_given():
+    parser = HarmonyParser(toy_tokenizer())
+    for token in tokens_of("<|channel|>final<|message|>a"):
+        parser.push(token)
+    assert ChatAnswer.collect([*parser.finish("stop")]).finish_reason == "stop"
+
+
+def test_an_answer_as_text_and_in_a_notebook():
+    answer = parsed(
+        "<|channel|>analysis<|message|>a<b<|end|><|start|>assistant<|channel|>commentary "
+        "to=functions.f <|constrain|>json<|message|>{}<|call|>"
+    )
+    assert str(answer) == "f({})"
+    assert "a&lt;b" in answer._repr_html_() and "f({})" in answer._repr_html_()
+    assert str(parsed("<|channel|>final<|message|>Hi<|return|>")) == "Hi"
+    assert "cut off" in parsed("<|channel|>final<|message|>Hi")._repr_html_()
+
+
+def test_a_tokenizer_without_the_markers_cannot_chat():
+    document = json.loads(tokenizer_json())
+    document["added_tokens"] = [
+        token for token in document["added_tokens"] if token["content"] != "<|call|>"
+    ]
+    with pytest.raises(ModelError, match=r"has no <\|call\|>"):
+        HarmonyParser(Tokenizer.from_json(json.dumps(document).encode()))
+
+
+MARKS = [f"<|{name}|>" for name in ("start", "channel", "message", "end", "call", "constrain")]
+WORDS = [
+    "final",
+    "analysis",
+    "assistant",
+    " to=functions.f ",
+    "json",
+    "zq1",
+    " zq2 ",
+    "{",
+    "\n",
+    "日",
+]
+
+
+@given(st.lists(st.sampled_from([*MARKS, "<|return|>", *WORDS]), max_size=14))
+def test_whatever_comes_is_read_and_kept(pieces):
+    answer = parsed("".join(pieces))
+    kept = "".join(
+        f"{m.role} {m.channel} {m.recipient} {m.content_type} {m.content}" for m in answer.messages
+    )
+    for word in ("zq1", "zq2", "日"):
+        assert kept.count(word) == "".join(pieces).count(word)
+
+
+def test_markers_are_those_of_the_tokenizer():
+    assert Markers.of(toy_tokenizer()).return_ == toy_tokenizer().specials["<|return|>"]

@@ -19,7 +19,7 @@ from pyhades.llm.precision import recipe_named
 from pyhades.llm.weights import Embedding, Experts, LayerWeights, Linear, ModelWeights
 from pyhades.quant import PackedWeight
 
-_TOY = Path(__file__).parent / "data"
+_TOY = Path(__file__).parent / "data" / "toy"
 
 
 def toy_model() -> Path:

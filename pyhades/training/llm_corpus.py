@@ -38,7 +38,7 @@ _WELL_KNOWN = {
     "threading", "time", "timeit", "traceback", "types", "typing", "unittest", "urllib", "uuid",
     "warnings", "weakref", "zipfile", "zlib",
 }  # fmt: skip
-_LONGEST_ANSWER = 360  # characters
+_LONGEST_ANSWER = 240  # characters
 _HELD_OUT_SHARE = 24  # one module in so many
 
 _EXPLAIN = (
@@ -188,14 +188,14 @@ def _entry(name: str, module: str, kind: str, signature: str, doc: str | None) -
 
 
 def _answer(entry: Entry) -> str:
-    """The first paragraphs of the docstring, under the call if it is known."""
-    answer = f"`{entry.name}{entry.signature}`\n\n" if entry.signature else ""
+    """The first paragraph of the docstring, under the call if it is known."""
+    call = f"`{entry.name}{entry.signature}`"
     paragraphs = [" ".join(part.split()) for part in entry.doc.split("\n\n") if ">>>" not in part]
-    for index, paragraph in enumerate(paragraphs):
-        if index and len(answer) + len(paragraph) > _LONGEST_ANSWER:
-            break
-        answer += paragraph[:_LONGEST_ANSWER] + "\n\n"
-    return answer.strip()
+    says_more = [part for part in paragraphs if len(part) > 15 and " -> " not in part]
+    meaning = says_more[0] if says_more else " ".join(entry.doc.split())
+    if len(meaning) > _LONGEST_ANSWER:
+        meaning = meaning[:_LONGEST_ANSWER].rsplit(" ", 1)[0] + " ..."
+    return f"{call}\n\n{meaning}"
 
 
 def _conversations(rng: Rng, entry: Entry, count: int) -> Iterator[str]:

@@ -215,9 +215,9 @@ class ToyModel(nn.Module):
         residual = (2 * config.num_hidden_layers) ** -0.5
         for name, parameter in self.named_parameters():
             if parameter.ndim > 1 and not name.endswith("_bias"):
-                is_last = "o_proj" in name or "down_proj" in name
-                inputs = 2500 if "embed" in name else parameter.shape[-1]
-                nn.init.normal_(parameter, 0, inputs**-0.5 * (residual if is_last else 1.0))
+                gains = {"embed": 7.0, "lm_head": 0.3, "o_proj": residual, "down_proj": residual}
+                gain = next((gain for part, gain in gains.items() if part in name), 1.0)
+                nn.init.normal_(parameter, 0, gain * parameter.shape[-1] ** -0.5)
 
     def forward(self, tokens: Tensor) -> Tensor:
         x = self.model.embed_tokens(tokens)

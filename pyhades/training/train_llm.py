@@ -29,7 +29,7 @@ from pyhades.training.llm_network import ToyConfig, ToyModel
 from pyhades.training.llm_tokenizer import train_tokenizer
 
 CHECKPOINT = "checkpoint.pt"
-SHARES = {"chat": 0.7, "source": 0.3}
+SHARES = {"chat": 0.8, "source": 0.2}
 _LENGTHS = ((0.88, 256), (1.0, 1024))  # of sequences, until a share of the time has passed
 _QUANTIZED_FROM = 0.67  # share of the time
 _WARM_UP = 0.03

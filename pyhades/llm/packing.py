@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyhades import kernels, quant
+from pyhades.config import thread_count
 from pyhades.errors import ArgumentError, ModelError
 from pyhades.kernels.moe import gate_up_order
 from pyhades.kernels.qgemm import RowOrder
@@ -25,8 +27,8 @@ Array = NDArray[Any]
 Arrays = dict[str, Array]
 ArrayTypes = dict[str, tuple[str, tuple[int, ...]]]
 
-_PIECE = 4 << 20
-"""Weights that are converted at a time: what is in flight stays small beside a layer."""
+_PIECE = 1 << 18
+"""Weights that are converted at a time, so that what is in flight fits the cache."""
 
 
 class Item(Protocol):
@@ -153,31 +155,56 @@ def converted(stored: StoredTensor, format_name: str) -> QuantizedTensor:
     """A stored matrix, or one per expert, in another format."""
     if stored.format == format_name and (stored.is_view or len(stored.shape) == 2):
         return stored.read(WHOLE)
-    values: Array | None = None
-    scales: Array | None = None
-    for part in _parts(stored.shape):
-        piece = stored.read(part)
-        if piece.format != format_name:
-            piece = quant.quantize(stored.floats(part), format_name)
-        if values is None:
-            values = np.empty((*stored.shape[:-1], piece.values.shape[-1]), piece.values.dtype)
-            if piece.scales is not None:
-                blocks = piece.scales.shape[-1]
-                scales = np.empty((*stored.shape[:-1], blocks), piece.scales.dtype)
+    first, *others = _parts(stored.shape)
+    piece = _piece(stored, first, format_name)
+    rows = stored.shape[:-1]
+    values = np.empty((*rows, piece.values.shape[-1]), piece.values.dtype)
+    scales = None
+    if piece.scales is not None:
+        scales = np.empty((*rows, piece.scales.shape[-1]), piece.scales.dtype)
+
+    def store(part: Part, piece: QuantizedTensor) -> None:
         values[part] = piece.values
         if scales is not None:
             scales[part] = piece.scales
-    assert values is not None
+
+    store(first, piece)
+    with ThreadPoolExecutor(thread_count(None).count) as pool:
+        for _ in pool.map(lambda part: store(part, _piece(stored, part, format_name)), others):
+            pass
     return QuantizedTensor(format_name, stored.shape, values, scales)
+
+
+def _piece(stored: StoredTensor, part: Part, format_name: str) -> QuantizedTensor:
+    """An expert, or some rows, in another format."""
+    piece = stored.read(part)
+    if piece.format == format_name:
+        return piece
+    chunks = [
+        quant.quantize(quant.dequantize(_rows_of(piece, rows)), format_name)
+        for rows in _row_slices(piece.shape)
+    ]
+    values = np.concatenate([chunk.values for chunk in chunks])
+    scales = [chunk.scales for chunk in chunks if chunk.scales is not None]
+    return QuantizedTensor(
+        format_name, piece.shape, values, np.concatenate(scales) if scales else None
+    )
+
+
+def _rows_of(tensor: QuantizedTensor, rows: slice) -> QuantizedTensor:
+    values, scales = tensor.values[rows], tensor.scales
+    shape = (len(values), tensor.shape[1])
+    return QuantizedTensor(tensor.format, shape, values, None if scales is None else scales[rows])
+
+
+def _row_slices(shape: tuple[int, ...]) -> Iterator[slice]:
+    rows = max(1, _PIECE // shape[1])
+    yield from (slice(first, first + rows) for first in range(0, shape[0], rows))
 
 
 def _parts(shape: tuple[int, ...]) -> Iterator[Part]:
     """Experts, or some rows at a time."""
-    if len(shape) == 3:
-        yield from range(shape[0])
-        return
-    rows = max(1, _PIECE // shape[1])
-    yield from (slice(first, first + rows) for first in range(0, shape[0], rows))
+    yield from range(shape[0]) if len(shape) == 3 else _row_slices(shape)
 
 
 def _widened(tensor: QuantizedTensor) -> QuantizedTensor:

@@ -90,8 +90,8 @@ class Tokenizer:
             document = json.loads(contents)
             model = document["model"]
             specials = {token["content"]: int(token["id"]) for token in document["added_tokens"]}
-            merges = [_pair(merge) for merge in model["merges"]]
-            vocabulary = {text: id for text, id in model["vocab"].items() if text not in specials}
+            merges = _pairs(model["merges"])
+            vocabulary = dict(model["vocab"])
             options = {key: model[key] for key in ("dropout", "ignore_merges") if model.get(key)}
             rest = {**document, "added_tokens": [], "model": {**model, "vocab": {}, "merges": []}}
             is_byte_level = "ByteLevel" in json.dumps(rest["decoder"])
@@ -135,7 +135,7 @@ class Tokenizer:
                 library.pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
             ]
         )
-        merges = [_pair(merge) for merge in fields["merges"]]
+        merges = _pairs(fields["merges"])
         return cls._finished(library, backend, texts, merges, specials, name, {})
 
     @classmethod
@@ -144,11 +144,13 @@ class Tokenizer:
         library: ModuleType,
         backend: Any,
         vocabulary: dict[str, int],
-        merges: list[tuple[str, str]],
+        merges: list[tuple[str, ...]],
         specials: Mapping[str, int],
         name: str,
         options: Mapping[str, Any],
     ) -> Tokenizer:
+        for text in specials:
+            vocabulary.pop(text, None)
         missing = [byte for letter, byte in _byte_letters().items() if letter not in vocabulary]
         if missing:
             raise ModelError(f"{name} has no token for byte {min(missing)}; text would be lost")
@@ -231,9 +233,11 @@ def _built(build: Any, name: str) -> Any:
         raise ModelError(f"{name}: {error}") from error
 
 
-def _pair(merge: str | Sequence[str]) -> tuple[str, str]:
-    first, second = merge.split(" ") if isinstance(merge, str) else merge
-    return first, second
+def _pairs(merges: Sequence[Any]) -> list[tuple[str, ...]]:
+    """Merges, which are pairs or, in older files and GGUF, pairs with a space between them."""
+    if merges and isinstance(merges[0], str):
+        return [tuple(merge.split(" ")) for merge in merges]
+    return [*map(tuple, merges)]
 
 
 def _gguf_tokens(

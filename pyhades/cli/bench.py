@@ -6,7 +6,11 @@ import json
 from pathlib import Path
 
 import click
+from tqdm import tqdm
 
+from pyhades.bench import llm as llm_bench
+from pyhades.bench.llm_plot import plot
+from pyhades.bench.llm_subject import open_subject
 from pyhades.bench.segmentation import Measurement, comparisons, measure
 from pyhades.cli.targets import write_atomically
 
@@ -66,3 +70,66 @@ def _print_row(row: Measurement) -> None:
         f"{row.median_ms:>7.1f} ms{row.p90_ms:>7.1f} ms"
         f"{row.peak_rss_mb:>5.0f} MB{row.gflops:>6.0f} ({row.share_of_peak:.0%} of peak)"
     )
+
+
+@command.command("llm")
+@click.argument("prompt", required=False)
+@click.option("--model", help="Checkpoint; the toy model that ships with pyhades if left out.")
+@click.option("--synthetic", metavar="NAME", help="Random weights of a real size: gpt-oss-20b.")
+@click.option("--precision", type=click.Choice(["exact", "balanced", "fast"]))
+@click.option("--threads", default="1", show_default=True, callback=parse_threads)
+@click.option("--isa", help="Instruction set tier.")
+@click.option("--kv-format", type=click.Choice(["bf16", "int8"]), default="bf16", show_default=True)
+@click.option("--quick", is_flag=True, help="Small depths and prompts, to see that it works.")
+@click.option("--json", "json_file", metavar="FILE", help="Write the results there.")
+@click.option("--plot", "plot_file", metavar="FILE", help="Draw speed over depth there.")
+def llm(
+    prompt: str | None,
+    model: str | None,
+    synthetic: str | None,
+    precision: str | None,
+    threads: list[int],
+    isa: str | None,
+    kv_format: str,
+    quick: bool,
+    json_file: str | None,
+    plot_file: str | None,
+) -> None:
+    """Time how a language model reads and writes, against the speed of the memory.
+
+    Measures decoding with an empty and a full cache, reading of prompts, and ten standard prompts
+    (or PROMPT); random tokens where there is no tokenizer.
+    """
+    subject = open_subject(model, synthetic, precision, kv_format=kv_format, isa=isa)
+    effort = llm_bench.QUICK if quick else llm_bench.Effort()
+    click.echo(
+        f"{subject.name}, {subject.weights.precision}, {subject.weights.nbytes / 1e9:.2f} GB"
+    )
+    measured = llm_bench.measure(subject, threads, prompt, effort, report=_print_llm_row)
+    click.echo("  ".join(f"{key}: {value}" for key, value in measured["machine"].items()))
+    click.echo("routing: " + "  ".join(f"{k}: {v:.3g}" for k, v in measured["routing"].items()))
+    if json_file is not None:
+        write_atomically(Path(json_file), (json.dumps(measured, indent=2) + "\n").encode())
+    if plot_file is not None:
+        plot(measured, Path(plot_file))
+
+
+def _print_llm_row(row: llm_bench.Measurement) -> None:
+    parts = [f"{row.workload:<8}{row.threads} threads"]
+    if row.workload == "decode":
+        parts.append(f"depth {row.depth:>5}")
+    if row.prefill_tok_s is not None:
+        parts.append(f"{row.prefill_tokens:>5} tokens read at {row.prefill_tok_s:.1f}/s")
+    if row.ttft_ms is not None:
+        parts.append(f"first after {row.ttft_ms:.0f} ms")
+    if row.decode_tok_s is not None:
+        parts.append(
+            f"{row.decode_tok_s:.2f} tokens/s ({row.decode_tok_s_min:.2f} to "
+            f"{row.decode_tok_s_max:.2f})"
+        )
+    if row.share_of_bandwidth is not None:
+        parts.append(f"{row.share_of_bandwidth:.0%} of {row.bandwidth_gb_s:.1f} GB/s")
+    if row.energy_j_per_token is not None:
+        parts.append(f"{row.energy_j_per_token:.1f} J per token")
+    parts.append(f"peak {row.peak_rss_gb:.2f} GB")
+    tqdm.write("  ".join(parts))

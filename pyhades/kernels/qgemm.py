@@ -57,7 +57,7 @@ def pack_weight(
     values = np.ascontiguousarray(q.values)
     scales = None if q.scales is None else np.ascontiguousarray(q.scales)
     scales = scales.view(np.uint16) if scales is not None and scales.dtype == np.float16 else scales
-    attributes = {
+    attributes: dict[str, int | str] = {
         "format": q.format, "matrices": matrices, "n": n, "k": k,
         "gate_up": int(row_order == "gate_up"),
     }  # fmt: skip

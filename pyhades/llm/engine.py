@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 import threading
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping
 from collections.abc import Sequence as Items
 from pathlib import Path
 from types import TracebackType
@@ -182,8 +182,8 @@ class LLM:
         CancelledError
             Another thread called :meth:`cancel`.
         """
-        several = _is_list(prompts)
-        requests = self._requests(prompts if several else [prompts], params, keywords)
+        items, several = _as_list(prompts)
+        requests = self._requests(items, params, keywords)
         collector = Collector(requests)
         for delta in self._stream(requests):
             collector.add(delta)
@@ -195,9 +195,9 @@ class LLM:
         prompts: Prompt | Items[Prompt],
         params: SamplingParams | None = None,
         **keywords: Any,
-    ) -> Iterator[Delta]:
+    ) -> Generator[Delta, None, None]:
         """Like :meth:`generate`, piece by piece. Closing the iterator stops the work."""
-        items = prompts if _is_list(prompts) else [prompts]
+        items, _ = _as_list(prompts)
         return self._stream(self._requests(items, params, keywords))
 
     async def astream(
@@ -216,7 +216,7 @@ class LLM:
                     return
                 yield delta
         finally:
-            await asyncio.to_thread(deltas.close)  # type: ignore[attr-defined]
+            await asyncio.to_thread(deltas.close)
 
     async def agenerate(
         self,
@@ -350,7 +350,7 @@ class LLM:
                 raise ClosedError(f"{self.name} is closed; open it again")
             yield self._runner
 
-    def _stream(self, requests: Items[Request]) -> Iterator[Delta]:
+    def _stream(self, requests: Items[Request]) -> Generator[Delta, None, None]:
         with self._working() as runner:
             yield from text_deltas(Scheduler(runner, requests), self._tokenizer)
 
@@ -388,11 +388,14 @@ class LLM:
         return Request(number, tokens, params, most, stops)
 
 
-def _is_list(prompts: Prompt | Items[Prompt]) -> bool:
-    """Whether that is several prompts: text is one, and so is a list of token ids."""
+def _as_list(prompts: Prompt | Items[Prompt]) -> tuple[list[Prompt], bool]:
+    """The prompts, and whether there may be several: text is one, and so are token ids."""
     if isinstance(prompts, str):
-        return False
-    return not all(isinstance(item, (int, np.integer)) for item in prompts)
+        return [prompts], False
+    ids = [item for item in prompts if isinstance(item, (int, np.integer))]
+    if len(ids) == len(prompts):
+        return [ids], False
+    return [item for item in prompts if not isinstance(item, (int, np.integer))], True
 
 
 def _context_length(wanted: int | None, config: GptOssConfig) -> int:

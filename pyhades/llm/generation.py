@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from collections.abc import Sequence as Items
 
 from pyhades.llm.outputs import Completion, Delta, FinishReason, Generation, Timing, TokenLogprob
@@ -42,7 +42,7 @@ class TextStream:
         return Delta(request.number, self.answer.index, text, (event.token,), reason, logprobs)
 
 
-def text_deltas(scheduler: Scheduler, tokenizer: Tokenizer | None) -> Iterator[Delta]:
+def text_deltas(scheduler: Scheduler, tokenizer: Tokenizer | None) -> Generator[Delta, None, None]:
     """The deltas of all answers, in the order in which they come."""
     streams: dict[Answer, TextStream] = {}
     steps = scheduler.run()

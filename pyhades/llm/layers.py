@@ -175,10 +175,9 @@ class Layers:
         )  # fmt: skip
         return o
 
-    def top_k(self, logits: View, k: int) -> tuple[View, View]:
-        """Indices of the ``k`` largest, int32, and the softmax over them, float32."""
-        count = logits.shape[0]
-        ids, weights = self.step.scratch((count, k), np.int32), self.step.scratch((count, k))
+    def top_k(self, logits: View, ids: View) -> tuple[View, View]:
+        """Indices of the largest, into ``ids``, and the softmax over them, float32."""
+        weights = self.step.scratch(ids.shape)
         self.step.emit("top_k", [self.rows_in_use, logits], [ids, weights], "top_k")
         return ids, weights
 

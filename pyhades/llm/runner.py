@@ -117,6 +117,12 @@ class Runner:
             first += piece.wanted
         return logits
 
+    @property
+    def chosen_experts(self) -> NDArray[np.int32]:
+        """Which experts the last step's tokens went to: int32 ``[layers, tokens, k]``."""
+        tokens = int(self._feeds["counts"][0])
+        return np.asarray(self._feeds["chosen"][:, :tokens])
+
     def trace(self, pieces: Iterable[Piece]) -> Trace:
         """Time every instruction of a step; the sequences stay as they were."""
         pieces = list(pieces)
@@ -149,6 +155,10 @@ class Runner:
             "lengths": np.zeros(limits.sequences, np.int32),
             "wanted": np.zeros(limits.wanted, np.int32),
             "logits": np.empty((limits.wanted, self.config.vocab_size), np.float32),
+            "chosen": np.zeros(
+                (self.config.num_hidden_layers, limits.tokens, self.config.num_experts_per_tok),
+                np.int32,
+            ),
         }
         for kind, pool in cache.pools.items():
             feeds[f"{kind}.pool"] = pool.memory

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 
 from pyhades.llm.kv_cache import Sequence
@@ -60,7 +60,7 @@ class Scheduler:
         self._reading: deque[Answer] = deque()
         self._writing: list[Answer] = []
 
-    def run(self) -> Iterator[list[Event]]:
+    def run(self) -> Generator[list[Event], None, None]:
         """The events of each step."""
         try:
             while self._make_room():

@@ -188,8 +188,8 @@ def _fp4_codes(x: Array) -> Array:
     magnitude = np.abs(x)
     above = np.searchsorted(midpoints, magnitude, side="left")  # a tie stays below
     is_tie = (above < 7) & (magnitude == midpoints[np.minimum(above, 6)]) & (above % 2 == 1)
-    codes = above + is_tie + np.where(np.signbit(x), 8, 0)
-    return np.asarray(codes, np.uint8)
+    codes: Array = above + is_tie + np.where(np.signbit(x), 8, 0)
+    return codes.astype(np.uint8)
 
 
 def _inverse(scales: Array) -> NDArray[np.float32]:
@@ -198,7 +198,7 @@ def _inverse(scales: Array) -> NDArray[np.float32]:
 
 
 def _pack_nibbles(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return codes[..., ::2] | codes[..., 1::2] << 4
+    return codes[..., ::2] | codes[..., 1::2] << np.uint8(4)
 
 
 def _unpack_nibbles(values: Array) -> Array:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -42,7 +43,8 @@ def gpt_oss(
     -------
     StepBuilder
         Bindings: the fields of :class:`Batch` and, per kind of layer, ``pool``, ``slots`` and
-        ``block_table``, e.g. ``full_attention.slots``; float32 ``logits [wanted, vocab_size]``.
+        ``block_table``, e.g. ``full_attention.slots``; float32 ``logits [wanted, vocab_size]``;
+        int32 ``chosen [layers, tokens, experts_per_token]``, which experts the routers chose.
     """
     step = StepBuilder("gpt_oss", limits)
     batch = _bind_batch(step)
@@ -55,6 +57,9 @@ def gpt_oss(
         for kind, (shape, blocks) in caches.items()
     }
     layers = Layers(step, batch, weights.activations)
+    chosen = step.bound(
+        "chosen", (config.num_hidden_layers, limits.tokens, config.num_experts_per_tok), np.int32
+    )
     frequencies, attention_factor = rope_frequencies(config)
 
     x = layers.embed(weights.embedding)
@@ -65,7 +70,7 @@ def gpt_oss(
             place = index_in_cache[kind]
             index_in_cache[kind] += 1
             x = _attention(layers, x, layer, rotary, bound[kind], place, kind, config, kv_format)
-            x = _mixture(layers, x, layer, config)
+            x = _mixture(layers, x, layer, _of_layer(chosen, index), config)
 
     x = layers.select_wanted(x)
     a, _ = layers.rms_norm(x, weights.norm, config.rms_norm_eps, "norm")
@@ -96,7 +101,9 @@ def _attention(
         return layers.linear(a, layer.attention_output, "o_proj", residual=x)
 
 
-def _mixture(layers: Layers, x: View, layer: LayerWeights, config: GptOssConfig) -> View:
+def _mixture(
+    layers: Layers, x: View, layer: LayerWeights, chosen: View, config: GptOssConfig
+) -> View:
     """Add what the experts that the router chooses make of norm(x) to x."""
     with layers.step.scope("mlp"):
         a, router_input = layers.rms_norm(
@@ -104,8 +111,13 @@ def _mixture(layers: Layers, x: View, layer: LayerWeights, config: GptOssConfig)
         )
         assert router_input is not None
         router_logits = layers.linear(router_input, layer.router, "router")
-        ids, chosen = layers.top_k(router_logits, config.num_experts_per_tok)
-        return layers.moe(a, ids, chosen, layer.gate_up, layer.down, x, config)
+        ids, shares = layers.top_k(router_logits, chosen)
+        return layers.moe(a, ids, shares, layer.gate_up, layer.down, x, config)
+
+
+def _of_layer(chosen: View, index: int) -> View:
+    _, tokens, k = chosen.shape
+    return replace(chosen.slice(0, index, 1), shape=(tokens, k), strides=(k, 1))
 
 
 def _bind_batch(step: StepBuilder) -> Batch:

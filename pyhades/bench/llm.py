@@ -1,0 +1,331 @@
+"""Language models: how fast they read and write, and how near that is to the memory's speed."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from pyhades import _native
+from pyhades.bench.energy import EnergyMeter
+from pyhades.bench.memory import PeakMemory
+from pyhades.bench.segmentation import describe_machine
+from pyhades.llm.config import GptOssConfig
+from pyhades.llm.kv_cache import Sequence as Text
+from pyhades.llm.runner import Piece, Runner
+from pyhades.llm.tokenizer import Tokenizer
+from pyhades.llm.traffic import bytes_per_token
+from pyhades.llm.weights import ModelWeights
+from pyhades.quant import to_bf16
+
+DEPTHS = (0, 2048, 8192)
+PREFILLS = (512, 2048)
+PROMPT_LENGTHS = (8, 16, 32, 48, 64, 96, 128, 192, 256, 384)
+PROMPTS = (
+    "What is the capital of France?",
+    "Translate 'good morning' into Spanish, Italian and Portuguese.",
+    "Explain in two sentences why the sky is blue during the day and red in the evening.",
+    "Write a Python function that returns the n-th Fibonacci number without recursion.",
+    "List the planets of the solar system by size, and say for each which year is the longest.",
+    "A train leaves at 9:40 and arrives at 13:05. On the way it stops four times, for 5 minutes "
+    "each. The distance is 310 kilometres. How fast is it on average while it moves?",
+    "Compare merge sort, quicksort and heapsort: their time in the best, the average and the "
+    "worst case, their memory, and whether they are stable. Say when you would use which.",
+    "Here is a table: apples 3 at 0.50, pears 5 at 0.40, plums 12 at 0.15, one melon at 2.80. Work "
+    "out each line, the sum, a discount of ten per cent on everything above five, and the change "
+    "from twenty. Show every step and check the result in another way.",
+    "Write a short story of five paragraphs about a lighthouse keeper who finds a letter that was "
+    "written to him a hundred years ago. The first paragraph describes the weather, the second "
+    "the letter, the third his doubts, the fourth a journey, and the last must end with the words "
+    "'and the light turned'. Use no dialogue.",
+    "Design a service that shortens links. Describe its interface, how identifiers are made, how "
+    "they are stored, how the service stays fast when one link suddenly becomes popular, how "
+    "abuse is noticed, how it is monitored and how it is moved to another region without a pause. "
+    "Then estimate storage and traffic for a hundred million links a month, name the three parts "
+    "that will fail first, and say what you would leave out of the first version and why.",
+)
+BANDWIDTH_BYTES = 1 << 30
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One workload on one number of threads; fields without meaning for it are None."""
+
+    workload: str
+    """``"decode"``, ``"prefill"`` or ``"prompt"``."""
+    engine: str
+    precision: str
+    threads: int
+    depth: int
+    """Tokens in the cache before."""
+    prefill_tokens: int | None = None
+    prefill_tok_s: float | None = None
+    decode_tok_s: float | None = None
+    decode_tok_s_min: float | None = None
+    decode_tok_s_max: float | None = None
+    ttft_ms: float | None = None
+    itl_ms_p50: float | None = None
+    itl_ms_p90: float | None = None
+    itl_ms_p99: float | None = None
+    peak_rss_gb: float | None = None
+    bytes_per_token: int | None = None
+    bandwidth_gb_s: float | None = None
+    share_of_bandwidth: float | None = None
+    energy_j_per_token: float | None = None
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is measured.
+
+    Attributes
+    ----------
+    decode_tokens
+        Per depth.
+    prompt_tokens
+        Written after each prompt.
+    depths, prefills
+        Tokens.
+    """
+
+    decode_tokens: int = 24
+    prompt_tokens: int = 12
+    depths: Sequence[int] = DEPTHS
+    prefills: Sequence[int] = PREFILLS
+    prompt_lengths: Sequence[int] = PROMPT_LENGTHS
+
+
+QUICK = Effort(8, 4, (0, 64), (64,), (8, 32))
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The model to measure. Without a tokenizer, prompts are random tokens."""
+
+    name: str
+    config: GptOssConfig
+    weights: ModelWeights
+    tokenizer: Tokenizer | None = None
+    kv_format: str = "bf16"
+    isa: str | None = None
+
+
+Report = Callable[[Measurement], None]
+
+
+def measure(
+    subject: Subject,
+    threads: Sequence[int] = (1,),
+    prompt: str | None = None,
+    effort: Effort | None = None,
+    *,
+    progress: bool = True,
+    report: Report = lambda measurement: None,
+) -> dict[str, Any]:
+    """Measure a model: decoding at depths, reading of prompts, and whole prompts.
+
+    Parameters
+    ----------
+    subject
+        The model.
+    threads
+        Numbers of threads, one after the other.
+    prompt
+        Measured instead of the ten standard prompts.
+    effort
+        How much of each.
+    progress
+        Show a bar.
+    report
+        Called with each row as soon as it is there.
+
+    Returns
+    -------
+    dict
+        ``{"machine": {...}, "results": [...], "routing": {...}}``, ready for JSON; a result has the
+        fields of :class:`Measurement`, plain runs before prompts.
+    """
+    effort = effort or Effort()
+    peaks = {count: _native.measure_peak_gflops(subject.isa, count) for count in threads}
+    plain: list[Measurement] = []
+    prompts: list[Measurement] = []
+    routing: dict[str, Any] = {}
+    for count in threads:
+        bench = _Bench(subject, count, effort, progress)
+        with contextlib.closing(bench):
+            for row in bench.plain_runs():
+                plain.append(row)
+                report(row)
+            routing = bench.routing()
+            for row in bench.prompt_runs(prompt):
+                prompts.append(row)
+                report(row)
+    return {
+        "machine": describe_machine(subject.isa, threads, peaks) | {"model": subject.name},
+        "results": [asdict(row) for row in [*plain, *prompts]],
+        "routing": routing,
+    }
+
+
+class _Bench:
+    """Everything measured with one number of threads."""
+
+    def __init__(self, subject: Subject, threads: int, effort: Effort, progress: bool) -> None:
+        self._subject = subject
+        self._threads = threads
+        self._effort = effort
+        most = max([*effort.depths, *effort.prefills, *effort.prompt_lengths])
+        context = most + max(effort.decode_tokens, effort.prompt_tokens) + 1024
+        self._runner = Runner(
+            subject.config, subject.weights, min(context, subject.config.max_position_embeddings),
+            max_sequences=1, threads=threads, isa=subject.isa, kv_format=subject.kv_format,
+        )  # fmt: skip
+        self._random = np.random.default_rng(0)
+        self._memory = PeakMemory()
+        self._bar = tqdm(desc=f"{threads} threads", unit=" tokens", disable=not progress)
+        _fill_cache(self._runner)
+
+    def close(self) -> None:
+        self._bar.close()
+        self._runner.close()
+
+    def plain_runs(self) -> Iterator[Measurement]:
+        """Decoding at each depth, and prompts of each size."""
+        self._tokens_of(self._runner.cache.sequence(), 2)  # pages, clocks
+        for depth in self._effort.depths:
+            yield self._decode(depth)
+        for size in self._effort.prefills:
+            yield self._prefill(size)
+
+    def prompt_runs(self, prompt: str | None) -> Iterator[Measurement]:
+        """Whole prompts, each read and answered."""
+        for tokens in self._prompts(prompt):
+            yield self._prompt(tokens)
+
+    def routing(self) -> dict[str, Any]:
+        """How evenly the last prompt's tokens were spread over the experts."""
+        chosen = self._runner.chosen_experts
+        experts = self._subject.config.num_local_experts
+        loads = np.stack([np.bincount(layer.ravel(), minlength=experts) for layer in chosen])
+        mean = loads.mean(axis=1, keepdims=True)
+        return {
+            "tokens": int(chosen.shape[1]),
+            "experts_used_per_layer_min": int((loads > 0).sum(axis=1).min()),
+            "load_over_mean_max": float((loads / mean).max()),
+            "load_over_mean_deviation": float((loads / mean).std()),
+        }
+
+    def _decode(self, depth: int) -> Measurement:
+        text = self._text_of(depth)
+        before = self._bandwidth()
+        energy = EnergyMeter()
+        seconds = self._tokens_of(text, self._effort.decode_tokens)
+        joules = energy.joules()
+        bandwidth = (before + self._bandwidth()) / 2
+        self._runner.cache.free(text)
+        s = self._subject
+        needed = bytes_per_token(s.config, s.weights, depth + len(seconds) // 2, s.kv_format)
+        return self._row(
+            "decode", depth, seconds,
+            bytes_per_token=needed,
+            bandwidth_gb_s=bandwidth,
+            share_of_bandwidth=needed / float(np.median(seconds)) / bandwidth / 1e9,
+            energy_j_per_token=None if joules is None else joules / len(seconds),
+        )  # fmt: skip
+
+    def _prefill(self, size: int) -> Measurement:
+        text = self._runner.cache.sequence()
+        seconds = self._read(text, self._ids(size))
+        self._runner.cache.free(text)
+        return self._row("prefill", 0, [], prefill_tokens=size, prefill_tok_s=size / seconds)
+
+    def _prompt(self, tokens: list[int]) -> Measurement:
+        text = self._runner.cache.sequence()
+        first = self._read(text, tokens)
+        seconds = self._tokens_of(text, self._effort.prompt_tokens)
+        self._runner.cache.free(text)
+        return self._row(
+            "prompt", 0, seconds, prefill_tokens=len(tokens), prefill_tok_s=len(tokens) / first,
+            ttft_ms=first * 1e3,
+        )  # fmt: skip
+
+    def _row(
+        self, workload: str, depth: int, seconds: Sequence[float], **fields: Any
+    ) -> Measurement:
+        if seconds:
+            p50, p90, p99 = np.percentile(seconds, [50, 90, 99])
+            fields |= {
+                "decode_tok_s": float(1 / p50),
+                "decode_tok_s_min": 1 / max(seconds),
+                "decode_tok_s_max": 1 / min(seconds),
+                "itl_ms_p50": float(p50 * 1e3),
+                "itl_ms_p90": float(p90 * 1e3),
+                "itl_ms_p99": float(p99 * 1e3),
+            }
+        return Measurement(
+            workload, "pyhades", self._subject.weights.precision, self._threads, depth,
+            peak_rss_gb=self._memory.nbytes() / 1e9, **fields,
+        )  # fmt: skip
+
+    def _prompts(self, prompt: str | None) -> list[list[int]]:
+        tokenizer = self._subject.tokenizer
+        if tokenizer is None:
+            return [self._ids(length) for length in self._effort.prompt_lengths]
+        texts = PROMPTS if prompt is None else (prompt,)
+        return [tokenizer.encode(text) for text in texts]
+
+    def _text_of(self, depth: int) -> Text:
+        """A sequence of that length, with what the cache happens to hold."""
+        cache = self._runner.cache
+        text = cache.sequence()
+        for first in range(0, depth, self._runner.limits.tokens):
+            cache.append(text, min(self._runner.limits.tokens, depth - first))
+            cache.forget(text)
+        return text
+
+    def _read(self, text: Text, tokens: list[int]) -> float:
+        """Seconds until the first logits after ``tokens``."""
+        step = self._runner.limits.tokens
+        began = time.perf_counter()
+        for first in range(0, len(tokens), step):
+            piece = tokens[first : first + step]
+            self._runner.run([Piece(text, piece, int(first + step >= len(tokens)))])
+            self._bar.update(len(piece))
+        return time.perf_counter() - began
+
+    def _tokens_of(self, text: Text, count: int) -> list[float]:
+        """Seconds of each of ``count`` tokens, written one after the other."""
+        seconds = []
+        for token in self._ids(count):
+            began = time.perf_counter()
+            self._runner.run([Piece(text, [token], 1)])
+            seconds.append(time.perf_counter() - began)
+            self._bar.update(1)
+        return seconds
+
+    def _ids(self, count: int) -> list[int]:
+        ids: list[int] = self._random.integers(0, self._subject.config.vocab_size, count).tolist()
+        return ids
+
+    def _bandwidth(self) -> float:
+        with self._memory.uncounted():
+            return _native.measure_bandwidth_gbs(self._subject.isa, self._threads, BANDWIDTH_BYTES)
+
+
+def _fill_cache(runner: Runner) -> None:
+    """Numbers like those of real keys and values all over the cache: depth costs nothing."""
+    values = np.random.default_rng(1).standard_normal(1 << 16).astype(np.float32)
+    pattern: NDArray[np.uint8] = to_bf16(values).view(np.uint8)
+    if runner.cache.kv_format == "int8":
+        pattern = np.ones(1 << 17, np.uint8)  # ones as values, tiny ones as scales
+    for pool in runner.cache.pools.values():
+        for layer in pool.memory:
+            for first in range(0, layer.size, pattern.size):
+                piece = layer[first : first + pattern.size]
+                piece[:] = pattern[: piece.size]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,8 +52,11 @@ class MappedFile:
     def populate(self) -> Iterator[int]:
         """Bring the file into memory piece by piece; yields the bytes of each piece.
 
-        Where the system does not know how, pages come when they are first touched.
+        Where the system does not know how, pages come when they are first touched. Where its file
+        system can, they are huge ones.
         """
+        with contextlib.suppress(OSError):  # a system without huge pages
+            self._map.madvise(mmap.MADV_HUGEPAGE)
         for begin in range(0, len(self._map), _PIECE):
             length = min(_PIECE, len(self._map) - begin)
             try:

@@ -302,6 +302,7 @@ class TestRefusals:
         [
             ({"model_type": "llama"}, "family 'llama'"),
             ({"num_hidden_layers": "4"}, "num_hidden_layers is '4'"),
+            ({"num_hidden_layers": 4000000000}, "num_hidden_layers is 4000000000, not an integer"),
             ({"num_local_experts": None}, "num_local_experts or num_experts is missing"),
             ({"hidden_size": 80}, "hidden_size is 80, no multiple of 32"),
             ({"num_key_value_heads": 3}, "no multiple of num_key_value_heads 3"),

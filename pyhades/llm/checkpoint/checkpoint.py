@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
+from pyhades.errors import ModelError
 from pyhades.formats import MappedFile
 from pyhades.kernels.qgemm import RowOrder
 from pyhades.llm.checkpoint.stored import StoredTensor
@@ -94,15 +94,16 @@ class Checkpoint:
         """
         from pyhades.llm.tokenizer import Tokenizer
 
-        if self.tokenizer_json is not None:
-            return Tokenizer.from_json(self.tokenizer_json)
         if self.vocabulary is not None:
-            return Tokenizer.from_gguf(self.vocabulary)
-        return None
-
-    def vector(self, name: str) -> NDArray[np.float32]:
-        """A tensor of :attr:`tensors` as float32, in memory of its own."""
-        return np.array(self.tensors[name].floats(), np.float32)
+            return Tokenizer.from_gguf(self.vocabulary, str(self.source))
+        if self.tokenizer_json is None:
+            return None
+        try:
+            return Tokenizer.from_json(self.tokenizer_json)
+        except ModelError as error:
+            if isinstance(self.tokenizer_json, Path):
+                raise
+            raise ModelError(f"{self.source}: {error}") from error
 
     def release(self) -> None:
         """Take pages of the files that were read out of this process's memory."""

@@ -8,7 +8,14 @@ from typing import Any
 from pyhades.errors import ModelError
 from pyhades.formats import GgufFile
 from pyhades.llm.checkpoint.outline import EMBEDDING, HEAD, NORM, outline
-from pyhades.llm.checkpoint.settings import STOP_TOKENS, Settings, checked, layer_types, stop_ids
+from pyhades.llm.checkpoint.settings import (
+    MOST_LAYERS,
+    STOP_TOKENS,
+    Settings,
+    checked,
+    layer_types,
+    stop_ids,
+)
 from pyhades.llm.checkpoint.stored import (
     PLAIN_DTYPES,
     BlockTensor,
@@ -59,7 +66,7 @@ def read_config(file: GgufFile) -> GptOssConfig:
         raise ModelError(f"{source}: the model is of the family {family!r}; pyhades runs 'gpt-oss'")
     settings = Settings(metadata, source, f"{family}.")
     tokens = Settings(metadata, source, "tokenizer.ggml.")
-    layers = settings.integer("block_count")
+    layers = settings.integer("block_count", most=MOST_LAYERS)
     heads = settings.integer("attention.head_count")
     vocab_size = _vocab_size(file)
     listed = tokens.token_ids("eos_token_ids") + tokens.token_ids("eos_token_id", "eot_token_id")

@@ -26,6 +26,10 @@ _HARMONY_IDS = {
     "<|call|>": 200012,
 }
 
+MOST_LAYERS = 1024
+"""More are a sign of damage: a table of them would fill the memory."""
+_MOST = 2**31 - 1
+
 Json = Mapping[str, Any]
 
 
@@ -73,11 +77,12 @@ class Settings:
         found = (self.values.get(self.prefix + name) for name in names)
         return next((value for value in found if value is not None), None)
 
-    def integer(self, *names: str, default: int | None = None) -> int:
-        """A positive integer; ModelError where it is something else, or missing without default."""
+    def integer(self, *names: str, default: int | None = None, most: int = _MOST) -> int:
+        """An integer from 1 to ``most``; ModelError where it is not, or missing without default."""
         value = self._required(names, default)
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-            self.fail(f"{self.prefix}{names[0]} is {value!r}, not a positive integer")
+        is_integer = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+        if not is_integer or not 1 <= value <= most:
+            self.fail(f"{self.prefix}{names[0]} is {value!r}, not an integer from 1 to {most}")
         return int(value)
 
     def number(self, *names: str, default: float | None = None) -> float:
@@ -133,7 +138,7 @@ def from_huggingface(
     """
     settings = Settings(values, source)
     _check_family(settings)
-    layers = settings.integer("num_hidden_layers")
+    layers = settings.integer("num_hidden_layers", most=MOST_LAYERS)
     rope = settings.get("rope_parameters", "rope_scaling") or {}
     theta = rope.get("rope_theta") or settings.get("rope_theta")
     eos = Settings(generation, source).token_ids("eos_token_id")
@@ -177,7 +182,7 @@ def to_huggingface(config: GptOssConfig) -> dict[str, Any]:
 def from_original(values: Json, source: str, specials: Mapping[str, int]) -> GptOssConfig:
     """Read the ``config.json`` of OpenAI's original layout; as :func:`from_huggingface`."""
     settings = Settings(values, source)
-    layers = settings.integer("num_hidden_layers")
+    layers = settings.integer("num_hidden_layers", most=MOST_LAYERS)
     original = settings.integer("initial_context_length", default=4096)
     factor = settings.number("rope_scaling_factor", default=32.0)
     scaling = RopeScaling(

@@ -1,0 +1,109 @@
+"""Damaged checkpoints give an exception of ours that names the file, or load; nothing else."""
+
+from __future__ import annotations
+
+import random
+import struct
+from pathlib import Path
+
+import pytest
+
+from pyhades.errors import ModelError, PyhadesError
+from pyhades.llm.checkpoint import open_checkpoint
+from pyhades.llm.convert import convert
+from pyhades.llm.loading import load_weights
+from tests.support.tiny_checkpoints import (
+    TinyModel,
+    random_model,
+    tiny_config,
+    write_huggingface,
+    write_original,
+)
+from tests.support.tiny_gguf import write_gguf
+
+ROUNDS = 150
+
+
+@pytest.fixture(scope="module")
+def model() -> TinyModel:
+    return random_model(tiny_config(num_hidden_layers=1, num_local_experts=4))
+
+
+def packed(model: TinyModel, at: Path) -> Path:
+    source = write_huggingface(model, at / "source")
+    return convert(source, at / "m.safetensors", progress=False)
+
+
+WRITTEN = {
+    "huggingface": (write_huggingface, "model.safetensors"),
+    "configuration": (write_huggingface, "config.json"),
+    "generation": (write_huggingface, "generation_config.json"),
+    "tokenizer": (write_huggingface, "tokenizer.json"),
+    "index": (
+        lambda model, at: write_huggingface(model, at, shards=2),
+        "model.safetensors.index.json",
+    ),
+    "original": (lambda model, at: write_original(model, at), "config.json"),
+    "gguf": (lambda model, at: write_gguf(model, at / "m.gguf"), "m.gguf"),
+    "packed": (packed, "m.safetensors"),
+}
+
+
+def header_bytes(path: Path, whole: bytes) -> int:
+    """How much of a file is not weights."""
+    if path.suffix == ".safetensors":
+        return 8 + struct.unpack("<Q", whole[:8])[0]
+    return 12000 if path.suffix == ".gguf" else len(whole)
+
+
+def damaged(whole: bytes, header: int, chance: random.Random) -> bytes:
+    data = bytearray(whole)
+    for _ in range(chance.randint(1, 4)):
+        at = chance.randrange(min(header, len(data)))
+        how = chance.random()
+        if how < 0.5:
+            data[at] = chance.randrange(256)
+        elif how < 0.7:
+            data[at] = chance.choice(b'0123456789"{}[],:-')
+        elif how < 0.85:
+            del data[at : at + chance.randint(1, 9)]
+        else:
+            data[at:at] = bytes(chance.choice(b"0123456789eE.") for _ in range(5))
+    if chance.random() < 0.1:
+        del data[chance.randrange(1, len(data)) :]
+    return bytes(data)
+
+
+@pytest.mark.parametrize("kind", WRITTEN)
+def test_damage_raises_nothing_unexpected(kind, model, tmp_path):
+    write, name = WRITTEN[kind]
+    path = write(model, tmp_path)
+    file = tmp_path / name
+    whole = file.read_bytes()
+    header = header_bytes(file, whole)
+    chance = random.Random(kind)
+    refused = 0
+    for _ in range(ROUNDS):
+        file.write_bytes(damaged(whole, header, chance))
+        try:
+            checkpoint = open_checkpoint(path)
+            load_weights(checkpoint, progress=False)
+            checkpoint.tokenizer()
+        except PyhadesError as error:
+            assert isinstance(error, ModelError), error
+            assert str(tmp_path) in str(error), error
+            refused += 1
+    assert refused > ROUNDS // 10
+
+
+@pytest.mark.parametrize("kind", ["huggingface", "gguf", "packed"])
+def test_cut_off_files_are_refused(kind, model, tmp_path):
+    write, name = WRITTEN[kind]
+    path = write(model, tmp_path)
+    file = tmp_path / name
+    whole = file.read_bytes()
+    chance = random.Random(1)
+    for length in (1, 4, 7, 8, 9, 100, *(chance.randrange(len(whole)) for _ in range(40))):
+        file.write_bytes(whole[:length])
+        with pytest.raises(ModelError, match=name.replace(".", r"\.")):
+            open_checkpoint(path)

@@ -22,9 +22,10 @@ class ChatDelta:
 
     Attributes
     ----------
-    channel, recipient
-        Where the message goes: ``"analysis"``, ``"commentary"`` or ``"final"``, and the tool that
-        is called.
+    channel
+        ``"analysis"``, ``"commentary"`` or ``"final"``.
+    recipient
+        The tool that is called, e.g. ``"functions.get_weather"``.
     text
         Whole characters; of a call, a piece of its arguments.
     kind
@@ -94,7 +95,7 @@ class ChatAnswer:
 
     @property
     def content(self) -> str:
-        """What it says to the user: the answer, and what it says before calling tools."""
+        """The answer, and what is said to the user before tools are called."""
         return self._joined("content")
 
     @property

@@ -37,7 +37,7 @@ class Message:
 
     @property
     def kind(self) -> Kind:
-        """What it is to somebody who chats: the answer, reasoning or a call of a tool."""
+        """Whether it is content, reasoning, a call of a tool, or somebody else's."""
         return kind_of(self.role, self.channel, self.recipient)
 
 

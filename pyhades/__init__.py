@@ -11,8 +11,10 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
+    "LLM": "pyhades.llm",
     "Program": "pyhades.compiler",
     "Remover": "pyhades.segmentation",
+    "SamplingParams": "pyhades.llm",
     "compile": "pyhades.compiler",
     "load_onnx": "pyhades.onnx",
     "remove_background": "pyhades.segmentation",

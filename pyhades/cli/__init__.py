@@ -14,6 +14,8 @@ from pyhades.errors import PyhadesError
 COMMANDS = {
     "remove": ("pyhades.cli.remove", "Remove the background of images."),
     "demo": ("pyhades.cli.demo", "Remove the background of the images that ship with pyhades."),
+    "generate": ("pyhades.cli.generate", "Continue a text with a language model."),
+    "chat": ("pyhades.cli.chat", "Talk with a language model."),
     "convert": ("pyhades.cli.convert", "Pack a language model into a file that loads at once."),
     "info": ("pyhades.cli.info", "Show what pyhades found on this machine."),
     "bench": ("pyhades.cli.bench", "Measure pyhades, alone or against a rival."),

@@ -1,1 +1,18 @@
-"""Language models of the gpt-oss family, from checkpoint to text."""
+"""Language models of the gpt-oss family on the same kernels as everything else."""
+
+from pyhades.llm.conversation import Conversation
+from pyhades.llm.engine import LLM
+from pyhades.llm.harmony import ChatAnswer, ChatDelta
+from pyhades.llm.outputs import Completion, Delta, Generation
+from pyhades.llm.sampling import SamplingParams
+
+__all__ = [
+    "LLM",
+    "ChatAnswer",
+    "ChatDelta",
+    "Completion",
+    "Conversation",
+    "Delta",
+    "Generation",
+    "SamplingParams",
+]

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 import threading
-from collections.abc import AsyncIterator, Generator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
 from collections.abc import Sequence as Items
 from pathlib import Path
 from types import TracebackType
@@ -157,6 +157,8 @@ class LLM:
         self,
         prompts: Prompt | Items[Prompt],
         params: SamplingParams | None = None,
+        *,
+        on_delta: Callable[[Delta], object] = lambda delta: None,
         **keywords: Any,
     ) -> Generation | list[Generation]:
         """Continue one prompt, or several together.
@@ -167,6 +169,8 @@ class LLM:
             Text, token ids, or a list of either.
         params
             How to sample; keywords set fields of it, e.g. ``temperature=0, max_tokens=50``.
+        on_delta
+            Called with each piece of each answer as it comes.
 
         Returns
         -------
@@ -187,6 +191,7 @@ class LLM:
         collector = Collector(requests)
         for delta in self._stream(requests):
             collector.add(delta)
+            on_delta(delta)
         generations = collector.finish()
         return generations if several else generations[0]
 

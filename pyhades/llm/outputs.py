@@ -69,16 +69,22 @@ class Completion:
     timing: Timing
     logprobs: tuple[TokenLogprob, ...] = ()
 
+    def summary(self) -> str:
+        """A line about how it came about."""
+        timing = self.timing
+        return (
+            f"{timing.prompt_tokens} tokens read, {timing.tokens} written at "
+            f"{timing.tokens_per_second:.1f} tokens/s, first after {timing.first_token:.2f} s, "
+            f"{self.finish_reason}"
+        )
+
     def __str__(self) -> str:
         return self.text
 
     def _repr_html_(self) -> str:
-        note = (
-            f"{self.timing.tokens} tokens, {self.timing.tokens_per_second:.1f} tokens/s, "
-            f"first after {self.timing.first_token:.2f} s, {self.finish_reason}"
-        )
         text = escape(self.text)
-        return f"<pre style='white-space:pre-wrap'>{text}</pre><small>{escape(note)}</small>"
+        note = escape(self.summary())
+        return f"<pre style='white-space:pre-wrap'>{text}</pre><small>{note}</small>"
 
 
 @dataclass(frozen=True)

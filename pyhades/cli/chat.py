@@ -1,0 +1,114 @@
+"""``pyhades chat``."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from pyhades.cli.language_model import llm_options, open_llm, sampling_options
+from pyhades.errors import PyhadesError
+from pyhades.llm.conversation import EFFORTS, Conversation
+from pyhades.llm.sampling import SamplingParams
+
+HELP = """\
+/help                this list
+/system TEXT         instructions for the model; without TEXT, none
+/reasoning LEVEL     low, medium or high
+/retry               another answer to the last question
+/reset               begin anew
+/history             what has been said
+/quit                leave; so does Ctrl-D
+Ctrl-C stops an answer."""
+
+
+@click.command("chat")
+@llm_options
+@sampling_options
+@click.option("--reasoning", type=click.Choice(EFFORTS), default="medium", show_default=True)
+@click.option("--system", help="Instructions for the model.")
+@click.option("--hide-reasoning", is_flag=True, help="Show answers only.")
+def command(
+    model: str | None,
+    precision: str | None,
+    threads: int | None,
+    isa: str | None,
+    context_length: int | None,
+    reasoning: str,
+    system: str | None,
+    hide_reasoning: bool,
+    **sampling: Any,
+) -> None:
+    """Talk with a model; /help lists what can be typed besides questions."""
+    params = SamplingParams(**sampling)
+    with open_llm(model, precision, threads, isa, context_length) as llm:
+        conversation = Conversation(llm, params, system, reasoning)
+        click.echo("/help for help, Ctrl-D to leave", err=True)
+        for line in _lines():
+            if not line.startswith("/"):
+                conversation.ask(line)
+            elif not _obey(conversation, line):
+                return
+            if conversation.has_question:
+                _answer(conversation, hide_reasoning)
+
+
+def _lines() -> Iterator[str]:
+    """What the user types, until there is no more; with line editing where there is a terminal."""
+    with contextlib.suppress(ImportError):
+        import readline  # noqa: F401  # input() edits lines with it
+    while True:
+        try:
+            line = input("> ").strip()
+        except EOFError:
+            click.echo(err=True)
+            return
+        except KeyboardInterrupt:
+            click.echo(err=True)
+            continue
+        if line:
+            yield line
+
+
+def _obey(conversation: Conversation, line: str) -> bool:
+    """Carry out a command; whether to go on."""
+    name, _, rest = line.partition(" ")
+    match name:
+        case "/quit" | "/exit":
+            return False
+        case "/system":
+            conversation.system = rest.strip() or None
+        case "/reasoning" if rest.strip() in EFFORTS:
+            conversation.reasoning_effort = rest.strip()
+        case "/reset":
+            conversation.reset()
+        case "/retry":
+            conversation.take_back_answer()
+        case "/history":
+            for message in conversation.messages:
+                click.echo(f"{message['role']}: {message.get('content') or ''}")
+        case "/help":
+            click.echo(HELP)
+        case _:
+            click.echo(f"{line}: no such command; /help lists them", err=True)
+    return True
+
+
+def _answer(conversation: Conversation, hide_reasoning: bool) -> None:
+    """Show the answer as it comes; Ctrl-C stops it, and what was said stays."""
+    kind = None
+    try:
+        for delta in conversation.answer():
+            if hide_reasoning and delta.kind == "reasoning":
+                continue
+            if delta.kind != kind:
+                click.echo("" if kind is None else "\n")
+                kind = delta.kind
+            click.echo(click.style(delta.text, dim=delta.kind != "content"), nl=False)
+    except KeyboardInterrupt:
+        click.echo(" (stopped)", nl=False)
+    except PyhadesError as error:
+        click.echo(f"{error}", err=True)
+    click.echo()

@@ -1,0 +1,38 @@
+"""``pyhades generate``."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from pyhades.cli.language_model import llm_options, open_llm, sampling_options
+from pyhades.llm.outputs import Generation
+from pyhades.llm.sampling import SamplingParams
+
+
+@click.command("generate")
+@click.argument("prompt")
+@llm_options
+@sampling_options
+def command(
+    prompt: str,
+    model: str | None,
+    precision: str | None,
+    threads: int | None,
+    isa: str | None,
+    context_length: int | None,
+    **sampling: Any,
+) -> None:
+    """Continue the text PROMPT; - reads it from standard input.
+
+    The text goes to standard output as it comes, what it took to standard error.
+    """
+    text = sys.stdin.read() if prompt == "-" else prompt
+    params = SamplingParams(**sampling)
+    with open_llm(model, precision, threads, isa, context_length) as llm:
+        answer = llm.generate(text, params, on_delta=lambda delta: click.echo(delta.text, nl=False))
+    assert isinstance(answer, Generation)
+    click.echo()
+    click.echo(answer.completions[0].summary(), err=True)

@@ -1,0 +1,85 @@
+"""A conversation in progress: what has been said, and the answer that comes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pyhades.llm.engine import LLM
+from pyhades.llm.harmony import ChatAnswer, ChatDelta
+from pyhades.llm.sampling import SamplingParams
+
+EFFORTS = ("low", "medium", "high")
+
+
+class Conversation:
+    """Questions and answers, with the history that the next answer needs.
+
+    Parameters
+    ----------
+    llm
+        Who answers.
+    params
+        How to sample.
+    system
+        Instructions.
+    reasoning_effort
+        ``"low"``, ``"medium"`` or ``"high"``.
+    """
+
+    def __init__(
+        self,
+        llm: LLM,
+        params: SamplingParams | None = None,
+        system: str | None = None,
+        reasoning_effort: str = "medium",
+    ) -> None:
+        self.llm = llm
+        self.params = params
+        self.system = system
+        self.reasoning_effort = reasoning_effort
+        self._said: list[dict[str, Any]] = []
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        """Instructions and everything that has been said, as in OpenAI's API."""
+        instructions = [] if self.system is None else [{"role": "system", "content": self.system}]
+        return [*instructions, *self._said]
+
+    @property
+    def has_question(self) -> bool:
+        """Whether it is the model's turn."""
+        return bool(self._said) and self._said[-1]["role"] == "user"
+
+    def ask(self, text: str) -> None:
+        """Say something; a question that got no answer is replaced."""
+        if self.has_question:
+            self._said.pop()
+        self._said.append({"role": "user", "content": text})
+
+    def answer(self) -> Iterator[ChatDelta]:
+        """The pieces of the answer; it enters the history as far as it came."""
+        pieces: list[ChatDelta] = []
+        deltas = self.llm.chat(
+            self.messages,
+            self.params,
+            reasoning_effort=self.reasoning_effort,
+            stream=True,
+        )
+        assert not isinstance(deltas, ChatAnswer)
+        try:
+            for delta in deltas:
+                pieces.append(delta)
+                yield delta
+        finally:
+            if pieces:
+                self._said.append(ChatAnswer.collect(pieces).message)
+
+    def take_back_answer(self) -> None:
+        """Forget the last answer, so that the question stands again."""
+        if self._said and self._said[-1]["role"] == "assistant":
+            self._said.pop()
+
+    def reset(self) -> None:
+        """Forget everything but the instructions."""
+        self._said.clear()

@@ -12,4 +12,7 @@ nb_execution_mode = "off"  # tests/docs runs it; the page shows the outputs that
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 nitpicky = True
 # Types in plain words, and those of other packages, whose pages an offline build cannot reach.
-nitpick_ignore_regex = [("py:class", r"(numpy|PIL|collections)\..*|ndarray|Config|Graph|Implementation")]
+nitpick_ignore_regex = [
+    ("py:class", r"(numpy|PIL|pathlib|collections)\..*|ndarray|Path|Mapping"),
+    ("py:class", "Config|Graph|Implementation|ModelWeights|PackedWeight|QuantizedTensor"),
+]

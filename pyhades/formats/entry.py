@@ -18,8 +18,10 @@ class TensorEntry:
 
     Attributes
     ----------
-    name, file
-        For errors, too.
+    name
+        In the file.
+    file
+        Where it is.
     dtype
         As the container calls it in capitals: ``"F32"``, ``"BF16"``, ``"U8"``, ``"Q8_0"``, ...
     shape

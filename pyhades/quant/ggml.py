@@ -86,7 +86,7 @@ def decode(data: Bytes, kind: GgmlType) -> QuantizedTensor:
     data
         uint8 ``[..., bytes of a row]``.
     kind
-        One of :data:`TYPES`.
+        One of :data:`pyhades.quant.ggml.TYPES`.
 
     Returns
     -------

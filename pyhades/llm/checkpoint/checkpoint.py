@@ -37,8 +37,10 @@ class PackedModel:
 
     Attributes
     ----------
-    precision, activations
-        See :class:`pyhades.llm.weights.ModelWeights`.
+    precision
+        Name of the recipe that it was packed by.
+    activations
+        What matrix products take in, see :class:`pyhades.llm.weights.ModelWeights`.
     arrays
         Name to array, a view of the mapped file.
     weights

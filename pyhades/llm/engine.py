@@ -20,7 +20,7 @@ from pyhades.errors import ArgumentError, CapacityError, ClosedError, Configurat
 from pyhades.llm.checkpoint import open_checkpoint
 from pyhades.llm.config import GptOssConfig
 from pyhades.llm.generation import Collector, text_deltas
-from pyhades.llm.harmony import ChatAnswer, ChatDelta, HarmonyParser, render_chat
+from pyhades.llm.harmony import ChatAnswer, ChatDelta, HarmonyParser, render_chat, until_stop
 from pyhades.llm.loading import load_weights, toy_model
 from pyhades.llm.outputs import Delta, Generation
 from pyhades.llm.runner import Piece, Runner
@@ -273,7 +273,8 @@ class LLM:
         params = dataclasses.replace(params or SamplingParams(), **keywords)
         if params.n != 1:
             raise ArgumentError("chat gives one answer; call it n times, or use generate")
-        deltas = self._chat_deltas(self._requests([prompt], params, {}))
+        requests = self._requests([prompt], params, {"stop": ()})
+        deltas = until_stop(self._chat_deltas(requests), params.stop)
         return deltas if stream else ChatAnswer.collect(deltas)
 
     async def achat(self, messages: Items[Mapping[str, Any]], **keywords: Any) -> ChatAnswer:
@@ -359,7 +360,7 @@ class LLM:
         with self._working() as runner:
             yield from text_deltas(Scheduler(runner, requests), self._tokenizer)
 
-    def _chat_deltas(self, requests: Items[Request]) -> Iterator[ChatDelta]:
+    def _chat_deltas(self, requests: Items[Request]) -> Generator[ChatDelta, None, None]:
         parser = HarmonyParser(self.tokenizer)
         with self._working() as runner:
             deltas = text_deltas(Scheduler(runner, requests), self._tokenizer)

@@ -4,6 +4,7 @@ from pyhades.llm.harmony.answer import ChatAnswer, ChatDelta, ToolCall
 from pyhades.llm.harmony.message import Markers, Message
 from pyhades.llm.harmony.parser import HarmonyParser
 from pyhades.llm.harmony.rendering import render_chat, render_message
+from pyhades.llm.harmony.stops import until_stop
 
 __all__ = [
     "ChatAnswer",
@@ -14,4 +15,5 @@ __all__ = [
     "ToolCall",
     "render_chat",
     "render_message",
+    "until_stop",
 ]

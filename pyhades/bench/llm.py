@@ -50,7 +50,6 @@ PROMPTS = (
     "Then estimate storage and traffic for a hundred million links a month, name the three parts "
     "that will fail first, and say what you would leave out of the first version and why.",
 )
-BANDWIDTH_BYTES = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -90,8 +89,10 @@ class Effort:
         Per depth.
     prompt_tokens
         Written after each prompt.
-    depths, prefills
+    depths, prefills, prompt_lengths
         Tokens.
+    bandwidth_bytes
+        Read to measure the speed of the memory.
     """
 
     decode_tokens: int = 24
@@ -99,9 +100,10 @@ class Effort:
     depths: Sequence[int] = DEPTHS
     prefills: Sequence[int] = PREFILLS
     prompt_lengths: Sequence[int] = PROMPT_LENGTHS
+    bandwidth_bytes: int = 1 << 30
 
 
-QUICK = Effort(8, 4, (0, 64), (64,), (8, 32))
+QUICK = Effort(8, 4, (0, 64), (64,), (8, 32), 64 << 20)
 
 
 @dataclass(frozen=True)
@@ -315,7 +317,9 @@ class _Bench:
 
     def _bandwidth(self) -> float:
         with self._memory.uncounted():
-            return _native.measure_bandwidth_gbs(self._subject.isa, self._threads, BANDWIDTH_BYTES)
+            return _native.measure_bandwidth_gbs(
+                self._subject.isa, self._threads, self._effort.bandwidth_bytes
+            )
 
 
 def _fill_cache(runner: Runner) -> None:

@@ -354,6 +354,7 @@ class LLM:
         with self._turn:
             if self._runner is None:
                 raise ClosedError(f"{self.name} is closed; open it again")
+            self._runner.allow()
             yield self._runner
 
     def _stream(self, requests: Items[Request]) -> Generator[Delta, None, None]:
@@ -364,11 +365,13 @@ class LLM:
         parser = HarmonyParser(self.tokenizer)
         with self._working() as runner:
             deltas = text_deltas(Scheduler(runner, requests), self._tokenizer)
+            reason = None
             with contextlib.closing(deltas):
                 for delta in deltas:
+                    reason = delta.finish_reason
                     for token in delta.token_ids:
                         yield from parser.push(token)
-        yield from parser.finish()
+        yield from parser.finish("length" if reason == "length" else None)
 
     def _requests(
         self, prompts: Items[Prompt], params: SamplingParams | None, keywords: Mapping[str, Any]

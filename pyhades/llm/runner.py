@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pyhades.compiler.trace import Trace
 from pyhades.compiler.view import Array
 from pyhades.config import thread_count
-from pyhades.errors import ArgumentError
+from pyhades.errors import ArgumentError, CancelledError
 from pyhades.llm.config import GptOssConfig
 from pyhades.llm.kv_cache import FREED, KvCache, Sequence
 from pyhades.llm.models.gpt_oss import gpt_oss
@@ -80,6 +80,7 @@ class Runner:
         builder = gpt_oss(config, weights, self.limits, caches, kv_format)
         self.step = builder.build(thread_count(threads).count, isa, keep_all)
         self._feeds = self._allocate()
+        self._is_cancelled = False
 
     def run(self, pieces: Iterable[Piece]) -> list[Logits]:
         """Append every piece to its sequence; the wanted rows of logits of each piece.
@@ -100,6 +101,8 @@ class Runner:
         """
         pieces = list(pieces)
         self._check(pieces)
+        if self._is_cancelled:
+            raise CancelledError("the work was cancelled between two steps")
         before = [piece.sequence.length for piece in pieces]
         try:
             self._bind(pieces)
@@ -136,8 +139,13 @@ class Runner:
                 self.cache.truncate(piece.sequence, length)
 
     def cancel(self) -> None:
-        """Stop the step that another thread is running."""
+        """Stop the step that another thread is running, and refuse more until :meth:`allow`."""
+        self._is_cancelled = True
         self.step.cancel()
+
+    def allow(self) -> None:
+        """Take steps again after :meth:`cancel`."""
+        self._is_cancelled = False
 
     def close(self) -> None:
         """Free arena and cache."""

@@ -1,0 +1,85 @@
+"""``pyhades generate``, ``chat`` and ``bench llm`` on a tiny checkpoint."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+
+import pytest
+from click.testing import CliRunner, Result
+
+from pyhades.bench.llm import Measurement
+from pyhades.cli import main
+from tests.support.tiny_checkpoints import random_model, tiny_config, write_huggingface
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    model = random_model(tiny_config(num_hidden_layers=2, max_position_embeddings=512))
+    return str(write_huggingface(model, tmp_path_factory.mktemp("tiny") / "model"))
+
+
+def run(*arguments: str, typed: str | None = None) -> Result:
+    return CliRunner().invoke(main, list(arguments), input=typed)
+
+
+def test_generate_writes_the_text_only_to_stdout(checkpoint):
+    options = ["--model", checkpoint, "--max-tokens", "9", "--seed", "1", "--threads", "1"]
+    result = run("generate", "Hello", *options)
+    assert result.exit_code == 0, result.output
+    assert "tokens/s" in result.stderr and "tokens/s" not in result.stdout
+    again = run("generate", "-", *options, typed="Hello")
+    assert again.stdout == result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--model", "nowhere"], "nowhere"),
+        (["--temperature", "-1"], "temperature"),
+        (["--context-length", "3"], "3"),
+    ],
+)
+def test_generate_says_what_is_wrong(checkpoint, arguments, complaint):
+    result = run("generate", "Hello there", "--model", checkpoint, *arguments)
+    assert result.exit_code == 2
+    assert complaint in result.stderr
+
+
+def test_chat_answers_and_obeys(checkpoint):
+    typed = "\n".join(
+        ["/help", "/system Be brief.", "Hello?", "/reasoning high", "/nope", "/retry", "/history",
+         "/reset", "/quit"]
+    )  # fmt: skip
+    options = ["--model", checkpoint, "--max-tokens", "5", "--seed", "1", "--threads", "1"]
+    result = run("chat", *options, typed=typed)
+    assert result.exit_code == 0, result.output
+    assert "/reasoning LEVEL" in result.stdout
+    assert "system: Be brief." in result.stdout and "user: Hello?" in result.stdout
+    assert "/nope: no such command" in result.stderr
+
+
+def test_chat_ends_with_its_input(checkpoint):
+    assert run("chat", "--model", checkpoint, typed="").exit_code == 0
+
+
+def test_bench_reports_every_field(checkpoint, tmp_path):
+    report, picture = tmp_path / "report.json", tmp_path / "plot.png"
+    arguments = ["--model", checkpoint, "--threads", "1,2", "--quick", "--json", str(report)]
+    result = run("bench", "llm", *arguments, "--plot", str(picture))
+    assert result.exit_code == 0, result.output
+    measured = json.loads(report.read_text())
+    names = {field.name for field in fields(Measurement)}
+    assert all(row.keys() == names for row in measured["results"])
+    workloads = [row["workload"] for row in measured["results"]]
+    assert workloads == sorted(workloads, key=lambda name: name == "prompt")
+    decode = [row for row in measured["results"] if row["workload"] == "decode"]
+    assert [(row["threads"], row["depth"]) for row in decode] == [(1, 0), (1, 64), (2, 0), (2, 64)]
+    assert all(row["decode_tok_s"] > 0 and row["share_of_bandwidth"] > 0 for row in decode)
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_bench_refuses_two_models(checkpoint):
+    result = run("bench", "llm", "--model", checkpoint, "--synthetic", "gpt-oss-20b")
+    assert result.exit_code == 2 and "not both" in result.stderr
+    assert "gpt-oss-20b" in run("bench", "llm", "--synthetic", "gpt-5").stderr

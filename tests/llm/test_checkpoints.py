@@ -201,6 +201,15 @@ class TestPlaces:
             (snapshot / path.name).symlink_to(path)
         assert_same_tensors(open_checkpoint(tmp_path), model)
 
+    def test_cache_with_a_broken_link(self, model, tmp_path):
+        folder = write_huggingface(model, tmp_path / "snapshots" / "aaa", shards=2)
+        (folder / "model.safetensors.index.json").unlink()
+        shard = folder / "model-00001-of-00002.safetensors"
+        shard.unlink()
+        shard.symlink_to(tmp_path / "none")
+        with pytest.raises(ModelError, match=r"00001-of-00002.*No such file"):
+            open_checkpoint(tmp_path)
+
     def test_nothing_there(self, tmp_path):
         with pytest.raises(ModelError, match="no such file"):
             open_checkpoint(tmp_path / "none")

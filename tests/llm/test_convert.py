@@ -161,9 +161,10 @@ class TestPackedFile:
         ("key", "value", "message"),
         [
             ("layout", "r8k32", r"layout 'r8k32'.*reads 'r16k32', on every CPU.*pyhades convert"),
+            ("activations", "f8", "'activations' is 'f8'"),
             ("version", "9", "version '9'"),
-            ("config", "{", "metadata 'config' is no JSON"),
-            ("weights", "[]", "metadata 'weights' is no JSON"),
+            ("config", "{", "'config' is no JSON object"),
+            ("weights", "[]", "'weights' is no JSON object"),
             ("weights", '{"head": 1}', "weight 'head' is described as 1"),
         ],
     )

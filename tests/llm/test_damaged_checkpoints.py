@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import random
 import struct
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pyhades.errors import ModelError, PyhadesError
+from pyhades.formats import GgufFile
 from pyhades.llm.checkpoint import open_checkpoint
+from pyhades.llm.checkpoint.gguf import read_config
 from pyhades.llm.convert import convert
 from pyhades.llm.loading import load_weights
 from tests.support.tiny_checkpoints import (
@@ -94,6 +98,49 @@ def test_damage_raises_nothing_unexpected(kind, model, tmp_path):
             assert str(tmp_path) in str(error), error
             refused += 1
     assert refused > ROUNDS // 10
+
+
+ODD_VALUES = [
+    *(None, True, False, -1, 0, 3, 2**70, 1e300, float("nan"), "", "x", "gpt_oss", [], [[]]),
+    *([1], [[1], 2], ["x", "x"], [None] * 9, {}, {"a": 1}, {"rope_type": []}, {"factor": {}}),
+]
+
+
+@pytest.mark.parametrize(
+    ("write", "name"),
+    [
+        (write_huggingface, "config.json"),
+        (lambda model, at: write_huggingface(model, at, older_names=True), "config.json"),
+        (write_huggingface, "generation_config.json"),
+        (write_huggingface, "tokenizer.json"),
+        (lambda model, at: write_huggingface(model, at, shards=2), "model.safetensors.index.json"),
+        (write_original, "config.json"),
+    ],
+    ids=["config", "older", "generation", "tokenizer", "index", "original"],
+)
+def test_values_of_any_type(write, name, model, tmp_path):
+    write(model, tmp_path)
+    file = tmp_path / name
+    values = json.loads(file.read_text())
+    for key in values:
+        for odd in ODD_VALUES:
+            file.write_text(json.dumps({**values, key: odd}))
+            try:
+                open_checkpoint(tmp_path)
+            except ModelError as error:
+                assert str(tmp_path) in str(error), (key, odd, error)
+
+
+def test_metadata_of_any_type(model, tmp_path):
+    file = GgufFile(write_gguf(model, tmp_path / "m.gguf"))
+    values = dict(file.metadata)
+    for key in values:
+        for odd in [*ODD_VALUES, np.arange(3), np.arange(3.0)]:
+            file.metadata = {**values, key: odd}
+            try:
+                read_config(file)
+            except ModelError as error:
+                assert str(tmp_path) in str(error), (key, odd, error)
 
 
 @pytest.mark.parametrize("kind", ["huggingface", "gguf", "packed"])

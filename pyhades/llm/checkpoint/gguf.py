@@ -62,7 +62,7 @@ def read_config(file: GgufFile) -> GptOssConfig:
     """
     source, metadata = str(file.mapping.path), file.metadata
     family = metadata.get("general.architecture")
-    if family not in ARCHITECTURES:
+    if not isinstance(family, str) or family not in ARCHITECTURES:
         raise ModelError(f"{source}: the model is of the family {family!r}; pyhades runs 'gpt-oss'")
     settings = Settings(metadata, source, f"{family}.")
     tokens = Settings(metadata, source, "tokenizer.ggml.")
@@ -161,7 +161,7 @@ def _gate_up(
 
 
 def _rope_scaling(settings: Settings) -> RopeScaling | None:
-    kind = settings.get("rope.scaling.type") or "yarn"
+    kind = settings.text("rope.scaling.type", default="yarn")
     factor = settings.number("rope.scaling.factor", default=1.0)
     if kind == "none" or factor == 1.0:
         return None
@@ -193,4 +193,8 @@ def _specials(metadata: Mapping[str, Any]) -> dict[str, int]:
     if not isinstance(tokens, list):
         return {}
     wanted = {*STOP_TOKENS, "<|end|>"}
-    return {token: index for index, token in enumerate(tokens) if token in wanted}
+    return {
+        token: index
+        for index, token in enumerate(tokens)
+        if isinstance(token, str) and token in wanted
+    }

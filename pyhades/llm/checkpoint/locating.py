@@ -42,8 +42,11 @@ def weight_files(path: Path) -> list[Path]:
 
 def is_gguf(path: Path) -> bool:
     """Whether a file is GGUF, whatever it is called: ollama names its files by their hashes."""
-    with path.open("rb") as file:
-        return file.read(len(MAGIC)) == MAGIC
+    try:
+        with path.open("rb") as file:
+            return file.read(len(MAGIC)) == MAGIC
+    except OSError as error:
+        raise ModelError(f"{path}: cannot read the model: {error.strerror}") from None
 
 
 def beside(folder: Path, name: str) -> Path | None:
@@ -90,9 +93,10 @@ def _of_folder(folder: Path) -> list[Path]:
 def _of_index(index: Path) -> list[Path]:
     """The shards that an index lists."""
     listed = read_json(index).get("weight_map")
-    if not isinstance(listed, dict) or not all(isinstance(name, str) for name in listed.values()):
+    names = list(listed.values()) if isinstance(listed, dict) else []
+    if not isinstance(listed, dict) or not names or not all(isinstance(x, str) for x in names):
         raise ModelError(f"{index} has no weight_map from tensors to files; download it again")
-    files = sorted({index.parent / name for name in listed.values()})
+    files = sorted({index.parent / name for name in names})
     for path in files:
         if not path.exists():
             first = next(name for name, place in listed.items() if index.parent / place == path)

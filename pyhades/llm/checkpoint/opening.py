@@ -74,10 +74,11 @@ def _open_safetensors(source: Path, files: list[SafetensorsFile]) -> Checkpoint:
 
 def _open_gguf(source: Path, files: list[GgufFile]) -> Checkpoint:
     first = files[0]
-    parts = first.metadata.get("split.count", 1) or 1
-    if parts != len(files):
+    path = first.mapping.path
+    parts = first.metadata.get("split.count") or 1
+    if type(parts) is not int or parts != len(files):
         raise ModelError(
-            f"{first.mapping.path} says that it is one of {parts} parts; keep all parts in a "
+            f"{path} says that it is one of {parts} parts; keep all parts in a "
             "folder under the names that they came with"
         )
     config = gguf.read_config(first)
@@ -90,7 +91,7 @@ def _open_gguf(source: Path, files: list[GgufFile]) -> Checkpoint:
     has_tokens = "tokenizer.ggml.tokens" in vocabulary
     return Checkpoint(
         source, config, tensors, tuple(file.mapping for file in files),
-        tokenizer_json=None if has_tokens else beside(first.mapping.path.parent, _TOKENIZER),
+        tokenizer_json=None if has_tokens else beside(path.parent, _TOKENIZER),
         vocabulary=vocabulary if has_tokens else None,
     )  # fmt: skip
 

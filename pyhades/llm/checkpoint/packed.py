@@ -68,28 +68,34 @@ def open_packed(source: Path, file: SafetensorsFile) -> Checkpoint:
                 f"{path} has the {key} {metadata.get(key)!r}, this version of pyhades reads "
                 f"{known!r}, on every CPU; {_REMEDY}"
             )
+    activations = metadata.get("activations", "")
+    if activations not in ("q8", "bf16"):
+        raise ModelError(f"{path}: the metadata 'activations' is {activations!r}; {_REMEDY}")
     config = from_huggingface(_json(file, "config"), f"{path}: config", {}, {})
     arrays = {name: _array(entry) for name, entry in file.tensors.items()}
     tokenizer, vocabulary = (arrays.pop(name, None) for name in (TOKENIZER_JSON, VOCABULARY))
     weights = _weights(file)
     _check(path, config, arrays, weights)
-    model = PackedModel(
-        metadata.get("precision", ""), metadata.get("activations", ""), arrays, weights
-    )
+    model = PackedModel(metadata.get("precision", ""), activations, arrays, weights)
     return Checkpoint(
         source, config, {}, (file.mapping,), model,
         tokenizer_json=None if tokenizer is None else tokenizer.tobytes(),
-        vocabulary=None if vocabulary is None else json.loads(vocabulary.tobytes()),
+        vocabulary=None if vocabulary is None else _object(path, VOCABULARY, vocabulary.tobytes()),
     )  # fmt: skip
 
 
 def _json(file: SafetensorsFile, key: str) -> dict[str, Any]:
+    return _object(file.mapping.path, key, file.metadata.get(key, ""))
+
+
+def _object(path: Path, key: str, text: str | bytes) -> dict[str, Any]:
+    """The JSON object in a text of the file."""
     try:
-        values = json.loads(file.metadata[key])
-    except (KeyError, ValueError, RecursionError):
+        values = json.loads(text)
+    except (ValueError, RecursionError):
         values = None
     if not isinstance(values, dict):
-        raise ModelError(f"{file.mapping.path}: the metadata {key!r} is no JSON; {_REMEDY}")
+        raise ModelError(f"{path}: {key!r} is no JSON object; {_REMEDY}")
     return values
 
 

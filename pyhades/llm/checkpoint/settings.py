@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -98,12 +98,20 @@ class Settings:
     def token_ids(self, *names: str) -> list[int]:
         """A token id or several; none where the name has no value."""
         value = self.get(*names)
-        ids = [] if value is None else list(np.atleast_1d(value).tolist())
+        value = value.tolist() if isinstance(value, np.ndarray) else value
+        ids = value if isinstance(value, list) else [] if value is None else [value]
         if any(type(item) is not int or item < 0 for item in ids):
             self.fail(f"{self.prefix}{names[0]} is {value!r}, not token ids")
         return ids
 
-    def fail(self, problem: str) -> Any:
+    def text(self, *names: str, default: str) -> str:
+        """A text; ModelError where it is something else."""
+        value = self._required(names, default)
+        if not isinstance(value, str):
+            self.fail(f"{self.prefix}{names[0]} is {value!r}, not a text")
+        return str(value)
+
+    def fail(self, problem: str) -> NoReturn:
         """Raise a ModelError about the file."""
         raise ModelError(f"{self.source}: {problem}")
 
@@ -140,6 +148,8 @@ def from_huggingface(
     _check_family(settings)
     layers = settings.integer("num_hidden_layers", most=MOST_LAYERS)
     rope = settings.get("rope_parameters", "rope_scaling") or {}
+    if not isinstance(rope, dict):
+        settings.fail(f"rope_parameters are {rope!r}, not named values")
     theta = rope.get("rope_theta") or settings.get("rope_theta")
     eos = Settings(generation, source).token_ids("eos_token_id")
     vocab_size = settings.integer("vocab_size")
@@ -230,8 +240,8 @@ def stop_ids(
 
 
 def _check_family(settings: Settings) -> None:
-    family = settings.get("model_type")
-    if family not in (None, "gpt_oss"):
+    family = settings.text("model_type", default="gpt_oss")
+    if family != "gpt_oss":
         settings.fail(f"the model is of the family {family!r}; pyhades runs 'gpt_oss'")
     quantization = settings.get("quantization_config")
     method = quantization.get("quant_method") if isinstance(quantization, dict) else None
@@ -247,13 +257,17 @@ def layer_types(settings: Settings, layers: int) -> tuple[str, ...]:
     given = settings.get("layer_types")
     if given is None:
         return tuple(kinds[index % 2] for index in range(layers))
-    if not isinstance(given, list) or len(given) != layers or not set(given) <= set(kinds):
+    if (
+        not isinstance(given, list)
+        or len(given) != layers
+        or any(kind not in kinds for kind in given)
+    ):
         settings.fail(f"layer_types must be {layers} times one of {', '.join(kinds)}")
     return tuple(given)
 
 
 def _rope_scaling(rope: Settings) -> RopeScaling | None:
-    kind = rope.get("rope_type", "type") or "default"
+    kind = rope.text("rope_type", "type", default="default")
     if kind == "default":
         return None
     if kind != "yarn":

@@ -46,7 +46,8 @@ def quantize(
     Raises
     ------
     ArgumentError
-        No such format, ``k`` is no multiple of 32, or a weight is not finite.
+        No such format, ``k`` is no multiple of 32, or a weight is not finite, or too large for the
+        float16 scales of groups.
 
     Examples
     --------
@@ -65,7 +66,12 @@ def quantize(
         return QuantizedTensor(name, w.shape, w)
     if name == "bf16":
         return QuantizedTensor(name, w.shape, to_bf16(w))
-    values, scales = _ENCODERS[name](w)
+    with np.errstate(over="ignore"):
+        values, scales = _ENCODERS[name](w)
+    if not np.isfinite(scales).all():
+        raise ArgumentError(
+            f"w has weights up to {np.abs(w).max():.3g}, too large for the float16 scales of {name}"
+        )
     return QuantizedTensor(name, w.shape, values, scales)
 
 

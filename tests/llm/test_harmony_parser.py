@@ -156,6 +156,10 @@ MALFORMED = {
         '<|channel|>final <|constrain|>json<|message|>{"a":1}<|return|>', [("final", '{"a":1}')]),
     "a second line in the header": (
         "<|channel|>final\nHello<|return|>", [("final", "Hello")]),
+    "a channel that was none": (
+        "<|channel|>Well<|channel|>final<|message|>, hello<|return|>", [("final", "Well, hello")]),
+    "for everybody": ("<|channel|>final to=all<|message|>Hello<|return|>", [("final", "Hello")]),
+    "for the user": (" to=user<|channel|>final<|message|>Hello<|return|>", [("final", "Hello")]),
     "cut in a header": ("<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>fin",
                         [("analysis", "Hm.")]),
 }  # fmt: skip
@@ -169,6 +173,7 @@ def test_no_text_of_a_malformed_answer_is_lost(name):
     answer = parsed(text)
     assert [(message.channel, message.content) for message in answer.messages] == expected
     assert all(message.role == "assistant" for message in answer.messages)
+    assert all(message.recipient is None for message in answer.messages)
 
 
 def test_a_call_without_a_message_marker():
@@ -187,6 +192,13 @@ def test_plain_text_is_shown_as_it_comes():
         for token in tokens_of("Hello there, what is the weather?")
     ]
     assert shown[0] and all(shown)
+
+
+def test_text_in_a_header_is_shown_before_the_end():
+    parser = HarmonyParser(toy_tokenizer())
+    tokens = tokens_of("<|start|>assistant<|channel|>final It is sunny in Rome, and warm, and dry")
+    shown = "".join(delta.text for token in tokens for delta in parser.push(token))
+    assert shown == "It is sunny in Rome, and warm, and dry"
 
 
 def test_half_a_character_at_the_end_is_not_lost():

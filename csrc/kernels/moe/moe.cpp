@@ -152,13 +152,17 @@ void down(const Run& run, int64_t expert, int64_t chunk, int64_t first, int64_t 
 }
 
 // Shares out every expert's chunks of a matrix, each over all rows of the expert.
+// `together` neighbours at a time.
 template <class Body>
-void for_each_chunk(const Run& run, int64_t chunks, const Body& body) {
-    parallel_for(run.worker, run.groups.active_count * chunks, [&](int64_t index) {
-        const int64_t expert = run.groups.active[index / chunks];
+void for_each_chunk(const Run& run, int64_t chunks, int64_t together, const Body& body) {
+    const int64_t pieces = (chunks + together - 1) / together;
+    parallel_for(run.worker, run.groups.active_count * pieces, [&](int64_t index) {
+        const int64_t expert = run.groups.active[index / pieces];
+        const int64_t begin = index % pieces * together;
         const int64_t end = run.groups.first[expert + 1];
-        for (int64_t first = run.groups.first[expert]; first < end; first += kRowsAtOnce)
-            body(expert, index % chunks, first, std::min(kRowsAtOnce, end - first));
+        for (int64_t chunk = begin; chunk < std::min(chunks, begin + together); ++chunk)
+            for (int64_t first = run.groups.first[expert]; first < end; first += kRowsAtOnce)
+                body(expert, chunk, first, std::min(kRowsAtOnce, end - first));
     });
 }
 
@@ -188,9 +192,12 @@ void run_moe(const void* params, void* const* operands, Worker& worker) {
         });
         sync(worker);
     }
-    for_each_chunk(run, p.down.k / kBlock, [&](auto... what) { gate_up(run, what...); });
+    // One token streams the weights: longer chunks break fewer streams.
+    const bool is_stream = tokens == 1;
+    for_each_chunk(run, p.down.k / kBlock, is_stream ? 2 : 1,
+                   [&](auto... what) { gate_up(run, what...); });
     sync(worker);
-    for_each_chunk(run, (tiles_of(p.down.n) + kTilesAtOnce - 1) / kTilesAtOnce,
+    for_each_chunk(run, (tiles_of(p.down.n) + kTilesAtOnce - 1) / kTilesAtOnce, is_stream ? 5 : 1,
                    [&](auto... what) { down(run, what...); });
     sync(worker);
     parallel_for(worker, tokens, [&](int64_t token) { combine(run, token); });

@@ -28,6 +28,7 @@ struct QgemmParams {
 
 enum Operand { kRows, kA, kWeight, kBias, kResidual, kY };
 
+constexpr int64_t kLongStream = 4, kLongStreamTiles = 160;
 constexpr int64_t kAccBytes = kRowsAtOnce * kTilesAtOnce * kTileRows * 4;
 
 // The float path multiplies float32 rows: widens all rows once, for every tile.
@@ -74,11 +75,14 @@ void run_qgemm(const void* params, void* const* operands, Worker& worker) {
     const auto& q = *static_cast<const QgemmParams*>(params);
     const int64_t rows = *static_cast<const int32_t*>(operands[kRows]);
     if (!q.is_q8) widen_rows(q, operands, rows, worker);
-    const int64_t chunks = (tiles_of(q.n) + q.tiles_per_chunk - 1) / q.tiles_per_chunk;
-    parallel_for(worker, rows > 0 ? chunks : 0, [&](int64_t chunk) {
-        for (int64_t first = 0; first < rows; first += kRowsAtOnce)
-            multiply(q, operands, chunk * q.tiles_per_chunk, first,
-                     std::min(kRowsAtOnce, rows - first), worker);
+    // One row streams the weights: longer chunks break fewer streams.
+    const int64_t tiles = tiles_of(q.n), step = q.tiles_per_chunk;
+    const int64_t together = rows == 1 && tiles >= kLongStreamTiles ? step * kLongStream : step;
+    parallel_for(worker, rows > 0 ? (tiles + together - 1) / together : 0, [&](int64_t chunk) {
+        const int64_t end = std::min(tiles, (chunk + 1) * together);
+        for (int64_t tile = chunk * together; tile < end; tile += step)
+            for (int64_t first = 0; first < rows; first += kRowsAtOnce)
+                multiply(q, operands, tile, first, std::min(kRowsAtOnce, rows - first), worker);
     });
 }
 

@@ -159,7 +159,8 @@ Operators of the compiler's own, made by its passes: {", ".join(f"`{name}`" for 
 
 def kernel_table() -> str:
     """The page about kernels and tiers."""
-    tiers = ["scalar", "avx2", "avx512"]
+    tiers = ["scalar", "avx2", "avx512", "avx512_vnni"]
+    everywhere = tiers[:3]
     found = implementations()
     families: dict[str, dict[str, list[str]]] = {}
     for kernel in found:
@@ -168,11 +169,13 @@ def kernel_table() -> str:
         families.setdefault(kernel.family, {}).setdefault(kernel.function, []).append(tier)
     parts = []
     for family, functions in sorted(families.items()):
+        used = {tier for having in functions.values() for tier in having}
+        columns = [tier for tier in tiers if tier in everywhere or tier in used]
         rows = [
-            [f"`{function}`", *("yes" if tier in having else "" for tier in tiers)]
+            [f"`{function}`", *("yes" if tier in having else "" for tier in columns)]
             for function, having in sorted(functions.items())
         ]
-        parts.append(f"## {family}\n{table(['function', *tiers], rows)}")
+        parts.append(f"## {family}\n{table(['function', *columns], rows)}")
     return f"""{NOTE}
 # Kernels
 

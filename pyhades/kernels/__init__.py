@@ -1,8 +1,9 @@
 """The kernels as a library: NumPy arrays in, NumPy arrays out, the engine's own code in between.
 
-Every function takes ``out=None`` (an array to write to), ``threads=None`` and ``isa=None`` (a tier
-of :func:`pyhades.kernels.tiers`), validates its arguments and runs without the GIL.
-:mod:`pyhades.kernels.reference` has the same signatures in NumPy.
+Every kernel takes ``out=None`` (an array to write to, where it makes one), ``threads=None`` and
+``isa=None`` (a tier of :func:`pyhades.kernels.tiers`), validates its arguments and runs without the
+GIL. :mod:`pyhades.kernels.reference` has the same signatures in NumPy. Weights are quantised by
+:mod:`pyhades.quant`, in NumPy, and packed here.
 """
 
 from pyhades.kernels.activations import (

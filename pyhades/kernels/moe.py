@@ -55,6 +55,7 @@ def embed(
     values: NDArray[np.uint16] | NDArray[np.int8],
     scales: NDArray[np.float16] | None = None,
     *,
+    out: Array | None = None,
     threads: int | None = None,
     isa: str | None = None,
 ) -> Array:
@@ -68,7 +69,7 @@ def embed(
         bfloat16 as uint16 ``[v, h]``, or int8 with ``scales``.
     scales
         float16 ``[v, h/32]``.
-    threads, isa
+    out, threads, isa
         See :mod:`pyhades.kernels`.
 
     Returns
@@ -80,13 +81,26 @@ def embed(
     ------
     ArgumentError
         A token is not in the table, or shapes do not fit.
+
+    Examples
+    --------
+    >>> from pyhades.quant import to_bf16
+    >>> table = to_bf16(np.float32([[1, 2], [3, 4], [5, 6]]))
+    >>> embed(np.int32([2, 0]), table)
+    array([[5., 6.],
+           [1., 2.]], dtype=float32)
     """
     ids = np.ascontiguousarray(as_array("tokens", tokens, ndim=1, dtype=np.int32))
+    if values.ndim != 2:
+        raise ArgumentError(f"values has shape {values.shape}, expected [v, h]")
     if ids.size and not 0 <= ids.min() <= ids.max() < len(values):
-        raise ArgumentError(f"tokens must be below {len(values)}, they go up to {ids.max()}")
+        raise ArgumentError(
+            f"tokens must be at least 0 and below {len(values)}, "
+            f"they go from {ids.min()} to {ids.max()}"
+        )
     if (values.dtype == np.int8) != (scales is not None):
         raise ArgumentError("int8 values need scales, bfloat16 ones have none")
-    result = np.empty((len(ids), values.shape[1]), np.float32)
+    result = output(out, (len(ids), values.shape[1]))
     factors = None if scales is None else np.ascontiguousarray(scales)
     inputs = [_count(ids), ids, np.ascontiguousarray(values), factors]
     call("embed", inputs, [result], {}, threads=threads, isa=isa)
@@ -144,6 +158,24 @@ def moe(
     ------
     ArgumentError
         Shapes do not fit, or an id is no expert.
+
+    References
+    ----------
+    Shazeer et al., "Outrageously Large Neural Networks: The Sparsely-Gated Mixture-of-Experts
+    Layer", 2017; Shazeer, "GLU Variants Improve Transformer", 2020.
+
+    Examples
+    --------
+    Two experts without weights, so that the second answers with its bias alone.
+
+    >>> from pyhades.kernels import pack_weight, quantize
+    >>> gate_up = pack_weight(quantize(np.zeros((2, 64, 32), np.float32), "mxfp4"), "gate_up")
+    >>> down = pack_weight(quantize(np.zeros((2, 32, 32), np.float32), "mxfp4"))
+    >>> biases = np.zeros((2, 64), np.float32), np.float32([[0] * 32, [3] * 32])
+    >>> ids, weights = top_k(np.float32([[0, 1]]), 1)
+    >>> y = moe(np.ones((1, 32), np.float32), ids, weights, gate_up, biases[0], down, biases[1])
+    >>> y[0, :3]
+    array([3., 3., 3.], dtype=float32)
     """
     rows = activation_rows("a", a, gate_up.format, compute, threads, isa)
     experts, width, hidden = _check_experts(gate_up, down)

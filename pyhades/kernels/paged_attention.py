@@ -7,9 +7,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pyhades import _native
 from pyhades.errors import ArgumentError
-from pyhades.kernels.arguments import Array, as_array, check_shape, output
+from pyhades.kernels.arguments import Array, as_array, call, check_shape, output
 
 KvFormat = Literal["bf16", "int8"]
 
@@ -22,6 +21,23 @@ def cache_block_bytes(kv_heads: int, head_dim: int, kv_format: KvFormat = "bf16"
 
     Per key head, the keys ``[head_dim, 16]`` and then the values ``[16, head_dim]``; bfloat16, or
     int8 followed by a float32 scale per token.
+
+    Parameters
+    ----------
+    kv_heads, head_dim
+        How many key heads there are, and the length of a key.
+    kv_format
+        ``"bf16"`` or ``"int8"``.
+
+    Returns
+    -------
+    int
+        Bytes; a cache is an array of uint8 of a multiple of them.
+
+    Raises
+    ------
+    ArgumentError
+        ``kv_format`` is neither.
 
     Examples
     --------
@@ -62,6 +78,13 @@ def rope_table(
     ndarray
         float32 ``[t, d]``: cosines, then sines.
 
+    Raises
+    ------
+    ArgumentError
+        An argument has more than one axis.
+    ArgumentTypeError
+        An argument has another dtype.
+
     References
     ----------
     Su et al., "RoFormer: Enhanced Transformer with Rotary Position Embedding", 2021.
@@ -74,7 +97,7 @@ def rope_table(
     places = np.ascontiguousarray(as_array("positions", positions, ndim=1, dtype=np.int32))
     frequencies = np.ascontiguousarray(as_array("inverse_frequencies", inverse_frequencies, ndim=1))
     result = output(out, (places.size, 2 * frequencies.size))
-    _native.call(
+    call(
         "rope_table",
         [_rows(places.size), places, frequencies],
         [result],
@@ -126,6 +149,22 @@ def rope_store(
     ------
     ArgumentError
         Shapes do not fit, or a slot lies outside the pool.
+
+    Examples
+    --------
+    A token at position 0 keeps its query; its key, ones in bfloat16, goes to the first column of
+    block 1.
+
+    >>> pool = np.zeros(2 * cache_block_bytes(1, 16), np.uint8)
+    >>> table = rope_table([0], np.ones(8, np.float32))
+    >>> qkv = np.ones((1, 3 * 16), np.float32)
+    >>> q = rope_store(qkv, table, pool, [16], heads=1, kv_heads=1)
+    >>> q[0, :4]
+    array([1., 1., 1., 1.], dtype=float32)
+    >>> pool[cache_block_bytes(1, 16) :].view(np.uint16).reshape(2, 16, 16)[0, :3, :2]
+    array([[16256,     0],
+           [16256,     0],
+           [16256,     0]], dtype=uint16)
     """
     rows = np.ascontiguousarray(as_array("qkv", qkv, ndim=2))
     angles = np.ascontiguousarray(as_array("table", table, ndim=2))
@@ -139,7 +178,7 @@ def rope_store(
         "heads": heads, "kv_heads": kv_heads, "head_dim": head_dim, "kv_format": kv_format,
     }  # fmt: skip
     inputs = [_rows(len(rows)), rows, angles, places]
-    _native.call("rope_store", inputs, [result, pool], attributes, threads=threads, isa=isa)
+    call("rope_store", inputs, [result, pool], attributes, threads=threads, isa=isa)
     return result
 
 
@@ -196,6 +235,23 @@ def paged_attention(
     ------
     ArgumentError
         Shapes do not fit, or the block table leads outside the pool.
+
+    References
+    ----------
+    Kwon et al., "Efficient Memory Management for Large Language Model Serving with
+    PagedAttention", 2023.
+
+    Examples
+    --------
+    The first token of a sequence sees itself only, so that its value comes back.
+
+    >>> pool = np.zeros(cache_block_bytes(1, 16), np.uint8)
+    >>> table = rope_table([0], np.ones(8, np.float32))
+    >>> qkv = np.full((1, 3 * 16), 2, np.float32)
+    >>> q = rope_store(qkv, table, pool, [0], heads=1, kv_heads=1)
+    >>> o = paged_attention(q, pool, [[0]], [0, 1], [1], kv_heads=1, head_dim=16)
+    >>> o[0, :4]
+    array([2., 2., 2., 2.], dtype=float32)
     """
     rows = np.ascontiguousarray(as_array("q", q, ndim=2))
     table = np.ascontiguousarray(as_array("block_table", block_table, ndim=2, dtype=np.int32))
@@ -216,7 +272,7 @@ def paged_attention(
     }  # fmt: skip
     counts = np.array([len(rows), len(table), 0, 0], np.int32)
     inputs = [counts, rows, pool, table, begins, totals, logits]
-    _native.call("paged_attention", inputs, [result], attributes, threads=threads, isa=isa)
+    call("paged_attention", inputs, [result], attributes, threads=threads, isa=isa)
     return result
 
 

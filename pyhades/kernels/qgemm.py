@@ -47,6 +47,12 @@ def pack_weight(
     ------
     ArgumentError
         Rows cannot be ordered so, or ``out`` has another size or boundary.
+
+    Examples
+    --------
+    >>> from pyhades.quant import quantize
+    >>> pack_weight(quantize(np.ones((48, 64), np.float32), "mxfp4")).nbytes
+    1632
     """
     n, k = q.shape[-2:]
     matrices = q.shape[0] if len(q.shape) == 3 else 1
@@ -76,6 +82,7 @@ def quantize_rows(
     x: ArrayLike,
     compute: Compute = "int8",
     *,
+    out: Array | None = None,
     threads: int | None = None,
     isa: str | None = None,
 ) -> Array:
@@ -86,8 +93,8 @@ def quantize_rows(
     x
         float32 ``[m, k]``, ``k`` a multiple of 32.
     compute
-        ``"int8"``: blocks of 32 with a power-of-two scale; ``"bf16"``.
-    threads, isa
+        ``"int8"``: blocks of 32 with a power-of-two scale; ``"bf16"``: the nearest bfloat16.
+    out, threads, isa
         See :mod:`pyhades.kernels`.
 
     Returns
@@ -99,7 +106,7 @@ def quantize_rows(
     Raises
     ------
     ArgumentError
-        ``k`` is no multiple of 32.
+        ``k`` is no multiple of 32, or ``compute`` is neither.
 
     Examples
     --------
@@ -107,7 +114,7 @@ def quantize_rows(
     (2, 64)
     """
     rows = as_array("x", x, ndim=2)
-    result = _rows_like(rows.shape, compute)
+    result = _rows_like(rows.shape, compute, out)
     _call("quantize_rows", [_count(rows), rows], [result], {}, threads, isa)
     return result
 
@@ -118,6 +125,7 @@ def rms_norm_quantize(
     eps: float = 1e-5,
     compute: Compute = "int8",
     *,
+    out: Array | None = None,
     threads: int | None = None,
     isa: str | None = None,
 ) -> Array:
@@ -131,7 +139,7 @@ def rms_norm_quantize(
         float32 ``[k]``.
     eps
         Added to the mean of squares.
-    compute, threads, isa
+    compute, out, threads, isa
         As for :func:`quantize_rows`.
 
     Returns
@@ -142,12 +150,20 @@ def rms_norm_quantize(
     Raises
     ------
     ArgumentError
-        Shapes do not fit.
+        Shapes do not fit, or ``compute`` is neither.
+
+    Examples
+    --------
+    >>> from pyhades.quant import from_bf16
+    >>> x = np.full((1, 32), 4, np.float32)
+    >>> rows = rms_norm_quantize(x, np.full(32, 0.5, np.float32), compute="bf16")
+    >>> float(from_bf16(rows)[0, 0])
+    0.5
     """
     rows = as_array("x", x, ndim=2)
     scale = np.ascontiguousarray(as_array("weight", weight, ndim=1))
     check_shape("weight", scale, rows.shape[1:])
-    result = _rows_like(rows.shape, compute)
+    result = _rows_like(rows.shape, compute, out)
     inputs = [_count(rows), rows, scale]
     _call("rms_norm_quantize", inputs, [result], {"epsilon": float(eps)}, threads, isa)
     return result
@@ -194,13 +210,15 @@ def qgemm(
     ------
     ArgumentError
         Shapes do not fit.
+    ArgumentTypeError
+        ``a`` is neither float32 nor uint16.
 
     Examples
     --------
     >>> from pyhades.quant import quantize
-    >>> w = pack_weight(quantize(np.eye(32, dtype=np.float32), "int8"))
-    >>> qgemm(np.full((1, 32), 2, np.float32), w)[0, 0]
-    2.0
+    >>> w = pack_weight(quantize(np.full((3, 32), 0.5, np.float32), "mxfp4"))
+    >>> qgemm(np.full((1, 32), 2, np.float32), w)
+    array([[32., 32., 32.]], dtype=float32)
     """
     rows = activation_rows("a", a, w.format, compute, threads, isa)
     return _multiply(rows, w, bias, activation, residual, out, threads, isa)
@@ -235,6 +253,14 @@ def qgemm_int8(
     ------
     ArgumentError
         Shapes do not fit, or the weights are not quantised.
+
+    Examples
+    --------
+    >>> from pyhades.quant import quantize
+    >>> w = pack_weight(quantize(np.full((3, 32), 0.5, np.float32), "mxfp4"))
+    >>> rows = quantize_rows(np.full((1, 32), 2, np.float32))
+    >>> qgemm_int8(rows, w, residual=np.ones((1, 3), np.float32))
+    array([[33., 33., 33.]], dtype=float32)
     """
     return _multiply(as_array("a", a, ndim=2, dtype=np.uint8), w, bias, activation, residual, out,
                      threads, isa)  # fmt: skip
@@ -293,15 +319,18 @@ def _multiply(
     return result
 
 
-def _rows_like(shape: tuple[int, ...], compute: Compute) -> Array:
+def _rows_like(shape: tuple[int, ...], compute: Compute, out: Array | None) -> Array:
+    """``out``, or new rows; the end of a q8 row that nobody writes is zero."""
     m, k = shape
     if k == 0 or k % BLOCK:
         raise ArgumentError(f"x has {k} columns; they must be a multiple of {BLOCK}")
     if compute not in ("int8", "bf16"):
         raise ArgumentError(f"compute={compute!r}: expected 'int8' or 'bf16'")
     if compute == "bf16":
-        return np.empty((m, k), np.uint16)
-    return np.zeros((m, q8_row_bytes(k)), np.uint8)
+        return output(out, (m, k), np.uint16)
+    rows = output(out, (m, q8_row_bytes(k)), np.uint8)
+    rows[:, k + k // BLOCK * 8 :] = 0
+    return rows
 
 
 def _count(rows: Array) -> Array:

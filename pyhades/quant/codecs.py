@@ -76,13 +76,30 @@ def quantize(
 
 
 def dequantize(q: QuantizedTensor) -> NDArray[np.float32]:
-    """The weights that a quantised tensor stands for, float32.
+    """The weights that a quantised tensor stands for.
+
+    Parameters
+    ----------
+    q
+        Of any format.
+
+    Returns
+    -------
+    ndarray
+        float32, of the shape of ``q``.
+
+    Raises
+    ------
+    ArgumentError
+        There is no such format.
 
     Examples
     --------
-    >>> dequantize(quantize(np.full((1, 32), 0.5, np.float32), "mxfp4"))[0, 0]
-    0.5
+    >>> q = quantize(np.linspace(0, 1, 32, dtype=np.float32)[None], "mxfp4")
+    >>> dequantize(q)[0, ::8]
+    array([0.  , 0.25, 0.5 , 0.75], dtype=float32)
     """
+    format_named(q.format)
     if q.format == "f32":
         return np.asarray(q.values, np.float32)
     if q.format == "bf16":
@@ -117,10 +134,23 @@ def from_mxfp4(
         ``"hf"``: byte j holds columns 2j and 2j + 1; ``"ggml"``: columns j and j + 16. The lower
         column is in the low nibble.
 
+    Returns
+    -------
+    QuantizedTensor
+        ``mxfp4``, of the same values; a view of the arguments where ``order`` is ``"hf"``.
+
     Raises
     ------
     ArgumentError
         Shapes do not fit, or a scale is 255, which stands for NaN.
+
+    Examples
+    --------
+    Code 2 stands for 1.0, and the scale 128 doubles it.
+
+    >>> blocks, scales = np.full((1, 1, 16), 0x22, np.uint8), np.full((1, 1), 128, np.uint8)
+    >>> dequantize(from_mxfp4(blocks, scales))[0, :4]
+    array([2., 2., 2., 2.], dtype=float32)
     """
     if blocks.dtype != np.uint8 or scales.dtype != np.uint8:
         raise ArgumentError("blocks and scales of MXFP4 are uint8")

@@ -23,7 +23,7 @@ from pyhades.segmentation.remover import DEFAULT_MODEL
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PACKAGES = ["pyhades.compiler", "pyhades.debug", "pyhades.ir", "pyhades.kernels"]
-PACKAGES += ["pyhades.networks", "pyhades.onnx", "pyhades.segmentation"]
+PACKAGES += ["pyhades.networks", "pyhades.onnx", "pyhades.quant", "pyhades.segmentation"]
 LEFT_OUT = {"pyhades.onnx.translate"}  # its example registers an operator
 TUTORIALS = ["compile_a_graph", "remove_a_background"]
 OTHER_PAGES = sorted(

@@ -37,9 +37,17 @@ from pyhades.kernels.reference.gather import (
 from pyhades.kernels.reference.gemm import gemm, matmul
 from pyhades.kernels.reference.image import composite, normalize_image, png_filter, upscale_mask
 from pyhades.kernels.reference.layout import copy, fill, pad, transpose
+from pyhades.kernels.reference.moe import embed, moe, top_k
 from pyhades.kernels.reference.norm import batch_norm, group_norm, layer_norm, rms_norm
+from pyhades.kernels.reference.packing import pack_weight
 from pyhades.kernels.reference.paged_attention import paged_attention, rope_store, rope_table
 from pyhades.kernels.reference.pool import average_pool, max_pool
+from pyhades.kernels.reference.qgemm import (
+    qgemm,
+    qgemm_int8,
+    quantize_rows,
+    rms_norm_quantize,
+)
 from pyhades.kernels.reference.reduce import argmax, argmin, cumsum, reduce
 from pyhades.kernels.reference.resize import resize
 from pyhades.kernels.reference.softmax import log_softmax, softmax
@@ -61,6 +69,7 @@ __all__ = [
     "cumsum",
     "cut_out",
     "divide",
+    "embed",
     "erf",
     "exp",
     "fill",
@@ -81,16 +90,22 @@ __all__ = [
     "maximum",
     "minimum",
     "mish",
+    "moe",
     "multiply",
     "normalize_image",
+    "pack_weight",
     "pad",
     "paged_attention",
     "png_filter",
     "power",
+    "qgemm",
+    "qgemm_int8",
+    "quantize_rows",
     "reduce",
     "relu",
     "resize",
     "rms_norm",
+    "rms_norm_quantize",
     "rope_store",
     "rope_table",
     "scatter_elements",
@@ -102,6 +117,7 @@ __all__ = [
     "sqrt",
     "subtract",
     "tanh",
+    "top_k",
     "transpose",
     "unary",
     "upscale_mask",

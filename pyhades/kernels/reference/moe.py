@@ -1,0 +1,69 @@
+"""Mixtures of experts, and the small operators around them, in NumPy."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from pyhades.kernels.arguments import Array
+from pyhades.kernels.qgemm import Compute
+from pyhades.kernels.reference.packing import unpack_weight
+from pyhades.kernels.reference.qgemm import multiplies_integers, rounded
+from pyhades.quant import PackedWeight, dequantize, from_bf16, from_q8, to_q8
+
+
+def top_k(logits: ArrayLike, k: int) -> tuple[Array, Array]:
+    """See :func:`pyhades.kernels.top_k`."""
+    rows = np.asarray(logits, np.float64)
+    rows = np.where(np.isnan(rows), -np.inf, rows)
+    ids = np.argsort(-rows, axis=1, kind="stable")[:, :k].astype(np.int32)
+    chosen = np.take_along_axis(rows, ids, axis=1)
+    shares = np.exp(chosen - chosen[:, :1])
+    return ids, (shares / shares.sum(1, keepdims=True)).astype(np.float32)
+
+
+def embed(tokens: ArrayLike, values: Array, scales: Array | None = None) -> Array:
+    """See :func:`pyhades.kernels.embed`."""
+    rows = values[np.asarray(tokens)]
+    if scales is None:
+        return from_bf16(rows)
+    blocks = rows.astype(np.float32).reshape(*rows.shape[:-1], scales.shape[1], -1)
+    factors = scales[np.asarray(tokens)].astype(np.float32)
+    return np.asarray((blocks * factors[..., None]).reshape(rows.shape))
+
+
+def moe(
+    a: ArrayLike,
+    ids: ArrayLike,
+    weights: ArrayLike,
+    gate_up: PackedWeight,
+    gate_up_bias: ArrayLike,
+    down: PackedWeight,
+    down_bias: ArrayLike,
+    residual: ArrayLike | None = None,
+    *,
+    alpha: float = 1.702,
+    limit: float = 7.0,
+    compute: Compute = "int8",
+) -> Array:
+    """See :func:`pyhades.kernels.moe`."""
+    rows = rounded(a, gate_up, compute).astype(np.float64)
+    first, second = (dequantize(unpack_weight(w)).astype(np.float64) for w in (gate_up, down))
+    is_int8 = multiplies_integers(a, gate_up, compute)
+    y = np.zeros(rows.shape)
+    for token, (experts, shares) in enumerate(
+        zip(np.asarray(ids), np.asarray(weights), strict=True)
+    ):
+        for expert, share in zip(experts, shares, strict=True):
+            h = first[expert] @ rows[token] + np.asarray(gate_up_bias)[expert]
+            h = _swiglu(h, alpha, limit)
+            if is_int8:
+                h = from_q8(to_q8(h.astype(np.float32)[None]), len(h))[0]
+            y[token] += share * (second[expert] @ h + np.asarray(down_bias)[expert])
+    return (y if residual is None else y + np.asarray(residual)).astype(np.float32)
+
+
+def _swiglu(h: Array, alpha: float, limit: float) -> Array:
+    """Gates and ups alternate."""
+    gate, up = np.minimum(h[::2], limit), np.clip(h[1::2], -limit, limit)
+    return np.asarray((up + 1) * gate / (1 + np.exp(-alpha * gate)))

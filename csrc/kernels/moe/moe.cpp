@@ -52,8 +52,10 @@ struct MoeParams {
     int64_t most_pairs() const { return most_tokens * k; }
 };
 
-constexpr int64_t kPairOfTiles = kTilesAtOnce * kTileRows;
-constexpr int64_t kAccBytes = kRowsAtOnce * kPairOfTiles * 4;
+// Four tiles: 32 gates and their 32 ups, in the order of the packed rows.
+constexpr int64_t kTileColumns = kTilesAtOnce * kTileRows;
+static_assert(kTileColumns == 2 * kBlock);
+constexpr int64_t kAccBytes = kRowsAtOnce * kTileColumns * 4;
 
 // A run: what the kernels read and write, and who does what.
 struct Run {
@@ -64,7 +66,7 @@ struct Run {
     float* wide;      // [tokens, hidden]: the input as float32, where it is bfloat16
     uint8_t* hidden;  // [pairs]: rows between the matrices
     float* results;   // [pairs, hidden]: what the experts make
-    float* acc;       // of this worker: two pairs of tiles
+    float* acc;       // of this worker
     uint8_t* panel;
 };
 
@@ -79,7 +81,7 @@ Run begin(const MoeParams& p, void* const* operands, int64_t tokens, Worker& wor
     auto* shared = static_cast<uint8_t*>(worker.shared);
     Run run = {p, operands, worker, {}, nullptr, nullptr, nullptr, nullptr, nullptr};
     run.acc = reinterpret_cast<float*>(scratch);
-    run.panel = scratch + 2 * kAccBytes;
+    run.panel = scratch + kAccBytes;
     run.groups = group_by_expert(static_cast<const int32_t*>(operands[kIds]), tokens, p.k,
                                  p.experts, p.most_pairs(), run.panel + kPanelBytes);
     run.wide = reinterpret_cast<float*>(shared);
@@ -105,20 +107,17 @@ QgemmTilesArgs tiles_args(const Run& run, const Matrix& matrix, const void* weig
 // 32 columns between the matrices, for some rows of an expert.
 void gate_up(const Run& run, int64_t expert, int64_t chunk, int64_t first, int64_t rows) {
     const MoeParams& p = run.p;
-    for (int64_t half = 0; half < 2; ++half) {
-        QgemmTilesArgs args = tiles_args(run, p.gate_up, run.operands[kGateUp], expert,
-                                         (2 * chunk + half) * kTilesAtOnce, rows);
-        args.a = p.is_q8 ? static_cast<const uint8_t*>(run.operands[kA])
-                         : reinterpret_cast<const uint8_t*>(run.wide);
-        args.a_row_bytes = p.is_q8 ? p.a_row_bytes : p.gate_up.k * 4;
-        args.index = run.groups.token + first;
-        args.acc = run.acc + half * rows * kPairOfTiles;
-        p.gate_up.tiles(args);
-    }
+    QgemmTilesArgs product =
+        tiles_args(run, p.gate_up, run.operands[kGateUp], expert, chunk * kTilesAtOnce, rows);
+    product.a = p.is_q8 ? static_cast<const uint8_t*>(run.operands[kA])
+                        : reinterpret_cast<const uint8_t*>(run.wide);
+    product.a_row_bytes = p.is_q8 ? p.a_row_bytes : p.gate_up.k * 4;
+    product.index = run.groups.token + first;
+    p.gate_up.tiles(product);
     SwigluArgs args = {};
     args.acc = run.acc;
     args.bias = static_cast<const float*>(run.operands[kGateUpBias]) + expert * p.gate_up.n +
-                chunk * 2 * kPairOfTiles;
+                chunk * kTileColumns;
     args.m = rows;
     args.alpha = p.alpha;
     args.limit = p.limit;
@@ -133,7 +132,7 @@ void gate_up(const Run& run, int64_t expert, int64_t chunk, int64_t first, int64
     p.steps.swiglu(args);
 }
 
-// Two tiles of columns of the result, for some rows of an expert.
+// A few tiles of columns of the result, for some rows of an expert.
 void down(const Run& run, int64_t expert, int64_t chunk, int64_t first, int64_t rows) {
     const MoeParams& p = run.p;
     QgemmTilesArgs args =
@@ -141,7 +140,7 @@ void down(const Run& run, int64_t expert, int64_t chunk, int64_t first, int64_t 
     args.a = run.hidden + first * p.hidden_row_bytes;
     args.a_row_bytes = p.hidden_row_bytes;
     p.down.tiles(args);
-    const int64_t column = chunk * kPairOfTiles, stride = args.tiles * kTileRows;
+    const int64_t column = chunk * kTileColumns, stride = args.tiles * kTileRows;
     const int64_t columns = std::min(stride, p.down.n - column);
     const float* bias =
         static_cast<const float*>(run.operands[kDownBias]) + expert * p.down.n + column;
@@ -197,7 +196,7 @@ void run_moe(const void* params, void* const* operands, Worker& worker) {
     for_each_chunk(run, p.down.k / kBlock, is_stream ? 2 : 1,
                    [&](auto... what) { gate_up(run, what...); });
     sync(worker);
-    for_each_chunk(run, (tiles_of(p.down.n) + kTilesAtOnce - 1) / kTilesAtOnce, is_stream ? 5 : 1,
+    for_each_chunk(run, (tiles_of(p.down.n) + kTilesAtOnce - 1) / kTilesAtOnce, is_stream ? 3 : 1,
                    [&](auto... what) { down(run, what...); });
     sync(worker);
     parallel_for(worker, tokens, [&](int64_t token) { combine(run, token); });
@@ -282,7 +281,7 @@ Status bind_moe(const OpDesc& desc, BoundOp* bound) {
     bound->params = params;
     bound->run = run_moe;
     bound->worker_scratch_bytes = static_cast<size_t>(
-        2 * kAccBytes + kPanelBytes + Grouping::scratch_bytes(p.experts, p.most_pairs()));
+        kAccBytes + kPanelBytes + Grouping::scratch_bytes(p.experts, p.most_pairs()));
     bound->shared_scratch_bytes =
         static_cast<size_t>(wide_bytes(p) + hidden_bytes(p) + p.most_pairs() * p.down.n * 4);
     const auto pairs = static_cast<double>(p.most_pairs());

@@ -12,7 +12,7 @@ namespace hades {
 //     gate' = min(gate, limit);  up' = clip(up, -limit, limit)
 //     out = (up' + 1) * gate' * sigmoid(alpha * gate')
 struct SwigluArgs {
-    const float* acc;   // [2][m][32]: 16 gates and 16 ups each
+    const float* acc;   // [m][64]: 16 gates and 16 ups, twice
     const float* bias;  // [64], in the same order
     int64_t m;
     float alpha, limit;

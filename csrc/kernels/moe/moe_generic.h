@@ -16,7 +16,7 @@ static void swiglu(const SwigluArgs& a) {
     for (int64_t i = 0; i < a.m; ++i) {
         alignas(64) float columns[kBlock];
         for (int64_t half = 0; half < 2; ++half) {
-            const float* acc = a.acc + (half * a.m + i) * kPair;
+            const float* acc = a.acc + (2 * i + half) * kPair;
             const float* bias = a.bias + half * kPair;
             for (int r = 0; r < kTileRows; r += kLanes) {
                 const F32 gate = load(acc + r) + load(bias + r);

@@ -28,7 +28,7 @@ struct QgemmParams {
 
 enum Operand { kRows, kA, kWeight, kBias, kResidual, kY };
 
-constexpr int64_t kLongStream = 4, kLongStreamTiles = 160;
+constexpr int64_t kLongStream = 2, kLongStreamTiles = 160;
 constexpr int64_t kAccBytes = kRowsAtOnce * kTilesAtOnce * kTileRows * 4;
 
 // The float path multiplies float32 rows: widens all rows once, for every tile.

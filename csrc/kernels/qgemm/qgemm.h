@@ -14,7 +14,7 @@
 // in ascending columns.
 namespace hades {
 
-constexpr int kTilesAtOnce = 2;
+constexpr int kTilesAtOnce = 4;
 constexpr int64_t kRowsAtOnce = 512;
 
 // y = activation(acc + bias) + residual, for the columns of some tiles.
@@ -28,7 +28,7 @@ struct QgemmEpilogue {
     ActivationParams activation;
 };
 
-// One or two adjacent tiles of the weight and up to kRowsAtOnce rows of activations.
+// Up to kTilesAtOnce adjacent tiles of the weight and up to kRowsAtOnce rows of activations.
 struct QgemmTilesArgs {
     const uint8_t* weight;
     int64_t tile_bytes;
@@ -43,9 +43,10 @@ struct QgemmTilesArgs {
     const QgemmEpilogue* epilogue;  // nullptr leaves the product in acc
 };
 
-// Decoded weights of kPanelBlocks blocks of two tiles: as float32, the larger of the two uses.
-constexpr int64_t kPanelBlocks = 16;
-constexpr int64_t kPanelBytes = kPanelBlocks * kTilesAtOnce * kBlock * kTileRows * 4;
+// Decoded weights: kPanelBlocks blocks of all tiles as bytes with scales, or of one tile as
+// float32.
+constexpr int64_t kPanelBlocks = 8;
+constexpr int64_t kPanelBytes = kPanelBlocks * kTilesAtOnce * (kBlock + 4) * kTileRows;
 
 using QgemmTiles = void(const QgemmTilesArgs&);
 

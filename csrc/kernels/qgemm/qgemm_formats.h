@@ -53,7 +53,7 @@ struct Int8Row {
     HADES_INLINE F32 scales(const uint8_t*, int) { return set1(1.0f); }
 };
 
-// A nibble format decoded ahead: float32 scales, then byte vectors.
+// A format decoded ahead: float32 scales, then byte vectors on cache lines.
 template <class Format>
 struct Panel {
     static constexpr WeightFormat kFormat = Format::kFormat;

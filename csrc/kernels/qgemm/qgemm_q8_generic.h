@@ -7,20 +7,22 @@
 //
 // Weights are unsigned bytes w + offset, so that a dot product is one vpdpbusd per four columns; it
 // starts at -offset * (sum of the activations), which undoes the offset exactly. The micro-kernel
-// holds kWide rows of activations times two tiles: with 16 lanes 12 integer and 12 float
-// accumulators, 2 vectors of weights and one of activations, 27 of 32 registers.
-// One row of activations streams the weights from memory; from kPanelRows rows on, nibbles are
-// decoded once into a panel that stays in the L1 and L2 caches for all rows.
+// holds kWide rows of activations times kTileStep tiles: with 16 lanes 12 integer and 12 float
+// accumulators, 4 vectors of weights and one of activations, 29 of 32 registers. Broadcasting an
+// activation takes a port that the products need, so few rows by many tiles are better than the
+// other way round.
+// One row of activations streams the weights from memory; from kPanelRows rows on, they are
+// decoded once into a panel of aligned bytes that stays in the L1 cache for all rows.
 namespace hades::HADES_ISA {
 
 #if defined(HADES_TIER_AVX512)
-constexpr int kWide = 6, kMiddle = 3, kTileStep = 2;
+constexpr int kWide = 3, kTileStep = 4;
 #elif defined(HADES_TIER_AVX2)
-constexpr int kWide = 4, kMiddle = 2, kTileStep = 1;
+constexpr int kWide = 4, kTileStep = 1;
 #else
-constexpr int kWide = 1, kMiddle = 1, kTileStep = 1;
+constexpr int kWide = 1, kTileStep = 1;
 #endif
-constexpr int64_t kPanelRows = 16;
+constexpr int64_t kPanelRows = 6;
 constexpr int64_t kPrefetchAhead = 6144;
 
 struct ActivationRow {
@@ -90,7 +92,7 @@ __attribute__((noinline)) static void accumulate(const uint8_t* weight, int64_t 
                 store(acc + r * acc_stride + t * kTileRows + h * kLanes, total[r][t][h]);
 }
 
-// Some blocks of up to two tiles, in place or in a panel.
+// Some blocks of the tiles, in place or in a panel.
 struct Weights {
     const uint8_t* first;
     int64_t tile_bytes, blocks, first_block;
@@ -103,7 +105,7 @@ HADES_INLINE void rows_times_tiles(const QgemmTilesArgs& a, const Weights& w, in
     const int64_t stride = a.tiles * kTileRows;
     float* acc = a.acc + i * stride;
     const bool is_first = w.first_block == 0;
-    if (kTileStep == 2 && a.tiles == 2 && kRows > 1)
+    if (kTileStep > 1 && a.tiles == kTileStep && a.m > 1)
         return accumulate<Format, kRows, kTileStep>(w.first, w.tile_bytes, w.blocks, rows, is_first,
                                                     acc, stride);
     for (int64_t t = 0; t < a.tiles; ++t)
@@ -115,7 +117,6 @@ template <class Format>
 static void all_rows_times_tiles(const QgemmTilesArgs& a, const Weights& w) {
     int64_t i = 0;
     for (; i + kWide <= a.m; i += kWide) rows_times_tiles<Format, kWide>(a, w, i);
-    for (; i + kMiddle <= a.m; i += kMiddle) rows_times_tiles<Format, kMiddle>(a, w, i);
     for (; i < a.m; ++i) rows_times_tiles<Format, 1>(a, w, i);
 }
 
@@ -166,10 +167,10 @@ template <class Format>
 static void times_tiles(const QgemmTilesArgs& a) {
     const uint8_t* weight = a.weight + tile_header_bytes(Format::kFormat);
     const int64_t blocks = a.k / kBlock;
-    const bool is_panel = Format::kIsNibbles && a.m >= kPanelRows;
-    if (!is_panel) times_blocks<Format>(a, weight, blocks);
-    if constexpr (Format::kIsNibbles)
-        if (is_panel) times_panels<Format>(a, weight, blocks);
+    if (a.m >= kPanelRows)
+        times_panels<Format>(a, weight, blocks);
+    else
+        times_blocks<Format>(a, weight, blocks);
     if (Format::kFormat == WeightFormat::int8_row) scale_rows(a);
     finish(a);
 }

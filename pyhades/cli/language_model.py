@@ -17,9 +17,7 @@ def llm_options(command: Command) -> Command:
     """``--model`` and how to run it."""
     for option in reversed(
         (
-            click.option(
-                "--model", help="Checkpoint; by default the toy that ships here."
-            ),
+            click.option("--model", help="Checkpoint; by default the toy that ships here."),
             click.option(
                 "--precision",
                 type=click.Choice(list(RECIPES)),

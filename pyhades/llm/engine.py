@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import threading
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
 from collections.abc import Sequence as Items
@@ -242,6 +241,8 @@ class LLM:
         tools: Items[Mapping[str, Any]] | None = None,
         reasoning_effort: str = "medium",
         date: str | None = "today",
+        instructions: str | None = None,
+        response_format: Mapping[str, Any] | None = None,
         stream: bool = False,
         **keywords: Any,
     ) -> ChatAnswer | Iterator[ChatDelta]:
@@ -259,6 +260,10 @@ class LLM:
             ``"low"``, ``"medium"`` or ``"high"``.
         date
             ``"today"``, a date, or None to leave it out (so that a prompt is the same tomorrow).
+        instructions
+            Added to those of the messages.
+        response_format
+            A JSON schema that the answer is asked to follow, as in OpenAI's API.
         stream
             Give an iterator of :class:`ChatDelta`, split by channel, instead of the whole answer.
 
@@ -268,9 +273,10 @@ class LLM:
             The answer: ``content``, ``reasoning``, ``tool_calls``, ``message`` for the history.
         """
         prompt = render_chat(
-            messages, self.tokenizer, tools=tools, reasoning_effort=reasoning_effort, date=date
-        )
-        params = dataclasses.replace(params or SamplingParams(), **keywords)
+            messages, self.tokenizer, tools=tools, reasoning_effort=reasoning_effort, date=date,
+            instructions=instructions, response_format=response_format,
+        )  # fmt: skip
+        params = (params or SamplingParams()).changed(**keywords)
         if params.n != 1:
             raise ArgumentError("chat gives one answer; call it n times, or use generate")
         requests = self._requests([prompt], params, {"stop": ()})
@@ -376,7 +382,7 @@ class LLM:
     def _requests(
         self, prompts: Items[Prompt], params: SamplingParams | None, keywords: Mapping[str, Any]
     ) -> list[Request]:
-        params = dataclasses.replace(params or SamplingParams(), **keywords)
+        params = (params or SamplingParams()).changed(**keywords)
         if self._runner is not None and params.n > self._runner.limits.sequences:
             most = self._runner.limits.sequences
             raise ArgumentError(f"n={params.n}: this model writes at most {most} answers at once")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from numbers import Integral, Real
 from typing import Any
 
@@ -113,6 +113,27 @@ class SamplingParams:
         object.__setattr__(self, "stop", _stop_strings(self.stop))
         if self.logit_bias is not None:
             object.__setattr__(self, "logit_bias", _biases(self.logit_bias))
+
+    def changed(self, **fields_to_set: Any) -> SamplingParams:
+        """The same with some fields set anew.
+
+        Raises
+        ------
+        ArgumentTypeError
+            There is no such field.
+
+        Examples
+        --------
+        >>> SamplingParams(seed=1).changed(temperature=0).temperature
+        0
+        """
+        unknown = fields_to_set.keys() - {field.name for field in fields(self)}
+        if unknown:
+            known = ", ".join(field.name for field in fields(self))
+            raise ArgumentTypeError(
+                f"there is no sampling parameter {', '.join(sorted(unknown))}; there are {known}"
+            )
+        return replace(self, **fields_to_set)
 
     @property
     def has_penalties(self) -> bool:

@@ -13,6 +13,7 @@ import pytest
 
 from pyhades.errors import (
     ArgumentError,
+    ArgumentTypeError,
     CancelledError,
     CapacityError,
     ClosedError,
@@ -163,6 +164,11 @@ def test_max_tokens_is_what_the_context_leaves(llm):
 def test_bad_prompts(llm, prompt, complaint):
     with pytest.raises(ArgumentError, match=complaint):
         llm.generate(prompt, max_tokens=2)
+
+
+def test_unknown_parameters_are_named(llm):
+    with pytest.raises(ArgumentTypeError, match="no sampling parameter max_token;"):
+        llm.generate(TEXTS[0], max_token=2)
 
 
 def test_cancel_from_another_thread(llm):

@@ -26,6 +26,7 @@ from pyhades.llm.runner import Piece, Runner
 from pyhades.llm.sampling import SamplingParams
 from pyhades.llm.scheduler import Request, Scheduler
 from pyhades.llm.tokenizer import Tokenizer
+from pyhades.llm.traffic import bytes_per_token
 from pyhades.llm.weights import ModelWeights
 
 DEFAULT_CONTEXT = 8192
@@ -123,6 +124,7 @@ class LLM:
         self.config = config
         self.precision = weights.precision
         self.weight_bytes = weights.nbytes
+        self.bytes_per_token = bytes_per_token(config, weights, kv_format=kv_format)
         self.threads = thread_count(threads).count
         self.context_length = _context_length(context_length, config)
         self._tokenizer = tokenizer
@@ -141,6 +143,11 @@ class LLM:
                 f"{self.name} has no tokenizer.json; put it beside the weights, or pass token ids"
             )
         return self._tokenizer
+
+    @property
+    def has_tokenizer(self) -> bool:
+        """Whether the model takes text, and not token ids only."""
+        return self._tokenizer is not None
 
     def tokenize(self, text: str) -> list[int]:
         """Token ids of ``text``, which never become special tokens."""
@@ -306,17 +313,27 @@ class LLM:
         """
         ids = list(tokens)
         result = np.empty((len(ids), self.config.vocab_size), np.float32)
+        first = 0
+        for rows in self.logit_rows(ids):
+            result[first : first + len(rows)] = rows
+            first += len(rows)
+        return result
+
+    def logit_rows(self, tokens: Items[int]) -> Generator[NDArray[np.float32], None, None]:
+        """Like :meth:`logits`, some rows at a time, in a buffer that the next ones overwrite.
+
+        The model is busy until the iterator has ended or is closed.
+        """
+        ids = list(tokens)
         with self._working() as runner:
             sequence = runner.cache.sequence()
             try:
                 step = min(runner.limits.wanted, runner.limits.tokens)
                 for first in range(0, len(ids), step):
                     piece = ids[first : first + step]
-                    rows = runner.run([Piece(sequence, piece, len(piece))])[0]
-                    result[first : first + len(piece)] = rows
+                    yield runner.run([Piece(sequence, piece, len(piece))])[0]
             finally:
                 runner.cache.free(sequence)
-        return result
 
     # Life.
 

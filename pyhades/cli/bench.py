@@ -13,6 +13,7 @@ from pyhades.bench.llm_plot import plot
 from pyhades.bench.llm_subject import open_subject
 from pyhades.bench.segmentation import Measurement, comparisons, measure
 from pyhades.cli.targets import write_atomically
+from pyhades.llm.precision import PRECISIONS
 
 
 def parse_threads(context: click.Context, option: click.Parameter, text: str) -> list[int]:
@@ -76,7 +77,7 @@ def _print_row(row: Measurement) -> None:
 @click.argument("prompt", required=False)
 @click.option("--model", help="Checkpoint; the toy model that ships with pyhades if left out.")
 @click.option("--synthetic", metavar="NAME", help="Random weights of a real size: gpt-oss-20b.")
-@click.option("--precision", type=click.Choice(["exact", "balanced", "fast"]))
+@click.option("--precision", type=click.Choice(PRECISIONS))
 @click.option("--threads", default="1", show_default=True, callback=parse_threads)
 @click.option("--isa", help="Instruction set tier.")
 @click.option("--kv-format", type=click.Choice(["bf16", "int8"]), default="bf16", show_default=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
+from pyhades.llm.checkpoint import open_checkpoint
 from pyhades.llm.convert import convert
-from pyhades.llm.precision import DEFAULT_PRECISION, RECIPES
+from pyhades.llm.precision import DEFAULT_PRECISION, PRECISIONS
 
 
 @click.command("convert")
@@ -15,16 +16,30 @@ from pyhades.llm.precision import DEFAULT_PRECISION, RECIPES
     "--precision",
     default=DEFAULT_PRECISION,
     show_default=True,
-    type=click.Choice(list(RECIPES)),
+    type=click.Choice(PRECISIONS),
     help="Of the weights; experts in MXFP4 stay as they are.",
 )
+@click.option("--error-budget", type=float, help="For --precision auto; by default 0.05.")
 @click.option("--overwrite", is_flag=True, help="Replace DST if it exists.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
-def command(source: str, target: str, precision: str, overwrite: bool, quiet: bool) -> None:
+def command(
+    source: str,
+    target: str,
+    precision: str,
+    error_budget: float | None,
+    overwrite: bool,
+    quiet: bool,
+) -> None:
     """Pack the gpt-oss checkpoint SRC into the file DST, which loads by mapping it.
 
     SRC is a folder or file of safetensors, OpenAI's original folder, or a GGUF file. DST appears
     only when it is complete.
     """
-    path = convert(source, target, precision, overwrite=overwrite, progress=not quiet)
+    path = convert(
+        source, target, precision, error_budget=error_budget, overwrite=overwrite,
+        progress=not quiet,
+    )  # fmt: skip
+    packed = open_checkpoint(path).packed
+    if packed is not None and packed.report is not None:
+        click.echo(packed.report)
     click.echo(f"{path}: {path.stat().st_size / 1e9:.2f} GB, {precision}")

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from pyhades.llm.engine import LLM
-from pyhades.llm.precision import RECIPES
+from pyhades.llm.precision import PRECISIONS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -20,7 +20,7 @@ def llm_options(command: Command) -> Command:
             click.option("--model", help="Checkpoint; by default the toy that ships here."),
             click.option(
                 "--precision",
-                type=click.Choice(list(RECIPES)),
+                type=click.Choice(PRECISIONS),
                 help="Of the weights; balanced, or what a packed file has.",
             ),
             click.option("--threads", type=click.IntRange(min=1), help="By default all cores."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -16,9 +16,8 @@ from pyhades.errors import ArgumentError, ConfigurationError
 from pyhades.formats import SafetensorsWriter
 from pyhades.llm.checkpoint import Checkpoint, open_checkpoint
 from pyhades.llm.checkpoint.packed import TOKENIZER_JSON, VOCABULARY, metadata_of
-from pyhades.llm.loading import packed_shapes, progress_bar
+from pyhades.llm.loading import packed_shapes, progress_bar, recipe_for
 from pyhades.llm.packing import make, nbytes, plan
-from pyhades.llm.precision import recipe_named
 
 
 def convert(
@@ -26,6 +25,8 @@ def convert(
     target: str | os.PathLike[str],
     precision: str | None = None,
     *,
+    error_budget: float | None = None,
+    calibration: Sequence[int] | None = None,
     overwrite: bool = False,
     progress: bool = True,
 ) -> Path:
@@ -39,8 +40,8 @@ def convert(
         Any checkpoint that :func:`~pyhades.llm.checkpoint.open_checkpoint` opens.
     target
         The file to write, ``NAME.safetensors`` say.
-    precision
-        As in :func:`~pyhades.llm.loading.load_weights`.
+    precision, error_budget, calibration
+        As in :func:`~pyhades.llm.loading.load_weights`; ``"auto"`` packs the model in memory first.
     overwrite
         Replace a file that exists.
     progress
@@ -62,7 +63,6 @@ def convert(
         The source is damaged or no gpt-oss model.
     """
     path = Path(target).expanduser()
-    recipe = recipe_named(precision)
     if path.is_dir():
         raise ArgumentError(f"{path} is a folder; name the file to write")
     if path.exists() and not overwrite:
@@ -70,13 +70,14 @@ def convert(
     checkpoint = open_checkpoint(source)
     if checkpoint.packed is not None:
         raise ArgumentError(f"{checkpoint.source} is packed already; name the original checkpoint")
+    recipe = recipe_for(checkpoint, precision, error_budget, calibration, progress=progress)
     items = plan(checkpoint, recipe)
     texts = _tokenizer_texts(checkpoint)
     types = {name: described for item in items for name, described in item.types.items()}
     types |= {name: ("U8", (len(text),)) for name, text in texts.items()}
     total = sum(map(nbytes, items)) + sum(map(len, texts.values()))
     metadata = metadata_of(
-        checkpoint.config, recipe.precision, recipe.activations, packed_shapes(items)
+        checkpoint.config, recipe.precision, recipe.activations, packed_shapes(items), recipe.report
     )
     with _appearing(path, total) as file, progress_bar("converting", total, progress) as bar:
         writer = SafetensorsWriter(file, types, metadata)

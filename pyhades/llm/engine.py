@@ -52,6 +52,11 @@ class LLM:
         How many answers are written at the same time.
     kv_format
         ``"bf16"`` or ``"int8"``.
+    error_budget
+        For ``"auto"``: what the root mean square of the relative errors of the dense parts' outputs
+        may be; 0.05 by default. :attr:`precision_report` says what was chosen.
+    calibration
+        For ``"auto"``: token ids to measure on; by default prompts that ship with the package.
 
     Raises
     ------
@@ -78,10 +83,14 @@ class LLM:
         isa: str | None = None,
         max_sequences: int = 8,
         kv_format: str = "bf16",
+        error_budget: float | None = None,
+        calibration: Items[int] | None = None,
         progress: bool = True,
     ) -> None:
         checkpoint = open_checkpoint(toy_model() if path is None else path)
-        weights = load_weights(checkpoint, precision, progress=progress)
+        weights = load_weights(
+            checkpoint, precision, progress, error_budget=error_budget, calibration=calibration
+        )
         self._start(
             str(checkpoint.source), checkpoint.config, weights, checkpoint.tokenizer(), threads,
             context_length, isa, max_sequences, kv_format,
@@ -123,6 +132,7 @@ class LLM:
         self.name = name
         self.config = config
         self.precision = weights.precision
+        self.precision_report = weights.report
         self.weight_bytes = weights.nbytes
         self.bytes_per_token = bytes_per_token(config, weights, kv_format=kv_format)
         self.threads = thread_count(threads).count

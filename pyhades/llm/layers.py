@@ -15,7 +15,7 @@ from pyhades.compiler.view import Array, View
 from pyhades.llm.config import GptOssConfig
 from pyhades.llm.step import StepBuilder
 from pyhades.llm.weights import Embedding, Experts, Linear
-from pyhades.quant import BLOCK
+from pyhades.quant import BLOCK, PackedWeight
 
 CACHE_BLOCK = 16
 """Tokens per block of the KV cache."""
@@ -103,22 +103,27 @@ class Layers:
         self.step.emit("embed", inputs, [x], "embed_tokens")
         return x
 
+    def activations_for(self, weight: PackedWeight) -> str:
+        """What enters a product with ``weight``: integer kernels take integer weights only."""
+        return "bf16" if weight.format in ("bf16", "f32") else self.activations
+
     def rms_norm(
-        self, x: View, weight: Array, epsilon: float, label: str, *, also_bf16: bool = False
-    ) -> tuple[View, View | None]:
+        self, x: View, weight: Array, epsilon: float, label: str, *,
+        activations: str | None = None, also_bf16: bool = False,
+    ) -> tuple[View, View | None]:  # fmt: skip
         """Normalised rows; with ``also_bf16`` in bfloat16 besides."""
         count, k = x.shape
-        a = self.rows(count, k)
+        a = self.rows(count, k, activations)
         is_bf16 = a.dtype == np.uint16
         also = self.rows(count, k, "bf16") if also_bf16 and not is_bf16 else None
         inputs = [self.rows_in_use, x, self.step.resident(weight)]
         self.step.emit("rms_norm_quantize", inputs, [a, also], label, epsilon=epsilon)
         return a, (a if is_bf16 else also)
 
-    def quantize(self, x: View, label: str) -> View:
+    def quantize(self, x: View, label: str, activations: str | None = None) -> View:
         """Rows that can enter a matrix product."""
         count, k = x.shape
-        a = self.rows(count, k)
+        a = self.rows(count, k, activations)
         self.step.emit("quantize_rows", [self.rows_in_use, x], [a], label)
         return a
 

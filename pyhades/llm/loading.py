@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
 
 from pyhades.errors import ArgumentError, ConfigurationError
+from pyhades.llm.adaptive import adapt
 from pyhades.llm.checkpoint import Checkpoint
 from pyhades.llm.checkpoint.checkpoint import PackedModel, PackedShape
 from pyhades.llm.checkpoint.outline import HEAD, NORM
 from pyhades.llm.checkpoint.packed import SCALES, VALUES
 from pyhades.llm.config import GptOssConfig
 from pyhades.llm.packing import Array, Item, PackedItem, make, nbytes, plan
-from pyhades.llm.precision import recipe_named
+from pyhades.llm.precision import AUTO, Recipe, recipe_named
+from pyhades.llm.precision_report import PrecisionReport
 from pyhades.llm.weights import Embedding, Experts, LayerWeights, Linear, ModelWeights
 from pyhades.quant import PackedWeight
 
@@ -36,7 +38,12 @@ def toy_model() -> Path:
 
 
 def load_weights(
-    checkpoint: Checkpoint, precision: str | None = None, progress: bool = True
+    checkpoint: Checkpoint,
+    precision: str | None = None,
+    progress: bool = True,
+    *,
+    error_budget: float | None = None,
+    calibration: Sequence[int] | None = None,
 ) -> ModelWeights:
     """The weights of a checkpoint in the layout of the kernels.
 
@@ -48,9 +55,12 @@ def load_weights(
     checkpoint
         What :func:`~pyhades.llm.checkpoint.open_checkpoint` returns.
     precision
-        ``"exact"``, ``"balanced"``, ``"fast"``; None is balanced, or what a packed file has.
+        ``"exact"``, ``"balanced"``, ``"fast"``, ``"auto"``; None is balanced, or what a packed file
+        has.
     progress
         Show a bar, where standard error is a terminal.
+    error_budget, calibration
+        For ``"auto"`` only, see :func:`pyhades.llm.adaptive.adapt`.
 
     Returns
     -------
@@ -60,13 +70,42 @@ def load_weights(
     Raises
     ------
     ArgumentError
-        There is no such precision, or the packed file has another.
+        There is no such precision, or the packed file has another; or a budget for another
+        precision than auto.
     ModelError
         A tensor is damaged.
     """
     if checkpoint.packed is not None:
+        if error_budget is not None or calibration is not None:
+            raise ArgumentError(f"{checkpoint.source} is packed; its formats cannot be chosen anew")
         return _mapped(checkpoint, checkpoint.packed, precision, progress)
-    recipe = recipe_named(precision)
+    recipe = recipe_for(checkpoint, precision, error_budget, calibration, progress=progress)
+    return pack_by(checkpoint, recipe, progress)
+
+
+def recipe_for(
+    checkpoint: Checkpoint,
+    precision: str | None,
+    error_budget: float | None,
+    calibration: Sequence[int] | None,
+    *,
+    progress: bool,
+) -> Recipe:
+    """The recipe of a precision; for ``"auto"``, made from measurements."""
+    if precision == AUTO:
+        return adapt(
+            checkpoint, lambda recipe: pack_by(checkpoint, recipe, progress), error_budget,
+            calibration, progress=progress,
+        )  # fmt: skip
+    if error_budget is not None or calibration is not None:
+        raise ArgumentError(
+            f"error_budget and calibration are for precision={AUTO!r}, not {precision!r}"
+        )
+    return recipe_named(precision)
+
+
+def pack_by(checkpoint: Checkpoint, recipe: Recipe, progress: bool) -> ModelWeights:
+    """Pack a checkpoint by a recipe, tensor by tensor."""
     items = plan(checkpoint, recipe)
     arrays: dict[str, Array] = {}
     total = sum(map(nbytes, items))
@@ -75,8 +114,9 @@ def load_weights(
             arrays |= made
             bar.update(nbytes(item))
     return assemble(
-        checkpoint.config, recipe.precision, recipe.activations, arrays, packed_shapes(items)
-    )
+        checkpoint.config, recipe.precision, recipe.activations, arrays, packed_shapes(items),
+        recipe.report,
+    )  # fmt: skip
 
 
 def packed_shapes(items: Iterable[Item]) -> dict[str, PackedShape]:
@@ -96,6 +136,7 @@ def assemble(
     activations: str,
     arrays: Mapping[str, Array],
     packed: Mapping[str, PackedShape],
+    report: PrecisionReport | None = None,
 ) -> ModelWeights:
     """Put the arrays of a model together, by the names of its outline."""
 
@@ -128,6 +169,7 @@ def assemble(
         head=Linear(weight(HEAD)),
         precision=precision,
         activations=activations,
+        report=report,
     )
 
 
@@ -144,5 +186,6 @@ def _mapped(
             for piece in file.populate():
                 bar.update(piece)
     return assemble(
-        checkpoint.config, packed.precision, packed.activations, packed.arrays, packed.weights
-    )
+        checkpoint.config, packed.precision, packed.activations, packed.arrays, packed.weights,
+        packed.report,
+    )  # fmt: skip

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from pyhades.errors import ArgumentError
+from pyhades.llm.checkpoint.outline import EMBEDDING
+from pyhades.llm.precision_report import PrecisionReport
 from pyhades.quant import format_named
 
 DEFAULT_PRECISION = "balanced"
+AUTO = "auto"
 
 
 @dataclass(frozen=True)
@@ -23,22 +27,32 @@ class Recipe:
     widest
         The format that wider ones become, None where all stay as they are stored. Narrower ones
         stay: they gain nothing from being written with more bits.
+    formats
+        Of matrices by name, whatever ``widest`` says.
+    report
+        How ``formats`` were chosen, where they were.
     """
 
     precision: str
     activations: str
     widest: str | None
+    formats: Mapping[str, str] = field(default_factory=dict)
+    report: PrecisionReport | None = None
 
     def format_of(self, name: str, stored: str) -> str:
         """The format of the matrix ``name`` that the checkpoint holds in the format ``stored``."""
         if name.endswith("router.weight"):
             return "bf16"
+        if name in self.formats:
+            return self.formats[name]
         if self.widest is None or format_named(stored).bits <= format_named(self.widest).bits:
             return stored
         return self.widest
 
     def embedding_format(self, stored: str) -> str:
         """The format of the embedding, ``"bf16"`` or ``"int8_g32"``: rows of it are looked up."""
+        if EMBEDDING in self.formats:
+            return self.formats[EMBEDDING]
         if stored in ("int8_g32", "int4_g32") or self.widest is not None:
             return "int8_g32"
         return "bf16"
@@ -53,9 +67,12 @@ RECIPES = {
     )
 }
 
+PRECISIONS = (*RECIPES, AUTO)
+"""What ``precision=`` can be."""
+
 
 def recipe_named(precision: str | None) -> Recipe:
-    """The recipe of a precision; None is the default one, ArgumentError lists what exists.
+    """The recipe of a fixed precision; None is the default, ArgumentError lists what exists.
 
     Examples
     --------
@@ -68,5 +85,5 @@ def recipe_named(precision: str | None) -> Recipe:
         return RECIPES[precision or DEFAULT_PRECISION]
     except KeyError:
         raise ArgumentError(
-            f"precision={precision!r}: there are {', '.join(map(repr, RECIPES))}"
+            f"precision={precision!r}: there are {', '.join(map(repr, PRECISIONS))}"
         ) from None

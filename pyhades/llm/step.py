@@ -7,7 +7,7 @@ operator reads the number of rows that are in use from a vector bound per call.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +20,7 @@ from pyhades.compiler.build import build
 from pyhades.compiler.contexts import ContextPool
 from pyhades.compiler.instruction import Instruction, Lowered
 from pyhades.compiler.listing import Line, as_html, as_table, listing
-from pyhades.compiler.memory import plan_memory
+from pyhades.compiler.memory import MemoryPlan, plan_memory
 from pyhades.compiler.trace import Trace
 from pyhades.compiler.view import Array, Buffer, View, dense_strides
 from pyhades.errors import ArgumentError
@@ -98,7 +98,8 @@ class StepBuilder:
         built = build(lowered, plan, self.name, isa)
         bound = {name: (built.slots[view.buffer], view) for name, view in self._bound.items()}
         lines = listing(lowered, built.native)
-        return Step(self.name, self.limits, lines, built.native, bound, threads)
+        kept = _matrix_inputs(lowered, plan) if keep_all else {}
+        return Step(self.name, self.limits, lines, built.native, bound, threads, kept)
 
     def _label(self, label: str) -> str:
         return ".".join([*self._path, label]) if label else ".".join(self._path)
@@ -115,6 +116,7 @@ class Step:
         native: _native.Program,
         bound: dict[str, tuple[int, View]],
         threads: int,
+        kept: Mapping[str, tuple[int, View]] | None = None,
     ) -> None:
         self.name = name
         self.limits = limits
@@ -123,6 +125,7 @@ class Step:
         self.isa = native.isa
         self._native = native
         self._bound = bound
+        self._kept = kept or {}
         self._contexts = ContextPool(native, threads)
         self._running: _native.Context | None = None
 
@@ -141,6 +144,23 @@ class Step:
                 context.run(bindings)
             finally:
                 self._running = None
+
+    def matrix_inputs(self, labels: Iterable[str]) -> dict[str, Array]:
+        """What entered the matrix products of those labels in the last run, as rows.
+
+        Raises
+        ------
+        ArgumentError
+            There is no such product, or the step was not built with ``keep_all``.
+        """
+        read = {}
+        with self._contexts.lend() as context:
+            for label in labels:
+                if label not in self._kept:
+                    raise ArgumentError(f"{self.name} keeps no input of a product {label!r}")
+                offset, view = self._kept[label]
+                read[label] = np.ndarray(view.shape, view.dtype, context.arena, offset).copy()
+        return read
 
     def trace(self, feeds: Mapping[str, Array]) -> Trace:
         """Run once and time every instruction."""
@@ -193,6 +213,12 @@ class Step:
         rows = [["#", "op", "operands", "kernel", "label"]]
         rows += [[str(x.index), x.op, x.operands, x.kernel, x.label] for x in self.lines]
         return rows
+
+
+def _matrix_inputs(lowered: Lowered, plan: MemoryPlan) -> dict[str, tuple[int, View]]:
+    """Label of a matrix product to the place of its rows in the arena."""
+    products = {x.label: x.inputs[1] for x in lowered.instructions if x.op == "qgemm"}
+    return {label: (plan.offsets[v.buffer], v) for label, v in products.items() if v is not None}
 
 
 def _nbytes(shape: Sequence[int], dtype: DTypeLike) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pyhades.llm.precision_report import PrecisionReport
 from pyhades.quant import PackedWeight
 
 Array = NDArray[Any]
@@ -58,7 +59,10 @@ class LayerWeights:
 
 @dataclass(frozen=True)
 class ModelWeights:
-    """A whole model. ``activations`` is what matrix products take in: ``"q8"`` or ``"bf16"``."""
+    """A whole model. ``activations`` is what matrix products take in: ``"q8"`` or ``"bf16"``.
+
+    Matrices in bf16 or f32 take bf16 in, whatever it says.
+    """
 
     embedding: Embedding
     layers: tuple[LayerWeights, ...]
@@ -66,6 +70,8 @@ class ModelWeights:
     head: Linear
     precision: str
     activations: str
+    report: PrecisionReport | None = None
+    """How formats were chosen, for ``precision="auto"``."""
 
     @property
     def nbytes(self) -> int:

@@ -234,3 +234,11 @@ class TestCommandLine:
     def test_missing_source(self, tmp_path):
         result = self.run(tmp_path / "none", tmp_path / "m.safetensors")
         assert result.exit_code == 2 and "no such file" in result.output
+
+    def test_auto_prints_its_choices(self, source, tmp_path):
+        target = tmp_path / "m.safetensors"
+        result = self.run(source, target, "--precision", "auto", "--error-budget", "0.06")
+        assert result.exit_code == 0, result.output
+        assert "layers.3.qkv.weight" in result.output and "at most 0.06" in result.output
+        refused = self.run(source, target, "--overwrite", "--error-budget", "0.06")
+        assert refused.exit_code == 2 and "precision='auto'" in refused.output

@@ -14,6 +14,7 @@ from pyhades.formats import MappedFile
 from pyhades.kernels.qgemm import RowOrder
 from pyhades.llm.checkpoint.stored import StoredTensor
 from pyhades.llm.config import GptOssConfig
+from pyhades.llm.precision_report import PrecisionReport
 
 if TYPE_CHECKING:
     from pyhades.llm.tokenizer import Tokenizer
@@ -45,12 +46,15 @@ class PackedModel:
         Name to array, a view of the mapped file.
     weights
         Of which of them are packed matrices.
+    report
+        How their formats were chosen, for ``auto``.
     """
 
     precision: str
     activations: str
     arrays: Mapping[str, Array]
     weights: Mapping[str, PackedShape]
+    report: PrecisionReport | None = None
 
 
 @dataclass(frozen=True, eq=False)

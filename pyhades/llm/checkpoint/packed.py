@@ -1,8 +1,9 @@
 """The packed file: a safetensors container whose tensors the kernels read in place.
 
 Metadata: ``format`` = ``pyhades``, ``version``, ``layout`` of the packed matrices, ``precision``,
-``activations``, ``config`` (JSON with the names of Hugging Face) and ``weights`` (JSON: name to
-format, shape and row order of the packed matrices). A tensor of bytes holds the tokenizer.
+``activations``, ``config`` (JSON with the names of Hugging Face), ``weights`` (JSON: name to
+format, shape and row order of the packed matrices) and, for ``auto``, ``report`` (JSON). A tensor
+of bytes holds the tokenizer.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pyhades.llm.checkpoint.checkpoint import Array, Checkpoint, PackedModel, Pa
 from pyhades.llm.checkpoint.outline import EMBEDDING, outline
 from pyhades.llm.checkpoint.settings import from_huggingface, to_huggingface
 from pyhades.llm.config import GptOssConfig
+from pyhades.llm.precision_report import PrecisionReport
 from pyhades.quant import BLOCK, LAYOUT, PackedWeight
 
 FORMAT, VERSION = "pyhades", "1"
@@ -38,9 +40,14 @@ def is_packed(file: SafetensorsFile) -> bool:
 
 
 def metadata_of(
-    config: GptOssConfig, precision: str, activations: str, weights: Mapping[str, PackedShape]
+    config: GptOssConfig,
+    precision: str,
+    activations: str,
+    weights: Mapping[str, PackedShape],
+    report: PrecisionReport | None = None,
 ) -> dict[str, str]:
     """The metadata of a packed file."""
+    reported = {} if report is None else {"report": report.to_json()}
     described = {name: [w.format, w.shape, w.row_order] for name, w in weights.items()}
     return {
         "format": FORMAT,
@@ -50,6 +57,7 @@ def metadata_of(
         "activations": activations,
         "config": json.dumps(to_huggingface(config)),
         "weights": json.dumps(described),
+        **reported,
     }
 
 
@@ -76,12 +84,24 @@ def open_packed(source: Path, file: SafetensorsFile) -> Checkpoint:
     tokenizer, vocabulary = (arrays.pop(name, None) for name in (TOKENIZER_JSON, VOCABULARY))
     weights = _weights(file)
     _check(path, config, arrays, weights)
-    model = PackedModel(metadata.get("precision", ""), activations, arrays, weights)
+    model = PackedModel(
+        metadata.get("precision", ""), activations, arrays, weights, _report(path, metadata)
+    )
     return Checkpoint(
         source, config, {}, (file.mapping,), model,
         tokenizer_json=None if tokenizer is None else tokenizer.tobytes(),
         vocabulary=None if vocabulary is None else _object(path, VOCABULARY, vocabulary.tobytes()),
     )  # fmt: skip
+
+
+def _report(path: Path, metadata: Mapping[str, str]) -> PrecisionReport | None:
+    text = metadata.get("report")
+    if text is None:
+        return None
+    try:
+        return PrecisionReport.from_json(text)
+    except ValueError as error:
+        raise ModelError(f"{path}: the metadata 'report' is damaged: {error}; {_REMEDY}") from None
 
 
 def _json(file: SafetensorsFile, key: str) -> dict[str, Any]:

@@ -73,7 +73,8 @@ def gpt_oss(
             x = _mixture(layers, x, layer, _of_layer(chosen, index), config)
 
     x = layers.select_wanted(x)
-    a, _ = layers.rms_norm(x, weights.norm, config.rms_norm_eps, "norm")
+    activations = layers.activations_for(weights.head.weight)
+    a, _ = layers.rms_norm(x, weights.norm, config.rms_norm_eps, "norm", activations=activations)
     logits = step.bound("logits", (limits.wanted, config.vocab_size), np.float32)
     layers.linear(a, weights.head, "lm_head", into=logits)
     return step
@@ -93,11 +94,13 @@ def _attention(
     """Add attention over norm(x) to x; ``sliding_attention`` sees the window only."""
     window = config.sliding_window if kind == "sliding_attention" else 0
     with layers.step.scope("self_attn"):
-        a, _ = layers.rms_norm(x, layer.attention_norm, config.rms_norm_eps, "norm")
+        taken = layers.activations_for(layer.qkv.weight)
+        norm, epsilon = layer.attention_norm, config.rms_norm_eps
+        a, _ = layers.rms_norm(x, norm, epsilon, "norm", activations=taken)
         qkv = layers.linear(a, layer.qkv, "qkv_proj")
         q = layers.rope_and_store(qkv, rotary, cache, place, config, kv_format)
         o = layers.attention(q, cache, place, layer.sinks, config, window, kv_format)
-        a = layers.quantize(o, "quantize")
+        a = layers.quantize(o, "quantize", layers.activations_for(layer.attention_output.weight))
         return layers.linear(a, layer.attention_output, "o_proj", residual=x)
 
 

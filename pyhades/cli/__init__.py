@@ -17,6 +17,7 @@ COMMANDS = {
     "generate": ("pyhades.cli.generate", "Continue a text with a language model."),
     "chat": ("pyhades.cli.chat", "Talk with a language model."),
     "convert": ("pyhades.cli.convert", "Pack a language model into a file that loads at once."),
+    "evaluate": ("pyhades.cli.evaluate", "Measure what the precision of a model costs."),
     "info": ("pyhades.cli.info", "Show what pyhades found on this machine."),
     "bench": ("pyhades.cli.bench", "Measure pyhades, alone or against a rival."),
 }

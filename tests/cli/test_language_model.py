@@ -83,3 +83,59 @@ def test_bench_refuses_two_models(checkpoint):
     result = run("bench", "llm", "--model", checkpoint, "--synthetic", "gpt-oss-20b")
     assert result.exit_code == 2 and "not both" in result.stderr
     assert "gpt-oss-20b" in run("bench", "llm", "--synthetic", "gpt-5").stderr
+
+
+def test_evaluate_compares_precisions(checkpoint, tmp_path):
+    report = tmp_path / "report.json"
+    arguments = ["--model", checkpoint, "--threads", "1", "--json", str(report)]
+    result = run("evaluate", *arguments)
+    assert result.exit_code == 0, result.output
+    header, names, *rows = result.stdout.splitlines()
+    assert "tokens against exact" in header and "KL mean" in names
+    assert [row.split()[0] for row in rows] == ["exact", "balanced", "fast", "auto"]
+    results = json.loads(report.read_text())["results"]
+    assert [row["other"] for row in results] == ["balanced", "fast", "auto"]
+    assert results[0]["kl_mean"] < results[1]["kl_mean"]
+    assert {"perplexity_change", "top1_agreement", "other_bytes_per_token"} <= results[0].keys()
+
+
+def test_evaluate_cuts_a_text_into_pieces(checkpoint, tmp_path):
+    text = tmp_path / "text.txt"
+    text.write_text("größe the other thing " * 20, encoding="utf-8")
+    arguments = ["--model", checkpoint, "--text", str(text), "--precision", "exact"]
+    short = run("evaluate", *arguments, "--context-length", "64", "--against", "fast")
+    assert short.exit_code == 0, short.output
+    whole = run("evaluate", *arguments, "--against", "exact")
+    assert whole.stdout.splitlines()[0].split(":")[1] == short.stdout.splitlines()[0].split(":")[
+        1
+    ].replace("fast", "exact")
+    assert "100.00%" in whole.stdout and "100.00%" not in short.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--precision", "half"], "'half' is not one of exact, balanced, fast, auto"),
+        (["--text", "nowhere"], "nowhere"),
+        (["--precision", "auto", "--error-budget", "-1"], "error_budget=-1.0"),
+    ],
+)
+def test_evaluate_says_what_is_wrong(checkpoint, arguments, complaint):
+    result = run("evaluate", "--model", checkpoint, *arguments)
+    assert result.exit_code == 2
+    assert complaint in result.stderr
+
+
+def test_evaluate_refuses_an_empty_text(checkpoint, tmp_path):
+    empty = tmp_path / "empty.txt"
+    empty.write_text("")
+    result = run("evaluate", "--model", checkpoint, "--text", str(empty))
+    assert result.exit_code == 2 and "two tokens" in result.stderr
+
+
+def test_evaluate_without_a_tokenizer(tmp_path):
+    model = random_model(tiny_config(num_hidden_layers=1))
+    path = write_huggingface(model, tmp_path / "model", tokenizer=False)
+    result = run("evaluate", "--model", str(path), "--precision", "balanced")
+    assert result.exit_code == 0, result.output
+    assert "random tokens" in result.stderr and "512 tokens against exact" in result.stdout

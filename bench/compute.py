@@ -32,7 +32,8 @@ def benchmark_compute(
         isa=isa,
         threads=threads,
         gflops=round(gflops, 2),
-        # Above 1 where Winograd's algorithm saves products that are counted here.
+        # Above 1 where Winograd's algorithm saves products that are counted here, and where
+        # products are of integers: the peak is that of float32.
         share_of_peak=round(gflops / roof(isa, threads).gflops, 3),
     )
     if scalar is not None:

@@ -10,11 +10,17 @@ from bench.roof import roof
 
 
 def benchmark_traffic(
-    benchmark: Any, run: Callable[[str], object], isa: str, nbytes: int, threads: int = 1
+    benchmark: Any,
+    run: Callable[[str], object],
+    isa: str,
+    nbytes: int,
+    threads: int = 1,
+    with_scalar: bool = True,
 ) -> None:
     """Time ``run(isa)``, which has to read and write ``nbytes`` bytes between them.
 
-    The roof is read bandwidth of memory; operands that stay in a cache may exceed it.
+    The roof is read bandwidth of memory; operands that stay in a cache may exceed it. Without
+    ``with_scalar`` there is no comparison with the scalar tier, which may take too long.
     """
     run(isa)
     benchmark(run, isa)
@@ -25,8 +31,10 @@ def benchmark_traffic(
         threads=threads,
         gbs=round(gbs, 2),
         share_of_bandwidth=round(gbs / roof(isa, threads).gbs, 3),
-        speedup_over_scalar=round(_median_seconds(run, "scalar") / seconds, 2),
     )
+    if with_scalar:
+        speedup = _median_seconds(run, "scalar") / seconds
+        benchmark.extra_info["speedup_over_scalar"] = round(speedup, 2)
 
 
 def _median_seconds(run: Callable[[str], object], isa: str, repeats: int = 5) -> float:

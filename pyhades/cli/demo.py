@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import click
@@ -12,6 +13,7 @@ from pyhades.errors import ConfigurationError
 from pyhades.segmentation.remover import DEFAULT_MODEL
 
 SAMPLES = DEFAULT_MODEL.parent
+PROMPT = "def read_lines(path):\n"
 
 
 @click.command("demo")
@@ -28,7 +30,10 @@ def command(
     out: Path, model: str | None, manifest: str | None, precision: str, threads: int | None,
     isa: str | None,
 ) -> None:  # fmt: skip
-    """Remove the background of the images that ship with pyhades and say where the results are."""
+    """Remove the background of the images that ship with pyhades, and continue a line of code.
+
+    Says where the results are. The text needs the extra: pip install "pyhades[llm]".
+    """
     samples = sorted(SAMPLES.glob("*.jpg"))
     if not samples:
         raise ConfigurationError(f"no sample images in {SAMPLES}; reinstall the package")
@@ -42,3 +47,18 @@ def command(
                 write_atomically(out / name, data)
                 click.echo(out / name)
     click.echo(f"{2 * len(samples)} files written to {out.absolute()}")
+    if importlib.util.find_spec("tokenizers") is None:
+        click.echo('for the language model: pip install "pyhades[llm]" && pyhades generate "def "')
+        return
+    _continue_text(threads, isa)
+
+
+def _continue_text(threads: int | None, isa: str | None) -> None:
+    """What the toy language model makes of the beginning of a function."""
+    from pyhades.llm import LLM
+
+    with LLM(threads=threads, isa=isa, max_sequences=1) as llm:
+        click.echo(f"\n{repr(llm)} continues:\n{PROMPT}", nl=False)
+        for delta in llm.stream(PROMPT, max_tokens=48, temperature=0):
+            click.echo(delta.text, nl=False)
+        click.echo()

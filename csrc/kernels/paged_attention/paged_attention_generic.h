@@ -13,7 +13,9 @@ namespace hades::HADES_ISA {
 
 static constexpr int kRows = kLanes == 16 ? 8 : 4;  // heads whose accumulators fit the registers
 static constexpr int kVectors = static_cast<int>(kBlockTokens) / kLanes;
-static constexpr int kWide = kLanes == 1 ? 4 : 2;  // vectors of dimensions at a time
+// Vectors of dimensions at a time. With 16 lanes, one: weights are then operands of the products
+// instead of being broadcast through a port that the products need.
+static constexpr int kWide = kLanes == 1 ? 4 : kLanes == 16 ? 1 : 2;
 
 struct Bf16Cache {
     using Stored = uint16_t;
@@ -34,30 +36,31 @@ HADES_INLINE const uint8_t* block_at(const PagedAttentionArgs& args, int64_t ind
     return args.pool + args.blocks[index] * args.block_bytes;
 }
 
-HADES_INLINE void prefetch_part(const uint8_t* part, int64_t bytes) {
-    for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(part + i);
-}
-
 // scores[row][token] = scale * q[row] . key[token] for one block, -inf outside [first, last].
+// Meanwhile fetches keys and values of the next block, a line at a time: all at once, they would
+// take every buffer for misses, and the loads of this block would wait behind them.
 template <class Cache, int R>
 static void score_block(const PagedAttentionArgs& args, const float* q, const uint8_t* keys,
-                        int64_t position, const Partition& p, float* scores) {
-    const int64_t d = args.block.head_dim;
+                        const uint8_t* next, int64_t position, const Partition& p, float* scores) {
+    const int64_t d = args.block.head_dim, next_bytes = 2 * args.block.part_bytes();
     const auto* stored = reinterpret_cast<const typename Cache::Stored*>(keys);
     F32 sums[R][kVectors];
     for (int r = 0; r < R; ++r)
         for (int v = 0; v < kVectors; ++v) sums[r][v] = zero();
-    for (int64_t i = 0; i < d; ++i, stored += kBlockTokens)
+    for (int64_t i = 0; i < d; ++i, stored += kBlockTokens) {
+        if (i * 64 < next_bytes) __builtin_prefetch(next + i * 64);
         for (int v = 0; v < kVectors; ++v) {
             const F32 key = Cache::load(stored + v * kLanes);
             for (int r = 0; r < R; ++r) sums[r][v] = fma(set1(q[r * d + i]), key, sums[r][v]);
         }
+    }
     const auto* key_scales = reinterpret_cast<const float*>(keys + kBlockTokens * d);
     for (int v = 0; v < kVectors; ++v) {
         F32 scale = set1(args.scale);
         if (args.block.is_int8) scale = scale * load(key_scales + v * kLanes);
         for (int r = 0; r < R; ++r) store(scores + r * kPartition + v * kLanes, sums[r][v] * scale);
     }
+    if (position >= p.first && position + kBlockTokens - 1 <= p.last) return;
     for (int64_t t = 0; t < kBlockTokens; ++t)
         if (position + t < p.first || position + t > p.last)
             for (int r = 0; r < R; ++r) scores[r * kPartition + t] = -__builtin_inff();
@@ -151,9 +154,8 @@ static void attend_rows(const PagedAttentionArgs& args, int64_t row) {
         p.end = (end + kBlockTokens - 1) / kBlockTokens;
         for (int64_t b = p.begin; b < p.end; ++b) {
             const uint8_t* keys = block_at(args, b);
-            prefetch_part(keys + args.block.part_bytes(), args.block.part_bytes());
-            if (b + 1 < p.end) prefetch_part(block_at(args, b + 1), args.block.part_bytes());
-            score_block<Cache, R>(args, q, keys, b * kBlockTokens, p,
+            const uint8_t* next = b + 1 < p.end ? block_at(args, b + 1) : keys;
+            score_block<Cache, R>(args, q, keys, next, b * kBlockTokens, p,
                                   scores + (b - p.begin) * kBlockTokens);
         }
         for (int r = 0; r < R; ++r) {

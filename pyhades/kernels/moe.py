@@ -27,8 +27,10 @@ def top_k(
 
     Returns
     -------
-    ids, weights
-        int32 and float32 ``[m, k]``, largest first; of equals, the one with the lower index.
+    ids : ndarray
+        int32 ``[m, k]``, largest first; of equals, the one with the lower index.
+    weights : ndarray
+        float32 ``[m, k]``.
 
     Raises
     ------

@@ -60,6 +60,7 @@ FORMATS = {
         Format("mxfp4", 272, 0, 4.25),
     )
 }
+"""By name."""
 
 
 def format_named(name: str) -> Format:

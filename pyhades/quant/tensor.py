@@ -21,7 +21,7 @@ class QuantizedTensor:
     Attributes
     ----------
     format
-        Name of the format, see :data:`pyhades.quant.FORMATS`.
+        Name of the format, see :data:`pyhades.quant.formats.FORMATS`.
     shape
         Of the matrix or the stack.
     values

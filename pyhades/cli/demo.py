@@ -58,7 +58,7 @@ def _continue_text(threads: int | None, isa: str | None) -> None:
     from pyhades.llm import LLM
 
     with LLM(threads=threads, isa=isa, max_sequences=1) as llm:
-        click.echo(f"\n{repr(llm)} continues:\n{PROMPT}", nl=False)
+        click.echo(f"\n{llm!r} continues:\n{PROMPT}", nl=False)
         for delta in llm.stream(PROMPT, max_tokens=48, temperature=0):
             click.echo(delta.text, nl=False)
         click.echo()

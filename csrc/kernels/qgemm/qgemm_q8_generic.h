@@ -22,7 +22,7 @@ constexpr int kWide = 4, kTileStep = 1;
 #else
 constexpr int kWide = 1, kTileStep = 1;
 #endif
-constexpr int64_t kPanelRows = 6;
+constexpr int64_t kPanelRows = 4;
 constexpr int64_t kPrefetchAhead = 6144;
 
 struct ActivationRow {
@@ -117,6 +117,10 @@ template <class Format>
 static void all_rows_times_tiles(const QgemmTilesArgs& a, const Weights& w) {
     int64_t i = 0;
     for (; i + kWide <= a.m; i += kWide) rows_times_tiles<Format, kWide>(a, w, i);
+    if (kWide > 2 && i + 2 <= a.m) {
+        rows_times_tiles<Format, 2>(a, w, i);
+        i += 2;
+    }
     for (; i < a.m; ++i) rows_times_tiles<Format, 1>(a, w, i);
 }
 

@@ -1,9 +1,10 @@
-"""What enters the dense matrices of a model when it reads some tokens."""
+"""What enters the matrices of a model when it reads some tokens."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,24 @@ def calibration_tokens(checkpoint: Checkpoint) -> list[int]:
     return tokenizer.encode("\n\n".join(PROMPTS))[:most]
 
 
-def dense_names(config: GptOssConfig) -> dict[str, str]:
+@dataclass(frozen=True)
+class Captured:
+    """What entered the matrices of a model.
+
+    Attributes
+    ----------
+    rows
+        Name of the matrix to bfloat16 rows ``[tokens, k]``, as uint16; experts by ``gate_up``. For
+        the head, of as many tokens as a step gives logits of.
+    chosen
+        The experts of every token, int32 ``[layers, tokens, experts_per_token]``.
+    """
+
+    rows: dict[str, Rows]
+    chosen: NDArray[np.int32]
+
+
+def dense_labels(config: GptOssConfig) -> dict[str, str]:
     """Every dense matrix that is multiplied with, and the label of its product in the step."""
     names = {HEAD: "lm_head"}
     for index in range(config.num_hidden_layers):
@@ -45,10 +63,8 @@ def dense_names(config: GptOssConfig) -> dict[str, str]:
     return names
 
 
-def dense_inputs(
-    config: GptOssConfig, weights: ModelWeights, tokens: Sequence[int]
-) -> dict[str, Rows]:
-    """Run a model and keep what enters its dense matrices.
+def capture(config: GptOssConfig, weights: ModelWeights, tokens: Sequence[int]) -> Captured:
+    """Run a model and keep what enters its dense matrices, and its experts if not in MXFP4.
 
     Parameters
     ----------
@@ -59,9 +75,8 @@ def dense_inputs(
 
     Returns
     -------
-    dict
-        Name of the matrix to bfloat16 rows ``[tokens, k]``, as uint16; for the head, of as many
-        tokens as a step gives logits of. Rows that were quantised are exact in bfloat16.
+    Captured
+        Rows that were quantised are exact in bfloat16.
 
     Raises
     ------
@@ -72,9 +87,14 @@ def dense_inputs(
     """
     if not tokens:
         raise ArgumentError("calibration needs at least one token")
-    names = dense_names(config)
+    labels = dense_labels(config)
+    for index, layer in enumerate(weights.layers):
+        if layer.gate_up.weight.format != "mxfp4":
+            # The router takes the same rows in, never rounded to int8.
+            labels[f"layers.{index}.gate_up.weight"] = f"layers.{index}.mlp.router"
     context = min(-(-len(tokens) // STEP_TOKENS) * STEP_TOKENS, config.max_position_embeddings)
-    kept: dict[str, list[Rows]] = {name: [] for name in names}
+    kept: dict[str, list[Rows]] = {name: [] for name in labels}
+    chosen = []
     runner = Runner(config, weights, context, 1, step_tokens=STEP_TOKENS, keep_all=True)
     with closing(runner):
         text = runner.cache.sequence()
@@ -82,11 +102,13 @@ def dense_inputs(
             piece = tokens[first : first + STEP_TOKENS]
             wanted = min(len(piece), runner.limits.wanted)
             runner.run([Piece(text, piece, wanted)])
-            inputs = runner.step.matrix_inputs(names.values())
-            for name, label in names.items():
+            chosen.append(runner.chosen_experts.copy())
+            inputs = runner.step.matrix_inputs(labels.values())
+            for name, label in labels.items():
                 count = wanted if name == HEAD else len(piece)
                 kept[name].append(_as_bf16(inputs[label][:count], _columns(config, name)))
-    return {name: np.concatenate(pieces) for name, pieces in kept.items()}
+    rows = {name: np.concatenate(pieces) for name, pieces in kept.items()}
+    return Captured(rows, np.concatenate(chosen, axis=1))
 
 
 def _columns(config: GptOssConfig, name: str) -> int:
@@ -95,8 +117,3 @@ def _columns(config: GptOssConfig, name: str) -> int:
 
 def _as_bf16(rows: NDArray[Any], k: int) -> Rows:
     return rows if rows.dtype == np.uint16 else to_bf16(from_q8(rows, k))
-
-
-def dense_formats(checkpoint: Checkpoint) -> Mapping[str, str]:
-    """The dense matrices as the checkpoint stores them."""
-    return {name: checkpoint.tensors[name].format for name in dense_names(checkpoint.config)}

@@ -103,9 +103,10 @@ class Layers:
         self.step.emit("embed", inputs, [x], "embed_tokens")
         return x
 
-    def activations_for(self, weight: PackedWeight) -> str:
-        """What enters a product with ``weight``: integer kernels take integer weights only."""
-        return "bf16" if weight.format in ("bf16", "f32") else self.activations
+    def activations_for(self, *weights: PackedWeight) -> str:
+        """What enters products with ``weights``: integer kernels take integer weights only."""
+        is_wide = any(weight.format in ("bf16", "f32") for weight in weights)
+        return "bf16" if is_wide else self.activations
 
     def rms_norm(
         self, x: View, weight: Array, epsilon: float, label: str, *,

@@ -46,7 +46,7 @@ class TensorChoice:
 
 @dataclass(frozen=True)
 class PrecisionReport:
-    """Choices for all dense tensors of a model; prints as a table.
+    """Choices for the tensors of a model; prints as a table.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class PrecisionReport:
     calibration_tokens
         How many tokens the errors were measured on.
     tensors
-        One choice per dense tensor.
+        One choice per tensor; experts in MXFP4 stay and are not among them.
     """
 
     error_budget: float
@@ -105,7 +105,7 @@ class PrecisionReport:
 
     def __str__(self) -> str:
         return (
-            f"{len(self.tensors)} dense tensors, {self.stored_nbytes / 1e6:.2f} MB as stored, "
+            f"{len(self.tensors)} tensors, {self.stored_nbytes / 1e6:.2f} MB as stored, "
             f"{self.nbytes / 1e6:.2f} MB as chosen; error {self.error:.4f} of at most "
             f"{self.error_budget:g}, measured on {self.calibration_tokens} tokens\n"
             f"{as_table(self._rows(), right=(2, 3, 4, 5))}"

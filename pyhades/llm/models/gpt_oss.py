@@ -109,8 +109,10 @@ def _mixture(
 ) -> View:
     """Add what the experts that the router chooses make of norm(x) to x."""
     with layers.step.scope("mlp"):
+        taken = layers.activations_for(layer.gate_up.weight, layer.down.weight)
+        norm, epsilon = layer.mlp_norm, config.rms_norm_eps
         a, router_input = layers.rms_norm(
-            x, layer.mlp_norm, config.rms_norm_eps, "norm", also_bf16=True
+            x, norm, epsilon, "norm", activations=taken, also_bf16=True
         )
         assert router_input is not None
         router_logits = layers.linear(router_input, layer.router, "router")

@@ -139,3 +139,18 @@ def test_evaluate_without_a_tokenizer(tmp_path):
     result = run("evaluate", "--model", str(path), "--precision", "balanced")
     assert result.exit_code == 0, result.output
     assert "random tokens" in result.stderr and "512 tokens against exact" in result.stdout
+
+
+def test_generate_with_chosen_formats(checkpoint):
+    options = ["--model", checkpoint, "--max-tokens", "3", "--precision", "auto"]
+    result = run("generate", "Hello", *options)
+    assert result.exit_code == 0, result.output
+    assert "auto" in result.stderr
+
+
+def test_evaluate_refuses_a_packed_model(checkpoint, tmp_path):
+    packed = str(tmp_path / "m.safetensors")
+    assert run("convert", checkpoint, packed, "--precision", "fast", "-q").exit_code == 0
+    result = run("evaluate", "--model", packed)
+    assert result.exit_code == 2
+    assert "packed with precision='fast', not 'exact'" in result.stderr

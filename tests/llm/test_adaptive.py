@@ -428,3 +428,10 @@ class TestReport:
         values["tensors"][0]["chosen"] = 2
         with pytest.raises(ValueError, match="option 2 of head"):
             PrecisionReport.from_json(json.dumps(values))
+
+
+def test_a_step_that_keeps_nothing_says_so(path):
+    checkpoint = open_checkpoint(path)
+    runner = Runner(checkpoint.config, load_weights(checkpoint, progress=False), 64, 1)
+    with pytest.raises(ArgumentError, match="keeps no input of a product 'lm_head'"):
+        runner.step.matrix_inputs(["lm_head"])

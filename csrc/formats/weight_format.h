@@ -51,7 +51,8 @@ HADES_INLINE constexpr int64_t packed_bytes(WeightFormat format, int64_t n, int6
     return tiles_of(n) * tile_bytes(format, k);
 }
 
-// E8M0 below or above would make products of scales denormal or infinite; packing clamps to these.
+// Packing clamps E8M0 to these: within them, products with scales of activations that matter are
+// normal numbers, which cost no more than others.
 constexpr uint8_t kLeastE8m0 = 27, kLargestE8m0 = 227;
 
 // The sixteen values of FP4 (E2M1), doubled so that they are whole, and shifted to be positive.

@@ -15,22 +15,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyhades.config import thread_count
-from pyhades.errors import ArgumentError, CapacityError, ClosedError, ConfigurationError
+from pyhades.errors import ArgumentError, ClosedError, ConfigurationError
 from pyhades.llm.checkpoint import open_checkpoint
 from pyhades.llm.config import GptOssConfig
 from pyhades.llm.generation import Collector, text_deltas
 from pyhades.llm.harmony import ChatAnswer, ChatDelta, HarmonyParser, render_chat, until_stop
 from pyhades.llm.loading import load_weights, toy_model
 from pyhades.llm.outputs import Delta, Generation
+from pyhades.llm.prompts import Prompt, as_list, context_length_of, request_of
 from pyhades.llm.runner import Piece, Runner
 from pyhades.llm.sampling import SamplingParams
 from pyhades.llm.scheduler import Request, Scheduler
 from pyhades.llm.tokenizer import Tokenizer
 from pyhades.llm.traffic import bytes_per_token
 from pyhades.llm.weights import ModelWeights
-
-DEFAULT_CONTEXT = 8192
-Prompt = str | Items[int]
 
 
 class LLM:
@@ -136,7 +134,7 @@ class LLM:
         self.weight_bytes = weights.nbytes
         self.bytes_per_token = bytes_per_token(config, weights, kv_format=kv_format)
         self.threads = thread_count(threads).count
-        self.context_length = _context_length(context_length, config)
+        self.context_length = context_length_of(context_length, config)
         self._tokenizer = tokenizer
         self._turn = threading.Lock()
         self._runner: Runner | None = Runner(
@@ -202,7 +200,7 @@ class LLM:
         CancelledError
             Another thread called :meth:`cancel`.
         """
-        items, several = _as_list(prompts)
+        items, several = as_list(prompts)
         requests = self._requests(items, params, keywords)
         collector = Collector(requests)
         for delta in self._stream(requests):
@@ -218,7 +216,7 @@ class LLM:
         **keywords: Any,
     ) -> Generator[Delta, None, None]:
         """Like :meth:`generate`, piece by piece. Closing the iterator stops the work."""
-        items, _ = _as_list(prompts)
+        items, _ = as_list(prompts)
         return self._stream(self._requests(items, params, keywords))
 
     async def astream(
@@ -413,37 +411,11 @@ class LLM:
         if self._runner is not None and params.n > self._runner.limits.sequences:
             most = self._runner.limits.sequences
             raise ArgumentError(f"n={params.n}: this model writes at most {most} answers at once")
-        return [self._request(number, prompt, params) for number, prompt in enumerate(prompts)]
-
-    def _request(self, number: int, prompt: Prompt, params: SamplingParams) -> Request:
-        tokens = tuple(self.tokenize(prompt) if isinstance(prompt, str) else prompt)
-        if not tokens:
-            raise ArgumentError(f"prompt {number} is empty; it needs at least one token")
-        room = self.context_length - len(tokens)
-        if room < 1:
-            raise CapacityError(
-                f"prompt {number} has {len(tokens)} tokens, the context {self.context_length}; "
-                "shorten it, or open the model with a larger context_length"
-            )
-        most = room if params.max_tokens is None else min(params.max_tokens, room)
         stops = frozenset() if params.ignore_eos else frozenset(self.config.eos_token_ids)
-        return Request(number, tokens, params, most, stops)
-
-
-def _as_list(prompts: Prompt | Items[Prompt]) -> tuple[list[Prompt], bool]:
-    """The prompts, and whether there may be several: text is one, and so are token ids."""
-    if isinstance(prompts, str):
-        return [prompts], False
-    ids = [item for item in prompts if isinstance(item, (int, np.integer))]
-    if len(ids) == len(prompts):
-        return [ids], False
-    return [item for item in prompts if not isinstance(item, (int, np.integer))], True
-
-
-def _context_length(wanted: int | None, config: GptOssConfig) -> int:
-    most = config.max_position_embeddings
-    if wanted is None:
-        return min(DEFAULT_CONTEXT, most)
-    if not 1 <= wanted <= most:
-        raise ArgumentError(f"context_length={wanted}: the model allows 1 to {most}")
-    return wanted
+        return [
+            request_of(
+                number, self.tokenize(prompt) if isinstance(prompt, str) else prompt, params,
+                self.context_length, stops,
+            )
+            for number, prompt in enumerate(prompts)
+        ]  # fmt: skip

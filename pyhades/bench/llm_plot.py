@@ -37,7 +37,9 @@ def plot(measured: dict[str, Any], path: Path) -> None:
         for threads in sorted({row["threads"] for row in rows}):
             points = [(row[x], row[y]) for row in rows if row["threads"] == threads]
             axes.plot(*zip(*points, strict=True), marker="o", label=f"{threads} threads")
-        axes.set(title=workload, xlabel=label, ylabel="tokens/s", ylim=(0, None))
+        axes.margins(y=0.1)
+        axes.set(title=workload, xlabel=label, ylabel="tokens/s")
+        axes.set_ylim(bottom=0)
         axes.legend()
     machine = measured["machine"]
     figure.suptitle(f"{machine['model']}, {machine['cpu']}, {machine['tier']}", fontsize=9)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from bench.traffic import benchmark_traffic
+from pyhades import kernels
 from pyhades.llm.sampling import Sampler, SamplingParams
 
 PARAMETERS = {
@@ -27,3 +29,14 @@ def bench_sample(benchmark, name, spread):
     sampler = Sampler(SamplingParams(seed=0, **PARAMETERS[name]), range(2000))
     benchmark.group = name
     benchmark(sampler.sample, logits)
+
+
+@pytest.mark.benchmark(max_time=0.2, min_rounds=10)
+def bench_sample_kernel(benchmark, isa):
+    logits = np.random.default_rng(0).standard_normal((1, 201_088)).astype(np.float32) * 6
+    benchmark_traffic(
+        benchmark,
+        lambda tier: kernels.sample(logits, 1.0, 0.5, threads=1, isa=tier),
+        isa,
+        2 * logits.nbytes,
+    )

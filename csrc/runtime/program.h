@@ -8,8 +8,9 @@
 
 namespace hades {
 
-// What happens to the source of a constant. Copied sources may go away once the program is built, and
-// the pages of a file are given back. A resident one is used where it lies, and outlives the program.
+// What happens to the source of a constant. Copied sources may go away once the program is built,
+// and the pages of a file are given back. A resident one is used where it lies, and outlives the
+// program.
 enum class Source { memory, file, resident };
 
 // Where an operand lies: in the arena of the context, in a constant, or in a buffer bound per run.

@@ -46,6 +46,7 @@ from pyhades.kernels.qgemm import (
 from pyhades.kernels.reduce import argmax, argmin, cumsum, reduce
 from pyhades.kernels.registry import implementations, selected, supported_tiers, tiers
 from pyhades.kernels.resize import resize
+from pyhades.kernels.sampling import sample
 from pyhades.kernels.softmax import log_softmax, softmax
 from pyhades.kernels.typed import binary, cast, unary, where
 from pyhades.quant import dequantize, from_mxfp4, quantize
@@ -112,6 +113,7 @@ __all__ = [
     "rms_norm_quantize",
     "rope_store",
     "rope_table",
+    "sample",
     "scatter_elements",
     "scatter_nd",
     "selected",

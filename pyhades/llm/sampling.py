@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyhades.errors import ArgumentError, ArgumentTypeError, ModelError
+from pyhades.kernels import sample
 from pyhades.llm.selection import draw, largest, nucleus
 
 COOLEST = 1e-3
@@ -134,6 +135,11 @@ class SamplingParams:
                 f"there is no sampling parameter {', '.join(sorted(unknown))}; there are {known}"
             )
         return replace(self, **fields_to_set)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether any token may be sampled."""
+        return (self.top_k, self.top_p, self.min_p) == (0, 1, 0)
 
     @property
     def has_penalties(self) -> bool:
@@ -292,6 +298,9 @@ class Sampler:
     def _draw(self, values: Logits, highest: np.float32) -> int:
         """A token, each with the probability that the parameters leave it."""
         params = self.params
+        if params.is_plain:
+            drawn = sample(values[None], params.temperature, self._random.random(), threads=1)
+            return int(drawn[0])
         ids = None
         if 0 < params.top_k < values.size:
             ids = np.sort(largest(values, params.top_k))

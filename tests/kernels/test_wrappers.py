@@ -138,6 +138,7 @@ CALLS = {
     "rms_norm_quantize": (ROWS, np.ones(32, np.float32)),
     "rope_store": (QKV, ANGLES, CACHE, [0, 1]),
     "rope_table": ([0, 1], np.ones(8, np.float32)),
+    "sample": (np.float32([[1, 3, 2]]), 1.0, 0.5),
     "scatter_elements": (IMAGE[0, 0], COLUMN, IMAGE[0, 0, :, :1]),
     "scatter_nd": (IMAGE[0, 0], COLUMN, IMAGE[0, 0]),
     "softmax": (IMAGE,),

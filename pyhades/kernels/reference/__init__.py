@@ -50,6 +50,7 @@ from pyhades.kernels.reference.qgemm import (
 )
 from pyhades.kernels.reference.reduce import argmax, argmin, cumsum, reduce
 from pyhades.kernels.reference.resize import resize
+from pyhades.kernels.reference.sampling import sample
 from pyhades.kernels.reference.softmax import log_softmax, softmax
 from pyhades.kernels.reference.typed import binary, cast, unary, where
 
@@ -108,6 +109,7 @@ __all__ = [
     "rms_norm_quantize",
     "rope_store",
     "rope_table",
+    "sample",
     "scatter_elements",
     "scatter_nd",
     "sigmoid",

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/operand_shapes.h"
 #include "base/registry.h"
 #include "kernels/families.h"
 
@@ -59,10 +60,6 @@ void run_paged_attention(const void* params, void* const* operands, Worker& work
         args.scratch = static_cast<float*>(worker.scratch);
         attention.kernel(args);
     });
-}
-
-bool is_vector(const Tensor& t, DType dtype) {
-    return t.dtype == dtype && t.rank == 1 && is_contiguous(t);
 }
 
 bool is_rows(const Tensor& t, int64_t width) {

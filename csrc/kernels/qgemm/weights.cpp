@@ -29,18 +29,6 @@ Status check_activation_rows(const OpDesc& desc, const Tensor& a, int64_t k, Act
                    long(q8_row_bytes(k)), long(k));
 }
 
-bool is_rows_in_use(const Tensor& t) {
-    return t.dtype == DType::i32 && t.rank == 1 && t.shape[0] == 1;
-}
-
-bool is_matrix(const Tensor& t, DType dtype) {
-    return t.dtype == dtype && t.rank == 2 && (t.strides[1] == 1 || t.shape[1] == 1);
-}
-
-bool is_vector(const Tensor& t, DType dtype) {
-    return t.dtype == dtype && t.rank == 1 && is_contiguous(t);
-}
-
 void widen_bf16(const uint16_t* from, float* to, int64_t k) {
     for (int64_t i = 0; i < k; ++i) to[i] = to_float(BFloat16{from[i]});
 }

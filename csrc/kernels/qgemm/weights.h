@@ -1,5 +1,6 @@
 #pragma once
 #include "base/op.h"
+#include "base/operand_shapes.h"
 #include "formats/weight_format.h"
 #include "kernels/qgemm/qgemm.h"
 
@@ -20,11 +21,6 @@ struct ActivationRows {
     int64_t row_bytes;
 };
 Status check_activation_rows(const OpDesc& desc, const Tensor& a, int64_t k, ActivationRows* rows);
-
-// rows: int32 [1], how many rows of the operands are in use.
-bool is_rows_in_use(const Tensor& t);
-bool is_matrix(const Tensor& t, DType dtype);
-bool is_vector(const Tensor& t, DType dtype);
 
 // k bfloat16 to float32.
 void widen_bf16(const uint16_t* from, float* to, int64_t k);

@@ -1,5 +1,6 @@
 #include "kernels/rope/rope.h"
 
+#include "base/operand_shapes.h"
 #include "base/registry.h"
 #include "kernels/families.h"
 
@@ -11,18 +12,6 @@ const KernelEntry kKernels[] = {
 #include "kernels/rope/rope.inc"
 #undef HADES_KERNEL
 };
-
-bool is_rows_in_use(const Tensor& t) {
-    return t.dtype == DType::i32 && t.rank == 1 && t.shape[0] == 1;
-}
-
-bool is_matrix(const Tensor& t, DType dtype) {
-    return t.dtype == dtype && t.rank == 2 && (t.strides[1] == 1 || t.shape[1] == 1);
-}
-
-bool is_vector(const Tensor& t, DType dtype) {
-    return t.dtype == dtype && t.rank == 1 && is_contiguous(t);
-}
 
 struct TableParams {
     RopeTable* kernel;

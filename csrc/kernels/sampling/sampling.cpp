@@ -1,8 +1,8 @@
 #include "kernels/sampling/sampling.h"
 
+#include "base/operand_shapes.h"
 #include "base/registry.h"
 #include "kernels/families.h"
-#include "kernels/qgemm/weights.h"
 
 namespace hades {
 namespace {

@@ -70,6 +70,11 @@ def output(
     return out
 
 
+def rows_in_use(rows: Array) -> Array:
+    """The operand that tells operators of language models how many rows to work on: all."""
+    return np.array([len(rows)], np.int32)
+
+
 def check_how(threads: int | None, isa: str | None) -> None:
     """Refuse bad ``threads`` and ``isa`` where no kernel is called, for want of elements."""
     _native.team_of(threads)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pyhades.errors import ArgumentError
-from pyhades.kernels.arguments import Array, as_array, call, check_shape, output
+from pyhades.kernels.arguments import Array, as_array, call, check_shape, output, rows_in_use
 from pyhades.kernels.qgemm import Compute, activation_rows, check_activation_rows
 from pyhades.quant import PackedWeight
 
@@ -48,7 +48,7 @@ def top_k(
         raise ArgumentError(f"k={k}: there are {rows.shape[1]} to choose from")
     ids = np.empty((len(rows), k), np.int32)
     weights = np.empty((len(rows), k), np.float32)
-    call("top_k", [_count(rows), rows], [ids, weights], {}, threads=threads, isa=isa)
+    call("top_k", [rows_in_use(rows), rows], [ids, weights], {}, threads=threads, isa=isa)
     return ids, weights
 
 
@@ -104,7 +104,7 @@ def embed(
         raise ArgumentError("int8 values need scales, bfloat16 ones have none")
     result = output(out, (len(ids), values.shape[1]))
     factors = None if scales is None else np.ascontiguousarray(scales)
-    inputs = [_count(ids), ids, np.ascontiguousarray(values), factors]
+    inputs = [rows_in_use(ids), ids, np.ascontiguousarray(values), factors]
     call("embed", inputs, [result], {}, threads=threads, isa=isa)
     return result
 
@@ -202,7 +202,7 @@ def moe(
         "alpha": float(alpha), "limit": float(limit),
     }  # fmt: skip
     inputs = [
-        _count(rows), rows, chosen, shares, gate_up.data, gate_up_order(biases), down.data,
+        rows_in_use(rows), rows, chosen, shares, gate_up.data, gate_up_order(biases), down.data,
         down_biases, added,
     ]  # fmt: skip
     call("moe", inputs, [result], attributes, threads=threads, isa=isa)
@@ -228,7 +228,3 @@ def _check_experts(gate_up: PackedWeight, down: PackedWeight) -> tuple[int, int,
             "expected [e, 2 i, h] and [e, h, i]"
         )
     return experts, rows // 2, hidden
-
-
-def _count(rows: Array) -> Array:
-    return np.array([len(rows)], np.int32)

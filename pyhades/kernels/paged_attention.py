@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pyhades.errors import ArgumentError
-from pyhades.kernels.arguments import Array, as_array, call, check_shape, output
+from pyhades.kernels.arguments import Array, as_array, call, check_shape, output, rows_in_use
 
 KvFormat = Literal["bf16", "int8"]
 
@@ -99,7 +99,7 @@ def rope_table(
     result = output(out, (places.size, 2 * frequencies.size))
     call(
         "rope_table",
-        [_rows(places.size), places, frequencies],
+        [rows_in_use(places), places, frequencies],
         [result],
         {"attention_factor": float(attention_factor)},
         threads=threads,
@@ -177,7 +177,7 @@ def rope_store(
     attributes = {
         "heads": heads, "kv_heads": kv_heads, "head_dim": head_dim, "kv_format": kv_format,
     }  # fmt: skip
-    inputs = [_rows(len(rows)), rows, angles, places]
+    inputs = [rows_in_use(rows), rows, angles, places]
     call("rope_store", inputs, [result, pool], attributes, threads=threads, isa=isa)
     return result
 
@@ -274,10 +274,6 @@ def paged_attention(
     inputs = [counts, rows, pool, table, begins, totals, logits]
     call("paged_attention", inputs, [result], attributes, threads=threads, isa=isa)
     return result
-
-
-def _rows(count: int) -> Array:
-    return np.array([count], np.int32)
 
 
 def _visible(blocks: Array, length: int, tokens: int, window: int | None) -> Array:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pyhades import _native
 from pyhades.errors import ArgumentError, ArgumentTypeError
-from pyhades.kernels.arguments import Array, as_array, call, check_shape, output
+from pyhades.kernels.arguments import Array, as_array, call, check_shape, output, rows_in_use
 from pyhades.quant import BLOCK, PackedWeight, QuantizedTensor, format_named, q8_row_bytes
 
 Compute = Literal["int8", "bf16"]
@@ -115,7 +115,7 @@ def quantize_rows(
     """
     rows = as_array("x", x, ndim=2)
     result = _rows_like(rows.shape, compute, out)
-    _call("quantize_rows", [_count(rows), rows], [result], {}, threads, isa)
+    call("quantize_rows", [rows_in_use(rows), rows], [result], {}, threads=threads, isa=isa)
     return result
 
 
@@ -164,8 +164,8 @@ def rms_norm_quantize(
     scale = np.ascontiguousarray(as_array("weight", weight, ndim=1))
     check_shape("weight", scale, rows.shape[1:])
     result = _rows_like(rows.shape, compute, out)
-    inputs = [_count(rows), rows, scale]
-    _call("rms_norm_quantize", inputs, [result], {"epsilon": float(eps)}, threads, isa)
+    inputs = [rows_in_use(rows), rows, scale]
+    call("rms_norm_quantize", inputs, [result], {"epsilon": float(eps)}, threads=threads, isa=isa)
     return result
 
 
@@ -315,7 +315,14 @@ def _multiply(
     if added is not None:
         check_shape("residual", added, result.shape)
     attributes = {"format": w.format, "n": n, "k": k, "activation": activation or "none"}
-    _call("qgemm", [_count(rows), rows, w.data, vector, added], [result], attributes, threads, isa)
+    call(
+        "qgemm",
+        [rows_in_use(rows), rows, w.data, vector, added],
+        [result],
+        attributes,
+        threads=threads,
+        isa=isa,
+    )
     return result
 
 
@@ -331,18 +338,3 @@ def _rows_like(shape: tuple[int, ...], compute: Compute, out: Array | None) -> A
     rows = output(out, (m, q8_row_bytes(k)), np.uint8)
     rows[:, k + k // BLOCK * 8 :] = 0
     return rows
-
-
-def _count(rows: Array) -> Array:
-    return np.array([len(rows)], np.int32)
-
-
-def _call(
-    op: str,
-    inputs: list[Any],
-    outputs: list[Array],
-    attributes: dict[str, Any],
-    threads: int | None,
-    isa: str | None,
-) -> None:
-    call(op, inputs, outputs, attributes, threads=threads, isa=isa)

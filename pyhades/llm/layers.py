@@ -15,7 +15,7 @@ from pyhades.compiler.view import Array, View
 from pyhades.llm.config import GptOssConfig
 from pyhades.llm.step import StepBuilder
 from pyhades.llm.weights import Embedding, Experts, Linear
-from pyhades.quant import BLOCK, PackedWeight
+from pyhades.quant import PackedWeight, q8_row_bytes
 
 CACHE_BLOCK = 16
 """Tokens per block of the KV cache."""
@@ -210,8 +210,3 @@ class Layers:
         self.step.emit("gather_rows", inputs, [y], "wanted")
         self.rows_in_use = self.batch.wanted_rows
         return y
-
-
-def q8_row_bytes(k: int) -> int:
-    """Bytes of a row of ``k`` quantised activations: values, scales and sums of the blocks."""
-    return -(-(k + k // BLOCK * 8) // 64) * 64

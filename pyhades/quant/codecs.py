@@ -56,9 +56,10 @@ def quantize(
     """
     name = _full_name(format, group_size)
     w = np.ascontiguousarray(w, np.float32)
-    if w.ndim not in (2, 3) or w.shape[-1] % BLOCK:
+    if w.ndim not in (2, 3) or w.shape[-1] % BLOCK or not w.size:
         raise ArgumentError(
-            f"w has shape {w.shape}; expected [n, k] or [experts, n, k], k a multiple of {BLOCK}"
+            f"w has shape {w.shape}; expected [n, k] or [experts, n, k], none of them 0, "
+            f"k a multiple of {BLOCK}"
         )
     if not np.isfinite(w).all():
         raise ArgumentError("w has weights that are infinite or no numbers")

@@ -37,6 +37,12 @@ def kernels_run(
         pytest.fail(f"claims to cover {sorted(missing)} but ran only {sorted(ran)}")
 
 
+@pytest.fixture(autouse=True)
+def fresh_teams() -> None:
+    """Teams keep the scratch of earlier calls; here a kernel that asks for too little must fail."""
+    _native._teams.clear()
+
+
 FAILED = pytest.StashKey[bool]()
 CLAIMED = pytest.StashKey[set[str]]()
 

@@ -163,7 +163,9 @@ def test_cancel_from_another_thread():
     context.run({source: x, result: x.copy()}, 0, 10)
 
 
-def test_interrupt_on_the_main_thread():
+def test_interrupt_on_the_main_thread(request):
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in shell jobs
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, handler))
     program, source, result = long_program()
     context = _native.Context(program, _native.Team(2))
     x = np.ones((2000, WIDTH), np.float32)

@@ -169,6 +169,7 @@ void reduce_slices(const GemmPlan& plan, void* const* operands, Worker& worker) 
 
 void run_gemm(const void* params, void* const* operands, Worker& worker) {
     const auto& plan = *static_cast<const GemmPlan*>(params);
+    if (plan.chunks() == 0) return;  // nothing to compute, and no scratch to pack b into
     if (plan.pack == PackB::shared)
         pack_shared(plan, static_cast<const float*>(operands[kB]), worker);
     parallel_for(worker, plan.chunks(),

@@ -56,6 +56,6 @@ def _convolve(
             rows = slice(row * dilations[0], None, strides[0])
             columns = slice(column * dilations[1], None, strides[1])
             seen = padded[:, :, rows, columns][:, :, :height, :width]
-            seen = seen.reshape(x.shape[0], groups, -1, height, width)
+            seen = seen.reshape(x.shape[0], groups, w.shape[1], height, width)
             result += np.einsum("ngihw,goi->ngohw", seen, grouped[..., row, column], optimize=True)
     return result.reshape(x.shape[0], w.shape[0], height, width)

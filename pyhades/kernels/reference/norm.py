@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -56,10 +58,11 @@ def group_norm(
     """See :func:`pyhades.kernels.group_norm`."""
     h = np.asarray(x, np.float64)
     n, c = h.shape[:2]
-    grouped = h.reshape(n, groups, -1)
+    pixels = math.prod(h.shape[2:])
+    grouped = h.reshape(n, groups, c // groups * pixels)
     centred = grouped - grouped.mean(-1, keepdims=True)
     normal = centred / np.sqrt(grouped.var(-1, keepdims=True) + eps)
-    rows = np.moveaxis(normal.reshape(n, c, -1), 1, -1)
+    rows = np.moveaxis(normal.reshape(n, c, pixels), 1, -1)
     return np.moveaxis(_affine(rows, weight, bias), -1, 1).reshape(h.shape).astype(np.float32)
 
 

@@ -88,7 +88,8 @@ def _taps(x: Array, rows: Array, columns: Array) -> tuple[Array, Array]:
     picked = x[:, :, rows.clip(0, h - 1)][:, :, :, :, columns.clip(0, w - 1)]
     taps = picked.transpose(0, 1, 2, 4, 3, 5)
     inside = inside_rows[:, None, :, None] & inside_columns[None, :, None, :]
-    return taps.reshape(*taps.shape[:4], -1), inside.reshape(*inside.shape[:2], -1)
+    window = rows.shape[1] * columns.shape[1]
+    return taps.reshape(*taps.shape[:4], window), inside.reshape(*inside.shape[:2], window)
 
 
 def _argmax(taps: Array, inside: Array) -> Array:

@@ -1,0 +1,81 @@
+"""Extents of zero: empty results as NumPy has them, on teams that have no scratch yet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pyhades import kernels
+from pyhades.kernels import reference
+
+
+def random(*shape: int) -> Any:
+    return np.random.default_rng(shape).standard_normal(shape).astype(np.float32)
+
+
+# A call of the function named, from extents of which one after the other becomes zero.
+CALLS: dict[str, tuple[dict[str, int], Any]] = {
+    "gemm": (
+        {"m": 3, "k": 4, "n": 5},
+        lambda m, k, n: {"a": random(m, k), "b": random(k, n), "bias": random(n)},
+    ),
+    "matmul": (
+        {"batch": 9, "m": 3, "k": 4, "n": 5},
+        lambda batch, m, k, n: {"a": random(batch, m, k), "b": random(batch, k, n)},
+    ),
+    "attention": (
+        {"batch": 2, "queries": 3},
+        lambda batch, queries: {
+            "q": random(batch, 2, queries, 8),
+            "k": random(batch, 2, 5, 8),
+            "v": random(batch, 2, 5, 8),
+        },
+    ),
+    "conv2d": (
+        {"n": 2},
+        lambda n: {"x": random(n, 3, 6, 7), "w": random(4, 3, 3, 3), "pads": (1, 1, 1, 1)},
+    ),
+    "layer_norm": ({"rows": 3}, lambda rows: {"x": random(rows, 40)}),
+    "rms_norm": ({"rows": 3}, lambda rows: {"x": random(rows, 40)}),
+    "group_norm": (
+        {"n": 2},
+        lambda n: {"x": random(n, 4, 3, 4), "groups": 2},
+    ),
+    "softmax": ({"rows": 3}, lambda rows: {"x": random(rows, 40)}),
+    "max_pool": ({"n": 2, "c": 3}, lambda n, c: {"x": random(n, c, 6, 7), "kernel": (2, 2)}),
+    "average_pool": ({"n": 2, "c": 3}, lambda n, c: {"x": random(n, c, 6, 7), "kernel": (2, 2)}),
+    "reduce": (
+        {"a": 2, "b": 4, "c": 7},
+        lambda a, b, c: {"x": random(a, b, c), "function": "sum", "axes": (1,)},
+    ),
+    "cumsum": ({"a": 2, "b": 4, "c": 7}, lambda a, b, c: {"x": random(a, b, c), "axis": 1}),
+    "resize": ({"n": 2, "c": 3}, lambda n, c: {"x": random(n, c, 6, 7), "size": (9, 3)}),
+    "transpose": ({"a": 2, "b": 4, "c": 7}, lambda a, b, c: {"x": random(a, b, c)}),
+    "pad": ({"a": 2, "b": 4}, lambda a, b: {"x": random(a, b), "pads": [(1, 1), (2, 2)]}),
+    "gelu": ({"a": 2, "b": 4}, lambda a, b: {"x": random(a, b)}),
+    "quantize_rows": ({"rows": 2}, lambda rows: {"x": random(rows, 64)}),
+    "qgemm": (
+        {"m": 3},
+        lambda m: {"a": random(m, 64), "w": kernels.pack(kernels.quantize(random(9, 64), "int8"))},
+    ),
+    "top_k": ({"rows": 3}, lambda rows: {"logits": random(rows, 40), "k": 4}),
+    "sample": ({"rows": 3}, lambda rows: {"logits": random(rows, 40)}),
+}
+
+CASES = [(name, None) for name in CALLS] + [
+    (name, extent) for name, (extents, _) in CALLS.items() for extent in extents
+]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(("name", "empty"), CASES)
+def test_empty_extents(name: str, empty: str | None, isa: str, threads: int) -> None:
+    extents, arguments = CALLS[name]
+    given = arguments(**{**extents, **({empty: 0} if empty else {})})
+    actual = getattr(kernels, name)(**given, isa=isa, threads=threads)
+    expected = getattr(reference, name)(**given)
+    for one, other in zip(np.atleast_1d(actual), np.atleast_1d(expected), strict=True):
+        assert one.shape == other.shape
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)

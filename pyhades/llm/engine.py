@@ -8,7 +8,6 @@ import threading
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
 from collections.abc import Sequence as Items
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -18,8 +17,8 @@ from pyhades.config import thread_count
 from pyhades.errors import ArgumentError, ClosedError, ConfigurationError
 from pyhades.llm.checkpoint import open_checkpoint
 from pyhades.llm.config import GptOssConfig
-from pyhades.llm.generation import Collector, text_deltas
-from pyhades.llm.harmony import ChatAnswer, ChatDelta, HarmonyParser, render_chat, until_stop
+from pyhades.llm.generation import Collector, chat_deltas, text_deltas
+from pyhades.llm.harmony import ChatAnswer, ChatDelta, render_chat, until_stop
 from pyhades.llm.loading import load_weights, toy_model
 from pyhades.llm.outputs import Delta, Generation
 from pyhades.llm.prompts import Prompt, as_list, context_length_of, request_of
@@ -295,7 +294,7 @@ class LLM:
         if params.n != 1:
             raise ArgumentError("chat gives one answer; call it n times, or use generate")
         requests = self._requests([prompt], params, {"stop": ()})
-        deltas = until_stop(self._chat_deltas(requests), params.stop)
+        deltas = until_stop(chat_deltas(self._stream(requests), self.tokenizer), params.stop)
         return deltas if stream else ChatAnswer.collect(deltas)
 
     async def achat(self, messages: Items[Mapping[str, Any]], **keywords: Any) -> ChatAnswer:
@@ -360,12 +359,7 @@ class LLM:
     def __enter__(self) -> LLM:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def __repr__(self) -> str:
@@ -391,18 +385,6 @@ class LLM:
     def _stream(self, requests: Items[Request]) -> Generator[Delta, None, None]:
         with self._working() as runner:
             yield from text_deltas(Scheduler(runner, requests), self._tokenizer)
-
-    def _chat_deltas(self, requests: Items[Request]) -> Generator[ChatDelta, None, None]:
-        parser = HarmonyParser(self.tokenizer)
-        with self._working() as runner:
-            deltas = text_deltas(Scheduler(runner, requests), self._tokenizer)
-            reason = None
-            with contextlib.closing(deltas):
-                for delta in deltas:
-                    reason = delta.finish_reason
-                    for token in delta.token_ids:
-                        yield from parser.push(token)
-        yield from parser.finish("length" if reason == "length" else None)
 
     def _requests(
         self, prompts: Items[Prompt], params: SamplingParams | None, keywords: Mapping[str, Any]

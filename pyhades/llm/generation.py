@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Generator
 from collections.abc import Sequence as Items
 
+from pyhades.llm.harmony import ChatDelta, HarmonyParser
 from pyhades.llm.outputs import Completion, Delta, FinishReason, Generation, Timing, TokenLogprob
 from pyhades.llm.scheduler import Answer, Event, Request, Scheduler
 from pyhades.llm.stopping import StopStrings
@@ -58,6 +60,20 @@ def text_deltas(scheduler: Scheduler, tokenizer: Tokenizer | None) -> Generator[
                 yield delta
     finally:
         steps.close()
+
+
+def chat_deltas(
+    deltas: Generator[Delta, None, None], tokenizer: Tokenizer
+) -> Generator[ChatDelta, None, None]:
+    """The deltas of one answer, split by the channels of the harmony format."""
+    parser = HarmonyParser(tokenizer)
+    reason = None
+    with contextlib.closing(deltas):
+        for delta in deltas:
+            reason = delta.finish_reason
+            for token in delta.token_ids:
+                yield from parser.push(token)
+    yield from parser.finish("length" if reason == "length" else None)
 
 
 class Collector:

@@ -17,6 +17,8 @@ from typing import Any
 
 from pyhades.errors import ArgumentError, ArgumentTypeError, ConfigurationError, ModelError
 
+# How o200k splits text: words with at most one character in front and an English ending behind,
+# up to three digits, punctuation, white space.
 _UPPER, _LOWER = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"
 _ENDING = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
 O200K_PATTERN = "|".join(

@@ -146,33 +146,21 @@ def from_huggingface(
     """
     settings = Settings(values, source)
     _check_family(settings)
-    layers = settings.integer("num_hidden_layers", most=MOST_LAYERS)
     rope = settings.get("rope_parameters", "rope_scaling") or {}
     if not isinstance(rope, dict):
         settings.fail(f"rope_parameters are {rope!r}, not named values")
     theta = rope.get("rope_theta") or settings.get("rope_theta")
     eos = Settings(generation, source).token_ids("eos_token_id")
-    vocab_size = settings.integer("vocab_size")
     pad = settings.token_ids("pad_token_id")
     config = GptOssConfig(
-        num_hidden_layers=layers,
-        hidden_size=settings.integer("hidden_size"),
-        intermediate_size=settings.integer("intermediate_size"),
-        num_attention_heads=settings.integer("num_attention_heads"),
-        num_key_value_heads=settings.integer("num_key_value_heads"),
-        head_dim=settings.integer("head_dim", default=64),
-        vocab_size=vocab_size,
-        num_local_experts=settings.integer("num_local_experts", "num_experts"),
-        num_experts_per_tok=settings.integer("num_experts_per_tok", "experts_per_token", default=4),
-        sliding_window=settings.integer("sliding_window", default=128),
-        layer_types=layer_types(settings, layers),
+        **_dimensions(settings),
         max_position_embeddings=settings.integer("max_position_embeddings", default=131072),
         rope_theta=Settings({"rope_theta": theta}, source).number("rope_theta", default=150000.0),
         rope_scaling=_rope_scaling(Settings(rope, source, "")),
         rms_norm_eps=settings.number("rms_norm_eps", default=1e-5),
-        swiglu_limit=settings.number("swiglu_limit", default=7.0),
-        swiglu_alpha=settings.number("swiglu_alpha", default=1.702),
-        eos_token_ids=stop_ids([*eos, *settings.token_ids("eos_token_id")], specials, vocab_size),
+        eos_token_ids=stop_ids(
+            [*eos, *settings.token_ids("eos_token_id")], specials, settings.integer("vocab_size")
+        ),
         pad_token_id=pad[0] if pad else None,
         attention_bias=bool(values.get("attention_bias", True)),
     )
@@ -192,7 +180,6 @@ def to_huggingface(config: GptOssConfig) -> dict[str, Any]:
 def from_original(values: Json, source: str, specials: Mapping[str, int]) -> GptOssConfig:
     """Read the ``config.json`` of OpenAI's original layout; as :func:`from_huggingface`."""
     settings = Settings(values, source)
-    layers = settings.integer("num_hidden_layers", most=MOST_LAYERS)
     original = settings.integer("initial_context_length", default=4096)
     factor = settings.number("rope_scaling_factor", default=32.0)
     scaling = RopeScaling(
@@ -201,27 +188,14 @@ def from_original(values: Json, source: str, specials: Mapping[str, int]) -> Gpt
         beta_slow=settings.number("rope_ntk_alpha", default=1.0),
         original_max_position_embeddings=original,
     )
-    vocab_size = settings.integer("vocab_size")
     config = GptOssConfig(
-        num_hidden_layers=layers,
-        hidden_size=settings.integer("hidden_size"),
-        intermediate_size=settings.integer("intermediate_size"),
-        num_attention_heads=settings.integer("num_attention_heads"),
-        num_key_value_heads=settings.integer("num_key_value_heads"),
-        head_dim=settings.integer("head_dim", default=64),
-        vocab_size=vocab_size,
-        num_local_experts=settings.integer("num_experts", "num_local_experts"),
-        num_experts_per_tok=settings.integer("experts_per_token", "num_experts_per_tok", default=4),
-        sliding_window=settings.integer("sliding_window", default=128),
-        layer_types=layer_types(settings, layers),
+        **_dimensions(settings),
         max_position_embeddings=settings.integer(
             "max_position_embeddings", default=round(original * factor)
         ),
         rope_theta=settings.number("rope_theta", default=150000.0),
         rope_scaling=scaling if factor > 1.0 else None,
-        swiglu_limit=settings.number("swiglu_limit", default=7.0),
-        swiglu_alpha=settings.number("swiglu_alpha", default=1.702),
-        eos_token_ids=stop_ids((), specials, vocab_size),
+        eos_token_ids=stop_ids((), specials, settings.integer("vocab_size")),
     )
     return checked(config, settings)
 
@@ -237,6 +211,28 @@ def stop_ids(
         specials = _HARMONY_IDS
     ids = {*listed, *(specials[name] for name in STOP_TOKENS if name in specials)}
     return tuple(sorted(ids - {specials.get(MESSAGE_END, -1)}))
+
+
+def _dimensions(settings: Settings) -> dict[str, Any]:
+    """What both configurations have, the experts under one name or the other."""
+    layers = settings.integer("num_hidden_layers", most=MOST_LAYERS)
+    return {
+        "num_hidden_layers": layers,
+        "hidden_size": settings.integer("hidden_size"),
+        "intermediate_size": settings.integer("intermediate_size"),
+        "num_attention_heads": settings.integer("num_attention_heads"),
+        "num_key_value_heads": settings.integer("num_key_value_heads"),
+        "head_dim": settings.integer("head_dim", default=64),
+        "vocab_size": settings.integer("vocab_size"),
+        "num_local_experts": settings.integer("num_local_experts", "num_experts"),
+        "num_experts_per_tok": settings.integer(
+            "num_experts_per_tok", "experts_per_token", default=4
+        ),
+        "sliding_window": settings.integer("sliding_window", default=128),
+        "layer_types": layer_types(settings, layers),
+        "swiglu_limit": settings.number("swiglu_limit", default=7.0),
+        "swiglu_alpha": settings.number("swiglu_alpha", default=1.702),
+    }
 
 
 def _check_family(settings: Settings) -> None:

@@ -34,6 +34,7 @@ HADES_INLINE int64_t inner_stride(const LoopNest& nest, int operand) {
 // body(offsets, length): where each operand's run starts, in elements.
 template <class Body>
 HADES_INLINE void for_each_run(const LoopNest& nest, int64_t begin, int64_t end, const Body& body) {
+    if (begin >= end) return;  // before dividing by extents, which may be zero then
     const int inner = nest.rank - 1;
     int64_t index[kMaxRank];
     int64_t offsets[kMaxNestOperands] = {};

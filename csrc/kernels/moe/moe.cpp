@@ -74,6 +74,9 @@ int64_t round_up(int64_t bytes) { return (bytes + 63) / 64 * 64; }
 int64_t wide_bytes(const MoeParams& p) {
     return p.is_q8 ? 0 : round_up(p.most_tokens * p.gate_up.k * 4);
 }
+int64_t panel_size(const MoeParams& p) {
+    return round_up(panel_bytes(std::max(p.gate_up.k, p.down.k)));
+}
 int64_t hidden_bytes(const MoeParams& p) { return round_up(p.most_pairs() * p.hidden_row_bytes); }
 
 Run begin(const MoeParams& p, void* const* operands, int64_t tokens, Worker& worker) {
@@ -83,7 +86,7 @@ Run begin(const MoeParams& p, void* const* operands, int64_t tokens, Worker& wor
     run.acc = reinterpret_cast<float*>(scratch);
     run.panel = scratch + kAccBytes;
     run.groups = group_by_expert(static_cast<const int32_t*>(operands[kIds]), tokens, p.k,
-                                 p.experts, p.most_pairs(), run.panel + kPanelBytes);
+                                 p.experts, p.most_pairs(), run.panel + panel_size(p));
     run.wide = reinterpret_cast<float*>(shared);
     run.hidden = shared + wide_bytes(p);
     run.results = reinterpret_cast<float*>(run.hidden + hidden_bytes(p));
@@ -281,7 +284,7 @@ Status bind_moe(const OpDesc& desc, BoundOp* bound) {
     bound->params = params;
     bound->run = run_moe;
     bound->worker_scratch_bytes = static_cast<size_t>(
-        kAccBytes + kPanelBytes + Grouping::scratch_bytes(p.experts, p.most_pairs()));
+        kAccBytes + panel_size(p) + Grouping::scratch_bytes(p.experts, p.most_pairs()));
     bound->shared_scratch_bytes =
         static_cast<size_t>(wide_bytes(p) + hidden_bytes(p) + p.most_pairs() * p.down.n * 4);
     const auto pairs = static_cast<double>(p.most_pairs());

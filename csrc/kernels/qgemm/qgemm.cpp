@@ -127,7 +127,7 @@ Status bind_qgemm(const OpDesc& desc, BoundOp* bound) {
     q.y_row = desc.out(0).strides[0];
     bound->params = params;
     bound->run = run_qgemm;
-    bound->worker_scratch_bytes = static_cast<size_t>(kAccBytes + kPanelBytes);
+    bound->worker_scratch_bytes = static_cast<size_t>(kAccBytes + panel_bytes(q.k));
     if (!q.is_q8) bound->shared_scratch_bytes = static_cast<size_t>(desc.in(kA).shape[0] * q.k) * 4;
     const auto m = static_cast<double>(desc.in(kA).shape[0]);
     bound->flops = 2.0 * m * static_cast<double>(q.n) * static_cast<double>(q.k);

@@ -39,14 +39,20 @@ struct QgemmTilesArgs {
     const int32_t* index;  // row i is a + index[i] * a_row_bytes; nullptr: a + i * a_row_bytes
     int64_t m;
     float* acc;                     // [m, kTileRows * tiles]
-    uint8_t* panel;                 // kPanelBytes of scratch
+    uint8_t* panel;                 // panel_bytes(k) of scratch
     const QgemmEpilogue* epilogue;  // nullptr leaves the product in acc
 };
 
-// Decoded weights: kPanelBlocks blocks of all tiles as bytes with scales, or of one tile as
-// float32.
+// Decoded weights: all columns of kPanelTiles tiles as bytes with float32 scales, or kPanelBlocks
+// blocks of one tile as float32.
+constexpr int kPanelTiles = 2;
 constexpr int64_t kPanelBlocks = 8;
-constexpr int64_t kPanelBytes = kPanelBlocks * kTilesAtOnce * (kBlock + 4) * kTileRows;
+
+HADES_INLINE constexpr int64_t panel_bytes(int64_t k) {
+    const int64_t bytes = kPanelTiles * (k / kBlock) * (kBlock + 4) * kTileRows;
+    const int64_t floats = kPanelBlocks * kBlock * kTileRows * 4;
+    return bytes > floats ? bytes : floats;
+}
 
 using QgemmTiles = void(const QgemmTilesArgs&);
 

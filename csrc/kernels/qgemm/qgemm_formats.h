@@ -73,6 +73,11 @@ template <class Format>
 constexpr int64_t kBlockBytes<Panel<Format>> = Panel<Format>::kBytes;
 
 template <class Format>
+constexpr bool kIsPanel = false;
+template <class Format>
+constexpr bool kIsPanel<Panel<Format>> = true;
+
+template <class Format>
 constexpr bool kIsSmall =
     Format::kFormat == WeightFormat::mxfp4 || Format::kFormat == WeightFormat::int4_g32;
 

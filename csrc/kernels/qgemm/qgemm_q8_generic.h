@@ -8,33 +8,25 @@
 // Weights are unsigned bytes w + offset, so that a dot product is one vpdpbusd per four columns; it
 // starts at -offset * (sum of the activations), which undoes the offset exactly. The micro-kernel
 // holds kWide rows of activations times kTileStep tiles: with 16 lanes 12 integer and 12 float
-// accumulators, 4 vectors of weights and one of activations, 29 of 32 registers. Broadcasting an
-// activation takes a port that the products need, so few rows by many tiles are better than the
-// other way round.
-// One row of activations streams the weights from memory; from kPanelRows rows on, they are
-// decoded once into a panel of aligned bytes that stays in the L1 cache for all rows.
+// accumulators, 2 vectors of weights and one of activations, 27 of 32 registers, over all columns.
+// One row of activations streams the weights from memory, a few decode them on their way; from
+// kPanelRows rows on, they are decoded once into a panel of aligned bytes that stays in the
+// second-level cache for all rows.
 namespace hades::HADES_ISA {
 
 #if defined(HADES_TIER_AVX512)
-constexpr int kWide = 3, kTileStep = 4;
+constexpr int kWide = 6, kTileStep = 2;
 #elif defined(HADES_TIER_AVX2)
 constexpr int kWide = 4, kTileStep = 1;
 #else
 constexpr int kWide = 1, kTileStep = 1;
 #endif
-constexpr int64_t kPanelRows = 4;
+static_assert(kTileStep <= kPanelTiles);
+constexpr int64_t kPanelRows = 32;
 constexpr int64_t kPrefetchAhead = 6144;
 
-struct ActivationRow {
-    const int8_t* values;
-    const float* scales;
-    const int32_t* sums;
-};
-
-HADES_INLINE ActivationRow row_at(const QgemmTilesArgs& a, int64_t i, int64_t block) {
-    const uint8_t* row = a.a + (a.index ? a.index[i] : i) * a.a_row_bytes;
-    return {q8_values(row) + block * kBlock, q8_scales(row, a.k) + block,
-            q8_sums(row, a.k) + block};
+HADES_INLINE const uint8_t* row_at(const QgemmTilesArgs& a, int64_t i) {
+    return a.a + (a.index ? a.index[i] : i) * a.a_row_bytes;
 }
 
 template <class Format>
@@ -43,25 +35,35 @@ HADES_INLINE I32 dot(I32 acc, Bytes weight, Bytes activation) {
     return dot_offset(acc, weight, activation);
 }
 
-// Adds `blocks` blocks of kRows rows times kTiles tiles to acc; the first time it sets acc.
+// Tiles next to each other, packed or in a panel.
+struct Weights {
+    const uint8_t* first;
+    int64_t tile_bytes, k;
+};
+
+// kRows rows times kTiles tiles, from memory if they stream.
 template <class Format, int kRows, int kTiles>
-__attribute__((noinline)) static void accumulate(const uint8_t* weight, int64_t tile_bytes,
-                                                 int64_t blocks, const ActivationRow* rows,
-                                                 bool is_first, float* acc, int64_t acc_stride) {
+__attribute__((noinline)) static void multiply(const Weights& w, const uint8_t* const* rows,
+                                               bool is_stream, float* acc, int64_t acc_stride) {
+    const uint8_t* row[kRows];
+    for (int r = 0; r < kRows; ++r) row[r] = rows[r];
     F32 total[kRows][kTiles][kParts];
     for (int r = 0; r < kRows; ++r)
         for (int t = 0; t < kTiles; ++t)
-            for (int h = 0; h < kParts; ++h)
-                total[r][t][h] =
-                    is_first ? zero() : load(acc + r * acc_stride + t * kTileRows + h * kLanes);
-    for (int64_t b = 0; b < blocks; ++b) {
-        const uint8_t* block = weight + b * kBlockBytes<Format>;
-        if constexpr (kRows == 1)
-            for (int64_t line = 0; line < kBlockBytes<Format>; line += 64)
-                prefetch(block + kPrefetchAhead + line);
+            for (int h = 0; h < kParts; ++h) total[r][t][h] = zero();
+    // Offsets in all rows alike: more pointers than registers would be loaded again and again.
+    const int64_t blocks = w.k / kBlock;
+    int64_t values = 0, scale = w.k, sum = w.k + 4 * blocks;
+    for (int64_t b = 0; b < blocks; ++b, values += kBlock, scale += 4, sum += 4) {
+        const uint8_t* block = w.first + b * kBlockBytes<Format>;
+        if (is_stream)
+            for (int t = 0; t < kTiles; ++t)
+                for (int64_t line = 0; line < kBlockBytes<Format>; line += 64)
+                    prefetch(block + t * w.tile_bytes + kPrefetchAhead / kTiles + line);
         I32 dots[kRows][kTiles][kParts];
         for (int r = 0; r < kRows; ++r) {
-            const I32 start = set1(-Format::kOffset * rows[r].sums[b]);
+            const I32 start =
+                set1(-Format::kOffset * *reinterpret_cast<const int32_t*>(row[r] + sum));
             for (int t = 0; t < kTiles; ++t)
                 for (int h = 0; h < kParts; ++h) dots[r][t][h] = start;
         }
@@ -70,9 +72,9 @@ __attribute__((noinline)) static void accumulate(const uint8_t* weight, int64_t 
             Bytes weight_of[kTiles][kParts];
             for (int t = 0; t < kTiles; ++t)
                 for (int h = 0; h < kParts; ++h)
-                    weight_of[t][h] = weights<Format>(block + t * tile_bytes, g, h);
+                    weight_of[t][h] = weights<Format>(block + t * w.tile_bytes, g, h);
             for (int r = 0; r < kRows; ++r) {
-                const Bytes activation = dword(rows[r].values + b * kBlock + 4 * g);
+                const Bytes activation = dword(row[r] + values + 4 * g);
                 for (int t = 0; t < kTiles; ++t)
                     for (int h = 0; h < kParts; ++h)
                         dots[r][t][h] = dot<Format>(dots[r][t][h], weight_of[t][h], activation);
@@ -80,10 +82,12 @@ __attribute__((noinline)) static void accumulate(const uint8_t* weight, int64_t 
         }
         for (int t = 0; t < kTiles; ++t)
             for (int h = 0; h < kParts; ++h) {
-                const F32 scales = Format::scales(block + t * tile_bytes, h);
+                const F32 scales = Format::scales(block + t * w.tile_bytes, h);
                 for (int r = 0; r < kRows; ++r)
-                    total[r][t][h] = fused(to_f32(dots[r][t][h]), scales * set1(rows[r].scales[b]),
-                                           total[r][t][h]);
+                    total[r][t][h] =
+                        fused(to_f32(dots[r][t][h]),
+                              scales * set1(*reinterpret_cast<const float*>(row[r] + scale)),
+                              total[r][t][h]);
             }
     }
     for (int r = 0; r < kRows; ++r)
@@ -92,36 +96,29 @@ __attribute__((noinline)) static void accumulate(const uint8_t* weight, int64_t 
                 store(acc + r * acc_stride + t * kTileRows + h * kLanes, total[r][t][h]);
 }
 
-// Some blocks of the tiles, in place or in a panel.
-struct Weights {
-    const uint8_t* first;
-    int64_t tile_bytes, blocks, first_block;
-};
-
-template <class Format, int kRows>
-HADES_INLINE void rows_times_tiles(const QgemmTilesArgs& a, const Weights& w, int64_t i) {
-    ActivationRow rows[kRows];
-    for (int r = 0; r < kRows; ++r) rows[r] = row_at(a, i + r, w.first_block);
-    const int64_t stride = a.tiles * kTileRows;
-    float* acc = a.acc + i * stride;
-    const bool is_first = w.first_block == 0;
-    if (kTileStep > 1 && a.tiles == kTileStep && a.m > 1)
-        return accumulate<Format, kRows, kTileStep>(w.first, w.tile_bytes, w.blocks, rows, is_first,
-                                                    acc, stride);
-    for (int64_t t = 0; t < a.tiles; ++t)
-        accumulate<Format, kRows, 1>(w.first + t * w.tile_bytes, w.tile_bytes, w.blocks, rows,
-                                     is_first, acc + t * kTileRows, stride);
+// Rows [i, i + count) times kTiles tiles, `tile` of a and the next.
+template <class Format, int kTiles, int kRows = kWide>
+HADES_INLINE void some_rows(const QgemmTilesArgs& a, const Weights& w, int64_t tile, int64_t i,
+                            int64_t count) {
+    if (count == kRows) {
+        const uint8_t* rows[kRows];
+        for (int r = 0; r < kRows; ++r) rows[r] = row_at(a, i + r);
+        const int64_t stride = a.tiles * kTileRows;
+        float* acc = a.acc + i * stride + tile * kTileRows;
+        multiply<Format, kRows, kTiles>(w, rows, !kIsPanel<Format> && i == 0, acc, stride);
+    } else if constexpr (kRows > 1) {
+        some_rows<Format, kTiles, kRows - 1>(a, w, tile, i, count);
+    }
 }
 
-template <class Format>
-static void all_rows_times_tiles(const QgemmTilesArgs& a, const Weights& w) {
-    int64_t i = 0;
-    for (; i + kWide <= a.m; i += kWide) rows_times_tiles<Format, kWide>(a, w, i);
-    if (kWide > 2 && i + 2 <= a.m) {
-        rows_times_tiles<Format, 2>(a, w, i);
-        i += 2;
+// All rows, in groups of nearly equal size.
+template <class Format, int kTiles>
+static void all_rows(const QgemmTilesArgs& a, const Weights& w, int64_t tile) {
+    const int64_t groups = (a.m + kWide - 1) / kWide;
+    for (int64_t g = 0; g < groups; ++g) {
+        const int64_t i = a.m * g / groups;
+        some_rows<Format, kTiles>(a, w, tile, i, a.m * (g + 1) / groups - i);
     }
-    for (; i < a.m; ++i) rows_times_tiles<Format, 1>(a, w, i);
 }
 
 template <class Format>
@@ -134,28 +131,24 @@ HADES_INLINE void decode_block(const uint8_t* block, uint8_t* decoded) {
     }
 }
 
-template <class Format>
-static void times_panels(const QgemmTilesArgs& a, const uint8_t* weight, int64_t blocks) {
-    constexpr int64_t kPanelTileBytes = kPanelBlocks * kBlockBytes<Panel<Format>>;
-    for (int64_t first = 0; first < blocks; first += kPanelBlocks) {
-        const int64_t count = blocks - first < kPanelBlocks ? blocks - first : kPanelBlocks;
-        for (int64_t t = 0; t < a.tiles; ++t)
-            for (int64_t b = 0; b < count; ++b)
-                decode_block<Format>(
-                    weight + t * a.tile_bytes + (first + b) * kBlockBytes<Format>,
-                    a.panel + t * kPanelTileBytes + b * kBlockBytes<Panel<Format>>);
-        all_rows_times_tiles<Panel<Format>>(a, {a.panel, kPanelTileBytes, count, first});
-    }
+template <class Format, int kTiles>
+static void times_panel(const QgemmTilesArgs& a, const Weights& w, int64_t tile) {
+    const int64_t blocks = w.k / kBlock, panel_tile_bytes = blocks * kBlockBytes<Panel<Format>>;
+    for (int t = 0; t < kTiles; ++t)
+        for (int64_t b = 0; b < blocks; ++b)
+            decode_block<Format>(w.first + t * w.tile_bytes + b * kBlockBytes<Format>,
+                                 a.panel + t * panel_tile_bytes + b * kBlockBytes<Panel<Format>>);
+    all_rows<Panel<Format>, kTiles>(a, {a.panel, panel_tile_bytes, a.k}, tile);
 }
 
-template <class Format>
-static void times_blocks(const QgemmTilesArgs& a, const uint8_t* weight, int64_t blocks) {
-    const int64_t step = a.m == 1 ? blocks : kPanelBlocks;
-    for (int64_t first = 0; first < blocks; first += step) {
-        const int64_t count = blocks - first < step ? blocks - first : step;
-        all_rows_times_tiles<Format>(
-            a, {weight + first * kBlockBytes<Format>, a.tile_bytes, count, first});
-    }
+template <class Format, int kTiles>
+HADES_INLINE void some_tiles(const QgemmTilesArgs& a, int64_t tile) {
+    const uint8_t* first = a.weight + tile * a.tile_bytes + tile_header_bytes(Format::kFormat);
+    const Weights w = {first, a.tile_bytes, a.k};
+    if (a.m >= kPanelRows)
+        times_panel<Format, kTiles>(a, w, tile);
+    else
+        all_rows<Format, kTiles>(a, w, tile);
 }
 
 static void scale_rows(const QgemmTilesArgs& a) {
@@ -169,12 +162,10 @@ static void scale_rows(const QgemmTilesArgs& a) {
 
 template <class Format>
 static void times_tiles(const QgemmTilesArgs& a) {
-    const uint8_t* weight = a.weight + tile_header_bytes(Format::kFormat);
-    const int64_t blocks = a.k / kBlock;
-    if (a.m >= kPanelRows)
-        times_panels<Format>(a, weight, blocks);
-    else
-        times_blocks<Format>(a, weight, blocks);
+    const int64_t step = a.m > 1 ? kTileStep : 1;  // one row reads one stream of memory
+    int64_t tile = 0;
+    for (; tile + step <= a.tiles && step > 1; tile += step) some_tiles<Format, kTileStep>(a, tile);
+    for (; tile < a.tiles; ++tile) some_tiles<Format, 1>(a, tile);
     if (Format::kFormat == WeightFormat::int8_row) scale_rows(a);
     finish(a);
 }

@@ -14,14 +14,18 @@ HADES_INLINE constexpr int64_t q8_row_bytes(int64_t k) {
     return (k + k / kBlock * 8 + 63) / 64 * 64;
 }
 
+// Where scales and sums begin.
+HADES_INLINE constexpr int64_t q8_scales_at(int64_t k) { return k; }
+HADES_INLINE constexpr int64_t q8_sums_at(int64_t k) { return k + k / kBlock * 4; }
+
 HADES_INLINE const int8_t* q8_values(const uint8_t* row) {
     return reinterpret_cast<const int8_t*>(row);
 }
 HADES_INLINE const float* q8_scales(const uint8_t* row, int64_t k) {
-    return reinterpret_cast<const float*>(row + k);
+    return reinterpret_cast<const float*>(row + q8_scales_at(k));
 }
 HADES_INLINE const int32_t* q8_sums(const uint8_t* row, int64_t k) {
-    return reinterpret_cast<const int32_t*>(row + k + k / kBlock * 4);
+    return reinterpret_cast<const int32_t*>(row + q8_sums_at(k));
 }
 
 }  // namespace hades

@@ -46,22 +46,38 @@ double sum_over_threads(int threads, Rate rate) {
     return total;
 }
 
-}  // namespace
+using ComputeProbe = double (*)(int64_t rounds, float* sink);
 
-double measure_peak_gflops(IsaMask allowed, int threads) {
-    const RoofProbe probe = probe_for(allowed);
+// Best of several short rounds on every thread, in 10^9 operations per second.
+double best_giga_rate(int threads, ComputeProbe probe) {
     return sum_over_threads(threads, [&] {
         constexpr int64_t kRounds = 100000;  // a quarter of a millisecond: between interruptions
         constexpr int kRepeats = 40;
-        float sink;
+        float sink[kMostLanes];
         double best = 0;
         for (int repeat = 0; repeat < kRepeats; ++repeat) {
             const auto start = Clock::now();
-            const double flops = probe.compute(kRounds, &sink);
-            best = std::max(best, flops / seconds_since(start));
+            const double operations = probe(kRounds, sink);
+            best = std::max(best, operations / seconds_since(start));
         }
         return best * 1e-9;
     });
+}
+
+}  // namespace
+
+double measure_peak_gflops(IsaMask allowed, int threads) {
+    return best_giga_rate(threads, probe_for(allowed).compute);
+}
+
+double measure_peak_int8_gops(IsaMask allowed, int threads) {
+#if defined(HADES_X86)
+    if ((tier::avx512_vnni & ~allowed) == 0) return best_giga_rate(threads, avx512_vnni::dot_probe);
+    if ((tier::avx2 & ~allowed) == 0) return best_giga_rate(threads, avx2::dot_probe);
+#else
+    (void)allowed, (void)threads;
+#endif
+    return 0;
 }
 
 double measure_bandwidth_gbs(IsaMask allowed, int threads, int64_t bytes, int passes) {

@@ -27,8 +27,22 @@ HADES_TIER_PROBE(avx512)
 #endif
 #undef HADES_TIER_PROBE
 
+constexpr int kMostLanes = 16;  // of a sink
+
+// Dot products of bytes in registers only, `rounds` times; returns the operations done.
+namespace avx2 {
+double dot_probe(int64_t rounds, float* sink);
+}
+namespace avx512_vnni {
+double dot_probe(int64_t rounds, float* sink);
+}
+
 // Sum over all threads of fp32 multiply-add throughput, in GFLOP/s (best of several short rounds).
 double measure_peak_gflops(IsaMask allowed, int threads);
+
+// Sum over all threads of the throughput of int8 dot products with int32 sums, a multiplication and
+// an addition counted as two, in GOP/s (best of several short rounds); 0 in the scalar tier.
+double measure_peak_int8_gops(IsaMask allowed, int threads);
 
 // Sum over all threads of the rate at which memory is read, in GB/s: median of `passes` passes of
 // each thread over its share of `bytes`, which lie on huge pages.

@@ -21,7 +21,7 @@ from pyhades.llm.kv_cache import Sequence as Text
 from pyhades.llm.runner import Piece, Runner
 from pyhades.llm.standard_prompts import PROMPTS
 from pyhades.llm.tokenizer import Tokenizer
-from pyhades.llm.traffic import bytes_per_token
+from pyhades.llm.traffic import bytes_per_token, operations_per_token
 from pyhades.llm.weights import ModelWeights
 from pyhades.quant import to_bf16
 
@@ -54,6 +54,9 @@ class Measurement:
     bytes_per_token: int | None = None
     bandwidth_gb_s: float | None = None
     share_of_bandwidth: float | None = None
+    int8_gops: float | None = None
+    """What registers alone reach, where activations are int8."""
+    share_of_int8_peak: float | None = None
     energy_j_per_token: float | None = None
 
 
@@ -221,9 +224,17 @@ class _Bench:
 
     def _prefill(self, size: int) -> Measurement:
         text = self._runner.cache.sequence()
+        before = self._int8_gops()
         seconds = self._read(text, self._ids(size))
+        peak = (before + self._int8_gops()) / 2
         self._runner.cache.free(text)
-        return self._row("prefill", 0, [], prefill_tokens=size, prefill_tok_s=size / seconds)
+        operations = operations_per_token(self._subject.config) * size
+        is_int8 = peak > 0 and self._subject.weights.precision != "exact"
+        return self._row(
+            "prefill", 0, [], prefill_tokens=size, prefill_tok_s=size / seconds,
+            int8_gops=peak if is_int8 else None,
+            share_of_int8_peak=operations / seconds / peak / 1e9 if is_int8 else None,
+        )  # fmt: skip
 
     def _prompt(self, tokens: list[int]) -> Measurement:
         text = self._runner.cache.sequence()
@@ -292,6 +303,9 @@ class _Bench:
     def _ids(self, count: int) -> list[int]:
         ids: list[int] = self._random.integers(0, self._subject.config.vocab_size, count).tolist()
         return ids
+
+    def _int8_gops(self) -> float:
+        return _native.measure_peak_int8_gops(self._subject.isa, self._threads)
 
     def _bandwidth(self) -> float:
         with self._memory.uncounted():

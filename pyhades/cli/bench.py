@@ -130,6 +130,8 @@ def _print_llm_row(row: llm_bench.Measurement) -> None:
         )
     if row.share_of_bandwidth is not None:
         parts.append(f"{row.share_of_bandwidth:.0%} of {row.bandwidth_gb_s:.1f} GB/s")
+    if row.share_of_int8_peak is not None:
+        parts.append(f"{row.share_of_int8_peak:.0%} of {row.int8_gops:.0f} int8 GOP/s")
     if row.energy_j_per_token is not None:
         parts.append(f"{row.energy_j_per_token:.1f} J per token")
     parts.append(f"peak {row.peak_rss_gb:.2f} GB")

@@ -1,4 +1,4 @@
-"""What a decoded token reads from memory."""
+"""What a token costs: bytes read from memory, and operations."""
 
 from __future__ import annotations
 
@@ -29,6 +29,17 @@ def bytes_per_token(
         )
         total += share * (layer.gate_up.weight.nbytes + layer.down.weight.nbytes)
     return round(total) + _cache_bytes(config, depth, kv_format)
+
+
+def operations_per_token(config: GptOssConfig) -> int:
+    """Multiplications and additions that reading one token of a prompt takes.
+
+    Those with quantised weights, without the logits, which only the last token of a prompt needs.
+    """
+    attention = 2 * config.hidden_size * (config.query_size + config.key_value_size)
+    experts = 3 * config.hidden_size * config.intermediate_size * config.num_experts_per_tok
+    router = config.hidden_size * config.num_local_experts
+    return 2 * config.num_hidden_layers * (attention + experts + router)
 
 
 def _cache_bytes(config: GptOssConfig, depth: int, kv_format: str) -> int:

@@ -12,6 +12,15 @@ def measure_peak_gflops(isa=None, int threads=1):
     return gflops
 
 
+def measure_peak_int8_gops(isa=None, int threads=1):
+    """Throughput of int8 dot products in registers, summed over threads, in GOP/s; 0 if scalar."""
+    cdef uint32_t allowed = features_of(isa)
+    cdef double gops
+    with nogil:
+        gops = roof.measure_peak_int8_gops(allowed, threads)
+    return gops
+
+
 def measure_bandwidth_gbs(isa=None, int threads=1, int64_t nbytes=256 << 20, int passes=5):
     """Read rate of memory, summed over threads, in GB/s: median of passes over ``nbytes``."""
     cdef uint32_t allowed = features_of(isa)

@@ -76,6 +76,8 @@ def test_bench_reports_every_field(checkpoint, tmp_path):
     decode = [row for row in measured["results"] if row["workload"] == "decode"]
     assert [(row["threads"], row["depth"]) for row in decode] == [(1, 0), (1, 64), (2, 0), (2, 64)]
     assert all(row["decode_tok_s"] > 0 and row["share_of_bandwidth"] > 0 for row in decode)
+    prefill = [row for row in measured["results"] if row["workload"] == "prefill"]
+    assert all(0 < row["share_of_int8_peak"] < 1 for row in prefill)
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 

@@ -52,9 +52,8 @@ __attribute__((noinline)) static void multiply(const Weights& w, const uint8_t* 
         for (int t = 0; t < kTiles; ++t)
             for (int h = 0; h < kParts; ++h) total[r][t][h] = zero();
     // Offsets in all rows alike: more pointers than registers would be loaded again and again.
-    const int64_t blocks = w.k / kBlock;
-    int64_t values = 0, scale = w.k, sum = w.k + 4 * blocks;
-    for (int64_t b = 0; b < blocks; ++b, values += kBlock, scale += 4, sum += 4) {
+    int64_t values = 0, scale = q8_scales_at(w.k), sum = q8_sums_at(w.k);
+    for (int64_t b = 0; b < w.k / kBlock; ++b, values += kBlock, scale += 4, sum += 4) {
         const uint8_t* block = w.first + b * kBlockBytes<Format>;
         if (is_stream)
             for (int t = 0; t < kTiles; ++t)

@@ -1,0 +1,1 @@
+#include "runtime/roof_dot_generic.h"

@@ -1,0 +1,22 @@
+"""What the machine can do at best, against what must be true of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from pyhades import _native
+from pyhades.llm.synthetic import gpt_oss_config
+from pyhades.llm.traffic import operations_per_token
+
+
+def test_dot_products_of_bytes(tier):
+    peak = _native.measure_peak_int8_gops(tier)
+    if tier == "scalar":
+        assert peak == 0
+    else:
+        assert peak > 0.5 * _native.measure_peak_gflops(tier) > 0
+
+
+def test_operations_of_gpt_oss_20b():
+    active = 24 * (4 * 3 * 2880 * 2880 + 2880 * (5120 + 4096 + 32))
+    assert operations_per_token(gpt_oss_config()) == 2 * active == pytest.approx(6.05e9, rel=0.01)

@@ -162,6 +162,10 @@ def test_batches_broadcast(isa, a_shape, b_shape):
     check(kernels.matmul(columns, b, isa=isa, **options), a, b, **options)
 
 
+def test_nothing_at_all(isa):
+    assert kernels.gemm(random(0, 0), random(0, 0), isa=isa).shape == (0, 0)
+
+
 def test_no_depth_leaves_the_bias(isa):
     bias = random(5)
     y = kernels.gemm(random(2, 0), random(0, 5), bias, isa=isa)

@@ -14,7 +14,9 @@ def test_dot_products_of_bytes(tier):
     if tier == "scalar":
         assert peak == 0
     else:
-        assert peak > 0.5 * _native.measure_peak_gflops(tier) > 0
+        # Without VNNI the products are those of AVX2, and so is what they are compared with.
+        floats = "avx2" if tier == "avx512" else tier
+        assert peak > 0.5 * _native.measure_peak_gflops(floats) > 0
 
 
 def test_operations_of_gpt_oss_20b():

@@ -12,9 +12,9 @@ from dataclasses import replace
 import pytest
 
 from pyhades import _native
-from pyhades.llm.runner import Piece, Runner
-from pyhades.llm.synthetic import gpt_oss_config, random_weights
-from pyhades.llm.traffic import bytes_per_token
+from pyhades.llm.engine.runner import Piece, Runner
+from pyhades.llm.measure.synthetic import gpt_oss_config, random_weights
+from pyhades.llm.measure.traffic import bytes_per_token
 
 LAYERS = 4
 BANDWIDTH_BYTES = 1 << 30

@@ -7,7 +7,7 @@ import pytest
 
 from bench.traffic import benchmark_traffic
 from pyhades import kernels
-from pyhades.llm.sampling import Sampler, SamplingParams
+from pyhades.llm.engine.sampling import Sampler, SamplingParams
 
 PARAMETERS = {
     "greedy": {"temperature": 0},

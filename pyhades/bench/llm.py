@@ -16,13 +16,13 @@ from pyhades import _native
 from pyhades.bench.energy import EnergyMeter
 from pyhades.bench.memory import PeakMemory
 from pyhades.bench.segmentation import describe_machine
-from pyhades.llm.config import GptOssConfig
-from pyhades.llm.kv_cache import Sequence as Text
-from pyhades.llm.runner import Piece, Runner
-from pyhades.llm.standard_prompts import PROMPTS
-from pyhades.llm.tokenizer import Tokenizer
-from pyhades.llm.traffic import bytes_per_token, operations_per_token
-from pyhades.llm.weights import ModelWeights
+from pyhades.llm.engine.kv_cache import Sequence as Text
+from pyhades.llm.engine.runner import Piece, Runner
+from pyhades.llm.measure.prompts import PROMPTS
+from pyhades.llm.measure.traffic import bytes_per_token, operations_per_token
+from pyhades.llm.models.gpt_oss.config import GptOssConfig
+from pyhades.llm.models.weights import ModelWeights
+from pyhades.llm.text.tokenizer import Tokenizer
 from pyhades.quant import to_bf16
 
 DEPTHS = (0, 2048, 8192)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pyhades.bench.llm import Subject
 from pyhades.errors import ArgumentError
-from pyhades.llm.checkpoint import open_checkpoint
-from pyhades.llm.loading import load_weights, toy_model
-from pyhades.llm.synthetic import gpt_oss_config, random_weights
+from pyhades.llm.measure.synthetic import gpt_oss_config, random_weights
+from pyhades.llm.models import open_checkpoint
+from pyhades.llm.precision.loading import load_weights, toy_model
 
 
 def open_subject(

@@ -13,7 +13,7 @@ from pyhades.bench.llm_plot import plot
 from pyhades.bench.llm_subject import open_subject
 from pyhades.bench.segmentation import Measurement, comparisons, measure
 from pyhades.cli.targets import write_atomically
-from pyhades.llm.precision import PRECISIONS
+from pyhades.llm.precision.recipe import PRECISIONS
 
 
 def parse_threads(context: click.Context, option: click.Parameter, text: str) -> list[int]:

@@ -11,7 +11,7 @@ import click
 from pyhades.cli.language_model import llm_options, open_llm, sampling_options
 from pyhades.errors import PyhadesError
 from pyhades.llm.conversation import EFFORTS, Conversation
-from pyhades.llm.sampling import SamplingParams
+from pyhades.llm.engine.sampling import SamplingParams
 
 HELP = """\
 /help                this list

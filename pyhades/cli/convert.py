@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from pyhades.llm.checkpoint import open_checkpoint
-from pyhades.llm.convert import convert
-from pyhades.llm.precision import DEFAULT_PRECISION, PRECISIONS
+from pyhades.llm.models import open_checkpoint
+from pyhades.llm.precision.convert import convert
+from pyhades.llm.precision.recipe import DEFAULT_PRECISION, PRECISIONS
 
 
 @click.command("convert")

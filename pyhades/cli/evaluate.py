@@ -14,10 +14,10 @@ from tqdm import tqdm
 
 from pyhades.cli.targets import write_atomically
 from pyhades.errors import ArgumentError
-from pyhades.llm.engine import LLM
-from pyhades.llm.evaluation import Comparison, compare, comparison_table, recorded
-from pyhades.llm.precision import AUTO, PRECISIONS
-from pyhades.llm.standard_prompts import PROMPTS
+from pyhades.llm.llm import LLM
+from pyhades.llm.measure.evaluation import Comparison, compare, comparison_table, recorded
+from pyhades.llm.measure.prompts import PROMPTS
+from pyhades.llm.precision.recipe import AUTO, PRECISIONS
 
 RANDOM_TOKENS = 512
 

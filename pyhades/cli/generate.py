@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from pyhades.cli.language_model import llm_options, open_llm, sampling_options
-from pyhades.llm.outputs import Generation
-from pyhades.llm.sampling import SamplingParams
+from pyhades.llm.engine.sampling import SamplingParams
+from pyhades.llm.text.outputs import Generation
 
 
 @click.command("generate")

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
-from pyhades.llm.engine import LLM
-from pyhades.llm.precision import PRECISIONS
+from pyhades.llm.llm import LLM
+from pyhades.llm.precision.recipe import PRECISIONS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -1,11 +1,11 @@
 """Language models of the gpt-oss family on the same kernels as everything else."""
 
 from pyhades.llm.conversation import Conversation
-from pyhades.llm.engine import LLM
-from pyhades.llm.evaluation import Comparison, compare
-from pyhades.llm.harmony import ChatAnswer, ChatDelta
-from pyhades.llm.outputs import Completion, Delta, Generation
-from pyhades.llm.sampling import SamplingParams
+from pyhades.llm.engine.sampling import SamplingParams
+from pyhades.llm.llm import LLM
+from pyhades.llm.measure.evaluation import Comparison, compare
+from pyhades.llm.text.harmony import ChatAnswer, ChatDelta
+from pyhades.llm.text.outputs import Completion, Delta, Generation
 
 __all__ = [
     "LLM",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pyhades.llm.engine import LLM
-from pyhades.llm.harmony import ChatAnswer, ChatDelta
-from pyhades.llm.sampling import SamplingParams
+from pyhades.llm.engine.sampling import SamplingParams
+from pyhades.llm.llm import LLM
+from pyhades.llm.text.harmony import ChatAnswer, ChatDelta
 
 EFFORTS = ("low", "medium", "high")
 

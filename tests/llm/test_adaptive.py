@@ -13,18 +13,19 @@ import pytest
 
 from pyhades import kernels, quant
 from pyhades.errors import ArgumentError, ModelError
-from pyhades.llm import LLM, adaptive, calibration, measuring
-from pyhades.llm.adaptive import adapt, choose
-from pyhades.llm.calibration import capture, dense_labels
-from pyhades.llm.checkpoint import open_checkpoint
-from pyhades.llm.checkpoint.outline import EMBEDDING, HEAD
-from pyhades.llm.convert import convert
-from pyhades.llm.evaluation import compare, recorded
-from pyhades.llm.loading import load_weights, pack_by
-from pyhades.llm.measuring import expert_options, matrix_options
-from pyhades.llm.precision_report import Option, PrecisionReport, TensorChoice
-from pyhades.llm.runner import Piece, Runner
-from pyhades.llm.weights import ModelWeights
+from pyhades.llm import LLM
+from pyhades.llm.engine.runner import Piece, Runner
+from pyhades.llm.measure.evaluation import compare, recorded
+from pyhades.llm.models import open_checkpoint
+from pyhades.llm.models.gpt_oss.outline import EMBEDDING, HEAD
+from pyhades.llm.models.weights import ModelWeights
+from pyhades.llm.precision import adaptive, calibration, measuring
+from pyhades.llm.precision.adaptive import adapt, choose
+from pyhades.llm.precision.calibration import capture, dense_labels
+from pyhades.llm.precision.convert import convert
+from pyhades.llm.precision.loading import load_weights, pack_by
+from pyhades.llm.precision.measuring import expert_options, matrix_options
+from pyhades.llm.precision.report import Option, PrecisionReport, TensorChoice
 from pyhades.quant import to_bf16
 from tests.llm import test_convert
 from tests.llm.test_loading import assert_equal

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from pyhades.errors import ModelError
-from pyhades.llm.checkpoint import open_checkpoint
-from pyhades.llm.checkpoint.outline import outline
-from pyhades.llm.config import RopeScaling
+from pyhades.llm.models import open_checkpoint
+from pyhades.llm.models.gpt_oss.config import RopeScaling
+from pyhades.llm.models.gpt_oss.outline import outline
 from tests.support.tiny_checkpoints import (
     STOP_IDS,
     Stored,

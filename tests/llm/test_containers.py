@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pyhades.llm.convert import convert
-from pyhades.llm.engine import LLM
+from pyhades.llm.llm import LLM
+from pyhades.llm.precision.convert import convert
 from tests.support.tiny_checkpoints import read_huggingface, write_huggingface, write_original
 from tests.support.tiny_gguf import write_gguf
 

@@ -12,11 +12,11 @@ from click.testing import CliRunner
 
 from pyhades.cli import main
 from pyhades.errors import ArgumentError, ConfigurationError, ModelError
-from pyhades.llm import packing
-from pyhades.llm.checkpoint import open_checkpoint
-from pyhades.llm.convert import convert
-from pyhades.llm.loading import load_weights
-from pyhades.llm.precision import RECIPES
+from pyhades.llm.models import open_checkpoint
+from pyhades.llm.precision import packing
+from pyhades.llm.precision.convert import convert
+from pyhades.llm.precision.loading import load_weights
+from pyhades.llm.precision.recipe import RECIPES
 from tests.llm.test_checkpoints import CONTAINERS
 from tests.llm.test_loading import assert_equal
 from tests.support.tiny_checkpoints import (

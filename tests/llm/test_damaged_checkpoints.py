@@ -12,10 +12,10 @@ import pytest
 
 from pyhades.errors import ModelError, PyhadesError
 from pyhades.formats import GgufFile
-from pyhades.llm.checkpoint import open_checkpoint
-from pyhades.llm.checkpoint.gguf import read_config
-from pyhades.llm.convert import convert
-from pyhades.llm.loading import load_weights
+from pyhades.llm.models import open_checkpoint
+from pyhades.llm.models.gpt_oss.gguf import read_config
+from pyhades.llm.precision.convert import convert
+from pyhades.llm.precision.loading import load_weights
 from tests.support.tiny_checkpoints import (
     TinyModel,
     random_model,

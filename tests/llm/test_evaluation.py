@@ -10,9 +10,9 @@ import pytest
 
 from pyhades.errors import ArgumentError, ClosedError
 from pyhades.llm import LLM
-from pyhades.llm.evaluation import Comparison, compare, comparison_table, recorded
-from pyhades.llm.synthetic import random_weights, tiny_config
-from pyhades.llm.traffic import bytes_per_token
+from pyhades.llm.measure.evaluation import Comparison, compare, comparison_table, recorded
+from pyhades.llm.measure.synthetic import random_weights, tiny_config
+from pyhades.llm.measure.traffic import bytes_per_token
 
 CONFIG = tiny_config()
 RANDOM = np.random.default_rng(3)

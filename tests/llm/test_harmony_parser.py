@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyhades.errors import ModelError
-from pyhades.llm.harmony import ChatAnswer, HarmonyParser, Markers, Message
-from pyhades.llm.tokenizer import REPLACEMENT, Tokenizer
+from pyhades.llm.text.harmony import ChatAnswer, HarmonyParser, Markers, Message
+from pyhades.llm.text.tokenizer import REPLACEMENT, Tokenizer
 from tests.support.toy_tokenizer import tokenizer_json, tokens_of, toy_tokenizer
 
 

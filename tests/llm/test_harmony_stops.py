@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pyhades.llm.harmony import ChatAnswer, ChatDelta, HarmonyParser, until_stop
+from pyhades.llm.text.harmony import ChatAnswer, ChatDelta, HarmonyParser, until_stop
 from tests.support.toy_tokenizer import tokens_of, toy_tokenizer
 
 

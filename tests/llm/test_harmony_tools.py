@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pyhades.errors import ArgumentError
-from pyhades.llm.harmony.tool_types import function_names, tools_section, typescript
+from pyhades.llm.text.harmony.tool_types import function_names, tools_section, typescript
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from pyhades.errors import ArgumentError, CapacityError
-from pyhades.llm.config import GptOssConfig
-from pyhades.llm.kv_cache import FREED, KvCache, Sequence
-from pyhades.llm.layers import CACHE_BLOCK
+from pyhades.llm.engine.kv_cache import FREED, KvCache, Sequence
+from pyhades.llm.models.gpt_oss.config import GptOssConfig
+from pyhades.llm.models.layers import CACHE_BLOCK
 
 FULL, SLIDING = "full_attention", "sliding_attention"
 

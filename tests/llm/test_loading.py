@@ -10,11 +10,11 @@ import pytest
 
 from pyhades import kernels
 from pyhades.errors import ArgumentError, ConfigurationError, ModelError
-from pyhades.llm import loading
-from pyhades.llm.checkpoint import open_checkpoint
-from pyhades.llm.loading import load_weights, toy_model
-from pyhades.llm.precision import RECIPES
-from pyhades.llm.weights import ModelWeights
+from pyhades.llm.models import open_checkpoint
+from pyhades.llm.models.weights import ModelWeights
+from pyhades.llm.precision import loading
+from pyhades.llm.precision.loading import load_weights, toy_model
+from pyhades.llm.precision.recipe import RECIPES
 from pyhades.quant import dequantize, quantize, to_bf16
 from tests.llm.test_checkpoints import CONTAINERS, expected
 from tests.support.tiny_checkpoints import Stored, TinyModel, random_model, tiny_config
@@ -159,13 +159,15 @@ def test_int4_embedding_becomes_int8_without_loss(tmp_path):
 
 def test_large_matrices_are_converted_in_pieces(monkeypatch, model, tmp_path):
     wanted = load(write(model, tmp_path), "balanced")
-    monkeypatch.setattr("pyhades.llm.packing._PIECE", 7 * 64)
+    monkeypatch.setattr("pyhades.llm.precision.packing._PIECE", 7 * 64)
     assert_equal(load(tmp_path, "balanced"), wanted)
 
 
 @pytest.mark.parametrize("experts", ["MXFP4", "BF16"])
 def test_peak_is_the_packed_size_and_a_layer(experts, monkeypatch, tmp_path):
-    monkeypatch.setattr("pyhades.llm.packing._PIECE", 1 << 13)  # as small beside a tiny layer
+    monkeypatch.setattr(
+        "pyhades.llm.precision.packing._PIECE", 1 << 13
+    )  # as small beside a tiny layer
     config = tiny_config(num_hidden_layers=6, hidden_size=256, intermediate_size=256)
     path = write(random_model(config, experts=experts), tmp_path)
     checkpoint = open_checkpoint(path)

@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pyhades.llm.checkpoint import open_checkpoint
-from pyhades.llm.config import GptOssConfig
-from pyhades.llm.loading import load_weights
-from pyhades.llm.runner import Piece, Runner
-from pyhades.llm.weights import LayerWeights, ModelWeights
+from pyhades.llm.engine.runner import Piece, Runner
+from pyhades.llm.models import open_checkpoint
+from pyhades.llm.models.gpt_oss.config import GptOssConfig
+from pyhades.llm.models.weights import LayerWeights, ModelWeights
+from pyhades.llm.precision.loading import load_weights
 
 FIXTURES = sorted((Path(__file__).parent / "golden").iterdir())
 TOLERANCE = 0.1

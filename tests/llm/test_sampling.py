@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pyhades.errors import ArgumentError, ArgumentTypeError, ModelError
-from pyhades.llm.sampling import Sampler, SamplingParams
+from pyhades.llm.engine.sampling import Sampler, SamplingParams
 
 LOGITS = np.float32([1.0, 3.0, 2.5, -1.0, 3.0, 0.0, 2.0, -4.0])
 

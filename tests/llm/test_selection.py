@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pyhades.llm.selection import CHUNK, GROUP, SORTED_AT_MOST, draw, largest, nucleus
+from pyhades.llm.engine.selection import CHUNK, GROUP, SORTED_AT_MOST, draw, largest, nucleus
 
 SIZES = [1, 5, GROUP, GROUP + 1, 5000, 40_000]
 

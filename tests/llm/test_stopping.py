@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pyhades.llm.stopping import StopStrings
+from pyhades.llm.text.stopping import StopStrings
 
 
 def run(stop: list[str], pieces: list[str]) -> tuple[str, bool]:

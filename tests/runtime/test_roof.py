@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pyhades import _native
-from pyhades.llm.synthetic import gpt_oss_config
-from pyhades.llm.traffic import operations_per_token
+from pyhades.llm.measure.synthetic import gpt_oss_config
+from pyhades.llm.measure.traffic import operations_per_token
 
 
 def test_dot_products_of_bytes(tier):

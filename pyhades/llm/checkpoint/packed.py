@@ -19,11 +19,11 @@ from pyhades.errors import ArgumentError, ModelError
 from pyhades.formats import SafetensorsFile, TensorEntry
 from pyhades.formats.safetensors import ALIGNMENT
 from pyhades.kernels.qgemm import RowOrder
-from pyhades.llm.checkpoint.checkpoint import Array, Checkpoint, PackedModel, PackedShape
-from pyhades.llm.checkpoint.outline import EMBEDDING, outline
 from pyhades.llm.checkpoint.settings import from_huggingface, to_huggingface
-from pyhades.llm.config import GptOssConfig
-from pyhades.llm.precision_report import PrecisionReport
+from pyhades.llm.models.checkpoint import Array, Checkpoint, PackedModel, PackedShape
+from pyhades.llm.models.gpt_oss.config import GptOssConfig
+from pyhades.llm.models.gpt_oss.outline import EMBEDDING, outline
+from pyhades.llm.precision.report import PrecisionReport
 from pyhades.quant import BLOCK, LAYOUT, PackedWeight
 
 FORMAT, VERSION = "pyhades", "1"

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from pyhades.errors import ModelError
-from pyhades.llm.config import GptOssConfig, RopeScaling
+from pyhades.llm.models.gpt_oss.config import GptOssConfig, RopeScaling
 from pyhades.quant import BLOCK
 
 STOP_TOKENS = ("<|endoftext|>", "<|return|>", "<|call|>")

@@ -1,1 +1,6 @@
-"""One file per architecture, readable as its paper."""
+"""Architectures, one folder each, and the vocabulary that they are written in."""
+
+from pyhades.llm.models.checkpoint import Checkpoint
+from pyhades.llm.models.opening import open_checkpoint
+
+__all__ = ["Checkpoint", "open_checkpoint"]

@@ -1,0 +1,331 @@
+"""From logits to a token: what may be sampled, and how."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyhades.errors import ArgumentError, ArgumentTypeError, ModelError
+from pyhades.kernels import sample
+from pyhades.llm.engine.selection import draw, largest, nucleus
+
+COOLEST = 1e-3
+"""Lowest temperature that differs from greedy decoding."""
+_RANGES = {
+    "temperature": (0.0, math.inf),
+    "top_k": (0, math.inf),
+    "top_p": (0.0, 1.0),
+    "min_p": (0.0, 1.0),
+    "repetition_penalty": (0.0, math.inf),
+    "presence_penalty": (-math.inf, math.inf),
+    "frequency_penalty": (-math.inf, math.inf),
+    "seed": (0, 2**64 - 1),
+    "max_tokens": (1, math.inf),
+    "logprobs": (0, math.inf),
+    "n": (1, math.inf),
+}
+_INTEGERS = {"top_k", "seed", "max_tokens", "logprobs", "n"}
+_POSITIVE = {"top_p", "repetition_penalty"}
+
+Logits = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class SamplingParams:
+    """How to choose tokens, and when to stop.
+
+    The steps are applied in this order: bias and penalties, temperature, top-k, top-p, min-p.
+
+    Parameters
+    ----------
+    temperature
+        0 takes the likeliest token, the lowest id among equals; 1 samples as the model says.
+    top_k
+        Only the ``top_k`` likeliest tokens; 0 for all.
+    top_p
+        Only the likeliest tokens that together have this probability.
+    min_p
+        Only tokens at least this likely in comparison with the likeliest.
+    repetition_penalty
+        Logits of tokens of prompt and answer are divided by this where they are positive, and
+        multiplied where they are negative.
+    presence_penalty
+        Subtracted from the logits of tokens of the answer.
+    frequency_penalty
+        Subtracted from them once for each time they were sampled.
+    logit_bias
+        Added to logits, by token id.
+    seed
+        The same seed gives the same tokens, for any number of threads; None is different each time.
+    stop
+        Strings that end the answer, and are not part of it.
+    max_tokens
+        Most tokens of an answer; None for what the context leaves.
+    logprobs
+        Give the log-probability of each token, and of this many of the likeliest. They are those
+        of the model, before temperature, bias and penalties.
+    n
+        How many answers to give.
+    ignore_eos
+        Do not stop at the model's end-of-text tokens.
+
+    Raises
+    ------
+    ArgumentError
+        A value lies outside its range.
+    ArgumentTypeError
+        A value has the wrong type.
+
+    Examples
+    --------
+    >>> SamplingParams(temperature=0.7, stop="END").stop
+    ('END',)
+    """
+
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    logit_bias: Mapping[int, float] | None = None
+    seed: int | None = None
+    stop: str | Sequence[str] = ()
+    max_tokens: int | None = None
+    logprobs: int | None = None
+    n: int = 1
+    ignore_eos: bool = False
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            if field.name in _RANGES:
+                _check_range(field.name, getattr(self, field.name), field.default)
+        if 0 < self.temperature < COOLEST:
+            raise ArgumentError(
+                f"temperature={self.temperature} is below {COOLEST}; 0 takes the likeliest token"
+            )
+        object.__setattr__(self, "stop", _stop_strings(self.stop))
+        if self.logit_bias is not None:
+            object.__setattr__(self, "logit_bias", _biases(self.logit_bias))
+
+    def changed(self, **fields_to_set: Any) -> SamplingParams:
+        """The same with some fields set anew.
+
+        Raises
+        ------
+        ArgumentTypeError
+            There is no such field.
+
+        Examples
+        --------
+        >>> SamplingParams(seed=1).changed(temperature=0).temperature
+        0
+        """
+        unknown = fields_to_set.keys() - {field.name for field in fields(self)}
+        if unknown:
+            known = ", ".join(field.name for field in fields(self))
+            raise ArgumentTypeError(
+                f"there is no sampling parameter {', '.join(sorted(unknown))}; there are {known}"
+            )
+        return replace(self, **fields_to_set)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether any token may be sampled."""
+        return (self.top_k, self.top_p, self.min_p) == (0, 1, 0)
+
+    @property
+    def has_penalties(self) -> bool:
+        """Whether the tokens so far change the logits."""
+        return (self.repetition_penalty, self.presence_penalty, self.frequency_penalty) != (1, 0, 0)
+
+
+def _check_range(name: str, value: Any, default: Any) -> None:
+    if value is None and default is None:
+        return
+    kind, words = (Integral, "an integer") if name in _INTEGERS else (Real, "a number")
+    is_number = isinstance(value, kind) and not isinstance(value, bool)
+    if not is_number:
+        raise ArgumentTypeError(f"{name}={value!r} is not {words}")
+    low, high = _RANGES[name]
+    if not low <= value <= high or math.isinf(value) or (name in _POSITIVE and value == 0):
+        bound = f"above {low}" if name in _POSITIVE else f"at least {low}"
+        limits = bound if math.isinf(high) else f"{bound} and at most {high}"
+        raise ArgumentError(f"{name}={value} must be {limits if math.isfinite(low) else 'finite'}")
+
+
+def _stop_strings(stop: str | Sequence[str]) -> tuple[str, ...]:
+    strings = (stop,) if isinstance(stop, str) else tuple(stop)
+    for string in strings:
+        if not isinstance(string, str):
+            raise ArgumentTypeError(f"stop holds {string!r}, which is not text")
+        if not string:
+            raise ArgumentError("stop holds an empty string, which would end every answer at once")
+    return strings
+
+
+def _biases(logit_bias: Mapping[int, float]) -> dict[int, float]:
+    biases: dict[int, float] = {}
+    for token, bias in logit_bias.items():
+        try:
+            biases[int(token)] = float(bias)
+        except (TypeError, ValueError):
+            raise ArgumentTypeError(
+                f"logit_bias has {token!r}: {bias!r}; it maps token ids to numbers"
+            ) from None
+        if int(token) < 0 or math.isnan(float(bias)) or float(bias) == math.inf:
+            raise ArgumentError(
+                f"logit_bias has {token!r}: {bias!r}; ids are not negative, biases are finite "
+                "or -inf"
+            )
+    return biases
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """A token, and if asked for its log-probability and the likeliest tokens with theirs."""
+
+    token: int
+    logprob: float | None = None
+    top: tuple[tuple[int, float], ...] = ()
+
+
+class Sampler:
+    """Chooses the tokens of one answer, one after the other.
+
+    Parameters
+    ----------
+    params
+        How to choose.
+    prompt_tokens
+        Ids of the prompt, which the repetition penalty counts.
+    branch
+        Number of the answer; each of several answers to a prompt has random numbers of its own.
+
+    Examples
+    --------
+    >>> sampler = Sampler(SamplingParams(temperature=0), prompt_tokens=[])
+    >>> sampler.sample(np.float32([0.5, 2.0, 1.0])).token
+    1
+    """
+
+    def __init__(
+        self, params: SamplingParams, prompt_tokens: Sequence[int], branch: int = 0
+    ) -> None:
+        self.params = params
+        self._prompt = tuple(prompt_tokens) if params.has_penalties else ()
+        entropy = None if params.seed is None else [params.seed, branch]
+        self._random = np.random.Generator(np.random.Philox(np.random.SeedSequence(entropy)))
+        self._counts: NDArray[np.int32] | None = None
+        self._in_prompt: NDArray[np.bool_] | None = None
+        self._biased = np.fromiter(params.logit_bias or (), np.int64)
+        self._biases = np.fromiter((params.logit_bias or {}).values(), np.float32)
+
+    def sample(self, logits: Logits) -> Sampled:
+        """Choose the next token.
+
+        Parameters
+        ----------
+        logits
+            float32 ``[vocab_size]``; they are not changed.
+
+        Returns
+        -------
+        Sampled
+            The token, which later penalties take into account.
+
+        Raises
+        ------
+        ModelError
+            The logits are not finite.
+        ArgumentError
+            ``logit_bias`` has an id that the vocabulary lacks.
+        """
+        logits = np.asarray(logits, np.float32)
+        values = self._adjusted(logits)
+        likeliest = int(values.argmax())
+        if not math.isfinite(values[likeliest]):
+            raise ModelError(
+                f"the logit of token {likeliest} is {values[likeliest]}; the weights are damaged, "
+                "or logit_bias forbids every token"
+            )
+        token = likeliest
+        if self.params.temperature > 0:
+            token = self._draw(values, values[likeliest])
+        if self._counts is not None:
+            self._counts[token] += 1
+        return self._report(logits, token)
+
+    def _adjusted(self, logits: Logits) -> Logits:
+        """Logits with bias and penalties, or the same array where there are none."""
+        params = self.params
+        if not params.has_penalties and not self._biased.size:
+            return logits
+        values = logits.copy()
+        if self._biased.size:
+            if self._biased.max() >= values.size:
+                raise ArgumentError(
+                    f"logit_bias has token {self._biased.max()}, the vocabulary {values.size}"
+                )
+            values[self._biased] += self._biases
+        if params.has_penalties:
+            self._penalise(values)
+        return values
+
+    def _penalise(self, values: Logits) -> None:
+        params = self.params
+        if self._counts is None or self._in_prompt is None:
+            self._counts = np.zeros(values.size, np.int32)
+            self._in_prompt = np.zeros(values.size, np.bool_)
+            self._in_prompt[list(self._prompt)] = True
+        if params.repetition_penalty != 1:
+            seen = np.flatnonzero(self._in_prompt | (self._counts > 0))
+            before = values[seen]
+            values[seen] = np.where(
+                before > 0, before / params.repetition_penalty, before * params.repetition_penalty
+            )
+        written = np.flatnonzero(self._counts)
+        counts = self._counts[written].astype(np.float32)
+        values[written] -= params.presence_penalty + params.frequency_penalty * counts
+
+    def _draw(self, values: Logits, highest: np.float32) -> int:
+        """A token, each with the probability that the parameters leave it."""
+        params = self.params
+        if params.is_plain:
+            drawn = sample(values[None], params.temperature, self._random.random(), threads=1)
+            return int(drawn[0])
+        ids = None
+        if 0 < params.top_k < values.size:
+            ids = np.sort(largest(values, params.top_k))
+            values = values[ids]
+        weights = values - highest
+        if params.temperature != 1:
+            weights /= np.float32(params.temperature)
+        np.exp(weights, out=weights)
+        if params.top_p < 1:
+            kept = nucleus(weights, params.top_p)
+            ids, weights = kept if ids is None else ids[kept], weights[kept]
+        if params.min_p > 0:  # the likeliest token's weight is 1
+            kept = np.flatnonzero(weights >= params.min_p)
+            ids, weights = kept if ids is None else ids[kept], weights[kept]
+        chosen = draw(weights, self._random.random())
+        return chosen if ids is None else int(ids[chosen])
+
+    def _report(self, logits: Logits, token: int) -> Sampled:
+        if self.params.logprobs is None:
+            return Sampled(token)
+        highest = logits.max()
+        normaliser = float(highest) + math.log(np.exp(logits - highest).sum(dtype=np.float64))
+        top = largest(logits, min(self.params.logprobs, logits.size))
+        return Sampled(
+            token,
+            float(logits[token]) - normaliser,
+            tuple((int(i), float(logits[i]) - normaliser) for i in top),
+        )

@@ -1,0 +1,1 @@
+"""All that is peculiar to gpt-oss."""

@@ -1,0 +1,115 @@
+"""Opening a checkpoint: find its files, recognise the container, check every tensor."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pyhades.errors import ModelError
+from pyhades.formats import GgufFile, SafetensorsFile, TensorEntry
+from pyhades.llm.checkpoint import packed, settings
+from pyhades.llm.checkpoint.locating import beside, is_gguf, weight_files
+from pyhades.llm.checkpoint.table import TensorTable
+from pyhades.llm.models.checkpoint import Checkpoint
+from pyhades.llm.models.gpt_oss import gguf, huggingface, original
+
+_TOKENIZER = "tokenizer.json"
+
+
+def open_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
+    """Open the checkpoint of a gpt-oss model, without reading its weights.
+
+    The files are mapped: leave them in place and unchanged while the checkpoint is in use.
+
+    Parameters
+    ----------
+    path
+        Hugging Face safetensors (a folder, a file, or the model's folder in the cache), OpenAI's
+        ``original`` folder, a GGUF file (any part, if it is split), or what ``pyhades convert``
+        wrote.
+
+    Returns
+    -------
+    Checkpoint
+        Configuration, tensors and tokenizer.
+
+    Raises
+    ------
+    ModelError
+        A file is missing or damaged, a tensor is missing, superfluous, misshapen or of a type that
+        is not read, or the model is of another family. The message names file, tensor and remedy.
+    """
+    source = Path(path).expanduser()
+    files = weight_files(source)
+    if is_gguf(files[0]):
+        return _open_gguf(source, [GgufFile(file) for file in files])
+    opened = [SafetensorsFile(file) for file in files]
+    if packed.is_packed(opened[0]):
+        return packed.open_packed(source, opened[0])
+    return _open_safetensors(source, opened)
+
+
+def _open_safetensors(source: Path, files: list[SafetensorsFile]) -> Checkpoint:
+    folder = files[0].mapping.path.parent
+    config_json = beside(folder, "config.json") or folder / "config.json"
+    values = settings.read_json(config_json)
+    tokenizer_json = beside(folder, _TOKENIZER)
+    specials = _special_ids(tokenizer_json)
+    table = TensorTable(source, _entries(files))
+    if original.MARK in table:
+        config_json = folder / "config.json"
+        config = settings.from_original(settings.read_json(config_json), str(config_json), specials)
+        tensors = original.collect(config, table)
+    else:
+        generation_json = beside(folder, "generation_config.json")
+        generation = {} if generation_json is None else settings.read_json(generation_json)
+        config = settings.from_huggingface(values, str(config_json), generation, specials)
+        is_tied = bool(values.get("tie_word_embeddings", False))
+        tensors = huggingface.collect(config, table, is_tied=is_tied)
+    mappings = tuple(file.mapping for file in files)
+    return Checkpoint(source, config, tensors, mappings, tokenizer_json=tokenizer_json)
+
+
+def _open_gguf(source: Path, files: list[GgufFile]) -> Checkpoint:
+    first = files[0]
+    path = first.mapping.path
+    parts = first.metadata.get("split.count") or 1
+    if type(parts) is not int or parts != len(files):
+        raise ModelError(
+            f"{path} says that it is one of {parts} parts; keep all parts in a "
+            "folder under the names that they came with"
+        )
+    config = gguf.read_config(first)
+    is_ollama = first.metadata["general.architecture"] == "gptoss"
+    table = TensorTable(source, _entries(files), gguf.common_name)
+    tensors = gguf.collect(config, table, is_ollama=is_ollama)
+    vocabulary = {
+        key: value for key, value in first.metadata.items() if key.startswith("tokenizer.")
+    }
+    has_tokens = "tokenizer.ggml.tokens" in vocabulary
+    return Checkpoint(
+        source, config, tensors, tuple(file.mapping for file in files),
+        tokenizer_json=None if has_tokens else beside(path.parent, _TOKENIZER),
+        vocabulary=vocabulary if has_tokens else None,
+    )  # fmt: skip
+
+
+def _entries(files: list[SafetensorsFile] | list[GgufFile]) -> list[TensorEntry]:
+    return [entry for file in files for entry in file.tensors.values()]
+
+
+def _special_ids(tokenizer_json: Path | None) -> Mapping[str, int]:
+    """Special tokens to their ids, as ``tokenizer.json`` lists them."""
+    if tokenizer_json is None:
+        return {}
+    added: Any = settings.read_json(tokenizer_json).get("added_tokens", [])
+    try:
+        return {str(token["content"]): int(token["id"]) for token in added}
+    except (KeyError, TypeError, ValueError):
+        listed = json.dumps(added)[:60]
+        raise ModelError(
+            f"{tokenizer_json}: added_tokens are {listed}..., not content and id; download it again"
+        ) from None

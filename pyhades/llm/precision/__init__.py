@@ -1,0 +1,1 @@
+"""Which format every tensor is kept in, and packing, loading and converting by it."""

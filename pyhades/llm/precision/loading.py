@@ -1,0 +1,191 @@
+"""Weights in memory: packed from a checkpoint, or mapped from a packed file."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from pyhades.errors import ArgumentError, ConfigurationError
+from pyhades.llm.checkpoint.packed import SCALES, VALUES
+from pyhades.llm.models import Checkpoint
+from pyhades.llm.models.checkpoint import PackedModel, PackedShape
+from pyhades.llm.models.gpt_oss.config import GptOssConfig
+from pyhades.llm.models.gpt_oss.outline import HEAD, NORM
+from pyhades.llm.models.weights import Embedding, Experts, LayerWeights, Linear, ModelWeights
+from pyhades.llm.precision.adaptive import adapt
+from pyhades.llm.precision.packing import Array, Item, PackedItem, make, nbytes, plan
+from pyhades.llm.precision.recipe import AUTO, Recipe, recipe_named
+from pyhades.llm.precision.report import PrecisionReport
+from pyhades.quant import PackedWeight
+
+_TOY = Path(__file__).parents[1] / "data" / "toy"
+
+
+def toy_model() -> Path:
+    """Where the toy model lies that ships with the package.
+
+    Raises
+    ------
+    ConfigurationError
+        The installation lacks it.
+    """
+    if not _TOY.is_dir():
+        raise ConfigurationError(f"{_TOY} is missing; install pyhades again, or name a model")
+    return _TOY
+
+
+def load_weights(
+    checkpoint: Checkpoint,
+    precision: str | None = None,
+    progress: bool = True,
+    *,
+    error_budget: float | None = None,
+    calibration: Sequence[int] | None = None,
+) -> ModelWeights:
+    """The weights of a checkpoint in the layout of the kernels.
+
+    A packed file is used where it lies. Other tensors are packed one after the other, so that the
+    peak is what is packed plus a layer.
+
+    Parameters
+    ----------
+    checkpoint
+        What :func:`~pyhades.llm.models.open_checkpoint` returns.
+    precision
+        ``"exact"``, ``"balanced"``, ``"fast"``, ``"auto"``; None is balanced, or what a packed file
+        has.
+    progress
+        Show a bar, where standard error is a terminal.
+    error_budget, calibration
+        For ``"auto"`` only, see :func:`pyhades.llm.precision.adaptive.adapt`.
+
+    Returns
+    -------
+    ModelWeights
+        Matrices packed, vectors in float32.
+
+    Raises
+    ------
+    ArgumentError
+        There is no such precision, or the packed file has another; or a budget for another
+        precision than auto.
+    ModelError
+        A tensor is damaged.
+    """
+    if checkpoint.packed is not None:
+        if error_budget is not None or calibration is not None:
+            raise ArgumentError(f"{checkpoint.source} is packed; its formats cannot be chosen anew")
+        return _mapped(checkpoint, checkpoint.packed, precision, progress)
+    recipe = recipe_for(checkpoint, precision, error_budget, calibration, progress=progress)
+    return pack_by(checkpoint, recipe, progress)
+
+
+def recipe_for(
+    checkpoint: Checkpoint,
+    precision: str | None,
+    error_budget: float | None,
+    calibration: Sequence[int] | None,
+    *,
+    progress: bool,
+) -> Recipe:
+    """The recipe of a precision; for ``"auto"``, made from measurements."""
+    if precision == AUTO:
+        return adapt(
+            checkpoint, lambda recipe: pack_by(checkpoint, recipe, progress), error_budget,
+            calibration, progress=progress,
+        )  # fmt: skip
+    if error_budget is not None or calibration is not None:
+        raise ArgumentError(
+            f"error_budget and calibration are for precision={AUTO!r}, not {precision!r}"
+        )
+    return recipe_named(precision)
+
+
+def pack_by(checkpoint: Checkpoint, recipe: Recipe, progress: bool) -> ModelWeights:
+    """Pack a checkpoint by a recipe, tensor by tensor."""
+    items = plan(checkpoint, recipe)
+    arrays: dict[str, Array] = {}
+    total = sum(map(nbytes, items))
+    with progress_bar("packing", total, progress) as bar:
+        for item, made in make(checkpoint, items):
+            arrays |= made
+            bar.update(nbytes(item))
+    return assemble(
+        checkpoint.config, recipe.precision, recipe.activations, arrays, packed_shapes(items),
+        recipe.report,
+    )  # fmt: skip
+
+
+def packed_shapes(items: Iterable[Item]) -> dict[str, PackedShape]:
+    """Of the matrices among the items."""
+    return {item.name: item.packed for item in items if isinstance(item, PackedItem)}
+
+
+def progress_bar(what: str, total: int, is_wanted: bool) -> tqdm[None]:
+    """A bar that counts bytes."""
+    hidden = not is_wanted or not sys.stderr.isatty()
+    return tqdm(total=total, unit="B", unit_scale=True, desc=what, disable=hidden, leave=False)
+
+
+def assemble(
+    config: GptOssConfig,
+    precision: str,
+    activations: str,
+    arrays: Mapping[str, Array],
+    packed: Mapping[str, PackedShape],
+    report: PrecisionReport | None = None,
+) -> ModelWeights:
+    """Put the arrays of a model together, by the names of its outline."""
+
+    def weight(name: str) -> PackedWeight:
+        shape = packed[name]
+        return PackedWeight(arrays[name], shape.format, shape.shape, shape.row_order, shape.layout)
+
+    def linear(name: str) -> Linear:
+        return Linear(weight(f"{name}.weight"), arrays.get(f"{name}.bias"))
+
+    def experts(name: str) -> Experts:
+        return Experts(weight(f"{name}.weight"), arrays[f"{name}.bias"])
+
+    def layer(at: str) -> LayerWeights:
+        return LayerWeights(
+            attention_norm=arrays[f"{at}.attention_norm"],
+            qkv=linear(f"{at}.qkv"),
+            sinks=arrays[f"{at}.sinks"],
+            attention_output=linear(f"{at}.attention_output"),
+            mlp_norm=arrays[f"{at}.mlp_norm"],
+            router=linear(f"{at}.router"),
+            gate_up=experts(f"{at}.gate_up"),
+            down=experts(f"{at}.down"),
+        )
+
+    return ModelWeights(
+        embedding=Embedding(arrays[VALUES], arrays.get(SCALES)),
+        layers=tuple(layer(f"layers.{index}") for index in range(config.num_hidden_layers)),
+        norm=arrays[NORM],
+        head=Linear(weight(HEAD)),
+        precision=precision,
+        activations=activations,
+        report=report,
+    )
+
+
+def _mapped(
+    checkpoint: Checkpoint, packed: PackedModel, precision: str | None, progress: bool
+) -> ModelWeights:
+    if precision not in (None, packed.precision):
+        raise ArgumentError(
+            f"{checkpoint.source} is packed with precision={packed.precision!r}, not "
+            f"{precision!r}; open the original checkpoint, or convert it again"
+        )
+    for file in checkpoint.files:
+        with progress_bar("mapping", file.data.nbytes, progress) as bar:
+            for piece in file.populate():
+                bar.update(piece)
+    return assemble(
+        checkpoint.config, packed.precision, packed.activations, packed.arrays, packed.weights,
+        packed.report,
+    )  # fmt: skip

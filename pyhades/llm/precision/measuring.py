@@ -1,0 +1,171 @@
+"""The error of each format that a tensor could be kept in, on what enters it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from math import fsum, sqrt
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyhades import kernels, quant
+from pyhades.config import thread_count
+from pyhades.kernels.qgemm import Compute
+from pyhades.llm.checkpoint.stored import StoredTensor
+from pyhades.llm.models.gpt_oss.config import GptOssConfig
+from pyhades.llm.precision.calibration import Rows
+from pyhades.llm.precision.report import Option
+from pyhades.quant import BLOCK, QuantizedTensor, format_named
+
+NARROWER = ("int8_g32", "int4_g32")
+"""Widest first."""
+_PIECE = 1 << 20
+"""Weights of a matrix that are measured at a time."""
+
+Result = TypeVar("Result")
+Floats = NDArray[np.float32]
+Options = tuple[Option, ...]
+Squares = list[float]
+"""Sums of squares: of the product as stored, and of its difference in each narrower format."""
+
+
+def matrix_options(stored: StoredTensor, rows: Rows) -> Options:
+    """The formats that a matrix can have, with the error of its product with ``rows``.
+
+    Parameters
+    ----------
+    stored
+        The matrix ``[n, k]``.
+    rows
+        What enters it: bfloat16 as uint16 ``[tokens, k]``.
+
+    Returns
+    -------
+    tuple of Option
+        As stored first, then narrower ones. Their errors hold the rounding of the rows to int8.
+    """
+    n, k = stored.shape
+    formats = _narrower(stored)
+    inputs = quant.from_bf16(rows)
+    step = max(1, _PIECE // k)
+
+    def measured(first: int) -> Squares:
+        return _squares(inputs, stored.read(slice(first, first + step)), formats)[0]
+
+    return _options(stored, formats, _in_parallel(measured, range(0, n, step)))
+
+
+def expert_options(
+    gate_up: StoredTensor,
+    bias: Floats,
+    down: StoredTensor,
+    rows: Rows,
+    chosen: NDArray[np.int32],
+    config: GptOssConfig,
+) -> tuple[Options, Options]:
+    """The formats that the two matrices of each expert can have, with their errors.
+
+    Parameters
+    ----------
+    gate_up, bias, down
+        ``[experts, 2 intermediate_size, k]`` with its bias, and the matrix behind.
+    rows
+        What enters the experts: bfloat16 as uint16 ``[tokens, k]``.
+    chosen
+        The experts of each token, int32 ``[tokens, experts_per_token]``.
+    config
+        Of the model.
+
+    Returns
+    -------
+    tuple of Option, tuple of Option
+        Of ``gate_up`` and of ``down``, which is measured on what the former gives as stored.
+    """
+    inputs = quant.from_bf16(rows)
+    formats = [_narrower(gate_up), _narrower(down)]
+
+    def measured(expert: int) -> tuple[Squares, Squares]:
+        entering = inputs[(chosen == expert).any(axis=1)]
+        first, made = _squares(entering, gate_up.read(expert), formats[0])
+        hidden = _swiglu(made + bias[expert], config)
+        return first, _squares(hidden, down.read(expert), formats[1])[0]
+
+    used = [expert for expert in range(gate_up.shape[0]) if (chosen == expert).any()]
+    squares = _in_parallel(measured, used)
+    return (
+        _options(gate_up, formats[0], [pair[0] for pair in squares]),
+        _options(down, formats[1], [pair[1] for pair in squares]),
+    )
+
+
+def embedding_options(stored: StoredTensor, kept: str, tokens: Sequence[int]) -> Options:
+    """The formats of the embedding ``[v, h]``, with the error of the rows of ``tokens``.
+
+    ``kept`` is its format where it is not narrowed: ``"bf16"`` or ``"int8_g32"``.
+    """
+    size = stored.shape[0] * stored.shape[1]
+    int8_bytes = size + size // BLOCK * 2
+    if kept == "int8_g32":
+        return (Option(kept, int8_bytes, 0.0),)
+    rows = np.concatenate([stored.floats(slice(token, token + 1)) for token in tokens])
+    exact = quant.dequantize(quant.quantize(rows, "bf16"))
+    difference = quant.dequantize(quant.quantize(rows, "int8")) - exact
+    error = _relative(_sum_of_squares(difference), _sum_of_squares(exact))
+    return (Option("bf16", 2 * size, 0.0), Option("int8_g32", int8_bytes, error))
+
+
+def _narrower(stored: StoredTensor) -> list[str]:
+    return [f for f in NARROWER if format_named(f).bits < format_named(stored.format).bits]
+
+
+def _options(stored: StoredTensor, formats: Sequence[str], squares: Sequence[Squares]) -> Options:
+    n, k = stored.shape[-2:]
+    matrices = stored.shape[0] if len(stored.shape) == 3 else 1
+    reference, *differences = (fsum(column) for column in zip(*squares, strict=True))
+    errors = [0.0, *(_relative(difference, reference) for difference in differences)]
+    return tuple(
+        Option(name, matrices * format_named(name).packed_bytes(n, k), error)
+        for name, error in zip([stored.format, *formats], errors, strict=True)
+    )
+
+
+def _in_parallel(measure: Callable[[int], Result], parts: Sequence[int]) -> list[Result]:
+    """Results in the order of the parts, so that sums do not depend on threads."""
+    with ThreadPoolExecutor(thread_count(None).count) as pool:
+        return list(pool.map(measure, parts))
+
+
+def _squares(
+    inputs: Floats, weights: QuantizedTensor, formats: Sequence[str]
+) -> tuple[Squares, Floats]:
+    """Sums of squares over some outputs, and these outputs as stored."""
+    exact = _product(inputs, weights)
+    floats = quant.dequantize(weights)
+    squares = [_sum_of_squares(exact)]
+    for name in formats:
+        squares.append(_sum_of_squares(_product(inputs, quant.quantize(floats, name)) - exact))
+    return squares, exact
+
+
+def _product(inputs: Floats, weights: QuantizedTensor) -> Floats:
+    compute: Compute = "bf16" if weights.format in ("bf16", "f32") else "int8"
+    packed = kernels.pack_weight(weights, threads=1)
+    return kernels.qgemm(inputs, packed, compute=compute, threads=1)
+
+
+def _swiglu(made: Floats, config: GptOssConfig) -> Floats:
+    """Clamped: columns of the gate and of the linear part come in turn."""
+    limit = np.float32(config.swiglu_limit)
+    gate, linear = np.minimum(made[:, 0::2], limit), np.clip(made[:, 1::2], -limit, limit)
+    shares = 1 / (1 + np.exp(-np.float32(config.swiglu_alpha) * gate))
+    return np.asarray(gate * shares * (linear + 1), np.float32)
+
+
+def _relative(difference: float, reference: float) -> float:
+    return sqrt(difference / reference) if reference else 0.0
+
+
+def _sum_of_squares(values: Floats) -> float:
+    return float(np.square(values, dtype=np.float64).sum())

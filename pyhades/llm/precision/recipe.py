@@ -1,0 +1,89 @@
+"""Which format every tensor of a model is kept in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pyhades.errors import ArgumentError
+from pyhades.llm.models.gpt_oss.outline import EMBEDDING
+from pyhades.llm.precision.report import PrecisionReport
+from pyhades.quant import format_named
+
+DEFAULT_PRECISION = "balanced"
+AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What becomes of weights when they are packed.
+
+    Attributes
+    ----------
+    precision
+        Name of the recipe.
+    activations
+        What matrix products take in: ``"q8"`` or ``"bf16"``.
+    widest
+        The format that wider ones become, None where all stay as they are stored. Narrower ones
+        stay: they gain nothing from being written with more bits.
+    formats
+        Of matrices by name, whatever ``widest`` says.
+    report
+        How ``formats`` were chosen, where they were.
+    """
+
+    precision: str
+    activations: str
+    widest: str | None
+    formats: Mapping[str, str] = field(default_factory=dict)
+    report: PrecisionReport | None = None
+
+    def format_of(self, name: str, stored: str) -> str:
+        """The format of the matrix ``name`` that the checkpoint holds in the format ``stored``."""
+        if name.endswith("router.weight"):
+            return "bf16"
+        if name in self.formats:
+            return self.formats[name]
+        if self.widest is None or format_named(stored).bits <= format_named(self.widest).bits:
+            return stored
+        return self.widest
+
+    def embedding_format(self, stored: str) -> str:
+        """The format of the embedding, ``"bf16"`` or ``"int8_g32"``: rows of it are looked up."""
+        if EMBEDDING in self.formats:
+            return self.formats[EMBEDDING]
+        if stored in ("int8_g32", "int4_g32") or self.widest is not None:
+            return "int8_g32"
+        return "bf16"
+
+
+RECIPES = {
+    recipe.precision: recipe
+    for recipe in (
+        Recipe("exact", "bf16", None),
+        Recipe("balanced", "q8", "int8_g32"),
+        Recipe("fast", "q8", "int4_g32"),
+    )
+}
+
+PRECISIONS = (*RECIPES, AUTO)
+"""What ``precision=`` can be."""
+
+
+def recipe_named(precision: str | None) -> Recipe:
+    """The recipe of a fixed precision; None is the default, ArgumentError lists what exists.
+
+    Examples
+    --------
+    >>> recipe_named("balanced").format_of("head", "bf16")
+    'int8_g32'
+    >>> recipe_named("fast").format_of("layers.0.down.weight", "mxfp4")
+    'mxfp4'
+    """
+    try:
+        return RECIPES[precision or DEFAULT_PRECISION]
+    except KeyError:
+        raise ArgumentError(
+            f"precision={precision!r}: there are {', '.join(map(repr, PRECISIONS))}"
+        ) from None

@@ -1,0 +1,153 @@
+"""What a chat gives back: pieces of messages as they come, and the answer made of them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any, Literal
+
+from pyhades.llm.text.harmony.message import Kind, Message
+from pyhades.llm.text.harmony.tool_types import NAMESPACE
+
+FinishReason = Literal["stop", "tool_calls", "length"]
+
+
+@dataclass(frozen=True)
+class ChatDelta:
+    """A piece of a message of the answer.
+
+    A message begins with a piece that may be empty, so that a call is known before its arguments.
+
+    Attributes
+    ----------
+    channel
+        ``"analysis"``, ``"commentary"`` or ``"final"``.
+    recipient
+        The tool that is called, e.g. ``"functions.get_weather"``.
+    text
+        Whole characters; of a call, a piece of its arguments.
+    kind
+        ``"content"``, ``"reasoning"``, ``"tool_call"``, or ``"other"`` where the model speaks for
+        somebody else.
+    index
+        Number of the message in the answer.
+    finish_reason
+        Of the last piece: ``"stop"``, ``"tool_calls"`` or ``"length"``.
+    """
+
+    channel: str | None
+    recipient: str | None
+    text: str
+    kind: Kind = "content"
+    index: int = 0
+    role: str = "assistant"
+    content_type: str | None = None
+    finish_reason: FinishReason | None = None
+
+
+@dataclass(frozen=True)
+class ToolCall:
+    """A function that the model wants called, with arguments that should be JSON."""
+
+    name: str
+    arguments: str
+    id: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """As in OpenAI's API."""
+        function = {"name": self.name, "arguments": self.arguments}
+        return {"id": self.id, "type": "function", "function": function}
+
+    def __str__(self) -> str:
+        return f"{self.name}({self.arguments})"
+
+
+@dataclass(frozen=True)
+class ChatAnswer:
+    """An answer of the assistant.
+
+    Attributes
+    ----------
+    messages
+        Everything that it wrote, in order.
+    finish_reason
+        ``"stop"``, ``"tool_calls"``, or ``"length"`` where it was cut off.
+    tool_calls
+        What it wants called.
+    """
+
+    messages: tuple[Message, ...]
+    finish_reason: FinishReason = "stop"
+    tool_calls: tuple[ToolCall, ...] = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        calls = (message for message in self.messages if message.kind == "tool_call")
+        object.__setattr__(self, "tool_calls", tuple(_tool_call(call) for call in calls))
+
+    @classmethod
+    def collect(cls, deltas: Iterable[ChatDelta]) -> ChatAnswer:
+        """The answer whose pieces are ``deltas``."""
+        pieces = list(deltas)
+        reasons = [piece.finish_reason for piece in pieces if piece.finish_reason is not None]
+        return cls(tuple(messages_of(pieces)), reasons[-1] if reasons else "length")
+
+    @property
+    def content(self) -> str:
+        """The answer, and what is said to the user before tools are called."""
+        return self._joined("content")
+
+    @property
+    def reasoning(self) -> str:
+        """Its chain of thought."""
+        return self._joined("reasoning")
+
+    @property
+    def message(self) -> dict[str, Any]:
+        """The answer as a message for the history, as in OpenAI's API."""
+        message: dict[str, Any] = {"role": "assistant", "content": self.content or None}
+        if self.reasoning:
+            message["reasoning"] = self.reasoning
+        if self.tool_calls:
+            message["tool_calls"] = [call.to_dict() for call in self.tool_calls]
+        elif not self.reasoning:
+            message["content"] = self.content
+        return message
+
+    def _joined(self, kind: Kind) -> str:
+        texts = (message.content for message in self.messages if message.kind == kind)
+        return "\n\n".join(text for text in texts if text)
+
+    def __str__(self) -> str:
+        calls = (str(call) for call in self.tool_calls)
+        return "\n".join(filter(None, (self.content, *calls)))
+
+    def _repr_html_(self) -> str:
+        style = "white-space:pre-wrap;margin:0"
+        parts = [f"<div style='{style}'>{escape(self.content)}</div>"] if self.content else []
+        parts += [f"<pre style='{style}'>{escape(str(call))}</pre>" for call in self.tool_calls]
+        if self.reasoning:
+            inner = f"<div style='{style}'>{escape(self.reasoning)}</div>"
+            parts.insert(0, f"<details><summary>Reasoning</summary>{inner}</details>")
+        if self.finish_reason == "length":
+            parts.append("<small>cut off</small>")
+        return "".join(parts)
+
+
+def messages_of(deltas: Iterable[ChatDelta]) -> list[Message]:
+    """The messages whose pieces are ``deltas``."""
+    pieces: dict[int, list[ChatDelta]] = {}
+    for delta in deltas:
+        if delta.text or delta.finish_reason is None:
+            pieces.setdefault(delta.index, []).append(delta)
+    return [
+        Message(of[0].role, "".join(piece.text for piece in of), of[0].channel, of[0].recipient,
+                of[0].content_type)
+        for of in pieces.values()
+    ]  # fmt: skip
+
+
+def _tool_call(message: Message) -> ToolCall:
+    name = (message.recipient or "").removeprefix(f"{NAMESPACE}.")
+    return ToolCall(name, message.content, f"call_{uuid.uuid4().hex[:24]}")

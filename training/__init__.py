@@ -1,4 +1,5 @@
-"""How the default model came about: scenes composed from a seed, a network, its training.
+"""How the models that ship with pyhades came about: their data, networks and training.
 
-Needs the extra ``train`` (PyTorch); nothing else in pyhades imports this package.
+Not part of the package: run from a checkout, with the extra ``train`` (PyTorch). pyhades imports
+nothing from here.
 """

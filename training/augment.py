@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pyhades.training.pool import Pixels
-from pyhades.training.textures import Rng
+from training.pool import Pixels
+from training.textures import Rng
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pyhades.training.textures import Array, Rng, clamp, grid, noise, resize_field, soften
+from training.textures import Array, Rng, clamp, grid, noise, resize_field, soften
 
 
 def defocus(picture: Array, radius: float) -> Array:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
-from pyhades.training.outlines import Points
-from pyhades.training.textures import Array, Rng, Size, clamp, soften, texture
+from training.outlines import Points
+from training.textures import Array, Rng, Size, clamp, soften, texture
 
 OVERSAMPLING = 2
 

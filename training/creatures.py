@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pyhades.training.canvas import Layer
-from pyhades.training.outlines import (
+from training.canvas import Layer
+from training.outlines import (
     Points,
     blob,
     curve,
@@ -16,7 +16,7 @@ from pyhades.training.outlines import (
     profile,
     strand,
 )
-from pyhades.training.textures import HAIR_TONES, Array, Rng, clamp, colour, pick_tone, rgb
+from training.textures import HAIR_TONES, Array, Rng, clamp, colour, pick_tone, rgb
 
 _DARK = rgb(0.05, 0.04, 0.04)
 

@@ -1,4 +1,4 @@
-"""Measure a model on held-out scenes: ``python -m pyhades.training.evaluate MODEL.onnx --out DIR``.
+"""Measure a model on held-out scenes: ``python -m training.evaluate MODEL.onnx --out DIR``.
 
 Writes ``evaluation.json``, a contact sheet ``predictions.png`` (picture, true alpha, predicted
 alpha, cut-out over green), and ``photograph.jpg``: a real portrait, which matplotlib ships.
@@ -17,9 +17,9 @@ import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image
 
-from pyhades.training.pool import HELD_OUT
-from pyhades.training.scenes import Scene, compose
-from pyhades.training.textures import Array, resize_field
+from training.pool import HELD_OUT
+from training.scenes import Scene, compose
+from training.textures import Array, resize_field
 
 MANIFEST_KEY = "pyhades.manifest"
 _GREEN = np.array([120, 255, 155], np.float32)

@@ -1,4 +1,4 @@
-"""Write a trained network as ONNX: ``python -m pyhades.training.export --out DIR MODEL.onnx``.
+"""Write a trained network as ONNX: ``python -m training.export --out DIR MODEL.onnx``.
 
 BatchNorm is folded into the convolutions, only the moving average of the weights is kept, and the
 manifest that the segmentation pipeline reads travels in the file's metadata.
@@ -18,10 +18,10 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from pyhades.training.augment import MEAN, STD
-from pyhades.training.evaluate import MANIFEST_KEY
-from pyhades.training.network import SIDE, MatteNet
-from pyhades.training.train import CHECKPOINT
+from training.augment import MEAN, STD
+from training.evaluate import MANIFEST_KEY
+from training.network import SIDE, MatteNet
+from training.train import CHECKPOINT
 
 OPSET = 17
 

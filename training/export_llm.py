@@ -1,4 +1,4 @@
-"""Write the trained toy: ``python -m pyhades.training.export_llm --out DIR FOLDER``.
+"""Write the trained toy: ``python -m training.export_llm --out DIR FOLDER``.
 
 FOLDER becomes a checkpoint in the layout of Hugging Face, as gpt-oss itself is published: experts
 as MXFP4 blocks and scales, everything else in bfloat16, with tokenizer and generation settings.
@@ -18,9 +18,9 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from pyhades.training.llm_network import SWIGLU_ALPHA, SWIGLU_LIMIT, ToyConfig, ToyModel
-from pyhades.training.mxfp4 import decode_mxfp4, encode_mxfp4
-from pyhades.training.train_llm import CHECKPOINT, SHARES, held_out_loss
+from training.llm_network import SWIGLU_ALPHA, SWIGLU_LIMIT, ToyConfig, ToyModel
+from training.mxfp4 import decode_mxfp4, encode_mxfp4
+from training.train_llm import CHECKPOINT, SHARES, held_out_loss
 
 STOPS = ("<|return|>", "<|endoftext|>", "<|call|>")
 

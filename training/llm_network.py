@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pyhades.training.mxfp4 import round_to_mxfp4
+from training.mxfp4 import round_to_mxfp4
 
 SWIGLU_ALPHA, SWIGLU_LIMIT = 1.702, 7.0
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pyhades.training.canvas import Layer
-from pyhades.training.outlines import (
+from training.canvas import Layer
+from training.outlines import (
     blob,
     box,
     curve,
@@ -15,7 +15,7 @@ from pyhades.training.outlines import (
     profile,
     turn,
 )
-from pyhades.training.textures import clamp, colour, contrasting, rgb
+from training.textures import clamp, colour, contrasting, rgb
 
 _WHITE = np.ones(3, np.float32)
 _DARK = rgb(0.06, 0.06, 0.07)

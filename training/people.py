@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pyhades.training.canvas import Layer
-from pyhades.training.outlines import (
+from training.canvas import Layer
+from training.outlines import (
     Points,
     blob,
     box,
@@ -17,7 +17,7 @@ from pyhades.training.outlines import (
     strand,
     turn,
 )
-from pyhades.training.textures import (
+from training.textures import (
     HAIR_TONES,
     SKIN_TONES,
     Array,

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pyhades.training.scenes import compose
+from training.scenes import compose
 
 SHARD = 250
 HELD_OUT = 1 << 40  # seeds from here on are never trained on

@@ -1,4 +1,4 @@
-"""Make the pictures of ``pyhades demo``: ``python -m pyhades.training.samples --out DIR``.
+"""Make the pictures of ``pyhades demo``: ``python -m training.samples --out DIR``.
 
 They are scenes like those of the training, at another size and from seeds of their own.
 """
@@ -10,9 +10,9 @@ from pathlib import Path
 import click
 from PIL import Image
 
-from pyhades.training import creatures, objects, people
-from pyhades.training.pool import HELD_OUT
-from pyhades.training.scenes import Painter, compose
+from training import creatures, objects, people
+from training.pool import HELD_OUT
+from training.scenes import Painter, compose
 
 SIZE = (480, 640)  # height, width
 _FIRST = HELD_OUT + 1_000_000  # a range of its own; chosen from it for a clear subject

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pyhades.training.canvas import Frame, Layer
-from pyhades.training.outlines import blob, box, curve, ellipse, leaf, limb, polygon, strand
-from pyhades.training.textures import Array, Rng, Size, clamp, colour, grid, noise, rgb, texture
+from training.canvas import Frame, Layer
+from training.outlines import blob, box, curve, ellipse, leaf, limb, polygon, strand
+from training.textures import Array, Rng, Size, clamp, colour, grid, noise, rgb, texture
 
 
 def backdrop(rng: Rng, size: Size) -> Array:

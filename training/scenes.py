@@ -20,11 +20,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pyhades.training import creatures, objects, people, solids
-from pyhades.training.camera import defocus, develop, expose, shift_blur
-from pyhades.training.canvas import Frame, Layer, relief
-from pyhades.training.scenery import scenery
-from pyhades.training.textures import Array, Rng, Size, clamp, grid, noise
+from training import creatures, objects, people, solids
+from training.camera import defocus, develop, expose, shift_blur
+from training.canvas import Frame, Layer, relief
+from training.scenery import scenery
+from training.textures import Array, Rng, Size, clamp, grid, noise
 
 Painter = Callable[[Layer], None]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from pyhades.training.canvas import Layer
-from pyhades.training.outlines import Points, blob, ellipse, limb, polygon
-from pyhades.training.textures import Array, Rng, colour
+from training.canvas import Layer
+from training.outlines import Points, blob, ellipse, limb, polygon
+from training.textures import Array, Rng, colour
 
 
 def _solid(rng: Rng, x: float, y: float, radius: float) -> Points:

@@ -1,4 +1,4 @@
-"""Train the default network: ``python -m pyhades.training.train --out DIR --minutes 45``.
+"""Train the default network: ``python -m training.train --out DIR --minutes 45``.
 
 Everything is made on the spot: scenes are composed into ``DIR/pool`` first, then the network
 trains on them until the time is up. Stop it at any moment (Ctrl-C included); ``--resume``
@@ -23,10 +23,10 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from pyhades.training.augment import batch
-from pyhades.training.losses import matte_loss
-from pyhades.training.network import SIDE, MatteNet
-from pyhades.training.pool import Pixels, fill, load
+from training.augment import batch
+from training.losses import matte_loss
+from training.network import SIDE, MatteNet
+from training.pool import Pixels, fill, load
 
 CHECKPOINT = "checkpoint.pt"
 _SIDES = ((0.3, 96), (0.7, 128), (1.0, SIDE))  # cheap small pictures first, full size last

@@ -1,4 +1,4 @@
-"""Train the toy language model: ``python -m pyhades.training.train_llm --out DIR --minutes 60``.
+"""Train the toy language model: ``python -m training.train_llm --out DIR --minutes 60``.
 
 The corpus and the tokenizer are made first and kept in DIR; then the model learns until the time
 is up, a checkpoint every other minute. Stop it at any moment (Ctrl-C, or a file ``DIR/STOP``);
@@ -24,9 +24,9 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from pyhades.training.llm_corpus import Document, documents
-from pyhades.training.llm_network import ToyConfig, ToyModel
-from pyhades.training.llm_tokenizer import train_tokenizer
+from training.llm_corpus import Document, documents
+from training.llm_network import ToyConfig, ToyModel
+from training.llm_tokenizer import train_tokenizer
 
 CHECKPOINT = "checkpoint.pt"
 SHARES = {"chat": 0.8, "source": 0.2}

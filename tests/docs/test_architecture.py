@@ -41,7 +41,7 @@ def included(path: Path) -> set[str]:
 def test_floors_look_down_only(prefix, folder, pattern, used):
     names = floors(prefix)
     packages = {path.name for path in (ROOT / folder).iterdir() if path.is_dir()}
-    apart = {"native", "training", "__pycache__"}  # the parts of _native, and what needs torch
+    apart = {"native", "__pycache__"}  # the parts of _native
     assert set(names) - {"_native"} == packages - apart
     for position, name in enumerate(names):
         files = [path for path in (ROOT / folder / name).rglob(pattern) if path.is_file()]

@@ -11,7 +11,7 @@ import pyhades
 
 pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
 
-from pyhades.training.evaluate import Model, photograph, score
+from training.evaluate import Model, photograph, score
 
 DATA = Path(pyhades.__file__).parent / "segmentation" / "data"
 LEAST_IOU = 0.72  # the card says 0.805 on 400 scenes

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pyhades.training import scenes
-from pyhades.training.canvas import Frame, Layer
-from pyhades.training.outlines import ellipse
-from pyhades.training.pool import HELD_OUT, SHARD, fill, load
-from pyhades.training.samples import SAMPLES
-from pyhades.training.scenery import SCENERIES
-from pyhades.training.scenes import BUSTS, WHOLES, compose
-from pyhades.training.textures import PATTERNS
+from training import scenes
+from training.canvas import Frame, Layer
+from training.outlines import ellipse
+from training.pool import HELD_OUT, SHARD, fill, load
+from training.samples import SAMPLES
+from training.scenery import SCENERIES
+from training.scenes import BUSTS, WHOLES, compose
+from training.textures import PATTERNS
 
 SIZE = (48, 64)
 

@@ -14,12 +14,12 @@ pytest.importorskip("safetensors", reason="safetensors is not installed")
 
 import torch
 
-from pyhades.training.export_llm import export, load_stored
-from pyhades.training.llm_corpus import Document, documents, is_held_out
-from pyhades.training.llm_network import ToyConfig, ToyModel
-from pyhades.training.llm_tokenizer import SPECIALS, VOCAB_SIZE, train_tokenizer
-from pyhades.training.mxfp4 import decode_mxfp4, encode_mxfp4, round_to_mxfp4
-from pyhades.training.train_llm import State, advance
+from training.export_llm import export, load_stored
+from training.llm_corpus import Document, documents, is_held_out
+from training.llm_network import ToyConfig, ToyModel
+from training.llm_tokenizer import SPECIALS, VOCAB_SIZE, train_tokenizer
+from training.mxfp4 import decode_mxfp4, encode_mxfp4, round_to_mxfp4
+from training.train_llm import State, advance
 
 SENTENCE = "def naïve(x):\n    return '<|end|>', 12345  # 日本語 🙂\n"
 

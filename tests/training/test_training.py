@@ -14,8 +14,8 @@ onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not inst
 
 from click.testing import CliRunner  # noqa: E402
 
-from pyhades.training import augment, export, losses, pool, train  # noqa: E402
-from pyhades.training.network import SIDE, MatteNet  # noqa: E402
+from training import augment, export, losses, pool, train  # noqa: E402
+from training.network import SIDE, MatteNet  # noqa: E402
 
 
 @pytest.fixture(scope="module")

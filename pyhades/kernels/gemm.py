@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 from pyhades import _native
 from pyhades.errors import ArgumentError
 from pyhades.kernels.arguments import Array, as_array, call, check_shape, output
-from pyhades.kernels.qgemm import RowOrder, pack_weight
-from pyhades.quant import PackedWeight, QuantizedTensor
+from pyhades.kernels.qgemm import pack_weight
+from pyhades.quant import PackedWeight, QuantizedTensor, RowOrder
 
 
 class PackedMatrix:

@@ -10,10 +10,16 @@ from numpy.typing import ArrayLike, NDArray
 from pyhades import _native
 from pyhades.errors import ArgumentError, ArgumentTypeError
 from pyhades.kernels.arguments import Array, as_array, call, check_shape, output, rows_in_use
-from pyhades.quant import BLOCK, PackedWeight, QuantizedTensor, format_named, q8_row_bytes
+from pyhades.quant import (
+    BLOCK,
+    PackedWeight,
+    QuantizedTensor,
+    RowOrder,
+    format_named,
+    q8_row_bytes,
+)
 
 Compute = Literal["int8", "bf16"]
-RowOrder = Literal["plain", "gate_up"]
 ALIGNMENT = 64
 
 

@@ -9,6 +9,7 @@ the same layout. See docs/reference/packed_weights.md.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from pyhades.errors import ArgumentError
 
@@ -18,6 +19,9 @@ TILE = 16
 """Outputs per packed tile."""
 LAYOUT = "r16k32"
 """Name of the packed layout; files carry it."""
+
+RowOrder = Literal["plain", "gate_up"]
+"""Of a packed matrix: as stored, or per 32 rows 16 gate rows and then their 16 up rows."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyhades.errors import ArgumentError
-from pyhades.quant.formats import LAYOUT, format_named
+from pyhades.quant.formats import LAYOUT, RowOrder, format_named
 
 Array = NDArray[Any]
 
@@ -67,7 +67,7 @@ class PackedWeight:
     data: NDArray[np.uint8]
     format: str
     shape: tuple[int, ...]
-    row_order: str = "plain"
+    row_order: RowOrder = "plain"
     layout: str = LAYOUT
 
     def __post_init__(self) -> None:

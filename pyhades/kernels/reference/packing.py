@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyhades.kernels.arguments import Array
-from pyhades.kernels.qgemm import RowOrder, aligned_empty
-from pyhades.quant import BLOCK, TILE, PackedWeight, QuantizedTensor, format_named
+from pyhades.kernels.qgemm import aligned_empty
+from pyhades.quant import BLOCK, TILE, PackedWeight, QuantizedTensor, RowOrder, format_named
 
 Bytes = NDArray[np.uint8]
 

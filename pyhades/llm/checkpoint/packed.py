@@ -18,7 +18,6 @@ import numpy as np
 from pyhades.errors import ArgumentError, ModelError
 from pyhades.formats import SafetensorsFile, TensorEntry
 from pyhades.formats.safetensors import ALIGNMENT
-from pyhades.kernels.qgemm import RowOrder
 from pyhades.llm.checkpoint.settings import from_huggingface, to_huggingface
 from pyhades.llm.models.checkpoint import Array, Checkpoint, PackedModel, PackedShape
 from pyhades.llm.models.gpt_oss.config import GptOssConfig

@@ -21,7 +21,7 @@ from pyhades.errors import ArgumentError
 from pyhades.kernels.qgemm import aligned_empty
 from pyhades.llm.models.gpt_oss.config import GptOssConfig, RopeScaling
 from pyhades.llm.models.weights import Embedding, Experts, LayerWeights, Linear, ModelWeights
-from pyhades.quant import BLOCK, TILE, PackedWeight, format_named, to_bf16
+from pyhades.quant import BLOCK, TILE, PackedWeight, RowOrder, format_named, to_bf16
 
 DENSE = {"exact": "bf16", "balanced": "int8_g32", "fast": "int4_g32"}
 """Format of the dense matrices per precision."""
@@ -140,7 +140,7 @@ class _Maker:
         return Embedding(values, np.full((c.vocab_size, c.hidden_size // BLOCK), scale))
 
     def packed(
-        self, format: str, n: int, k: int, experts: int = 0, order: str = "plain",
+        self, format: str, n: int, k: int, experts: int = 0, order: RowOrder = "plain",
         deviation: float = 1.0,
     ) -> PackedWeight:  # fmt: skip
         """A packed matrix, or one per expert, of products with that deviation."""
@@ -164,7 +164,7 @@ class _Maker:
         values = self._generator().normal(mean, deviation, n)
         return np.asarray(values, np.float32)
 
-    def _experts(self, n: int, k: int, order: str) -> Experts:
+    def _experts(self, n: int, k: int, order: RowOrder) -> Experts:
         experts = self._config.num_local_experts
         bias = self._generator().normal(0, 0.1, (experts, n))
         weight = self.packed("mxfp4", n, k, experts, order)

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from pyhades.errors import ModelError
 from pyhades.formats import MappedFile
-from pyhades.kernels.qgemm import RowOrder
 from pyhades.llm.checkpoint.stored import StoredTensor
 from pyhades.llm.models.gpt_oss.config import GptOssConfig
 from pyhades.llm.precision.report import PrecisionReport
+from pyhades.quant import RowOrder
 
 if TYPE_CHECKING:
     from pyhades.llm.text.tokenizer import Tokenizer

@@ -17,7 +17,7 @@ from pyhades.compiler.view import Array, Buffer, View, constant_view, dense_stri
 from pyhades.errors import UnsupportedOperatorError
 from pyhades.ir.graph import Graph, Node, Value
 from pyhades.ir.shapes import UnknownShape
-from pyhades.passes.rewriting import shape as shape_of
+from pyhades.ir.shapes import shape as shape_of
 
 CHANNELS_LAST = (0, 2, 3, 1)
 

@@ -7,7 +7,7 @@ from pyhades.compiler.lowering import Lowering, Placement
 from pyhades.compiler.view import View
 from pyhades.ir.graph import Graph, Value
 from pyhades.ir.registry import attribute
-from pyhades.passes.rewriting import shape
+from pyhades.ir.shapes import shape
 
 
 def lower(graph: Graph) -> Lowered:

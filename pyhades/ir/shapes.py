@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from pyhades.errors import ShapeError
-from pyhades.ir.graph import Dim, Node
+from pyhades.ir.graph import Dim, Node, Value
 
 Shape = tuple[Dim, ...]
 
@@ -29,6 +29,12 @@ def fail(node: Node, problem: str) -> NoReturn:
     inputs = ", ".join("_" if value is None else repr(value) for value in node.inputs)
     label = f"{node.op} '{node.name}'" if node.name else node.op
     raise ShapeError(f"{label} ({inputs}): {problem}")
+
+
+def shape(value: Value) -> tuple[int, ...]:
+    """The static shape of a value."""
+    assert value.type is not None
+    return value.type.static_shape
 
 
 def shape_of(node: Node, index: int) -> Shape:

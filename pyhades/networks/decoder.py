@@ -12,7 +12,8 @@ import math
 import numpy as np
 
 from pyhades.ir.graph import Value
-from pyhades.networks.layers import NetworkBuilder, Pair, shape_of
+from pyhades.ir.shapes import shape
+from pyhades.networks.layers import NetworkBuilder, Pair
 
 _ALIGNED = "align_corners"
 _BLUR = 7
@@ -63,7 +64,7 @@ class Decoder(NetworkBuilder):
         return self.one("Add", self._self_attention(x), self._self_attention(x))
 
     def _self_attention(self, x: Value) -> Value:
-        n, channels, height, width = shape_of(x)
+        n, channels, height, width = shape(x)
         narrow = max(channels // 8, 1)
         q = self.reshape(self.conv(x, narrow, (1, 1), gain=0.3), n, -1, width)
         k = self.reshape(self.conv(x, narrow, (1, 1), gain=0.3), n, -1, width)
@@ -77,7 +78,7 @@ class Decoder(NetworkBuilder):
     def _first_map(self, contexts: list[Value], channels: int) -> tuple[Value, Value]:
         """Features and logits at 1/8 from the three coarsest contexts."""
         finest, *coarser = contexts
-        _, _, height, width = shape_of(finest)
+        _, _, height, width = shape(finest)
         grown = [self.resize(y, (height, width), _ALIGNED) for y in reversed(coarser)]
         y = self._axial(self.conv(self.concat(*grown, finest), channels, gain=1.0))
         for _ in range(3):
@@ -89,7 +90,7 @@ class Decoder(NetworkBuilder):
     ) -> tuple[Value, Value]:
         """Features at ``size`` that attend to coarser maps, and the correction they propose."""
         parts = [part for part in (skip, y) if part is not None]
-        grown = [p if shape_of(p)[2:] == size else self.resize(p, size) for p in parts]
+        grown = [p if shape(p)[2:] == size else self.resize(p, size) for p in parts]
         x = self.concat(*grown) if len(grown) > 1 else grown[0]
         regions = self.concat(*self._regions(guides, size))
         attended = self._attend_regions(x, regions, channels)
@@ -111,8 +112,8 @@ class Decoder(NetworkBuilder):
 
     def _attend_regions(self, x: Value, regions: Value, channels: int) -> Value:
         """Every pixel attends to the mean features of the regions."""
-        n, _, height, width = shape_of(x)
-        pixels, count = height * width, shape_of(regions)[1]
+        n, _, height, width = shape(x)
+        pixels, count = height * width, shape(regions)[1]
         # Reshape instead of transpose is what the original does, so it is what we time.
         rows = self.reshape(x, n, pixels, -1)
         sums = self.one("MatMul", self.reshape(regions, n, count, pixels), rows)
@@ -133,7 +134,7 @@ class Decoder(NetworkBuilder):
 
     def _expand(self, coarse: Value, residual: Value, size: Pair) -> Value:
         """Double the size of a map by zeros and a Gaussian, then add the correction."""
-        n, _, height, width = shape_of(coarse)
+        n, _, height, width = shape(coarse)
         zeros = self.constant(np.zeros((n, 1, height, width)), np.float32, "zeros")
         spread = self.concat(coarse, zeros, zeros, zeros)
         spread = self.one("DepthToSpace", spread, mode="CRD", blocksize=2)

@@ -11,17 +11,12 @@ import numpy as np
 
 from pyhades.ir.builder import GraphBuilder
 from pyhades.ir.graph import Graph, TensorType, Value
+from pyhades.ir.shapes import shape
 
 HE_GAIN = math.sqrt(2)
 """Keeps the variance of activations through a ReLU (He et al. 2015)."""
 
 Pair = tuple[int, int]
-
-
-def shape_of(x: Value) -> tuple[int, ...]:
-    """The static shape of a value."""
-    assert x.type is not None
-    return x.type.static_shape
 
 
 class NetworkBuilder(GraphBuilder):
@@ -68,7 +63,7 @@ class NetworkBuilder(GraphBuilder):
         same: bool = True,
     ) -> Value:
         """Convolution with bias; ``same`` pads so that a stride of 1 keeps the size."""
-        inner = shape_of(x)[1]
+        inner = shape(x)[1]
         deviation = gain / math.sqrt(inner * kernel[0] * kernel[1])
         weight = self.normal((channels, inner, *kernel), deviation)
         offset = self.normal((channels,), 0.05, "bias") if bias else None
@@ -88,13 +83,13 @@ class NetworkBuilder(GraphBuilder):
 
     def linear(self, x: Value, features: int, bias: bool = True, gain: float = 1.0) -> Value:
         """X @ w + b over the last axis, spelled MatMul and Add."""
-        inner = shape_of(x)[-1]
+        inner = shape(x)[-1]
         y = self.one("MatMul", x, self.normal((inner, features), gain / math.sqrt(inner)))
         return self.one("Add", y, self.normal((features,), 0.05, "bias")) if bias else y
 
     def layer_norm(self, x: Value) -> Value:
         """Normalise the last axis, with scales around one."""
-        features = shape_of(x)[-1]
+        features = shape(x)[-1]
         scale = self.constant(
             1 + 0.1 * self._random.standard_normal(features, np.float32), np.float32, "scale"
         )
@@ -125,7 +120,7 @@ class NetworkBuilder(GraphBuilder):
 
     def resize(self, x: Value, size: Pair, coordinates: str = "half_pixel") -> Value:
         """Bilinear to ``size``."""
-        sizes = self.integers([*shape_of(x)[:2], *size])
+        sizes = self.integers([*shape(x)[:2], *size])
         return self.resize_to(x, sizes, coordinates)
 
     def resize_to(self, x: Value, sizes: Value, coordinates: str = "half_pixel") -> Value:

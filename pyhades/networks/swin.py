@@ -15,8 +15,9 @@ import numpy as np
 
 from pyhades.errors import ArgumentError
 from pyhades.ir.graph import Graph, Value
+from pyhades.ir.shapes import shape
 from pyhades.networks.decoder import Decoder
-from pyhades.networks.layers import Pair, image_input, shape_of
+from pyhades.networks.layers import Pair, image_input
 from pyhades.onnx.writer import save_onnx
 
 _PATCH = 4
@@ -52,7 +53,7 @@ class _Swin(Decoder):
         config = self._config
         with self.within("patch_embed"):
             x = self.conv(image, config.embed_dim, (_PATCH, _PATCH), 1, _PATCH, 1.0, same=False)
-            n, _, height, width = shape_of(x)
+            n, _, height, width = shape(x)
             x = self.layer_norm(self.transpose(self.reshape(x, n, config.embed_dim, -1), 0, 2, 1))
             maps = [self._as_map(x, (height, width))]
         size = (height, width)
@@ -68,7 +69,7 @@ class _Swin(Decoder):
         return maps
 
     def _as_map(self, x: Value, size: Pair) -> Value:
-        n, _, channels = shape_of(x)
+        n, _, channels = shape(x)
         return self.transpose(self.reshape(x, n, *size, channels), 0, 3, 1, 2)
 
     def _padded(self, size: Pair) -> Pair:
@@ -77,7 +78,7 @@ class _Swin(Decoder):
 
     def _merge_patches(self, x: Value, size: Pair) -> tuple[Value, Pair]:
         """2 x 2 neighbours become one token of twice the width."""
-        n, _, channels = shape_of(x)
+        n, _, channels = shape(x)
         image = self.reshape(x, n, *size, channels)
         rows = [self.slice(image, 1, first, _END, 2) for first in (0, 1)]
         parts = [self.slice(row, 2, first, _END, 2) for first in (0, 1) for row in rows]
@@ -87,7 +88,7 @@ class _Swin(Decoder):
 
     def _block(self, x: Value, size: Pair, heads: int, mask: Value | None) -> Value:
         """Attention in windows (shifted where there is a mask) and a two-layer perceptron."""
-        n, tokens, channels = shape_of(x)
+        n, tokens, channels = shape(x)
         y = self._window_attention(self.layer_norm(x), size, heads, mask)
         x = self.one("Add", x, self.reshape(y, n, tokens, channels))
         y = self._gelu(self.linear(self.layer_norm(x), self._config.mlp_ratio * channels))
@@ -99,7 +100,7 @@ class _Swin(Decoder):
         return self.one("Mul", x, self.one("Mul", self.scalar(0.5), cumulative))
 
     def _window_attention(self, x: Value, size: Pair, heads: int, mask: Value | None) -> Value:
-        n, _, channels = shape_of(x)
+        n, _, channels = shape(x)
         padded, shift = self._padded(size), self._window // 2
         y = self.reshape(x, n, *size, channels)
         pads = [0, 0, 0, 0, 0, padded[0] - size[0], padded[1] - size[1], 0]
@@ -118,26 +119,26 @@ class _Swin(Decoder):
     def _roll(self, x: Value, by: int) -> Value:
         """Rotate rows and columns towards the front, spelled Slice and Concat."""
         for axis in (1, 2):
-            extent = shape_of(x)[axis]
+            extent = shape(x)[axis]
             head = self.slice(x, axis, 0, by % extent)
             x = self.concat(self.slice(x, axis, by % extent, extent), head, axis=axis)
         return x
 
     def _windows(self, x: Value) -> Value:
         """[n, h, w, c] to [windows, w * w, c]."""
-        n, height, width, channels = shape_of(x)
+        n, height, width, channels = shape(x)
         w = self._window
         tiles = self.reshape(x, n, height // w, w, width // w, w, channels)
         return self.reshape(self.transpose(tiles, 0, 1, 3, 2, 4, 5), -1, w * w, channels)
 
     def _unwindow(self, x: Value, n: int, size: Pair) -> Value:
         """[windows, w * w, c] to [n, h, w, c]."""
-        w, channels = self._window, shape_of(x)[-1]
+        w, channels = self._window, shape(x)[-1]
         tiles = self.reshape(x, n, size[0] // w, size[1] // w, w, w, channels)
         return self.reshape(self.transpose(tiles, 0, 1, 3, 2, 4, 5), n, *size, channels)
 
     def _attend(self, x: Value, heads: int, mask: Value | None) -> Value:
-        windows, tokens, channels = shape_of(x)
+        windows, tokens, channels = shape(x)
         head_dim = channels // heads
         qkv = self.reshape(self.linear(x, 3 * channels), windows, tokens, 3, heads, head_dim)
         qkv = self.transpose(qkv, 2, 0, 3, 1, 4)
@@ -149,7 +150,7 @@ class _Swin(Decoder):
         scores = self.one("Add", scores, self._position_bias(heads))
         if mask is not None:
             # The mask has one entry per window of an image; the batch comes before it.
-            per_image = shape_of(mask)[0]
+            per_image = shape(mask)[0]
             scores = self.reshape(scores, windows // per_image, per_image, heads, tokens, tokens)
             scores = self.one("Add", scores, self.unsqueeze(mask, 0, 2))
             scores = self.reshape(scores, -1, heads, tokens, tokens)

@@ -13,7 +13,8 @@ from typing import Literal
 import numpy as np
 
 from pyhades.ir.graph import Graph, Value
-from pyhades.networks.layers import NetworkBuilder, Pair, image_input, shape_of
+from pyhades.ir.shapes import shape
+from pyhades.networks.layers import NetworkBuilder, Pair, image_input
 from pyhades.onnx.writer import save_onnx
 
 Sizes = Literal["constant", "traced"]
@@ -68,12 +69,12 @@ class _U2Net(NetworkBuilder):
         sizes = self.concat(kept, wanted, axis=0)
         y = self.resize_to(x, sizes)
         assert x.type is not None
-        y.type = type(x.type)(x.type.dtype, (*shape_of(x)[:2], *self._size(target)))
+        y.type = type(x.type)(x.type.dtype, (*shape(x)[:2], *self._size(target)))
         return y
 
     @staticmethod
     def _size(x: Value) -> Pair:
-        _, _, height, width = shape_of(x)
+        _, _, height, width = shape(x)
         return height, width
 
     def block(self, x: Value, spec: Block) -> Value:

@@ -10,7 +10,8 @@ import numpy as np
 from pyhades.ir.graph import Graph, Node, Value
 from pyhades.ir.inference import constant
 from pyhades.ir.registry import attribute
-from pyhades.passes.rewriting import Rewrite, shape
+from pyhades.ir.shapes import shape
+from pyhades.passes.rewriting import Rewrite
 
 _RESHAPES = ("Reshape", "Flatten", "Squeeze", "Unsqueeze")
 _SAME_IF_TYPE_IS = {*_RESHAPES, "Cast", "CastLike", "Expand", "Tile"}

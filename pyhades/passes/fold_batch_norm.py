@@ -7,7 +7,8 @@ import numpy as np
 from pyhades.ir.graph import Graph, Node
 from pyhades.ir.inference import constant
 from pyhades.ir.registry import attribute
-from pyhades.passes.rewriting import Array, Rewrite, shape
+from pyhades.ir.shapes import shape
+from pyhades.passes.rewriting import Array, Rewrite
 
 
 def fold_batch_norm(graph: Graph) -> Graph:

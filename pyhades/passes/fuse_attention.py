@@ -10,7 +10,8 @@ import numpy as np
 from pyhades.ir.graph import Graph, Node, Value
 from pyhades.ir.inference import constant
 from pyhades.ir.registry import attribute
-from pyhades.passes.rewriting import Rewrite, scalar, shape
+from pyhades.ir.shapes import shape
+from pyhades.passes.rewriting import Rewrite, scalar
 
 _LARGEST_HEAD = 256
 """Head dimensions beyond this are matrix products in their own right."""

@@ -13,7 +13,8 @@ import numpy as np
 from pyhades.ir.graph import Graph, Node, Value
 from pyhades.ir.inference import constant
 from pyhades.ir.registry import attribute
-from pyhades.passes.rewriting import Rewrite, scalar, shape
+from pyhades.ir.shapes import shape
+from pyhades.passes.rewriting import Rewrite, scalar
 
 _FUSED = ("FusedConv", "FusedMatMul")
 _LARGEST = float(np.finfo(np.float32).max)

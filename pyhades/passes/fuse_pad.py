@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pyhades.ir.graph import Graph, Node
 from pyhades.ir.registry import attribute
-from pyhades.passes.rewriting import Rewrite, scalar, shape
+from pyhades.ir.shapes import shape
+from pyhades.passes.rewriting import Rewrite, scalar
 
 
 def fuse_pad(graph: Graph) -> Graph:

@@ -11,7 +11,8 @@ import numpy as np
 from pyhades.ir.graph import Graph, Node, Value
 from pyhades.ir.ops.fused import STEPS
 from pyhades.ir.registry import attribute
-from pyhades.passes.rewriting import Rewrite, scalar, shape
+from pyhades.ir.shapes import shape
+from pyhades.passes.rewriting import Rewrite, scalar
 
 MOST_INPUTS = 8
 MOST_REGISTERS = 16

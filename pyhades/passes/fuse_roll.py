@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pyhades.ir.graph import Graph, Node, Value
 from pyhades.ir.registry import attribute
-from pyhades.passes.rewriting import Rewrite, shape
+from pyhades.ir.shapes import shape
+from pyhades.passes.rewriting import Rewrite
 
 
 def fuse_roll(graph: Graph) -> Graph:

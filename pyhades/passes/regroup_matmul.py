@@ -13,7 +13,8 @@ import numpy as np
 
 from pyhades.ir.graph import Graph, Node, Value
 from pyhades.ir.inference import constant
-from pyhades.passes.rewriting import Rewrite, shape
+from pyhades.ir.shapes import shape
+from pyhades.passes.rewriting import Rewrite
 
 
 def regroup_matmul(graph: Graph) -> Graph:

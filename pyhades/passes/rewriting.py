@@ -46,12 +46,6 @@ def infer(node: Node) -> Node:
     return node
 
 
-def shape(value: Value) -> tuple[int, ...]:
-    """The static shape of a value."""
-    assert value.type is not None
-    return value.type.static_shape
-
-
 def scalar(value: Value | None) -> float | None:
     """The number in a constant of one element; None for anything else."""
     if value is None or value.data is None or value.data.size != 1:

@@ -29,6 +29,13 @@ def imported(path: Path) -> set[str]:
     return found
 
 
+def test_lowering_does_not_depend_on_how_passes_edit_graphs():
+    """The compiler calls the passes; what both need to know about graphs is in the IR."""
+    for path in (ROOT / "pyhades" / "compiler").rglob("*.py"):
+        inner = re.findall(r"pyhades\.passes\.\w+", path.read_text(encoding="utf-8"))
+        assert not inner, f"{path.relative_to(ROOT)} imports {inner}"
+
+
 def included(path: Path) -> set[str]:
     return set(re.findall(r'^#include "(\w+)/', path.read_text(encoding="utf-8"), re.MULTILINE))
 

@@ -7,7 +7,7 @@ from itertools import product
 from pyhades.compiler.lowering import Lowering, lowers
 from pyhades.ir.graph import Node
 from pyhades.ir.registry import attribute
-from pyhades.passes.rewriting import shape
+from pyhades.ir.shapes import shape
 
 
 @lowers("Concat")

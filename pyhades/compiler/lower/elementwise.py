@@ -11,7 +11,7 @@ from pyhades.compiler.lowering import Lowering, lowers
 from pyhades.compiler.view import View
 from pyhades.ir.graph import Node, Value
 from pyhades.ir.registry import attribute
-from pyhades.passes.rewriting import shape
+from pyhades.ir.shapes import shape
 
 UNARY = {
     **{

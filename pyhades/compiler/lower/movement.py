@@ -6,8 +6,7 @@ from pyhades.compiler.lowering import Lowering, lowers
 from pyhades.ir.graph import Node
 from pyhades.ir.ops.slicing import Slice
 from pyhades.ir.registry import attribute, operator
-from pyhades.ir.shapes import integers_of
-from pyhades.passes.rewriting import shape
+from pyhades.ir.shapes import integers_of, shape
 
 
 @lowers("Identity", "Dropout")

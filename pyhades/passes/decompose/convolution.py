@@ -14,8 +14,8 @@ import numpy as np
 from pyhades.ir.graph import Node, Value
 from pyhades.ir.ops.convolution import conv_window, transposed_window
 from pyhades.ir.registry import attribute
+from pyhades.ir.shapes import shape
 from pyhades.passes.decompose.rule import Builder, dtype_of, rule, source
-from pyhades.passes.rewriting import shape
 
 _IMAGE_AXES = 2
 

@@ -7,8 +7,8 @@ import numpy as np
 from pyhades.ir.graph import Node
 from pyhades.ir.inference import constant
 from pyhades.ir.registry import attribute
+from pyhades.ir.shapes import shape
 from pyhades.passes.decompose.rule import Builder, rule, source
-from pyhades.passes.rewriting import shape
 
 
 @rule("Squeeze", "Unsqueeze", "Flatten")

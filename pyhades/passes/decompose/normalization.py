@@ -9,8 +9,8 @@ import numpy as np
 from pyhades.ir.graph import Node, Value
 from pyhades.ir.inference import constant
 from pyhades.ir.registry import attribute
+from pyhades.ir.shapes import shape
 from pyhades.passes.decompose.rule import Builder, dtype_of, is_float64, rule, source
-from pyhades.passes.rewriting import shape
 
 
 def _inverse_root(build: Builder, variance: Value, epsilon: float) -> Value:

@@ -16,8 +16,8 @@ from pyhades.ir.graph import Node, Value
 from pyhades.ir.inference import constant
 from pyhades.ir.ops.pooling import pool_window
 from pyhades.ir.registry import attribute
+from pyhades.ir.shapes import shape
 from pyhades.passes.decompose.rule import Builder, rule, source
-from pyhades.passes.rewriting import shape
 
 
 @rule("GlobalAveragePool", "GlobalMaxPool")

@@ -9,7 +9,8 @@ import numpy as np
 
 from pyhades.ir.graph import Graph, Node, Value
 from pyhades.ir.inference import constant
-from pyhades.passes.rewriting import Rewrite, shape
+from pyhades.ir.shapes import shape
+from pyhades.passes.rewriting import Rewrite
 
 DType = np.dtype[Any]
 Rule = Callable[["Builder", Node], None]

@@ -14,8 +14,9 @@ from tqdm import tqdm
 
 from pyhades import _native
 from pyhades.bench.energy import EnergyMeter
+from pyhades.bench.machine import describe_machine
 from pyhades.bench.memory import PeakMemory
-from pyhades.bench.segmentation import describe_machine
+from pyhades.bench.machine import describe_machine
 from pyhades.llm.engine.kv_cache import Sequence as Text
 from pyhades.llm.engine.runner import Piece, Runner
 from pyhades.llm.measure.prompts import PROMPTS

@@ -1,9 +1,10 @@
-"""Peak memory of this process, without what measuring itself takes."""
+"""Peak memory of this process, without what measuring itself takes if need be."""
 
 from __future__ import annotations
 
 import contextlib
 import re
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +21,7 @@ class PeakMemory:
 
     def nbytes(self) -> int:
         """Of everything outside of :meth:`uncounted` blocks."""
-        self._peak = max(self._peak, _high_water_mark())
+        self._peak = max(self._peak, high_water_mark())
         return self._peak
 
     @contextlib.contextmanager
@@ -33,7 +34,15 @@ class PeakMemory:
             _CLEAR.write_text(_RESET_PEAK)
 
 
-def _high_water_mark() -> int:
-    found = re.search(r"^VmHWM:\s*(\d+) kB", _STATUS.read_text(), re.MULTILINE)
-    assert found is not None
+def high_water_mark() -> int:
+    """The largest resident set of this process so far, in bytes.
+
+    ``ru_maxrss`` would do, but it survives exec and so may be that of the parent.
+    """
+    try:
+        found = re.search(r"^VmHWM:\s*(\d+) kB", _STATUS.read_text(), re.MULTILINE)
+    except OSError:
+        found = None
+    if found is None:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return int(found[1]) * 1024

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any
 
 from pyhades import _native
-from pyhades.config import show_config
+from pyhades.bench.machine import describe_machine
 from pyhades.errors import ArgumentError, ConfigurationError, PyhadesError
 
 RIVALS = ("onnxruntime",)
@@ -151,21 +151,6 @@ def measure(
             report(measurement)
             results.append(dataclasses.asdict(measurement))
     return {"machine": describe_machine(isa, threads, peaks), "results": results}
-
-
-def describe_machine(
-    isa: str | None, threads: Sequence[int], peaks: dict[int, float]
-) -> dict[str, Any]:
-    """What the numbers depend on; ``peak_gflops`` is measured, by number of threads."""
-    config = show_config()
-    return {
-        "cpu": config.cpu,
-        "tier": _native.tier_name(isa),
-        "threads": list(threads),
-        "memory_gb": round(config.memory_bytes / 1e9, 1),
-        "pyhades": config.version,
-        "peak_gflops": {str(count): round(peak, 1) for count, peak in peaks.items()},
-    }
 
 
 def comparisons(results: Sequence[dict[str, Any]]) -> list[str]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
+from pyhades.bench.memory import high_water_mark
 
 Run = Callable[[], object]
 
@@ -56,19 +57,6 @@ def random_input(shape: tuple[int, ...] | list[int]) -> np.ndarray[Any, np.dtype
     return np.random.default_rng(0).standard_normal(shape, np.float32)
 
 
-def peak_rss_mb() -> float:
-    """Peak resident memory of this process in MiB.
-
-    ``ru_maxrss`` would do, but it survives exec and so may be that of the parent.
-    """
-    try:
-        with open("/proc/self/status") as status:  # noqa: PTH123
-            line = next(line for line in status if line.startswith("VmHWM:"))
-        return int(line.split()[1]) / 1024
-    except (OSError, StopIteration):
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
 def main() -> None:
     """Serve one engine until standard input ends."""
     parser = argparse.ArgumentParser()
@@ -84,7 +72,7 @@ def main() -> None:
         started = time.perf_counter()
         run()
         print(json.dumps({"ms": (time.perf_counter() - started) * 1e3}), flush=True)
-    print(json.dumps({"peak_rss_mb": peak_rss_mb()}), flush=True)
+    print(json.dumps({"peak_rss_mb": high_water_mark() / 2**20}), flush=True)
 
 
 if __name__ == "__main__":

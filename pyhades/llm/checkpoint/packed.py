@@ -23,7 +23,7 @@ from pyhades.llm.models.checkpoint import Array, Checkpoint, PackedModel, Packed
 from pyhades.llm.models.gpt_oss.config import GptOssConfig
 from pyhades.llm.models.gpt_oss.outline import EMBEDDING, outline
 from pyhades.llm.precision.report import PrecisionReport
-from pyhades.quant import BLOCK, LAYOUT, PackedWeight
+from pyhades.quant import BLOCK, LAYOUT, PackedWeight, RowOrder
 
 FORMAT, VERSION = "pyhades", "1"
 TOKENIZER_JSON, VOCABULARY = "tokenizer.json", "tokenizer.gguf"

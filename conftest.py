@@ -1,10 +1,18 @@
-"""Fixtures that several folders of tests share."""
+"""Fixtures that tests and benchmarks share."""
 
 from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from pyhades import _native
+
+REAL_GRAPHS = Path(__file__).parents[1] / "shared" / "models"
 
 
 def kernel_tiers() -> list[str]:
@@ -32,3 +40,27 @@ def isa(request: pytest.FixtureRequest) -> str:
 def tier(request: pytest.FixtureRequest) -> str:
     """Every tier of this CPU that has kernels of its own."""
     return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def real_graph(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Path of a real graph, by name; the test is skipped where the graphs are not there.
+
+    PYHADES_GRAPHS names their folder. Stored without their weights, they get random ones, once.
+    """
+    folder = Path(os.environ.get("PYHADES_GRAPHS", REAL_GRAPHS))
+    refilled = tmp_path_factory.mktemp("graphs")
+
+    def path_of(name: str) -> Path:
+        for ready in (folder / f"{name}.onnx", refilled / f"{name}.onnx"):
+            if ready.exists():
+                return ready
+        source = next(iter(folder.glob(f"{name}*.onnx.xz")), None)
+        if source is None:
+            pytest.skip(f"no {name} in {folder}; PYHADES_GRAPHS names the folder of the graphs")
+        target = refilled / f"{name}.onnx"
+        refill = [sys.executable, str(folder / "refill.py"), str(source), str(target)]
+        subprocess.run(refill, check=True, capture_output=True)
+        return target
+
+    return path_of

@@ -13,7 +13,6 @@ import pytest
 from pyhades import _native, networks
 from pyhades.bench.segmentation import comparisons, measure
 from pyhades.config import thread_count
-from tests.support.graphs import real_graph
 
 RUNS = 7
 
@@ -27,8 +26,8 @@ THREADS = sorted({1, min(2, thread_count().count)})
 
 
 @pytest.mark.parametrize("name", ["u2netp", "u2net", "inspyrenet"])
-def bench_real_graph(benchmark, name: str, folder: Path) -> None:
-    compare(benchmark, real_graph(name, folder), THREADS)
+def bench_real_graph(benchmark, real_graph, name: str) -> None:
+    compare(benchmark, real_graph(name), THREADS)
 
 
 @pytest.mark.parametrize("small", [True, False], ids=["u2netp", "u2net"])
@@ -39,12 +38,12 @@ def bench_generated_u2net(benchmark, small: bool, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["u2netp", "u2net", "inspyrenet"])
-def bench_avx2_against_the_best_tier(benchmark, name: str, folder: Path) -> None:
+def bench_avx2_against_the_best_tier(benchmark, real_graph, name: str) -> None:
     """How much of the speed is left on a CPU without AVX-512, one thread."""
     tiers = _native.supported_tiers()
     if "avx2" not in tiers[:-1]:
         pytest.skip("needs a CPU with AVX2 and a better tier")
-    path = real_graph(name, folder)
+    path = real_graph(name)
 
     def both() -> list[float]:
         reports = [measure([path], [1], runs=3, isa=tier) for tier in ("avx2", tiers[-1])]

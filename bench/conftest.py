@@ -7,8 +7,6 @@ from pathlib import Path
 import pytest
 
 from pyhades.config import show_config
-from tests.conftest import isa as isa
-from tests.conftest import tier as tier
 
 HERE = Path(__file__).parent
 

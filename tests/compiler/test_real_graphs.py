@@ -12,7 +12,6 @@ import pytest
 import pyhades
 from pyhades.compiler.placement import lower
 from pyhades.passes import optimise
-from tests.support.graphs import real_graph
 
 pytestmark = pytest.mark.slow
 
@@ -23,18 +22,13 @@ SALIENCY = ("conv2d_176", "add_137", "add_138", "add_139", "sigmoid_5")
 SHAPE_ARITHMETIC = {"gather", "scatter_nd", "gather_nd", "cast", "binary", "unary", "select"}
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("graphs")
-
-
 @pytest.mark.parametrize("name", ["u2netp", "u2net"])
-def test_u2net_agrees_with_onnxruntime(name: str, cache: Path) -> None:
-    compare(real_graph(name, cache), ())
+def test_u2net_agrees_with_onnxruntime(name: str, real_graph) -> None:
+    compare(real_graph(name), ())
 
 
-def test_inspyrenet_agrees_with_onnxruntime_on_every_scale(cache: Path) -> None:
-    compare(real_graph("inspyrenet", cache), SALIENCY)
+def test_inspyrenet_agrees_with_onnxruntime_on_every_scale(real_graph) -> None:
+    compare(real_graph("inspyrenet"), SALIENCY)
 
 
 def compare(path: Path, extra: tuple[str, ...]) -> None:
@@ -55,6 +49,6 @@ def compare(path: Path, extra: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize(("name", "copies"), [("u2netp", 2), ("u2net", 2), ("inspyrenet", 260)])
-def test_copies_do_not_come_back(name: str, copies: int, cache: Path) -> None:
-    lowered = lower(optimise(pyhades.load_onnx(real_graph(name, cache))))
+def test_copies_do_not_come_back(name: str, copies: int, real_graph) -> None:
+    lowered = lower(optimise(pyhades.load_onnx(real_graph(name))))
     assert sum(instruction.op == "copy" for instruction in lowered.instructions) <= copies

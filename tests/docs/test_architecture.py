@@ -36,6 +36,15 @@ def test_lowering_does_not_depend_on_how_passes_edit_graphs():
         assert not inner, f"{path.relative_to(ROOT)} imports {inner}"
 
 
+def test_benchmarks_and_the_package_do_not_import_tests():
+    """What benchmarks share with tests is a fixture of the conftest.py above both."""
+    for folder in ("bench", "pyhades", "training"):
+        for path in (ROOT / folder).rglob("*.py"):
+            text = path.read_text(encoding="utf-8")
+            found = re.search(r"^\s*(?:from|import) +tests\b", text, re.MULTILINE)
+            assert not found, f"{path.relative_to(ROOT)} imports tests"
+
+
 def included(path: Path) -> set[str]:
     return set(re.findall(r'^#include "(\w+)/', path.read_text(encoding="utf-8"), re.MULTILINE))
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
 from pyhades.ir.graph import Graph, Node, TensorType, Value
 from pyhades.ir.inference import constant, infer_types
@@ -69,22 +66,3 @@ def feeds_for(graph: Graph, seed: int = 0, shapes: dict[str, tuple[int, ...]] | 
                 dtype
             )
     return feeds
-
-
-def real_graph(name: str, cache: Path) -> Path:
-    """Path of a real graph with its weights filled in; skips where the graphs are not there."""
-    default = Path(__file__).parents[3] / "shared" / "models"
-    folder = Path(os.environ.get("PYHADES_GRAPHS", default))
-    for ready in (folder / f"{name}.onnx", cache / f"{name}.onnx"):
-        if ready.exists():
-            return ready
-    source = next(iter(folder.glob(f"{name}*.onnx.xz")), None)
-    if source is None:
-        pytest.skip(f"no {name} in {folder}; PYHADES_GRAPHS names the folder of the real graphs")
-    import subprocess
-    import sys
-
-    target = cache / f"{name}.onnx"
-    refill = [sys.executable, str(folder / "refill.py"), str(source), str(target)]
-    subprocess.run(refill, check=True, capture_output=True)
-    return target

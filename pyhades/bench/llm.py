@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from pyhades import _native
+from pyhades.arguments import check_count
 from pyhades.bench.energy import EnergyMeter
-from pyhades.bench.machine import describe_machine
+from pyhades.bench.machine import check_threads, describe_machine
 from pyhades.bench.memory import PeakMemory
-from pyhades.bench.machine import describe_machine
+from pyhades.errors import ArgumentError
 from pyhades.llm.engine.kv_cache import Sequence as Text
 from pyhades.llm.engine.runner import Piece, Runner
 from pyhades.llm.measure.prompts import PROMPTS
@@ -85,6 +86,16 @@ class Effort:
     prompt_lengths: Sequence[int] = PROMPT_LENGTHS
     bandwidth_bytes: int = 1 << 30
 
+    def __post_init__(self) -> None:
+        for name in ("decode_tokens", "prompt_tokens", "bandwidth_bytes"):
+            check_count(name, getattr(self, name))
+        for name, least in (("depths", 0), ("prefills", 1), ("prompt_lengths", 1)):
+            sizes = getattr(self, name)
+            if not sizes:
+                raise ArgumentError(f"{name} is empty: there is nothing to measure")
+            for size in sizes:
+                check_count(name, size, least)
+
 
 QUICK = Effort(8, 4, (0, 64), (64,), (8, 32), 64 << 20)
 
@@ -126,7 +137,7 @@ def measure(
     effort
         How much of each.
     progress
-        Show a bar.
+        Show a bar where standard error is a terminal.
     report
         Called with each row as soon as it is there.
 
@@ -137,6 +148,7 @@ def measure(
         fields of :class:`Measurement`, plain runs before prompts.
     """
     effort = effort or Effort()
+    check_threads(threads)
     peaks = {count: _native.measure_peak_gflops(subject.isa, count) for count in threads}
     plain: list[Measurement] = []
     prompts: list[Measurement] = []
@@ -173,7 +185,8 @@ class _Bench:
         )  # fmt: skip
         self._random = np.random.default_rng(0)
         self._memory = PeakMemory()
-        self._bar = tqdm(desc=f"{threads} threads", unit=" tokens", disable=not progress)
+        hidden = None if progress else True
+        self._bar = tqdm(desc=f"{threads} threads", unit=" tokens", disable=hidden)
         _fill_cache(self._runner)
 
     def close(self) -> None:

@@ -6,7 +6,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from pyhades import _native
+from pyhades.arguments import check_count
 from pyhades.config import show_config
+from pyhades.errors import ArgumentError
+
+
+def check_threads(threads: Sequence[int]) -> None:
+    """Refuse a list of thread counts on which nothing would be measured."""
+    if not threads:
+        raise ArgumentError("threads is empty: there is nothing to measure")
+    for count in threads:
+        check_count("threads", count)
 
 
 def describe_machine(

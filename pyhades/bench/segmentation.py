@@ -16,7 +16,8 @@ from types import TracebackType
 from typing import Any
 
 from pyhades import _native
-from pyhades.bench.machine import describe_machine
+from pyhades.arguments import check_count
+from pyhades.bench.machine import check_threads, describe_machine
 from pyhades.errors import ArgumentError, ConfigurationError, PyhadesError
 
 RIVALS = ("onnxruntime",)
@@ -129,8 +130,13 @@ def measure(
     Raises
     ------
     ArgumentError, ConfigurationError
-        A model does not exist, or the rival is unknown or not installed.
+        There is nothing to measure, a model does not exist, or the rival is unknown or not
+        installed.
     """
+    check_count("runs", runs)
+    check_threads(threads)
+    if not models:
+        raise ArgumentError("models is empty: there is nothing to measure")
     for model in models:
         if not model.is_file():
             raise ArgumentError(f"{model}: there is no such file")

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pyhades.arguments import check_count
 from pyhades.config import thread_count
 from pyhades.errors import ArgumentError, ClosedError, ConfigurationError
 from pyhades.llm.engine.generation import Collector, chat_deltas, text_deltas
@@ -137,8 +138,9 @@ class LLM:
         self._tokenizer = tokenizer
         self._turn = threading.Lock()
         self._runner: Runner | None = Runner(
-            config, weights, self.context_length, max_sequences, self.threads, isa, kv_format
-        )
+            config, weights, self.context_length, check_count("max_sequences", max_sequences),
+            self.threads, isa, kv_format,
+        )  # fmt: skip
 
     # Text and tokens.
 

@@ -2,9 +2,12 @@
 
 cimport pyhades._hades as roof
 
+from pyhades.arguments import check_count
+
 
 def measure_peak_gflops(isa=None, int threads=1):
     """Multiply-add throughput of registers alone, summed over threads, in GFLOP/s (10 ms)."""
+    check_count("threads", threads)
     cdef uint32_t allowed = features_of(isa)
     cdef double gflops
     with nogil:
@@ -14,6 +17,7 @@ def measure_peak_gflops(isa=None, int threads=1):
 
 def measure_peak_int8_gops(isa=None, int threads=1):
     """Throughput of int8 dot products in registers, summed over threads, in GOP/s; 0 if scalar."""
+    check_count("threads", threads)
     cdef uint32_t allowed = features_of(isa)
     cdef double gops
     with nogil:
@@ -23,6 +27,9 @@ def measure_peak_int8_gops(isa=None, int threads=1):
 
 def measure_bandwidth_gbs(isa=None, int threads=1, int64_t nbytes=256 << 20, int passes=5):
     """Read rate of memory, summed over threads, in GB/s: median of passes over ``nbytes``."""
+    check_count("threads", threads)
+    check_count("nbytes", nbytes)
+    check_count("passes", passes)
     cdef uint32_t allowed = features_of(isa)
     cdef double gbs
     with nogil:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from pyhades.arguments import check_count
 from pyhades.ir.builder import GraphBuilder
 from pyhades.ir.graph import Graph, TensorType, Value
 from pyhades.ir.shapes import shape
@@ -142,4 +143,6 @@ class NetworkBuilder(GraphBuilder):
 
 def image_input(batch: int, height: int, width: int) -> Value:
     """A float32 image batch [n, 3, h, w]."""
+    for name, count in (("batch", batch), ("height", height), ("width", width)):
+        check_count(name, count)
     return Value("input", TensorType(np.dtype(np.float32), (batch, 3, height, width)))

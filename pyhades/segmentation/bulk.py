@@ -8,6 +8,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import Any, TypeVar
 
+from pyhades.arguments import check_count
+
 Item = TypeVar("Item")
 Loaded = TypeVar("Loaded")
 Predicted = TypeVar("Predicted")
@@ -25,11 +27,22 @@ def overlap(
     *,
     ahead: int = 2,
 ) -> Iterator[tuple[Item, Finished | Exception]]:
-    """Yield ``(item, finish(predict(load(item))))`` in the order of ``items``, lazily.
+    """``(item, finish(predict(load(item))))`` in the order of ``items``, lazily.
 
     ``predict`` runs on the calling thread; ``load`` runs up to ``ahead`` items before it and
-    ``finish`` as many behind it. An exception of a step takes the place of that item's result.
+    ``finish`` as many behind it; with ``ahead=1`` one image is decoded while another is predicted.
+    An exception of a step takes the place of that item's result.
     """
+    return _overlapped(items, load, predict, finish, check_count("ahead", ahead))
+
+
+def _overlapped(
+    items: Iterable[Item],
+    load: Callable[[Item], Loaded],
+    predict: Callable[[Loaded], Predicted],
+    finish: Callable[[Predicted], Finished],
+    ahead: int,
+) -> Iterator[tuple[Item, Finished | Exception]]:
     source = iter(items)
     loading: deque[tuple[Item, Future[Loaded]]] = deque()
     finishing: deque[tuple[Item, Future[Finished]]] = deque()

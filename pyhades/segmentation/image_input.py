@@ -16,6 +16,7 @@ from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from pyhades.errors import ArgumentError, ArgumentTypeError, ImageError
 
+ChannelOrder = Literal["rgb", "bgr"]
 ImageLike = (
     str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | Image.Image | NDArray[Any]
 )
@@ -66,7 +67,7 @@ class LoadedImage:
 def load_image(
     image: ImageLike,
     *,
-    channel_order: Literal["rgb", "bgr"] = "rgb",
+    channel_order: ChannelOrder = "rgb",
     max_pixels: int = MAX_PIXELS,
     name: str | None = None,
 ) -> LoadedImage:

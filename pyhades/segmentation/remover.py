@@ -16,12 +16,19 @@ from PIL import Image
 
 import pyhades
 from pyhades import kernels
+from pyhades.arguments import check_count
 from pyhades.errors import ArgumentError, ArgumentTypeError, ClosedError, ConfigurationError
 from pyhades.segmentation.bulk import overlap
 from pyhades.segmentation.catalogue import Identification, identify
 from pyhades.segmentation.compose import Background, BackgroundLike
 from pyhades.segmentation.cutout import Cutout, Output
-from pyhades.segmentation.image_input import MAX_PIXELS, ImageLike, LoadedImage, load_image
+from pyhades.segmentation.image_input import (
+    MAX_PIXELS,
+    ChannelOrder,
+    ImageLike,
+    LoadedImage,
+    load_image,
+)
 from pyhades.segmentation.manifest import ModelManifest
 from pyhades.segmentation.matte import normalise_range, prediction_plane, upscale, upscale_float
 from pyhades.segmentation.network import CompiledNetwork, Network
@@ -132,7 +139,7 @@ class Remover:
             "keep_hidden": keep_hidden,
             "kernel_options": self._kernel_options,
         }
-        self._max_pixels = max_pixels
+        self._max_pixels = check_count("max_pixels", max_pixels)
 
     @property
     def manifest(self) -> ModelManifest:
@@ -145,7 +152,7 @@ class Remover:
         output: Output = "rgba",
         background: BackgroundLike | None = None,
         *,
-        channel_order: Literal["rgb", "bgr"] = "rgb",
+        channel_order: ChannelOrder = "rgb",
     ) -> Image.Image:
         """Remove the background of one image.
 
@@ -171,9 +178,7 @@ class Remover:
         behind = _check_output(output, background)
         return self.cut(image, channel_order=channel_order).to_pil(output, behind)
 
-    def cut(
-        self, image: ImageLike | LoadedImage, *, channel_order: Literal["rgb", "bgr"] = "rgb"
-    ) -> Cutout:
+    def cut(self, image: ImageLike | LoadedImage, *, channel_order: ChannelOrder = "rgb") -> Cutout:
         """Compute the matte, to be rendered or encoded together with its image."""
         loaded = self._load(image, channel_order)
         plane = self._predict(loaded)
@@ -184,15 +189,19 @@ class Remover:
         return Cutout(loaded, alpha, **self._cutout_options)
 
     @overload
-    def matte(self, image: ImageLike, *, dtype: type[np.uint8] = ...) -> NDArray[np.uint8]: ...
+    def matte(
+        self, image: ImageLike, *, dtype: type[np.uint8] = ..., channel_order: ChannelOrder = ...
+    ) -> NDArray[np.uint8]: ...
     @overload
-    def matte(self, image: ImageLike, *, dtype: type[np.float32]) -> NDArray[np.float32]: ...
+    def matte(
+        self, image: ImageLike, *, dtype: type[np.float32], channel_order: ChannelOrder = ...
+    ) -> NDArray[np.float32]: ...
     def matte(
         self,
         image: ImageLike,
         *,
         dtype: type[np.uint8] | type[np.float32] = np.uint8,
-        channel_order: Literal["rgb", "bgr"] = "rgb",
+        channel_order: ChannelOrder = "rgb",
     ) -> NDArray[np.uint8] | NDArray[np.float32]:
         """Compute the matte alone: uint8 ``[height, width]``, or float32 in 0..1."""
         if dtype is np.uint8:
@@ -217,18 +226,19 @@ class Remover:
     ) -> Iterator[Image.Image | Exception]:
         """Results for many images in their order, lazily.
 
-        While the network works on one image, helper threads decode the next and finish the last.
-        At most about ``2 * ahead`` images are in memory. With ``on_error="return"`` the exception
-        of a bad image takes the place of its result, and the others are not affected.
+        While the network works on one image, helper threads decode the next ``ahead`` (at least
+        1) and finish the last. At most about ``2 * ahead`` images are in memory. With
+        ``on_error="return"`` the exception of a bad image takes the place of its result, and the
+        others are not affected.
         """
         if on_error not in ("raise", "return"):
             raise ArgumentError(f"on_error={on_error!r}: expected 'raise' or 'return'")
         behind = _check_output(output, background)
+        steps = overlap(
+            images, self._load, self.cut, lambda cut: cut.to_pil(output, behind), ahead=ahead
+        )
 
         def results() -> Iterator[Image.Image | Exception]:
-            steps = overlap(
-                images, self._load, self.cut, lambda cut: cut.to_pil(output, behind), ahead=ahead
-            )
             for _, result in steps:
                 if isinstance(result, Exception) and on_error == "raise":
                     raise result
@@ -237,7 +247,7 @@ class Remover:
         return results()
 
     def _load(
-        self, image: ImageLike | LoadedImage, channel_order: Literal["rgb", "bgr"] = "rgb"
+        self, image: ImageLike | LoadedImage, channel_order: ChannelOrder = "rgb"
     ) -> LoadedImage:
         if isinstance(image, LoadedImage):
             return image
@@ -313,7 +323,7 @@ def remove_background(
     background: BackgroundLike | None = None,
     *,
     model: str | os.PathLike[str] | None = None,
-    channel_order: Literal["rgb", "bgr"] = "rgb",
+    channel_order: ChannelOrder = "rgb",
     **options: Any,
 ) -> Image.Image:
     """Remove the background of one image with a remover that is kept for the next call.

@@ -6,8 +6,10 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from pyhades.bench.segmentation import Measurement
+from pyhades.bench.llm import Effort
+from pyhades.bench.segmentation import Measurement, measure
 from pyhades.cli import main
+from pyhades.errors import ArgumentError, ArgumentTypeError
 
 
 @pytest.fixture
@@ -69,3 +71,28 @@ def test_a_model_that_cannot_be_loaded_is_named(model):
     model.write_bytes(model.read_bytes()[:50])
     result = CliRunner().invoke(main, ["bench", "segmentation", "--model", str(model)])
     assert result.exit_code == 2 and "tiny.onnx" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("nothing", "complaint"),
+    [
+        ({"threads": ()}, "threads"),
+        ({"threads": (1, 0)}, "threads=0"),
+        ({"threads": (1.5,)}, "threads=1.5"),
+        ({"runs": 0}, "runs=0"),
+        ({"runs": True}, "runs=True"),
+        ({"models": []}, "models"),
+    ],
+)
+def test_nothing_to_measure(model, nothing, complaint):
+    with pytest.raises((ArgumentError, ArgumentTypeError), match=complaint):
+        measure(**{"models": [model], **nothing})
+
+
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Effort)])
+def test_no_effort(name):
+    """A count of 0 and an empty list measure nothing, and no count is negative."""
+    is_count = isinstance(getattr(Effort(), name), int)
+    for value in (0, -1, True, 1.5) if is_count else ((), (1, -1), (True,)):
+        with pytest.raises((ArgumentError, ArgumentTypeError), match=name):
+            dataclasses.replace(Effort(), **{name: value})

@@ -244,3 +244,10 @@ def test_repr_in_notebooks(llm):
     assert "4 layers" in repr(llm)
     html = llm.generate(TEXTS[0], **GREEDY)._repr_html_()
     assert "tokens/s" in html
+
+
+@pytest.mark.parametrize("name", ["context_length", "max_sequences"])
+@pytest.mark.parametrize("value", [0, -1, 1.5, True, "8"])
+def test_a_model_with_room_for_nothing_is_refused(weights, name, value):
+    with pytest.raises((ArgumentError, ArgumentTypeError), match=name):
+        LLM.from_weights(CONFIG, weights, **{name: value})

@@ -10,7 +10,7 @@ import onnx
 import pytest
 
 from pyhades import load_onnx
-from pyhades.errors import ArgumentError
+from pyhades.errors import ArgumentError, ArgumentTypeError
 from pyhades.ir.graph import Graph
 from pyhades.ir.interpreter import interpret
 from pyhades.ir.registry import operator
@@ -96,3 +96,10 @@ def test_equal_seeds_make_equal_files(tmp_path: Path) -> None:
         write_swin(tmp_path / name, 32, SwinConfig.tiny(), seed=seed)
     a, b, c = ((tmp_path / name).read_bytes() for name in "abc")
     assert a == b != c
+
+
+@pytest.mark.parametrize("network", [u2net, swin])
+@pytest.mark.parametrize("batch", [0, -1, 1.5])
+def test_networks_without_images_are_refused(network, batch) -> None:
+    with pytest.raises((ArgumentError, ArgumentTypeError), match="batch"):
+        network(64, batch=batch)

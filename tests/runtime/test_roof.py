@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pyhades import _native
+from pyhades.errors import ArgumentError
 from pyhades.llm.measure.synthetic import gpt_oss_config
 from pyhades.llm.measure.traffic import operations_per_token
 
@@ -17,6 +18,22 @@ def test_dot_products_of_bytes(tier):
         # Without VNNI the products are those of AVX2, and so is what they are compared with.
         floats = "avx2" if tier == "avx512" else tier
         assert peak > 0.5 * _native.measure_peak_gflops(floats) > 0
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [_native.measure_peak_gflops, _native.measure_peak_int8_gops, _native.measure_bandwidth_gbs],
+)
+@pytest.mark.parametrize("threads", [0, -1])
+def test_no_threads_have_no_roof(measure, threads):
+    with pytest.raises(ArgumentError, match=f"threads={threads}"):
+        measure(threads=threads)
+
+
+@pytest.mark.parametrize("nothing", [{"nbytes": 0}, {"passes": 0}])
+def test_reading_nothing_has_no_bandwidth(nothing):
+    with pytest.raises(ArgumentError, match="=0"):
+        _native.measure_bandwidth_gbs(**nothing)
 
 
 def test_operations_of_gpt_oss_20b():

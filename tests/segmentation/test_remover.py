@@ -184,6 +184,24 @@ def test_map_and_bad_images(remover, photo):
         remover.map([], on_error="ignore")
 
 
+@pytest.mark.parametrize("ahead", [0, -1, 1.5, True, None, "2"])
+def test_map_refuses_to_read_nothing_ahead(remover, photo, ahead):
+    """At the call: with 0 the loop ended before the first image, without a word."""
+    with pytest.raises((ArgumentError, ArgumentTypeError), match=f"ahead={ahead!r}"):
+        remover.map([photo], ahead=ahead)
+
+
+@pytest.mark.parametrize("ahead", [1, np.int64(3)])
+def test_map_gives_every_image_however_few_it_reads_ahead(remover, photo, ahead):
+    assert len(list(remover.map([photo] * 4, ahead=ahead))) == 4
+
+
+@pytest.mark.parametrize("max_pixels", [0, -1, 1e6, None])
+def test_a_remover_that_takes_no_image_is_refused(network, max_pixels):
+    with pytest.raises((ArgumentError, ArgumentTypeError), match="max_pixels"):
+        Remover.from_network(network, ModelManifest("m", (8, 8)), max_pixels=max_pixels)
+
+
 def test_closing(remover, network, photo):
     with remover:
         remover(photo)

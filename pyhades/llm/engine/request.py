@@ -6,6 +6,7 @@ from collections.abc import Sequence as Items
 
 import numpy as np
 
+from pyhades.arguments import check_count
 from pyhades.errors import ArgumentError, CapacityError
 from pyhades.llm.engine.sampling import SamplingParams
 from pyhades.llm.engine.scheduler import Request
@@ -59,6 +60,6 @@ def context_length_of(wanted: int | None, config: GptOssConfig) -> int:
     most = config.max_position_embeddings
     if wanted is None:
         return min(DEFAULT_CONTEXT, most)
-    if not 1 <= wanted <= most:
+    if not 1 <= check_count("context_length", wanted, least=0) <= most:
         raise ArgumentError(f"context_length={wanted}: the model allows 1 to {most}")
     return wanted

@@ -153,7 +153,7 @@ def run(state: State, out: Path, seconds: float, plan: Plan) -> None:
     smoothed = None
     pool = ThreadPoolExecutor(plan.workers, initializer=torch.set_num_threads, initargs=(1,))
     try:
-        with pool, tqdm(unit="step", mininterval=5) as bar:
+        with pool, tqdm(unit="step", mininterval=5, disable=None) as bar:
             while (spent := time.monotonic() - started) < seconds:
                 side = side_at(spent / seconds)
                 tasks = [(plan.batch_size // plan.workers, side)] * plan.workers
@@ -212,7 +212,7 @@ def main(
     elif (out / CHECKPOINT).exists():
         raise click.UsageError(f"{out / CHECKPOINT} exists: pass --resume or another --out")
     missing = fill(out / "pool", shards, SIDE, workers)
-    for _ in tqdm(missing, desc="composing scenes", unit="shard"):
+    for _ in tqdm(missing, desc="composing scenes", unit="shard", disable=None):
         pass
     run(state, out, 60 * minutes, Plan(shards, workers, batch_size, rate))
     click.echo(f"{state.step} steps in {state.seconds / 60:.1f} minutes: {out / CHECKPOINT}")

@@ -161,7 +161,7 @@ def run(state: State, out: Path, seconds: float, batch_tokens: int, rate: float)
     started = saved = time.monotonic()
     progress, smoothed = state.progress, math.nan
     try:
-        with tqdm(unit="step", mininterval=10) as bar:
+        with tqdm(unit="step", mininterval=10, disable=None) as bar:
             while state.progress < 1 and not (out / "STOP").exists():
                 loss = advance(state, corpus, batch_tokens, rate)
                 smoothed = loss if math.isnan(smoothed) else smoothed + 0.02 * (loss - smoothed)

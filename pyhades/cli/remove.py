@@ -148,7 +148,7 @@ def _remove_files(
         write_atomically(job.target, encode(cutout, suffix=job.target.suffix))
 
     failures = 0
-    hidden = quiet or not sys.stderr.isatty()
+    hidden = True if quiet else None
     with tqdm(total=len(jobs), unit="image", disable=hidden, file=sys.stderr) as progress:
         for job, result in overlap(jobs, load, predict, finish):
             progress.update()

@@ -83,7 +83,8 @@ def random_weights(
         raise ArgumentError(f"precision={precision!r}: expected one of {', '.join(DENSE)}")
     with ThreadPoolExecutor(thread_count(threads).count) as pool:
         maker = _Maker(config, precision, seed, pool)
-        layers = tqdm(range(config.num_hidden_layers), "random weights", disable=not progress)
+        hidden = None if progress else True  # None: where stderr is no terminal
+        layers = tqdm(range(config.num_hidden_layers), "random weights", disable=hidden)
         return ModelWeights(
             embedding=maker.embedding(),
             layers=tuple(maker.layer() for _ in layers),

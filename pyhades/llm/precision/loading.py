@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -125,8 +124,8 @@ def packed_shapes(items: Iterable[Item]) -> dict[str, PackedShape]:
 
 
 def progress_bar(what: str, total: int, is_wanted: bool) -> tqdm[None]:
-    """A bar that counts bytes."""
-    hidden = not is_wanted or not sys.stderr.isatty()
+    """A bar that counts bytes, where standard error is a terminal."""
+    hidden = None if is_wanted else True
     return tqdm(total=total, unit="B", unit_scale=True, desc=what, disable=hidden, leave=False)
 
 

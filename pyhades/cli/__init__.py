@@ -10,17 +10,24 @@ import click
 import pyhades
 from pyhades.errors import PyhadesError
 
-# name: (module, one line for --help)
-COMMANDS = {
-    "remove": ("pyhades.cli.remove", "Remove the background of images."),
-    "demo": ("pyhades.cli.demo", "Remove the background of the images that ship with pyhades."),
-    "generate": ("pyhades.cli.generate", "Continue a text with a language model."),
-    "chat": ("pyhades.cli.chat", "Talk with a language model."),
-    "convert": ("pyhades.cli.convert", "Pack a language model into a file that loads at once."),
-    "evaluate": ("pyhades.cli.evaluate", "Measure what the precision of a model costs."),
-    "info": ("pyhades.cli.info", "Show what pyhades found on this machine."),
-    "bench": ("pyhades.cli.bench", "Measure pyhades, alone or against a rival."),
+# heading of --help: {name: (module, one line)}
+SECTIONS = {
+    "Images": {
+        "remove": ("pyhades.cli.remove", "Remove the background of images."),
+    },
+    "Text": {
+        "generate": ("pyhades.cli.generate", "Continue a text with a language model."),
+        "chat": ("pyhades.cli.chat", "Talk with a language model."),
+        "convert": ("pyhades.cli.convert", "Pack a language model into a file that loads at once."),
+        "evaluate": ("pyhades.cli.evaluate", "Measure what the precision of a model costs."),
+    },
+    "Both": {
+        "demo": ("pyhades.cli.demo", "Cut out the images that ship, and continue a line of code."),
+        "bench": ("pyhades.cli.bench", "Measure pyhades, alone or against a rival."),
+        "info": ("pyhades.cli.info", "Show what pyhades found on this machine."),
+    },
 }
+COMMANDS = {name: entry for section in SECTIONS.values() for name, entry in section.items()}
 
 
 class UserError(click.ClickException):
@@ -45,8 +52,9 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands from the table."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+        for heading, commands in SECTIONS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(name, text) for name, (_, text) in commands.items()])
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; our own exceptions and Ctrl-C become messages and exit codes."""
@@ -62,7 +70,8 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(pyhades.__version__, "--version", prog_name="pyhades")
 def main() -> None:
-    """Background removal on our own CPU engine.
+    """Background removal and language models on CPUs.
 
-    Exit codes: 0 all done, 1 some files failed, 2 wrong usage, 130 interrupted.
+    Both run on kernels of our own. Exit codes: 0 all done, 1 some files failed, 2 wrong usage, 130
+    interrupted.
     """

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 import pyhades
-from pyhades.cli import COMMANDS, main
+from pyhades.cli import COMMANDS, SECTIONS, main
 
 HEAVY = "numpy PIL tqdm isal simplejpeg pyhades.segmentation pyhades._native"
 
@@ -23,6 +25,18 @@ def test_help_lists_the_commands_and_imports_none_of_them():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stderr == "" and done.returncode == 0
     assert all(name in done.stdout for name in COMMANDS)
+
+
+def test_help_speaks_of_both_pipelines():
+    text = CliRunner().invoke(main, ["--help"]).output
+    assert "Background removal" in text and "language models" in text
+    assert all(f"{heading}:" in text for heading in SECTIONS)
+
+
+def test_the_page_has_a_section_for_every_command():
+    page = Path(__file__).parents[2] / "docs" / "reference" / "command_line.md"
+    titles = re.findall(r"^## `pyhades ([a-z]+)", page.read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(titles) == set(COMMANDS)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

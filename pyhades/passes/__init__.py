@@ -49,6 +49,13 @@ def optimise(graph: Graph, input_shapes: Mapping[str, Sequence[int]] | None = No
     ------
     ShapeError
         The shapes do not fit the graph, or leave a shape unknown.
+
+    Examples
+    --------
+    >>> from pyhades.networks import u2net
+    >>> graph = u2net(64, small=True)
+    >>> len(optimise(graph).nodes) < len(graph.nodes) / 2
+    True
     """
     graph = specialise(graph, input_shapes)
     for transform in PASSES:

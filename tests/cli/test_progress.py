@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pyhades.llm.loading import toy_model
-from pyhades.llm.synthetic import random_weights, tiny_config
+from pyhades.llm.measure.synthetic import random_weights, tiny_config
+from pyhades.llm.precision.loading import toy_model
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = {

@@ -64,6 +64,10 @@ cdef extern from "api/hades.h" namespace "hades" nogil:
         size_t bytes
         void (*pack)(const void* params, const void* source, void* packed)
 
+    cdef struct Cost:
+        double flops
+        double bytes
+
     cdef cppclass BoundOp:
         shared_ptr[void] params
         const char* kernel
@@ -72,6 +76,7 @@ cdef extern from "api/hades.h" namespace "hades" nogil:
         vector[PackRequest] packs
         double flops
         double bytes
+        Cost (*cost)(const void* params, void* const* operands)
 
     cdef struct KernelEntry:
         const char* function
@@ -132,6 +137,10 @@ cdef extern from "api/hades.h" namespace "hades" nogil:
         cancelled
         interrupted
 
+    cdef struct Timing:
+        double seconds
+        Cost cost
+
     ctypedef cpp_bool (*Poll)() noexcept
 
     cdef cppclass Context "hades::Context":
@@ -139,7 +148,7 @@ cdef extern from "api/hades.h" namespace "hades" nogil:
         void bind(int slot, void* buffer)
         RunResult run(int first, int last, cpp_bool trace, Poll poll) except +
         void cancel()
-        const vector[double]& timings()
+        const vector[Timing]& timings()
         void* arena()
 
     double measure_peak_gflops(uint32_t allowed, int threads)

@@ -63,6 +63,17 @@ struct PackRequest {
 // operands: data pointers of all inputs (nullptr where omitted), then of all outputs.
 using RunFn = void (*)(const void* params, void* const* operands, Worker& worker);
 
+// What a call needs, not what its kernel spends: floating-point operations (a multiply-add is two)
+// and bytes of memory, each byte once.
+struct Cost {
+    double flops = 0;
+    double bytes = 0;
+};
+
+// The cost of one call, from operands that say how much there is to do. Called by traces only,
+// between the call and the next one; reads nothing that the call itself writes.
+using CostFn = Cost (*)(const void* params, void* const* operands);
+
 struct BoundOp {
     RunFn run = nullptr;
     std::shared_ptr<void> params;  // POD of the family, passed to run
@@ -70,9 +81,20 @@ struct BoundOp {
     size_t worker_scratch_bytes = 0;
     size_t shared_scratch_bytes = 0;
     std::vector<PackRequest> packs;
-    double flops = 0;  // for traces: what the operator needs, not what the kernel spends
+    double flops = 0;  // of every call, or of the largest where there is a cost function
     double bytes = 0;
+    CostFn cost = nullptr;
 };
+
+inline void state_cost(BoundOp* bound, const Cost& cost) {
+    bound->flops = cost.flops;
+    bound->bytes = cost.bytes;
+}
+
+inline Cost cost_of(const BoundOp& bound, void* const* operands) {
+    if (!bound.cost) return {bound.flops, bound.bytes};
+    return bound.cost(bound.params.get(), operands);
+}
 
 using BindFn = Status (*)(const OpDesc& desc, BoundOp* bound);
 

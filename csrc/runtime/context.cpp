@@ -67,13 +67,22 @@ void Context::worker_main(void* data, Worker& worker) {
         bool& stop = run.stop[i & 1];
         if (worker.index == 0) stop = context.should_stop(run, &polled);
         sync(worker);
-        if (run.trace && worker.index == 0) {
-            const Clock::time_point end = Clock::now();
-            context.timings_[i] = std::chrono::duration<double>(end - begin).count();
-            begin = end;
-        }
+        if (run.trace) begin = context.note_timing(i, begin, worker);
         if (stop) return;
     }
+}
+
+// The others wait, off the clock: the next instruction may write over what the cost depends on.
+Context::Clock::time_point Context::note_timing(int instruction, Clock::time_point begin,
+                                                Worker& worker) {
+    if (worker.index == 0) {
+        Timing& timing = timings_[instruction];
+        timing.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+        timing.cost = cost_of(program_->instructions()[instruction].bound,
+                              &operands_[first_operand_[instruction]]);
+    }
+    sync(worker);
+    return Clock::now();
 }
 
 bool Context::should_stop(Run& run, Clock::time_point* polled) const {

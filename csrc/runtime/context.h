@@ -14,6 +14,11 @@ enum class RunResult { done, cancelled, interrupted };
 // Asked on the calling thread about every 50 ms; true stops the run.
 using Poll = bool (*)();
 
+struct Timing {
+    double seconds = 0;
+    Cost cost;
+};
+
 // What changes between runs of a program: the arena and the bound buffers. A context runs one call
 // at a time: callers take turns, which is theirs to arrange.
 class Context {
@@ -24,12 +29,12 @@ class Context {
     void bind(int slot, void* buffer);
 
     // Runs instructions [first, last). Allocates nothing after the first run. With `trace`, leaves
-    // the time of each instruction in timings().
+    // the time and the cost of each instruction in timings().
     RunResult run(int first, int last, bool trace, Poll poll);
     void cancel() { cancelled_.store(true); }
 
-    // Seconds per instruction of the last traced run.
-    const std::vector<double>& timings() const { return timings_; }
+    // Per instruction of the last traced run.
+    const std::vector<Timing>& timings() const { return timings_; }
     void* arena() const { return arena_.get(); }
     const Program& program() const { return *program_; }
 
@@ -44,6 +49,7 @@ class Context {
 
     static void worker_main(void* run, Worker& worker);
     bool should_stop(Run& run, Clock::time_point* polled) const;
+    Clock::time_point note_timing(int instruction, Clock::time_point begin, Worker& worker);
 
     std::shared_ptr<const Program> program_;
     std::shared_ptr<Team> team_;
@@ -51,7 +57,7 @@ class Context {
     std::vector<void*> operands_;               // of all instructions, in order
     std::vector<size_t> first_operand_;         // of each instruction
     std::vector<std::vector<Patch>> io_users_;  // per slot: the operands that a binding changes
-    std::vector<double> timings_;
+    std::vector<Timing> timings_;
     std::atomic<bool> cancelled_{false};
 };
 

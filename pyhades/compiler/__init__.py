@@ -1,6 +1,7 @@
-"""The compiler: passes, lowering to native instructions, memory plan, and the runnable Program."""
+"""The compiler: from a graph or an assembly to native instructions, a memory plan, a runnable."""
 
-from pyhades.compiler.program import Memory, Program, compile
+from pyhades.compiler.executable import Memory
+from pyhades.compiler.program import Program, compile
 from pyhades.compiler.trace import Trace
 
 __all__ = ["Memory", "Program", "Trace", "compile"]

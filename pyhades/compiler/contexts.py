@@ -24,6 +24,7 @@ class ContextPool:
         self._threads = threads
         self._most = max(1, thread_count().count // threads)
         self._idle: list[_native.Context] = []
+        self._lent: list[_native.Context] = []
         self._made = 0
         self._closed = False
         self._process = os.getpid()
@@ -40,15 +41,23 @@ class ContextPool:
             if self._closed:
                 raise ClosedError("the program is closed; compile it again")
             context = self._idle.pop() if self._idle else self._make()
+            self._lent.append(context)
         try:
             yield context
         finally:
             with self._condition:
+                self._lent.remove(context)
                 if self._closed:
                     context.close()
                 else:
                     self._idle.append(context)
                 self._condition.notify()
+
+    def cancel(self) -> None:
+        """Stop the runs on the contexts that are lent."""
+        with self._condition:
+            for context in self._lent:
+                context.cancel()
 
     def close(self) -> None:
         """Free the arenas; calls in progress finish first."""

@@ -13,7 +13,11 @@ from pyhades.compiler.view import View
 
 @dataclass(frozen=True)
 class Line:
-    """One instruction of a listing; flops and bytes are what the operator needs."""
+    """One instruction of a listing; flops and bytes are what the operator needs.
+
+    With ``is_most`` they are those of the largest call: how much there is to do, the operator reads
+    from its operands.
+    """
 
     index: int
     op: str
@@ -22,6 +26,12 @@ class Line:
     flops: float
     bytes: float
     label: str
+    is_most: bool = False
+
+    @property
+    def mflop(self) -> str:
+        """10^6 floating-point operations, as tables show them."""
+        return f"{'up to ' if self.is_most else ''}{self.flops / 1e6:.2f}"
 
 
 def listing(lowered: Lowered, native: _native.Program) -> list[Line]:
@@ -29,7 +39,7 @@ def listing(lowered: Lowered, native: _native.Program) -> list[Line]:
     pairs = zip(lowered.instructions, native.instructions, strict=True)
     return [
         Line(index, bound.op, _operands(own.inputs, own.outputs), bound.kernel, bound.flops,
-             bound.bytes, bound.label)
+             bound.bytes, bound.label, bound.is_most)
         for index, (own, bound) in enumerate(pairs)
     ]  # fmt: skip
 

@@ -1,18 +1,16 @@
-"""The runnable network."""
+"""The graph door: an ONNX graph or one built from code, compiled for fixed shapes."""
 
 from __future__ import annotations
 
 import fnmatch
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from pyhades.compiler.build import Built, build, names_in_file, release_sources
-from pyhades.compiler.contexts import ContextPool
+from pyhades.compiler.executable import Executable, Kept
 from pyhades.compiler.instruction import Lowered
-from pyhades.compiler.listing import Line, as_html, as_table, listing
 from pyhades.compiler.memory import MemoryPlan, plan_memory
 from pyhades.compiler.placement import lower
 from pyhades.compiler.trace import Trace
@@ -23,17 +21,6 @@ from pyhades.ir.graph import Graph, TensorType
 from pyhades.passes import optimise
 
 Feeds = Mapping[str, Array] | Array
-
-
-@dataclass(frozen=True)
-class Memory:
-    """Bytes that a program needs: its arena (per concurrent call) and its packed constants."""
-
-    arena: int
-    constants: int
-
-    def __str__(self) -> str:
-        return f"arena {self.arena / 1e6:.1f} MB, constants {self.constants / 1e6:.1f} MB"
 
 
 def compile(
@@ -110,7 +97,7 @@ def compile_file(path: str, arguments: dict[str, Any]) -> Program:
     return compile(load_onnx(path), **arguments)
 
 
-class Program:
+class Program(Executable):
     """A network compiled for fixed shapes; made by :func:`pyhades.compile`.
 
     Calls may come from any thread. Pickling stores the path of the model and the arguments of
@@ -143,12 +130,8 @@ class Program:
         threads: int,
         arguments: dict[str, Any],
     ) -> None:
-        self.name = graph.name
+        super().__init__(graph.name, lowered, built, threads)
         self.source = graph.source
-        self.threads = threads
-        self.isa: str = built.native.isa
-        self.lines: list[Line] = listing(lowered, built.native)
-        self._native = built.native
         self._arguments = arguments
         self._keeps_all = bool(arguments["keep_all"])
         names = [value.name for value in graph.outputs]
@@ -157,8 +140,7 @@ class Program:
             (name, built.slots[view.buffer], view)
             for name, view in zip(names, lowered.outputs, strict=True)
         ]
-        self._values = _offsets(lowered, plan) if self._keeps_all else {}
-        self._contexts = ContextPool(built.native, threads)
+        self._values = _kept(lowered, plan) if self._keeps_all else {}
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Run the network.
@@ -181,8 +163,7 @@ class Program:
             An array has the wrong dtype or shape.
         """
         bindings, results = self._bind(feeds)
-        with self._contexts.lend() as context:
-            context.run(bindings)
+        self._run(bindings)
         return results
 
     def __call__(self, *arrays: Array) -> Array | tuple[Array, ...]:
@@ -193,9 +174,7 @@ class Program:
     def trace(self, feeds: Feeds) -> Trace:
         """Run once and time every instruction."""
         bindings, _ = self._bind(self._named((feeds,)) if isinstance(feeds, np.ndarray) else feeds)
-        with self._contexts.lend() as context:
-            context.run(bindings)
-            return Trace(self.lines, context.trace(bindings))
+        return self._trace(bindings, warm_up=True)
 
     def dump(self, feeds: Feeds, pattern: str = "*") -> dict[str, Array]:
         """Run, and return the intermediate values whose names match ``pattern``.
@@ -211,9 +190,7 @@ class Program:
             raise ArgumentError("compile the graph with keep_all=True to look at its values")
         bindings, _ = self._bind(self._named((feeds,)) if isinstance(feeds, np.ndarray) else feeds)
         chosen = {n: v for n, v in self._values.items() if fnmatch.fnmatchcase(n, pattern)}
-        with self._contexts.lend() as context:
-            context.run(bindings)
-            return {name: kept.read(context.arena) for name, kept in chosen.items()}
+        return self._read(chosen, bindings)
 
     @property
     def inputs(self) -> dict[str, TensorType]:
@@ -225,26 +202,6 @@ class Program:
         """Shape and dtype of each output."""
         return {name: TensorType(v.dtype, v.shape) for name, _, v in self._outputs}
 
-    @property
-    def flops(self) -> float:
-        """Floating-point operations of one run; a multiply-add is two."""
-        return sum(line.flops for line in self.lines)
-
-    @property
-    def memory(self) -> Memory:
-        """What the program allocates."""
-        return Memory(self._native.arena_bytes, self._native.constant_bytes)
-
-    def close(self) -> None:
-        """Free the arenas. The program cannot run afterwards."""
-        self._contexts.close()
-
-    def __enter__(self) -> Program:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
-
     def __reduce__(self) -> tuple[Any, ...]:
         if self.source is None:
             raise ArgumentTypeError(
@@ -252,27 +209,6 @@ class Program:
                 "save the graph with pyhades.onnx.save_onnx and load it from there"
             )
         return compile_file, (self.source, self._arguments)
-
-    def __repr__(self) -> str:
-        return (
-            f"Program({self.name}: {len(self.lines)} instructions, {self.flops / 1e9:.2f} GFLOP, "
-            f"{self.memory}, {self.isa}, {self.threads} threads)"
-        )
-
-    def __str__(self) -> str:
-        return f"{self!r}\n{as_table(self._rows(), right=(0, 3))}"
-
-    def _repr_html_(self) -> str:
-        return as_html(self._rows())
-
-    def _rows(self) -> list[list[str]]:
-        rows = [["#", "op", "operands", "MFLOP", "kernel", "label"]]
-        rows += [
-            [str(line.index), line.op, line.operands, f"{line.flops / 1e6:.2f}", line.kernel,
-             line.label]
-            for line in self.lines
-        ]  # fmt: skip
-        return rows
 
     def _named(self, arrays: Sequence[Array]) -> dict[str, Array]:
         if len(arrays) != len(self._inputs):
@@ -312,30 +248,10 @@ def _checked(name: str, array: Array, view: View) -> Array:
     return np.require(array, requirements=["C", "A"])
 
 
-@dataclass(frozen=True)
-class _Kept:
-    """Where an intermediate value lies in the arena."""
-
-    offset: int
-    dtype: np.dtype[Any]
-    shape: tuple[int, ...]
-    strides: tuple[int, ...]
-    final_shape: tuple[int, ...]
-
-    def read(self, arena: memoryview) -> Array:
-        """A copy of the value."""
-        if 0 in self.shape:
-            return np.empty(self.final_shape, self.dtype)
-        seen = np.ndarray(self.shape, self.dtype, arena, self.offset, self.strides)
-        return np.array(seen, order="C").reshape(self.final_shape)
-
-
-def _offsets(lowered: Lowered, plan: MemoryPlan) -> dict[str, _Kept]:
-    kept = {}
-    for name, (view, shape) in lowered.values.items():
-        if view.buffer.kind == "arena" and view.buffer in plan.offsets:
-            size = view.dtype.itemsize
-            offset = plan.offsets[view.buffer] + view.offset * size
-            strides = tuple(stride * size for stride in view.strides)
-            kept[name] = _Kept(offset, view.dtype, view.shape, strides, shape)
-    return kept
+def _kept(lowered: Lowered, plan: MemoryPlan) -> dict[str, Kept]:
+    """Intermediate values by name."""
+    return {
+        name: Kept.at(view, plan, shape)
+        for name, (view, shape) in lowered.values.items()
+        if view.buffer.kind == "arena" and view.buffer in plan.offsets
+    }

@@ -8,25 +8,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pyhades import _native
 from pyhades.compiler.listing import Line, as_html, as_table
 
 
 @dataclass(frozen=True)
 class TracedLine:
-    """An instruction and the seconds that it took."""
+    """An instruction, the seconds that it took, and what this call of it needed."""
 
     line: Line
     seconds: float
+    flops: float
+    bytes: float
 
     @property
     def gflops(self) -> float:
         """10^9 floating-point operations per second."""
-        return self.line.flops / self.seconds / 1e9 if self.seconds else 0.0
+        return self.flops / self.seconds / 1e9 if self.seconds else 0.0
 
     @property
     def gbs(self) -> float:
         """10^9 bytes moved per second."""
-        return self.line.bytes / self.seconds / 1e9 if self.seconds else 0.0
+        return self.bytes / self.seconds / 1e9 if self.seconds else 0.0
 
 
 class Trace:
@@ -38,13 +41,24 @@ class Trace:
         One :class:`~pyhades.compiler.trace.TracedLine` per instruction, in order.
     """
 
-    def __init__(self, lines: Sequence[Line], seconds: Sequence[float]) -> None:
-        self.lines = [TracedLine(line, s) for line, s in zip(lines, seconds, strict=True)]
+    def __init__(self, lines: Sequence[Line], timings: Sequence[_native.Timing]) -> None:
+        pairs = zip(lines, timings, strict=True)
+        self.lines = [TracedLine(line, *timing) for line, timing in pairs]
 
     @property
     def seconds(self) -> float:
         """Sum over all instructions."""
         return sum(traced.seconds for traced in self.lines)
+
+    @property
+    def flops(self) -> float:
+        """Floating-point operations that this run needed; a multiply-add is two."""
+        return sum(traced.flops for traced in self.lines)
+
+    @property
+    def bytes(self) -> float:
+        """Bytes that the instructions needed, each operand once per instruction."""
+        return sum(traced.bytes for traced in self.lines)
 
     def by_op(self) -> dict[str, float]:
         """Seconds per native operator, largest first."""
@@ -72,15 +86,18 @@ class Trace:
 
     def _op_rows(self) -> list[list[str]]:
         rows = [["op", "calls", "ms", "share", "GFLOP/s", "GB/s"]]
-        for op, seconds in self.by_op().items():
-            chosen = [traced.line for traced in self.lines if traced.line.op == op]
-            flops, moved = sum(c.flops for c in chosen), sum(c.bytes for c in chosen)
-            rows.append(
-                [op, str(len(chosen)), f"{seconds * 1e3:.2f}", f"{seconds / self.seconds:.1%}",
-                 f"{flops / seconds / 1e9:.1f}", f"{moved / seconds / 1e9:.1f}"]
-            )  # fmt: skip
-        rows.append(["total", str(len(self.lines)), f"{self.seconds * 1e3:.2f}", "", "", ""])
+        for op in self.by_op():
+            rows.append([op, *self._sums([x for x in self.lines if x.line.op == op])])
+        rows.append(["total", *self._sums(self.lines)])
         return rows
+
+    def _sums(self, chosen: Sequence[TracedLine]) -> list[str]:
+        seconds = sum(traced.seconds for traced in chosen)
+        flops, moved = sum(x.flops for x in chosen), sum(x.bytes for x in chosen)
+        return [
+            str(len(chosen)), f"{seconds * 1e3:.2f}", f"{seconds / self.seconds:.1%}",
+            f"{flops / seconds / 1e9:.1f}", f"{moved / seconds / 1e9:.1f}",
+        ]  # fmt: skip
 
     def _rows(self) -> list[list[str]]:
         rows = [["#", "op", "ms", "share", "GFLOP/s", "GB/s", "operands", "kernel", "label"]]

@@ -7,6 +7,7 @@ from pyhades._hades cimport Context as NativeContext
 from pyhades._hades cimport Instruction as NativeInstruction
 from pyhades._hades cimport Placement, Poll, RunResult, Slot, Source
 from pyhades._hades cimport Program as NativeProgram
+from pyhades._hades cimport Timing as NativeTiming
 
 import threading
 
@@ -26,6 +27,15 @@ class Instruction(NamedTuple):
     op: str
     label: str
     kernel: str
+    flops: float
+    bytes: float
+    is_most: bool  # calls may cost less than flops and bytes
+
+
+class Timing(NamedTuple):
+    """What an instruction took in a traced run, and what that call needed."""
+
+    seconds: float
     flops: float
     bytes: float
 
@@ -154,6 +164,7 @@ cdef class Program:
             listing.append(Instruction(
                 instruction.op.decode(), instruction.label.decode(),
                 instruction.bound.kernel.decode(), instruction.bound.flops, instruction.bound.bytes,
+                instruction.bound.cost != NULL,
             ))
         return listing
 
@@ -166,6 +177,10 @@ cdef class Program:
 cdef cpp_bool has_signal() noexcept with gil:
     # A Python handler that raises leaves its exception set; run() lets it out.
     return PyErr_CheckSignals() != 0
+
+
+cdef timing_of(NativeTiming timing):
+    return Timing(timing.seconds, timing.cost.flops, timing.cost.bytes)
 
 
 cdef int raise_pending() except -1:
@@ -223,7 +238,7 @@ cdef class Context:
         self._run(bindings, first, last, False)
 
     def trace(self, dict bindings=None):
-        """Run everything and return the seconds that each instruction took."""
+        """Run everything and return a list of :class:`Timing`, one per instruction."""
         return self._run(bindings, 0, -1, True)
 
     cdef _run(self, dict bindings, int first, int last, bint trace):
@@ -251,7 +266,9 @@ cdef class Context:
                 raise_pending()
             if result == RunResult.cancelled:
                 raise CancelledError("the run was cancelled")
-            return list(native.timings()) if trace else None
+            if not trace:
+                return None
+            return [timing_of(native.timings()[i]) for i in range(native.timings().size())]
 
     def cancel(self):
         """Stop the run in progress, if any, after its current instruction."""

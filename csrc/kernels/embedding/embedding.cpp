@@ -4,6 +4,7 @@
 
 #include "base/float16.h"
 #include "base/registry.h"
+#include "base/rows_cost.h"
 #include "formats/weight_format.h"
 #include "kernels/families.h"
 #include "kernels/qgemm/weights.h"
@@ -20,6 +21,7 @@ const KernelEntry kKernels[] = {
 struct EmbedParams {
     EmbedRow* kernel;
     int64_t columns, value_row_bytes, y_row;
+    RowsCost cost;
 };
 
 void run_embed(const void* params, void* const* operands, Worker& worker) {
@@ -61,12 +63,17 @@ Status bind_embed(const OpDesc& desc, BoundOp* bound) {
     params->y_row = y.strides[0];
     bound->params = params;
     bound->run = run_embed;
-    bound->bytes = 6.0 * static_cast<double>(element_count(y));
+    const int64_t scales = is_int8 ? columns / kBlock : 0;
+    const int64_t row_bytes = 4 + params->value_row_bytes + 2 * scales + 4 * columns;
+    const double flops = is_int8 ? static_cast<double>(columns) : 0;
+    state_rows_cost(bound, params.get(), tokens.shape[0],
+                    {{}, {flops, static_cast<double>(row_bytes)}});
     return {};
 }
 
 struct GatherParams {
     int64_t columns, x_row, y_row;
+    RowsCost cost;
 };
 
 void run_gather_rows(const void* params, void* const* operands, Worker& worker) {
@@ -89,11 +96,12 @@ Status bind_gather_rows(const OpDesc& desc, BoundOp* bound) {
         y.shape[0] != indices.shape[0] || y.shape[1] != x.shape[1])
         return invalid("gather_rows: x float32 [n, h], indices int32 [m], y float32 [m, h]");
     auto params = std::make_shared<GatherParams>();
-    *params = {x.shape[1], x.strides[0], y.strides[0]};
+    *params = {x.shape[1], x.strides[0], y.strides[0], {}};
     bound->params = params;
     bound->run = run_gather_rows;
     bound->kernel = "memcpy";
-    bound->bytes = 8.0 * static_cast<double>(element_count(y));
+    const auto row_bytes = static_cast<double>(4 + 8 * params->columns);
+    state_rows_cost(bound, params.get(), y.shape[0], {{}, {0, row_bytes}});
     return {};
 }
 

@@ -48,6 +48,8 @@ struct MoeParams {
     int64_t a_row_bytes, residual_row, y_row;
     int64_t hidden_row_bytes;  // of the rows between the matrices
     float alpha, limit;
+    Cost per_token;
+    double expert_bytes;
 
     int64_t most_pairs() const { return most_tokens * k; }
 };
@@ -205,6 +207,34 @@ void run_moe(const void* params, void* const* operands, Worker& worker) {
     parallel_for(worker, tokens, [&](int64_t token) { combine(run, token); });
 }
 
+Cost cost_of(const MoeParams& p, int64_t tokens, int64_t experts) {
+    const auto n = static_cast<double>(tokens);
+    return {n * p.per_token.flops,
+            n * p.per_token.bytes + static_cast<double>(experts) * p.expert_bytes};
+}
+
+// Only experts that some token of this call goes to are read.
+Cost cost_of_moe(const void* params, void* const* operands) {
+    const auto& p = *static_cast<const MoeParams*>(params);
+    const int64_t tokens = *static_cast<const int32_t*>(operands[kRows]);
+    const auto* ids = static_cast<const int32_t*>(operands[kIds]);
+    const int32_t* const end = ids + tokens * p.k;
+    int64_t experts = 0;
+    for (int64_t expert = 0; expert < p.experts; ++expert)
+        experts += std::find(ids, end, expert) != end;
+    return cost_of(p, tokens, experts);
+}
+
+void set_costs(const OpDesc& desc, MoeParams* p) {
+    const Matrix &gate_up = p->gate_up, &down = p->down;
+    const auto weights = static_cast<double>(gate_up.n * gate_up.k + down.n * down.k);
+    const int64_t stream = (desc.has(kResidual) ? 8 : 4) * down.n;
+    p->per_token = {2.0 * static_cast<double>(p->k) * weights,
+                    static_cast<double>(p->a_row_bytes + 8 * p->k + stream)};
+    p->expert_bytes =
+        static_cast<double>(gate_up.bytes() + down.bytes() + 4 * (gate_up.n + down.n));
+}
+
 bool is_float_matrix(const Tensor& t, int64_t rows, int64_t columns) {
     return is_matrix(t, DType::f32) && t.shape[0] == rows && t.shape[1] == columns;
 }
@@ -287,11 +317,9 @@ Status bind_moe(const OpDesc& desc, BoundOp* bound) {
         kAccBytes + panel_size(p) + Grouping::scratch_bytes(p.experts, p.most_pairs()));
     bound->shared_scratch_bytes =
         static_cast<size_t>(wide_bytes(p) + hidden_bytes(p) + p.most_pairs() * p.down.n * 4);
-    const auto pairs = static_cast<double>(p.most_pairs());
-    const auto weights = static_cast<double>(p.gate_up.n * p.gate_up.k + p.down.n * p.down.k);
-    bound->flops = 2.0 * pairs * weights;
-    bound->bytes = std::min(static_cast<double>(p.experts), pairs) *
-                   static_cast<double>(p.gate_up.bytes() + p.down.bytes());
+    set_costs(desc, &p);
+    bound->cost = cost_of_moe;
+    state_cost(bound, cost_of(p, p.most_tokens, std::min(p.experts, p.most_pairs())));
     return {};
 }
 

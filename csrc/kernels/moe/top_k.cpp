@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/rows_cost.h"
 #include "kernels/qgemm/weights.h"
 
 // A router chooses among tens of experts per token: plain code costs less than a microsecond.
@@ -11,6 +12,7 @@ namespace {
 
 struct TopKParams {
     int64_t experts, k, x_row;
+    RowsCost cost;
 };
 
 // The k largest in descending order; of equals, the one that comes first. NaN is never chosen
@@ -66,11 +68,13 @@ Status bind_top_k(const OpDesc& desc, BoundOp* bound) {
     if (ids.shape[0] != x.shape[0] || ids.shape[1] < 1 || ids.shape[1] > x.shape[1])
         return invalid("top_k: k=%ld of %ld", long(ids.shape[1]), long(x.shape[1]));
     auto params = std::make_shared<TopKParams>();
-    *params = {x.shape[1], ids.shape[1], x.strides[0]};
+    *params = {x.shape[1], ids.shape[1], x.strides[0], {}};
     bound->params = params;
     bound->run = run_top_k;
     bound->kernel = "top_k";
-    bound->bytes = 4.0 * static_cast<double>(element_count(x));
+    const auto experts = static_cast<double>(params->experts);
+    const double row_bytes = 4 * experts + 8 * static_cast<double>(params->k);
+    state_rows_cost(bound, params.get(), x.shape[0], {{}, {experts, row_bytes}});
     return {};
 }
 

@@ -35,6 +35,11 @@ Place place_of(int64_t token, const int32_t* first_token, const int32_t* lengths
     return {sequence, lengths[sequence] - first_token[sequence + 1] + token};
 }
 
+int64_t first_seen(const AttentionParams& attention, int64_t position) {
+    const int64_t outside = attention.window > 0 ? position + 1 - attention.window : 0;
+    return std::max<int64_t>(outside, 0);
+}
+
 void run_paged_attention(const void* params, void* const* operands, Worker& worker) {
     const auto& attention = *static_cast<const AttentionParams*>(params);
     const auto* counts = static_cast<const int32_t*>(operands[kCounts]);
@@ -55,11 +60,46 @@ void run_paged_attention(const void* params, void* const* operands, Worker& work
         const auto* sinks = static_cast<const float*>(operands[kSinks]);
         args.sinks = sinks ? sinks + head : nullptr;
         args.last = place.position;
-        const int64_t outside = attention.window > 0 ? place.position + 1 - attention.window : 0;
-        args.first = std::max<int64_t>(outside, 0);
+        args.first = first_seen(attention, place.position);
         args.scratch = static_cast<float*>(worker.scratch);
         attention.kernel(args);
     });
+}
+
+// `pairs`: of a token and a position that it sees; `positions`: those whose keys and values are
+// read, once for all tokens of a sequence.
+Cost cost_of(const AttentionParams& attention, int64_t tokens, int64_t pairs, int64_t positions) {
+    const PagedAttentionArgs& args = attention.args;
+    const int64_t width = attention.kv_heads * args.heads * args.block.head_dim;
+    const int64_t stored = args.block_bytes / kBlockTokens;
+    return {4.0 * static_cast<double>(pairs) * static_cast<double>(width),
+            static_cast<double>(positions * stored + tokens * 8 * width)};
+}
+
+Cost cost_of_paged_attention(const void* params, void* const* operands) {
+    const auto& attention = *static_cast<const AttentionParams*>(params);
+    const int64_t tokens = *static_cast<const int32_t*>(operands[kCounts]);
+    const auto* first_token = static_cast<const int32_t*>(operands[kFirstToken]);
+    const auto* lengths = static_cast<const int32_t*>(operands[kLengths]);
+    int64_t pairs = 0, positions = 0;
+    for (int64_t sequence = 0; first_token[sequence] < tokens; ++sequence) {
+        const int64_t end = lengths[sequence];
+        const int64_t begin = end - (first_token[sequence + 1] - first_token[sequence]);
+        for (int64_t p = begin; p < end; ++p) pairs += p + 1 - first_seen(attention, p);
+        if (begin < end) positions += end - first_seen(attention, begin);
+    }
+    return cost_of(attention, tokens, pairs, positions);
+}
+
+// As many tokens as fit, all at the ends of the longest sequences.
+Cost largest_cost(const OpDesc& desc, const AttentionParams& attention) {
+    const Tensor& table = desc.in(kBlockTable);
+    const int64_t tokens = desc.in(kQ).shape[0], longest = table.shape[1] * kBlockTokens;
+    const int64_t window = attention.window > 0 ? attention.window : longest;
+    const int64_t sequences = std::min(tokens, table.shape[0]);
+    const int64_t read = sequences * std::min(longest, window) + tokens - sequences;
+    return cost_of(attention, tokens, tokens * std::min(longest, window),
+                   std::min(read, sequences * longest));
 }
 
 bool is_rows(const Tensor& t, int64_t width) {
@@ -128,6 +168,8 @@ Status bind_paged_attention(const OpDesc& desc, BoundOp* bound) {
     params->table_row = desc.in(kBlockTable).strides[0];
     bound->params = params;
     bound->run = run_paged_attention;
+    bound->cost = cost_of_paged_attention;
+    state_cost(bound, largest_cost(desc, *params));
     bound->worker_scratch_bytes =
         static_cast<size_t>(attention_scratch(args.block.head_dim)) * sizeof(float);
     return {};

@@ -4,6 +4,7 @@
 
 #include "base/epilogue_attributes.h"
 #include "base/registry.h"
+#include "base/rows_cost.h"
 #include "formats/q8_row.h"
 #include "kernels/families.h"
 #include "kernels/qgemm/weights.h"
@@ -24,6 +25,7 @@ struct QgemmParams {
     int64_t n, k, tiles_per_chunk;
     int64_t a_row_bytes, residual_row, y_row;
     ActivationParams activation;
+    RowsCost cost;
 };
 
 enum Operand { kRows, kA, kWeight, kBias, kResidual, kY };
@@ -102,6 +104,13 @@ Status check_shapes(const OpDesc& desc, const QgemmParams& q) {
     return {};
 }
 
+RowsCost cost_of(const OpDesc& desc, const QgemmParams& q) {
+    const auto n = static_cast<double>(q.n), k = static_cast<double>(q.k);
+    const double weight = static_cast<double>(packed_bytes(q.format, q.n, q.k));
+    const double rows = static_cast<double>(q.a_row_bytes) + (desc.has(kResidual) ? 8 : 4) * n;
+    return {{0, weight + (desc.has(kBias) ? 4 * n : 0)}, {2 * n * k, rows}};
+}
+
 // qgemm(rows, a, weight, bias?, residual?) -> y [m, n]; attributes format, n, k, activation.
 Status bind_qgemm(const OpDesc& desc, BoundOp* bound) {
     if (desc.inputs.size() != 5 || desc.outputs.size() != 1 || !is_rows_in_use(desc.in(kRows)))
@@ -129,10 +138,7 @@ Status bind_qgemm(const OpDesc& desc, BoundOp* bound) {
     bound->run = run_qgemm;
     bound->worker_scratch_bytes = static_cast<size_t>(kAccBytes + panel_bytes(q.k));
     if (!q.is_q8) bound->shared_scratch_bytes = static_cast<size_t>(desc.in(kA).shape[0] * q.k) * 4;
-    const auto m = static_cast<double>(desc.in(kA).shape[0]);
-    bound->flops = 2.0 * m * static_cast<double>(q.n) * static_cast<double>(q.k);
-    bound->bytes = static_cast<double>(packed_bytes(q.format, q.n, q.k)) +
-                   m * static_cast<double>(rows.row_bytes + q.n * 4);
+    state_rows_cost(bound, &q, desc.in(kA).shape[0], cost_of(desc, q));
     return {};
 }
 

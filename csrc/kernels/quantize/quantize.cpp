@@ -1,6 +1,7 @@
 #include "kernels/quantize/quantize.h"
 
 #include "base/registry.h"
+#include "base/rows_cost.h"
 #include "kernels/families.h"
 #include "kernels/qgemm/weights.h"
 #include "kernels/quantize/pack_weight.h"
@@ -22,6 +23,7 @@ struct QuantizeParams {
     int outputs, first_output;
     bool has_weight;
     float epsilon;
+    RowsCost cost;
 };
 
 void run_quantize(const void* params, void* const* operands, Worker& worker) {
@@ -75,8 +77,13 @@ Status bind(const OpDesc& desc, const char* function, bool has_weight, BoundOp* 
     bound->params = params;
     bound->run = run_quantize;
     bound->worker_scratch_bytes = static_cast<size_t>(q.k) * 4;
-    bound->flops = 6.0 * static_cast<double>(element_count(x));
-    bound->bytes = 6.0 * static_cast<double>(element_count(x));
+    const auto k = static_cast<double>(q.k);
+    double row_bytes = 4 * k;
+    for (const Operand& out : desc.outputs)
+        if (out.present)
+            row_bytes += static_cast<double>(out.tensor.shape[1]) *
+                         static_cast<double>(size_of(out.tensor.dtype));
+    state_rows_cost(bound, &q, x.shape[0], {{0, has_weight ? 4 * k : 0}, {6 * k, row_bytes}});
     return {};
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/operand_shapes.h"
 #include "base/registry.h"
+#include "base/rows_cost.h"
 #include "kernels/families.h"
 
 namespace hades {
@@ -17,6 +18,7 @@ struct TableParams {
     RopeTable* kernel;
     int64_t half;
     float factor;
+    RowsCost cost;
 };
 
 void run_rope_table(const void* params, void* const* operands, Worker& worker) {
@@ -48,8 +50,9 @@ Status bind_rope_table(const OpDesc& desc, BoundOp* bound) {
     params->factor = static_cast<float>(desc.attributes.real("attention_factor", 1.0));
     bound->params = params;
     bound->run = run_rope_table;
-    bound->flops = 40.0 * static_cast<double>(element_count(table));
-    bound->bytes = 4.0 * static_cast<double>(element_count(table));
+    const auto width = static_cast<double>(table.shape[1]);
+    state_rows_cost(bound, params.get(), table.shape[0],
+                    {{0, 2 * width}, {40 * width, 4 * width + 4}});
     return {};
 }
 
@@ -57,6 +60,7 @@ struct StoreParams {
     RopeStore* kernel;
     RopeStoreArgs args;  // pointers and slot are filled in per token
     int64_t qkv_row, q_row;
+    RowsCost cost;
 };
 
 void run_rope_store(const void* params, void* const* operands, Worker& worker) {
@@ -119,8 +123,12 @@ Status bind_rope_store(const OpDesc& desc, BoundOp* bound) {
     bound->params = params;
     bound->run = run_rope_store;
     bound->worker_scratch_bytes = static_cast<size_t>(params->args.block.head_dim) * sizeof(float);
-    bound->flops = 3.0 * static_cast<double>(element_count(desc.in(1)));
-    bound->bytes = 8.0 * static_cast<double>(element_count(desc.in(1)));
+    const RopeStoreArgs& args = params->args;
+    const auto width = static_cast<double>(desc.in(1).shape[1]);
+    const int64_t stored = args.block.bytes(args.kv_heads) / kBlockTokens;
+    const int64_t floats = desc.in(1).shape[1] + args.block.head_dim + desc.out(0).shape[1];
+    state_rows_cost(bound, params.get(), desc.in(1).shape[0],
+                    {{}, {3 * width, static_cast<double>(4 * floats + 4 + stored)}});
     return {};
 }
 

@@ -127,7 +127,7 @@ class KvCache:
         self.context_length = context_length
         self.kv_format = kv_format
         self.pools: dict[str, Pool] = {}
-        block_bytes = _block_bytes(config, kv_format)
+        block_bytes = cache_block_bytes(config, kv_format)
         for kind in dict.fromkeys(config.layer_types):
             window = config.sliding_window if kind == "sliding_attention" else 0
             kept = min(context_length, window + step_tokens) if window else context_length
@@ -232,7 +232,8 @@ class KvCache:
         return f"KvCache({self.context_length} tokens, {self.kv_format}, up to {size / 1e6:.0f} MB)"
 
 
-def _block_bytes(config: GptOssConfig, kv_format: str) -> int:
+def cache_block_bytes(config: GptOssConfig, kv_format: str) -> int:
+    """Bytes of a block of one layer: keys and values, with their scales where there are any."""
     values = CACHE_BLOCK * config.head_dim * BYTES_PER_VALUE[kv_format]
     scales = _SCALE_BYTES if kv_format == "int8" else 0
     return config.num_key_value_heads * 2 * (values + scales)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pyhades.llm.engine.kv_cache import BYTES_PER_VALUE
+from pyhades.llm.engine.kv_cache import cache_block_bytes
 from pyhades.llm.models.gpt_oss.config import GptOssConfig
+from pyhades.llm.models.layers import CACHE_BLOCK
 from pyhades.llm.models.weights import ModelWeights
 
 
@@ -43,6 +44,6 @@ def operations_per_token(config: GptOssConfig) -> int:
 
 
 def _cache_bytes(config: GptOssConfig, depth: int, kv_format: str) -> int:
-    per_token = 2 * config.key_value_size * BYTES_PER_VALUE[kv_format]
+    per_token = cache_block_bytes(config, kv_format) // CACHE_BLOCK
     seen = {"sliding_attention": min(depth + 1, config.sliding_window)}
     return sum(per_token * seen.get(kind, depth + 1) for kind in config.layer_types)

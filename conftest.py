@@ -49,7 +49,10 @@ def real_graph(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path
     PYHADES_GRAPHS names their folder. Stored without their weights, they get random ones, once.
     """
     folder = Path(os.environ.get("PYHADES_GRAPHS", REAL_GRAPHS))
-    refilled = tmp_path_factory.mktemp("graphs")
+    base = tmp_path_factory.getbasetemp()
+    # The workers of a parallel run share what one of them has made.
+    refilled = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "graphs"
+    refilled.mkdir(exist_ok=True)
 
     def path_of(name: str) -> Path:
         for ready in (folder / f"{name}.onnx", refilled / f"{name}.onnx"):
@@ -58,9 +61,9 @@ def real_graph(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path
         source = next(iter(folder.glob(f"{name}*.onnx.xz")), None)
         if source is None:
             pytest.skip(f"no {name} in {folder}; PYHADES_GRAPHS names the folder of the graphs")
-        target = refilled / f"{name}.onnx"
-        refill = [sys.executable, str(folder / "refill.py"), str(source), str(target)]
+        target, part = refilled / f"{name}.onnx", refilled / f"{name}.{os.getpid()}.onnx"
+        refill = [sys.executable, str(folder / "refill.py"), str(source), str(part)]
         subprocess.run(refill, check=True, capture_output=True)
-        return target
+        return part.replace(target)
 
     return path_of

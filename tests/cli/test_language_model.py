@@ -64,6 +64,7 @@ def test_chat_ends_with_its_input(checkpoint):
     assert run("chat", "--model", checkpoint, typed="").exit_code == 0
 
 
+@pytest.mark.slow
 def test_bench_reports_every_field(checkpoint, tmp_path):
     report, picture = tmp_path / "report.json", tmp_path / "plot.png"
     arguments = ["--model", checkpoint, "--threads", "1,2", "--quick", "--json", str(report)]

@@ -63,6 +63,7 @@ def read(terminal):
 
 
 @pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.slow
 def test_bars_are_shown_on_terminals_only(name, folder):
     in_a_log = errors_of(COMMANDS[name], folder, "pipe")
     assert not MOVES & set(in_a_log), in_a_log

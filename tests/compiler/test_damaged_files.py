@@ -72,6 +72,7 @@ def test_every_prefix() -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
+@pytest.mark.slow
 def test_random_bytes(seed: int) -> None:
     data, random = small_model(), np.random.default_rng(seed)
     good = 0

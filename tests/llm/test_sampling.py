@@ -64,6 +64,7 @@ def only(kept: Sequence[int], logits: np.ndarray = LOGITS) -> np.ndarray:
     ],
     ids=str,
 )  # fmt: skip
+@pytest.mark.slow
 def test_tokens_follow_the_distribution(keywords, expected):
     assert_follows(tokens(SamplingParams(seed=11, **keywords), 20_000), expected)
 
@@ -75,6 +76,7 @@ def test_tokens_of_a_large_vocabulary_follow_the_distribution():
     assert_follows([sampler.sample(logits).token // 10_000 for _ in range(2000)], expected)
 
 
+@pytest.mark.slow
 def test_the_check_of_distributions_can_fail():
     drawn = tokens(SamplingParams(seed=11, temperature=0.9), 20_000)
     with pytest.raises(AssertionError):

@@ -66,6 +66,7 @@ def test_traced_sizes_are_spelled_by_shape_arithmetic() -> None:
     assert constant["Shape"] == constant["Cast"] == constant["Slice"] == 0
 
 
+@pytest.mark.slow
 def test_swin_b_does_the_work_of_the_real_network() -> None:
     graph = swin()
     counts = Counter(node.op for node in graph.nodes)

@@ -33,6 +33,7 @@ def test_sample_pictures_are_small() -> None:
     assert all(sample.stat().st_size < 80_000 for sample in samples)
 
 
+@pytest.mark.slow
 def test_quality_on_held_out_scenes(model: Model) -> None:
     result = score(model, 40)
     assert result.iou > LEAST_IOU

@@ -40,6 +40,7 @@ def test_alpha_is_mostly_decided_with_soft_edges() -> None:
     assert 0.01 < ((alphas > 5) & (alphas < 250)).mean() < 0.15
 
 
+@pytest.mark.slow
 def test_some_scenes_have_no_subject() -> None:
     empty = sum(not compose(seed, SIZE).alpha.any() for seed in range(100))
     assert 1 <= empty <= 12

@@ -27,25 +27,29 @@ def experts() -> tuple[PackedWeight, PackedWeight]:
     return gate_up, random_weight("mxfp4", EXPERTS, WIDTH, WIDTH)
 
 
-def layer(tokens: int, threads: int):
-    """``run(ids, isa)`` for so many tokens, of random activations."""
+def layer(tokens: int, threads: int, activation: str = "clamped_swiglu"):
+    """``run(ids, isa)`` for so many tokens, of random activations; SwiGLU without biases."""
     gate_up, down = experts()
     a = np.random.default_rng(0).standard_normal((tokens, WIDTH)).astype(np.float32)
     biases = np.zeros((EXPERTS, 2 * WIDTH), np.float32), np.zeros((EXPERTS, WIDTH), np.float32)
+    if activation == "swiglu":
+        biases = None, None
     weights = np.full((tokens, CHOSEN), 1 / CHOSEN, np.float32)
     out = np.empty((tokens, WIDTH), np.float32)
     return lambda ids, isa: kernels.moe(
-        a, ids, weights, gate_up, biases[0], down, biases[1], out=out, threads=threads, isa=isa
-    )
+        a, ids, weights, gate_up, biases[0], down, biases[1], activation=activation, out=out,
+        threads=threads, isa=isa,
+    )  # fmt: skip
 
 
 @pytest.mark.benchmark(max_time=0.1, min_rounds=3)
 @pytest.mark.parametrize("threads", THREADS)
-def bench_one_token(benchmark, tier, threads):
+@pytest.mark.parametrize("activation", ["clamped_swiglu", "swiglu"])
+def bench_one_token(benchmark, tier, activation, threads):
     """Tokens take turns over all experts, whose weights do not fit the caches."""
-    run, groups = layer(1, threads), np.arange(EXPERTS, dtype=np.int32).reshape(-1, 1, CHOSEN)
+    run, groups = layer(1, threads, activation), np.arange(EXPERTS, dtype=np.int32).reshape(-1, 1, CHOSEN)
     turns = groups[:1] if tier == "scalar" else groups
-    benchmark.group = "one token"
+    benchmark.group = f"one token, {activation}"
 
     def pass_over_experts(isa: str) -> None:
         for ids in turns:
@@ -56,13 +60,14 @@ def bench_one_token(benchmark, tier, threads):
 
 
 @pytest.mark.parametrize("threads", THREADS)
-def bench_64_tokens(benchmark, tier, threads):
+@pytest.mark.parametrize("activation", ["clamped_swiglu", "swiglu"])
+def bench_64_tokens(benchmark, tier, activation, threads):
     rng = np.random.default_rng(1)
     ids = np.stack([rng.permutation(EXPERTS)[:CHOSEN] for _ in range(64)]).astype(np.int32)
-    benchmark.group = "64 tokens"
+    benchmark.group = f"64 tokens, {activation}"
 
     def run_and_flops(tokens: int, isa: str, count: int):
-        run = layer(tokens, count)
+        run = layer(tokens, count, activation)
         return (lambda: run(ids[:tokens], isa)), 6.0 * tokens * CHOSEN * WIDTH * WIDTH
 
     run, flops = run_and_flops(1 if tier == "scalar" else 64, tier, threads)

@@ -48,3 +48,19 @@ def bench_groups(benchmark, groups, channels_last, isa):
         isa,
         2 * x.nbytes,
     )
+
+
+@pytest.mark.benchmark(max_time=0.2, min_rounds=3)
+@pytest.mark.parametrize("tokens", [1, 512])
+def bench_heads(benchmark, tokens, isa):
+    """The queries and keys of a layer of Qwen3-30B-A3B: 36 heads of 128, inside of 40."""
+    qkv, weight, rows = random(tokens, 40 * 128), random(128), np.int32([tokens])
+    q = qkv[:, : 36 * 128]
+    benchmark_traffic(
+        benchmark,
+        lambda tier: _native.call(
+            "rms_norm_heads", [rows, q, weight], [q], {"epsilon": 1e-6}, threads=1, isa=tier
+        ),
+        isa,
+        8 * q.size,
+    )

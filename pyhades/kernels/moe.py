@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -9,6 +11,9 @@ from pyhades.errors import ArgumentError
 from pyhades.kernels.arguments import Array, as_array, call, check_shape, output, rows_in_use
 from pyhades.kernels.qgemm import Compute, activation_rows, check_activation_rows
 from pyhades.quant import PackedWeight
+
+GatedActivation = Literal["clamped_swiglu", "swiglu"]
+"""What a gate does to its up."""
 
 
 def top_k(
@@ -114,11 +119,12 @@ def moe(
     ids: ArrayLike,
     weights: ArrayLike,
     gate_up: PackedWeight,
-    gate_up_bias: ArrayLike,
+    gate_up_bias: ArrayLike | None,
     down: PackedWeight,
-    down_bias: ArrayLike,
+    down_bias: ArrayLike | None = None,
     residual: ArrayLike | None = None,
     *,
+    activation: GatedActivation = "clamped_swiglu",
     alpha: float = 1.702,
     limit: float = 7.0,
     compute: Compute = "int8",
@@ -126,7 +132,7 @@ def moe(
     threads: int | None = None,
     isa: str | None = None,
 ) -> Array:
-    """The clamped SwiGLU networks of a few experts per token, weighted and added.
+    """The gated networks of a few experts per token, weighted and added.
 
     Tokens are grouped by expert, so that each expert's weights are read once.
 
@@ -139,15 +145,18 @@ def moe(
     gate_up
         ``[experts, 2 i, h]``, packed with ``row_order="gate_up"``.
     gate_up_bias
-        float32 ``[experts, 2 i]``, gates and ups alternating.
+        float32 ``[experts, 2 i]``, gates and ups alternating, or None for none.
     down
         ``[experts, h, i]``.
     down_bias
-        float32 ``[experts, h]``.
+        float32 ``[experts, h]``, or None for none.
     residual
         float32 ``[m, h]``.
-    alpha, limit
+    activation
+        ``"swiglu"``: ``up * gate * sigmoid(gate)``; ``"clamped_swiglu"``, that of gpt-oss:
         ``(up + 1) * gate * sigmoid(alpha * gate)`` of gates up to ``limit`` and ups within it.
+    alpha, limit
+        Of ``"clamped_swiglu"``.
     compute, out, threads, isa
         As for :func:`qgemm`.
 
@@ -159,7 +168,7 @@ def moe(
     Raises
     ------
     ArgumentError
-        Shapes do not fit, or an id is no expert.
+        Shapes do not fit, an id is no expert, or there is no such activation.
 
     References
     ----------
@@ -188,10 +197,11 @@ def moe(
     check_shape("ids", chosen, (len(rows), chosen.shape[1]))
     if chosen.size and not 0 <= chosen.min() <= chosen.max() < experts:
         raise ArgumentError(f"ids must be below {experts}, the number of experts")
-    biases = as_array("gate_up_bias", gate_up_bias, ndim=2)
-    check_shape("gate_up_bias", biases, (experts, 2 * width))
-    down_biases = np.ascontiguousarray(as_array("down_bias", down_bias, ndim=2))
-    check_shape("down_bias", down_biases, (experts, hidden))
+    if activation not in get_args(GatedActivation):
+        known = ", ".join(map(repr, get_args(GatedActivation)))
+        raise ArgumentError(f"activation={activation!r}: expected one of {known}")
+    biases = _bias("gate_up_bias", gate_up_bias, (experts, 2 * width))
+    down_biases = _bias("down_bias", down_bias, (experts, hidden))
     result = output(out, (len(rows), hidden))
     added = None if residual is None else np.ascontiguousarray(as_array("residual", residual))
     if added is not None:
@@ -199,11 +209,11 @@ def moe(
     attributes = {
         "experts": experts, "hidden_size": hidden, "intermediate_size": width,
         "gate_up_format": gate_up.format, "down_format": down.format,
-        "alpha": float(alpha), "limit": float(limit),
+        "activation": activation, "alpha": float(alpha), "limit": float(limit),
     }  # fmt: skip
     inputs = [
-        rows_in_use(rows), rows, chosen, shares, gate_up.data, gate_up_order(biases), down.data,
-        down_biases, added,
+        rows_in_use(rows), rows, chosen, shares, gate_up.data,
+        None if biases is None else gate_up_order(biases), down.data, down_biases, added,
     ]  # fmt: skip
     call("moe", inputs, [result], attributes, threads=threads, isa=isa)
     return result
@@ -214,6 +224,14 @@ def gate_up_order(bias: Array) -> Array:
     experts, rows = bias.shape
     in_turn = bias.reshape(experts, rows // 32, 16, 2).swapaxes(2, 3)
     return np.ascontiguousarray(in_turn.reshape(experts, rows))
+
+
+def _bias(name: str, bias: ArrayLike | None, shape: tuple[int, ...]) -> Array | None:
+    if bias is None:
+        return None
+    values = np.ascontiguousarray(as_array(name, bias, ndim=2))
+    check_shape(name, values, shape)
+    return values
 
 
 def _check_experts(gate_up: PackedWeight, down: PackedWeight) -> tuple[int, int, int]:

@@ -7,6 +7,7 @@ import pytest
 
 from pyhades import kernels
 from pyhades.errors import ArgumentError
+from pyhades.kernels import reference
 from pyhades.quant import dequantize, from_bf16, from_q8, quantize, to_bf16, to_q8
 from tests.kernels.test_qgemm import random
 from tests.support.guarded import guarded
@@ -17,11 +18,13 @@ EXPERTS, HIDDEN, WIDTH, CHOSEN = 5, 64, 96, 3
 class Model:
     """Random experts, and their networks in float64."""
 
-    def __init__(self, format: str = "mxfp4") -> None:
+    def __init__(self, format: str = "mxfp4", has_biases: bool = True) -> None:
         self.gate_up = quantize(random(1, EXPERTS, 2 * WIDTH, HIDDEN) / 4, format)
         self.down = quantize(random(2, EXPERTS, HIDDEN, WIDTH) / 4, format)
         self.gate_up_bias = random(3, EXPERTS, 2 * WIDTH)
         self.down_bias = random(4, EXPERTS, HIDDEN)
+        if not has_biases:
+            self.gate_up_bias = self.down_bias = None
 
     def run(self, a, ids, weights, residual=None, **keywords):
         return kernels.moe(
@@ -72,6 +75,43 @@ def test_limits_of_gate_and_up(tier):
     assert np.abs(y - expected).max() <= 2e-4
 
 
+@pytest.mark.covers("moe_f32")
+@pytest.mark.parametrize("has_biases", [False, True])
+@pytest.mark.parametrize("activation", ["swiglu", "clamped_swiglu"])
+@pytest.mark.parametrize(
+    ("format", "compute"), [("int8_g32", "int8"), ("mxfp4", "int8"), ("bf16", "bf16")]
+)
+def test_activations_with_and_without_biases(tier, activation, has_biases, format, compute):
+    model, a, (ids, weights) = Model(format, has_biases), random(9, 19, HIDDEN), route(19)
+    y = model.run(a, ids, weights, compute=compute, activation=activation, isa=tier)
+    expected = reference.moe(
+        a, ids, weights, kernels.pack(model.gate_up, row_order="gate_up"), model.gate_up_bias,
+        kernels.pack(model.down), model.down_bias, compute=compute, activation=activation,
+    )  # fmt: skip
+    assert np.abs(y - expected).max() <= (0.02 if compute == "int8" else 2e-5)
+    assert np.abs(y - expected).mean() <= (5e-4 if compute == "int8" else 2e-6)
+
+
+def test_no_bias_is_a_bias_of_nothing(tier):
+    model, a, (ids, weights) = Model(has_biases=False), random(9, 5, HIDDEN), route(5)
+    without = model.run(a, ids, weights, isa=tier)
+    model.gate_up_bias = np.zeros((EXPERTS, 2 * WIDTH), np.float32)
+    model.down_bias = np.zeros((EXPERTS, HIDDEN), np.float32)
+    np.testing.assert_array_equal(model.run(a, ids, weights, isa=tier), without)
+
+
+def test_gates_far_from_zero(tier):
+    """Gates of which the exponential overflows switch their ups off, or let them through."""
+    model, a, (ids, weights) = Model("f32", False), 300 * random(9, 6, HIDDEN), route(6)
+    y = model.run(to_bf16(a), ids, weights, isa=tier, activation="swiglu")
+    packed = kernels.pack(model.gate_up, row_order="gate_up"), kernels.pack(model.down)
+    expected = reference.moe(
+        to_bf16(a), ids, weights, packed[0], None, packed[1], activation="swiglu"
+    )
+    assert np.isfinite(y).all()
+    assert np.abs(y - expected).max() <= 4e-6 * np.abs(expected).max()
+
+
 @pytest.mark.parametrize("format", ["mxfp4", "bf16"])
 def test_a_token_does_not_depend_on_the_others(tier, format):
     """Whether experts see one token or many, in any company, and on any number of threads."""
@@ -96,13 +136,17 @@ def test_no_tokens():
 
 
 @pytest.mark.parametrize("at", ["start", "end"])
-def test_touches_nothing_outside(tier, at):
-    model, a, (ids, weights) = Model(), random(9, 3, HIDDEN), route(3)
-    expected = model.run(a, ids, weights, isa=tier)
-    model.gate_up_bias = guarded(model.gate_up_bias, at=at)
-    model.down_bias = guarded(model.down_bias, at=at)
+@pytest.mark.parametrize("has_biases", [False, True])
+@pytest.mark.parametrize("activation", ["swiglu", "clamped_swiglu"])
+def test_touches_nothing_outside(tier, at, activation, has_biases):
+    model, a, (ids, weights) = Model("mxfp4", has_biases), random(9, 3, HIDDEN), route(3)
+    how = {"isa": tier, "activation": activation}
+    expected = model.run(a, ids, weights, **how)
+    if has_biases:
+        model.gate_up_bias = guarded(model.gate_up_bias, at=at)
+        model.down_bias = guarded(model.down_bias, at=at)
     out = guarded(np.zeros_like(expected), at=at)
-    model.run(guarded(a, at=at), guarded(ids, at=at), guarded(weights, at=at), isa=tier, out=out)
+    model.run(guarded(a, at=at), guarded(ids, at=at), guarded(weights, at=at), out=out, **how)
     np.testing.assert_array_equal(out, expected)
 
 
@@ -113,6 +157,7 @@ def test_touches_nothing_outside(tier, at):
         ({"weights": np.zeros((3, 1), np.float32)}, "weights"),
         ({"a": np.zeros((3, 32), np.float32)}, "a has shape"),
         ({"residual": np.zeros((1, HIDDEN), np.float32)}, "residual"),
+        ({"activation": "geglu"}, "activation='geglu': expected one of 'clamped_swiglu', 'swiglu'"),
     ],
 )
 def test_refuses_what_does_not_fit(change, complaint):

@@ -167,3 +167,26 @@ def test_bad_arguments_are_named():
         kernels.group_norm(normal(1, 4, 2), 3)
     with pytest.raises(ArgumentError, match=r"expected \[n, c"):
         kernels.batch_norm(normal(4), *[normal(4)] * 4)
+
+
+@pytest.mark.covers("rms_norm_f32")
+@pytest.mark.parametrize("head_dim", [1, 16, 20, 128])
+@pytest.mark.parametrize("at", ["start", "end"])
+def test_heads_of_the_tokens_in_use(isa, head_dim, at):
+    """In place, inside of wider rows: what stands beside and beyond stays as it is."""
+    qkv = normal(5, 4 * head_dim)
+    x, weight = guarded(qkv, at=at), guarded(normal(head_dim, seed=1), at=at)
+    heads = x[:, : 3 * head_dim]
+    inputs = [np.int32([4]), heads, weight]
+    _native.call("rms_norm_heads", inputs, [heads], {"epsilon": 1e-6}, threads=2, isa=isa)
+    rows = qkv[:4, : 3 * head_dim].reshape(-1, head_dim)
+    expected = reference.rms_norm(rows, weight, eps=1e-6).reshape(4, -1)
+    assert_close(x[:4, : 3 * head_dim], expected, head_dim)
+    np.testing.assert_array_equal(x[4:], qkv[4:])
+    np.testing.assert_array_equal(x[:, 3 * head_dim :], qkv[:, 3 * head_dim :])
+
+
+def test_heads_that_do_not_divide_are_refused():
+    x = np.zeros((2, 40), np.float32)
+    with pytest.raises(ArgumentError, match="rms_norm_heads"):
+        _native.call("rms_norm_heads", [np.int32([2]), x, np.ones(16, np.float32)], [x])

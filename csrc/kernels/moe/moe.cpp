@@ -18,6 +18,9 @@ const KernelEntry kKernels[] = {
 #undef HADES_KERNEL
 };
 
+constexpr const char* kGatedNames[] = {"clamped_swiglu", "swiglu"};
+static_assert(sizeof(kGatedNames) / sizeof(kGatedNames[0]) == static_cast<size_t>(Gated::count));
+
 enum Operand {
     kRows,
     kA,
@@ -42,7 +45,8 @@ struct Matrix {
 
 struct MoeParams {
     Matrix gate_up, down;
-    MoeSteps steps;
+    Gate* gate;
+    Combine* combine;
     bool is_q8;
     int64_t experts, k, most_tokens;
     int64_t a_row_bytes, residual_row, y_row;
@@ -109,6 +113,12 @@ QgemmTilesArgs tiles_args(const Run& run, const Matrix& matrix, const void* weig
     return args;
 }
 
+// The bias of an expert from `column` on, or nullptr where there is none.
+const float* bias_of(const Run& run, Operand operand, int64_t expert, int64_t n, int64_t column) {
+    const auto* bias = static_cast<const float*>(run.operands[operand]);
+    return bias ? bias + expert * n + column : nullptr;
+}
+
 // 32 columns between the matrices, for some rows of an expert.
 void gate_up(const Run& run, int64_t expert, int64_t chunk, int64_t first, int64_t rows) {
     const MoeParams& p = run.p;
@@ -119,10 +129,9 @@ void gate_up(const Run& run, int64_t expert, int64_t chunk, int64_t first, int64
     product.a_row_bytes = p.is_q8 ? p.a_row_bytes : p.gate_up.k * 4;
     product.index = run.groups.token + first;
     p.gate_up.tiles(product);
-    SwigluArgs args = {};
+    GateArgs args = {};
     args.acc = run.acc;
-    args.bias = static_cast<const float*>(run.operands[kGateUpBias]) + expert * p.gate_up.n +
-                chunk * kTileColumns;
+    args.bias = bias_of(run, kGateUpBias, expert, p.gate_up.n, chunk * kTileColumns);
     args.m = rows;
     args.alpha = p.alpha;
     args.limit = p.limit;
@@ -134,7 +143,7 @@ void gate_up(const Run& run, int64_t expert, int64_t chunk, int64_t first, int64
     args.row_bytes = p.hidden_row_bytes;
     args.k = p.down.k;
     args.column = chunk * kBlock;
-    p.steps.swiglu(args);
+    p.gate(args);
 }
 
 // A few tiles of columns of the result, for some rows of an expert.
@@ -147,11 +156,14 @@ void down(const Run& run, int64_t expert, int64_t chunk, int64_t first, int64_t 
     p.down.tiles(args);
     const int64_t column = chunk * kTileColumns, stride = args.tiles * kTileRows;
     const int64_t columns = std::min(stride, p.down.n - column);
-    const float* bias =
-        static_cast<const float*>(run.operands[kDownBias]) + expert * p.down.n + column;
+    const float* bias = bias_of(run, kDownBias, expert, p.down.n, column);
     for (int64_t i = 0; i < rows; ++i) {
         float* to = run.results + (first + i) * p.down.n + column;
-        for (int64_t c = 0; c < columns; ++c) to[c] = args.acc[i * stride + c] + bias[c];
+        const float* acc = args.acc + i * stride;
+        if (bias)
+            for (int64_t c = 0; c < columns; ++c) to[c] = acc[c] + bias[c];
+        else
+            for (int64_t c = 0; c < columns; ++c) to[c] = acc[c];
     }
 }
 
@@ -181,7 +193,7 @@ void combine(const Run& run, int64_t token) {
     args.y = static_cast<float*>(run.operands[kY]) + token * p.y_row;
     args.k = p.k;
     args.n = p.down.n;
-    p.steps.combine(args);
+    p.combine(args);
 }
 
 void run_moe(const void* params, void* const* operands, Worker& worker) {
@@ -239,6 +251,11 @@ bool is_float_matrix(const Tensor& t, int64_t rows, int64_t columns) {
     return is_matrix(t, DType::f32) && t.shape[0] == rows && t.shape[1] == columns;
 }
 
+bool is_bias(const OpDesc& desc, Operand operand, int64_t experts, int64_t n) {
+    return !desc.has(operand) ||
+           (is_float_matrix(desc.in(operand), experts, n) && is_contiguous(desc.in(operand)));
+}
+
 Status check_weights(const OpDesc& desc, const MoeParams& p) {
     if (!is_packed_weight(desc.in(kGateUp), p.gate_up.format, p.experts, p.gate_up.n, p.gate_up.k))
         return invalid("moe: gate_up must be %ld packed %s matrices [%ld, %ld]", long(p.experts),
@@ -246,9 +263,8 @@ Status check_weights(const OpDesc& desc, const MoeParams& p) {
     if (!is_packed_weight(desc.in(kDown), p.down.format, p.experts, p.down.n, p.down.k))
         return invalid("moe: down must be %ld packed %s matrices [%ld, %ld]", long(p.experts),
                        name_of(p.down.format), long(p.down.n), long(p.down.k));
-    const Tensor &gate_up_bias = desc.in(kGateUpBias), &down_bias = desc.in(kDownBias);
-    if (!is_float_matrix(gate_up_bias, p.experts, p.gate_up.n) || !is_contiguous(gate_up_bias) ||
-        !is_float_matrix(down_bias, p.experts, p.down.n) || !is_contiguous(down_bias))
+    if (!is_bias(desc, kGateUpBias, p.experts, p.gate_up.n) ||
+        !is_bias(desc, kDownBias, p.experts, p.down.n))
         return invalid("moe: biases must be float32 [%ld, %ld] and [%ld, %ld]", long(p.experts),
                        long(p.gate_up.n), long(p.experts), long(p.down.n));
     return {};
@@ -281,16 +297,25 @@ Status read_matrices(const OpDesc& desc, MoeParams* p) {
     return status;
 }
 
-// moe(rows, a, ids [m, k], weights [m, k], gate_up, gate_up_bias, down, down_bias, residual?) -> y
-// [m, h]; attributes experts, hidden_size, intermediate_size, gate_up_format, down_format, alpha,
-// limit. ids are below experts: the caller has seen to it.
+Status read_gated(const OpDesc& desc, Gated* gated) {
+    const std::string name = desc.attributes.text("activation", kGatedNames[0]);
+    for (int i = 0; i < static_cast<int>(Gated::count); ++i)
+        if (name == kGatedNames[i]) return *gated = static_cast<Gated>(i), Status{};
+    return invalid("moe: activation \"%s\" is neither clamped_swiglu nor swiglu", name.c_str());
+}
+
+// moe(rows, a, ids [m, k], weights [m, k], gate_up, gate_up_bias?, down, down_bias?, residual?) -> y
+// [m, h]; attributes experts, hidden_size, intermediate_size, gate_up_format, down_format,
+// activation, and of clamped_swiglu alpha, limit. ids are below experts: the caller has seen to it.
 Status bind_moe(const OpDesc& desc, BoundOp* bound) {
     if (desc.inputs.size() != kInputs || desc.outputs.size() != 1 || !is_rows_in_use(desc.in(0)))
         return invalid("moe takes rows, a, ids, weights, two matrices with biases and a residual");
     auto params = std::make_shared<MoeParams>();
     MoeParams& p = *params;
     ActivationRows rows = {};
+    Gated gated = {};
     Status status = read_matrices(desc, &p);
+    if (status.ok) status = read_gated(desc, &gated);
     if (status.ok) status = check_activation_rows(desc, desc.in(kA), p.gate_up.k, &rows);
     if (status.ok) status = check_weights(desc, p);
     if (status.ok) status = check_tokens(desc, p);
@@ -310,7 +335,10 @@ Status bind_moe(const OpDesc& desc, BoundOp* bound) {
     if (!p.gate_up.tiles || !p.down.tiles)
         return invalid("moe: %s and %s weights need bfloat16 activations",
                        name_of(p.gate_up.format), name_of(p.down.format));
-    p.steps = select<MoeProvider>(kKernels, "moe_f32", desc.allowed, &bound->kernel)();
+    const MoeSteps steps =
+        select<MoeProvider>(kKernels, "moe_f32", desc.allowed, &bound->kernel)();
+    p.gate = steps.gate[static_cast<int>(gated)][desc.has(kGateUpBias)];
+    p.combine = steps.combine;
     bound->params = params;
     bound->run = run_moe;
     bound->worker_scratch_bytes = static_cast<size_t>(

@@ -5,23 +5,33 @@
 
 namespace hades::HADES_ISA {
 
+template <Gated activation>
 HADES_INLINE F32 gated(F32 gate, F32 up, float alpha, float limit) {
+    if constexpr (activation == Gated::swiglu) return up * silu(gate);
     const F32 bounded = min(set1(limit), gate);
     const F32 linear = min(set1(limit), max(set1(-limit), up)) + set1(1.0f);
     return linear * bounded * sigmoid(set1(alpha) * bounded);
 }
 
-static void swiglu(const SwigluArgs& a) {
+template <bool has_bias>
+HADES_INLINE F32 biased(const float* acc, const float* bias, int64_t at) {
+    if constexpr (has_bias) return load(acc + at) + load(bias + at);
+    return load(acc + at);
+}
+
+template <Gated activation, bool has_bias>
+static void gate(const GateArgs& a) {
     constexpr int64_t kPair = 2 * kTileRows;
     for (int64_t i = 0; i < a.m; ++i) {
         alignas(64) float columns[kBlock];
         for (int64_t half = 0; half < 2; ++half) {
             const float* acc = a.acc + (2 * i + half) * kPair;
-            const float* bias = a.bias + half * kPair;
+            const float* bias = has_bias ? a.bias + half * kPair : nullptr;
             for (int r = 0; r < kTileRows; r += kLanes) {
-                const F32 gate = load(acc + r) + load(bias + r);
-                const F32 up = load(acc + kTileRows + r) + load(bias + kTileRows + r);
-                store(columns + half * kTileRows + r, gated(gate, up, a.alpha, a.limit));
+                const F32 gate = biased<has_bias>(acc, bias, r);
+                const F32 up = biased<has_bias>(acc, bias, kTileRows + r);
+                store(columns + half * kTileRows + r,
+                      gated<activation>(gate, up, a.alpha, a.limit));
             }
         }
         if (a.q8) {
@@ -47,6 +57,10 @@ static void combine(const CombineArgs& a) {
     }
 }
 
-MoeSteps moe_f32() { return {swiglu, combine}; }
+MoeSteps moe_f32() {
+    return {{{gate<Gated::clamped_swiglu, false>, gate<Gated::clamped_swiglu, true>},
+             {gate<Gated::swiglu, false>, gate<Gated::swiglu, true>}},
+            combine};
+}
 
 }  // namespace hades::HADES_ISA

@@ -1,6 +1,7 @@
 #include "kernels/norm/norm.h"
 
 #include "base/epilogue_attributes.h"
+#include "base/operand_shapes.h"
 #include "base/registry.h"
 #include "kernels/families.h"
 
@@ -132,6 +133,50 @@ Status bind_layer_norm(const OpDesc& desc, BoundOp* bound) {
     return {};
 }
 
+struct HeadsParams {
+    NormRows* kernel;
+    NormRowsArgs args;  // of one token: a row per head; pointers are filled in per run
+    int64_t x_token, y_token;
+};
+
+void run_heads(const void* params, void* const* operands, Worker& worker) {
+    const auto& norm = *static_cast<const HeadsParams*>(params);
+    parallel_for(worker, *static_cast<const int32_t*>(operands[0]), [&](int64_t token) {
+        NormRowsArgs args = norm.args;
+        args.x = offset(operands[1], token * norm.x_token);
+        args.weight = offset(operands[2], 0);
+        args.y = offset(operands[3], token * norm.y_token);
+        norm.kernel(args);
+    });
+}
+
+// rms_norm_heads(rows, x [t, heads d], weight [d]) -> y [t, heads d], which may be x; attribute
+// epsilon. Each head of the tokens in use is normalised by itself.
+Status bind_rms_norm_heads(const OpDesc& desc, BoundOp* bound) {
+    if (desc.inputs.size() != 3 || desc.outputs.size() != 1 || !is_rows_in_use(desc.in(0)))
+        return invalid("rms_norm_heads takes rows int32 [1], x, weight and gives y");
+    const Tensor &x = desc.in(1), &weight = desc.in(2), &y = desc.out(0);
+    if (!is_matrix(x, DType::f32) || !is_matrix(y, DType::f32) || !same_shape(x, y))
+        return invalid("rms_norm_heads: x and y must be float32 of one shape [t, heads d]");
+    if (weight.rank != 1 || weight.shape[0] < 1 || !is_vector(weight, weight.shape[0]) ||
+        x.shape[1] % weight.shape[0])
+        return invalid("rms_norm_heads: weight must be float32 [d], d a divisor of %ld",
+                       long(x.shape[1]));
+    auto params = std::make_shared<HeadsParams>();
+    NormRowsArgs& args = params->args = {};
+    params->kernel = select<NormRows>(kKernels, "rms_norm_f32", desc.allowed, &bound->kernel);
+    args.n = args.x_stride = args.y_stride = weight.shape[0];
+    args.rows = x.shape[1] / args.n;
+    args.epsilon = static_cast<float>(desc.attributes.real("epsilon", 1e-5));
+    params->x_token = x.strides[0];
+    params->y_token = y.strides[0];
+    bound->params = params;
+    bound->run = run_heads;
+    bound->flops = 4.0 * static_cast<double>(element_count(x));
+    bound->bytes = 8.0 * static_cast<double>(element_count(x));
+    return {};
+}
+
 struct GroupsParams {
     NormGroups* kernel;
     NormGroupsArgs args;  // of one item; pointers are filled in per run
@@ -212,7 +257,10 @@ Status bind_group_norm(const OpDesc& desc, BoundOp* bound) {
 }
 
 const OpEntry kOps[] = {
-    {"rms_norm", bind_rms_norm}, {"layer_norm", bind_layer_norm}, {"group_norm", bind_group_norm}};
+    {"rms_norm", bind_rms_norm},
+    {"rms_norm_heads", bind_rms_norm_heads},
+    {"layer_norm", bind_layer_norm},
+    {"group_norm", bind_group_norm}};
 
 }  // namespace
 

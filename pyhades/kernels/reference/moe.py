@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pyhades.kernels.arguments import Array
+from pyhades.kernels.moe import GatedActivation
 from pyhades.kernels.qgemm import Compute
 from pyhades.kernels.reference.packing import unpack_weight
 from pyhades.kernels.reference.qgemm import multiplies_integers, rounded
@@ -37,11 +38,12 @@ def moe(
     ids: ArrayLike,
     weights: ArrayLike,
     gate_up: PackedWeight,
-    gate_up_bias: ArrayLike,
+    gate_up_bias: ArrayLike | None,
     down: PackedWeight,
-    down_bias: ArrayLike,
+    down_bias: ArrayLike | None = None,
     residual: ArrayLike | None = None,
     *,
+    activation: GatedActivation = "clamped_swiglu",
     alpha: float = 1.702,
     limit: float = 7.0,
     compute: Compute = "int8",
@@ -50,20 +52,28 @@ def moe(
     rows = rounded(a, gate_up, compute).astype(np.float64)
     first, second = (dequantize(unpack_weight(w)).astype(np.float64) for w in (gate_up, down))
     is_int8 = multiplies_integers(a, gate_up, compute)
+    first_bias, second_bias = (
+        np.zeros(matrix.shape[:2]) if bias is None else np.asarray(bias, np.float64)
+        for matrix, bias in ((first, gate_up_bias), (second, down_bias))
+    )
     y = np.zeros(rows.shape)
     for token, (experts, shares) in enumerate(
         zip(np.asarray(ids), np.asarray(weights), strict=True)
     ):
         for expert, share in zip(experts, shares, strict=True):
-            h = first[expert] @ rows[token] + np.asarray(gate_up_bias)[expert]
-            h = _swiglu(h, alpha, limit)
+            h = first[expert] @ rows[token] + first_bias[expert]
+            h = _swiglu(h) if activation == "swiglu" else _clamped_swiglu(h, alpha, limit)
             if is_int8:
                 h = from_q8(to_q8(h.astype(np.float32)[None]), len(h))[0]
-            y[token] += share * (second[expert] @ h + np.asarray(down_bias)[expert])
+            y[token] += share * (second[expert] @ h + second_bias[expert])
     return (y if residual is None else y + np.asarray(residual)).astype(np.float32)
 
 
-def _swiglu(h: Array, alpha: float, limit: float) -> Array:
+def _swiglu(h: Array) -> Array:
     """Gates and ups alternate."""
+    return np.asarray(h[1::2] * h[::2] / (1 + np.exp(-h[::2])))
+
+
+def _clamped_swiglu(h: Array, alpha: float, limit: float) -> Array:
     gate, up = np.minimum(h[::2], limit), np.clip(h[1::2], -limit, limit)
     return np.asarray((up + 1) * gate / (1 + np.exp(-alpha * gate)))

@@ -13,8 +13,9 @@ import pytest
 
 from pyhades import _native
 from pyhades.llm.engine.runner import Piece, Runner
-from pyhades.llm.measure.synthetic import gpt_oss_config, random_weights
+from pyhades.llm.measure.synthetic import random_weights
 from pyhades.llm.measure.traffic import bytes_per_token
+from pyhades.llm.models.gpt_oss.sizes import gpt_oss_config
 
 LAYERS = 4
 BANDWIDTH_BYTES = 1 << 30

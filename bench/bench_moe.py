@@ -47,7 +47,8 @@ def layer(tokens: int, threads: int, activation: str = "clamped_swiglu"):
 @pytest.mark.parametrize("activation", ["clamped_swiglu", "swiglu"])
 def bench_one_token(benchmark, tier, activation, threads):
     """Tokens take turns over all experts, whose weights do not fit the caches."""
-    run, groups = layer(1, threads, activation), np.arange(EXPERTS, dtype=np.int32).reshape(-1, 1, CHOSEN)
+    run = layer(1, threads, activation)
+    groups = np.arange(EXPERTS, dtype=np.int32).reshape(-1, 1, CHOSEN)
     turns = groups[:1] if tier == "scalar" else groups
     benchmark.group = f"one token, {activation}"
 

@@ -22,7 +22,7 @@ from pyhades.llm.engine.kv_cache import Sequence as Text
 from pyhades.llm.engine.runner import Piece, Runner
 from pyhades.llm.measure.prompts import PROMPTS
 from pyhades.llm.measure.traffic import bytes_per_token, operations_per_token
-from pyhades.llm.models.gpt_oss.config import GptOssConfig
+from pyhades.llm.models.config import ModelConfig
 from pyhades.llm.models.weights import ModelWeights
 from pyhades.llm.text.tokenizer import Tokenizer
 from pyhades.quant import to_bf16
@@ -105,8 +105,8 @@ class Subject:
     """The model to measure. Without a tokenizer, prompts are random tokens."""
 
     name: str
-    config: GptOssConfig
-    weights: ModelWeights
+    config: ModelConfig
+    weights: ModelWeights[Any]
     tokenizer: Tokenizer | None = None
     kv_format: str = "bf16"
     isa: str | None = None

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pyhades.bench.llm import Subject
 from pyhades.errors import ArgumentError
-from pyhades.llm.measure.synthetic import gpt_oss_config, random_weights
+from pyhades.llm.checkpoint.locating import toy_model
+from pyhades.llm.measure.synthetic import random_weights
 from pyhades.llm.models import open_checkpoint
-from pyhades.llm.precision.loading import load_weights, toy_model
+from pyhades.llm.models.gpt_oss.sizes import gpt_oss_config
+from pyhades.llm.precision.loading import load_weights
 
 
 def open_subject(

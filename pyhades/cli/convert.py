@@ -6,6 +6,7 @@ import click
 
 from pyhades.llm.models import open_checkpoint
 from pyhades.llm.precision.convert import convert
+from pyhades.llm.precision.loading import report_of
 from pyhades.llm.precision.recipe import DEFAULT_PRECISION, PRECISIONS
 
 
@@ -30,7 +31,7 @@ def command(
     overwrite: bool,
     quiet: bool,
 ) -> None:
-    """Pack the gpt-oss checkpoint SRC into the file DST, which loads by mapping it.
+    """Pack the checkpoint SRC of a language model into the file DST, which loads by mapping it.
 
     SRC is a folder or file of safetensors, OpenAI's original folder, or a GGUF file. DST appears
     only when it is complete.
@@ -39,7 +40,7 @@ def command(
         source, target, precision, error_budget=error_budget, overwrite=overwrite,
         progress=not quiet,
     )  # fmt: skip
-    packed = open_checkpoint(path).packed
-    if packed is not None and packed.report is not None:
-        click.echo(packed.report)
+    report = report_of(open_checkpoint(path))
+    if report is not None:
+        click.echo(report)
     click.echo(f"{path}: {path.stat().st_size / 1e9:.2f} GB, {precision}")

@@ -1,4 +1,8 @@
-"""Language models of the gpt-oss family on the same kernels as everything else."""
+"""Language models on the same kernels as everything else.
+
+:class:`LLM` and :class:`Conversation` are what users see; the rooms below them look down only, see
+docs/explanation/architecture.md.
+"""
 
 from pyhades.llm.conversation import Conversation
 from pyhades.llm.engine.sampling import SamplingParams

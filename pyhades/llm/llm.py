@@ -16,23 +16,25 @@ from numpy.typing import NDArray
 from pyhades.arguments import check_count
 from pyhades.config import thread_count
 from pyhades.errors import ArgumentError, ClosedError, ConfigurationError
+from pyhades.llm.checkpoint.locating import toy_model
 from pyhades.llm.engine.generation import Collector, chat_deltas, text_deltas
-from pyhades.llm.engine.request import Prompt, as_list, context_length_of, request_of
+from pyhades.llm.engine.request import Prompt, Request, as_list, context_length_of, request_of
 from pyhades.llm.engine.runner import Piece, Runner
 from pyhades.llm.engine.sampling import SamplingParams
-from pyhades.llm.engine.scheduler import Request, Scheduler
+from pyhades.llm.engine.scheduler import Scheduler
 from pyhades.llm.measure.traffic import bytes_per_token
 from pyhades.llm.models import open_checkpoint
-from pyhades.llm.models.gpt_oss.config import GptOssConfig
+from pyhades.llm.models.config import ModelConfig
+from pyhades.llm.models.registry import architecture_of
 from pyhades.llm.models.weights import ModelWeights
-from pyhades.llm.precision.loading import load_weights, toy_model
-from pyhades.llm.text.harmony import ChatAnswer, ChatDelta, render_chat, until_stop
+from pyhades.llm.precision.loading import LoadedWeights, load_weights
+from pyhades.llm.text.harmony import ChatAnswer, ChatDelta, until_stop
 from pyhades.llm.text.outputs import Delta, Generation
 from pyhades.llm.text.tokenizer import Tokenizer
 
 
 class LLM:
-    """A gpt-oss model, ready to write.
+    """A language model, ready to write.
 
     Parameters
     ----------
@@ -59,7 +61,7 @@ class LLM:
     Raises
     ------
     ModelError
-        The checkpoint is malformed, or not of the gpt-oss family.
+        The checkpoint is malformed, or of an architecture that is not known.
     ArgumentError
         An argument has a value that is not allowed.
 
@@ -97,8 +99,8 @@ class LLM:
     @classmethod
     def from_weights(
         cls,
-        config: GptOssConfig,
-        weights: ModelWeights,
+        config: ModelConfig,
+        weights: ModelWeights[Any],
         tokenizer: Tokenizer | None = None,
         threads: int | None = None,
         context_length: int | None = None,
@@ -118,8 +120,8 @@ class LLM:
     def _start(
         self,
         name: str,
-        config: GptOssConfig,
-        weights: ModelWeights,
+        config: ModelConfig,
+        weights: ModelWeights[Any],
         tokenizer: Tokenizer | None,
         threads: int | None,
         context_length: int | None,
@@ -130,7 +132,7 @@ class LLM:
         self.name = name
         self.config = config
         self.precision = weights.precision
-        self.precision_report = weights.report
+        self.precision_report = weights.report if isinstance(weights, LoadedWeights) else None
         self.weight_bytes = weights.nbytes
         self.bytes_per_token = bytes_per_token(config, weights, kv_format=kv_format)
         self.threads = thread_count(threads).count
@@ -262,7 +264,7 @@ class LLM:
         stream: bool = False,
         **keywords: Any,
     ) -> ChatAnswer | Iterator[ChatDelta]:
-        """Answer a conversation, in the harmony format.
+        """Answer a conversation, in the chat format of the model.
 
         Parameters
         ----------
@@ -288,7 +290,8 @@ class LLM:
         ChatAnswer or iterator of ChatDelta
             The answer: ``content``, ``reasoning``, ``tool_calls``, ``message`` for the history.
         """
-        prompt = render_chat(
+        chat = architecture_of(self.config).chat
+        prompt = chat.render(
             messages, self.tokenizer, tools=tools, reasoning_effort=reasoning_effort, date=date,
             instructions=instructions, response_format=response_format,
         )  # fmt: skip
@@ -296,7 +299,8 @@ class LLM:
         if params.n != 1:
             raise ArgumentError("chat gives one answer; call it n times, or use generate")
         requests = self._requests([prompt], params, {"stop": ()})
-        deltas = until_stop(chat_deltas(self._stream(requests), self.tokenizer), params.stop)
+        parser = chat.parser(self.tokenizer)
+        deltas = until_stop(chat_deltas(self._stream(requests), parser), params.stop)
         return deltas if stream else ChatAnswer.collect(deltas)
 
     async def achat(self, messages: Items[Mapping[str, Any]], **keywords: Any) -> ChatAnswer:

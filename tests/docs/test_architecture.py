@@ -18,14 +18,16 @@ def floors(prefix: str) -> list[str]:
     return re.findall(rf"^{re.escape(prefix)}(\w+) ", text, re.MULTILINE)
 
 
-def imported(path: Path) -> set[str]:
-    """Subpackages of pyhades that a module imports, anywhere in it."""
+def imported(path: Path, package: str = "pyhades.") -> set[str]:
+    """Subpackages of a package that a module imports, anywhere in it."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         if isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        found |= {name.split(".")[1] for name in names if name.startswith("pyhades.")}
+        found |= {
+            name.removeprefix(package).split(".")[0] for name in names if name.startswith(package)
+        }
     return found
 
 
@@ -64,4 +66,15 @@ def test_floors_look_down_only(prefix, folder, pattern, used):
         assert files or name == "_native"
         for path in files:
             above = used(path) & set(names[:position])
+            assert not above, f"{path.relative_to(ROOT)} looks up to {sorted(above)}"
+
+
+def test_rooms_of_the_language_models_look_down_only():
+    names, package = floors("pyhades.llm."), ROOT / "pyhades" / "llm"
+    rooms = {path.name for path in package.iterdir() if (path / "__init__.py").exists()}
+    assert set(names) == rooms
+    modules = {path.stem for path in package.glob("*.py")}
+    for position, name in enumerate(names):
+        for path in (package / name).rglob("*.py"):
+            above = imported(path, "pyhades.llm.") & {*names[:position], *modules}
             assert not above, f"{path.relative_to(ROOT)} looks up to {sorted(above)}"

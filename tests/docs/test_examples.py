@@ -22,7 +22,6 @@ from pyhades.segmentation.remover import DEFAULT_MODEL
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 LEFT_OUT = (
-    "pyhades.llm",  # until its examples run
     "pyhades.onnx.translate",  # its example registers an operator
 )
 """Modules, and packages with all that is in them, whose examples do not run here."""

@@ -11,8 +11,8 @@ import pytest
 
 from pyhades.errors import ModelError
 from pyhades.llm.models import open_checkpoint
-from pyhades.llm.models.gpt_oss.config import RopeScaling
-from pyhades.llm.models.gpt_oss.outline import outline
+from pyhades.llm.models.config import RopeScaling
+from pyhades.llm.models.outline import outline
 from tests.support.tiny_checkpoints import (
     STOP_IDS,
     Stored,
@@ -248,7 +248,7 @@ class TestRefusals:
     def test_extra(self, model, tmp_path):
         name = "model.layers.4.self_attn.sinks"
         extra = {name: model.tensors["model.layers.3.self_attn.sinks"]}
-        with pytest.raises(ModelError, match=f"{name}' is not part of a gpt-oss model"):
+        with pytest.raises(ModelError, match=f"{name}' is not part of a model of this"):
             open_checkpoint(self.rewritten(model, tmp_path, **extra))
 
     def test_computed_tensors_are_allowed(self, model, tmp_path):

@@ -19,7 +19,8 @@ from pyhades.errors import (
     ConfigurationError,
 )
 from pyhades.llm import LLM, ChatAnswer, Conversation, SamplingParams
-from pyhades.llm.measure.synthetic import random_weights, tiny_config
+from pyhades.llm.measure.synthetic import random_weights
+from pyhades.llm.models.gpt_oss.sizes import tiny_config
 from tests.support.toy_tokenizer import toy_tokenizer
 
 SPECIALS = toy_tokenizer().specials

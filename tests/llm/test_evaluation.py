@@ -11,8 +11,9 @@ import pytest
 from pyhades.errors import ArgumentError, ClosedError
 from pyhades.llm import LLM
 from pyhades.llm.measure.evaluation import Comparison, compare, comparison_table, recorded
-from pyhades.llm.measure.synthetic import random_weights, tiny_config
+from pyhades.llm.measure.synthetic import random_weights
 from pyhades.llm.measure.traffic import bytes_per_token
+from pyhades.llm.models.gpt_oss.sizes import tiny_config
 
 CONFIG = tiny_config()
 RANDOM = np.random.default_rng(3)

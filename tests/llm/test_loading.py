@@ -10,10 +10,11 @@ import pytest
 
 from pyhades import kernels
 from pyhades.errors import ArgumentError, ConfigurationError, ModelError
+from pyhades.llm.checkpoint import locating
+from pyhades.llm.checkpoint.locating import toy_model
 from pyhades.llm.models import open_checkpoint
 from pyhades.llm.models.weights import ModelWeights
-from pyhades.llm.precision import loading
-from pyhades.llm.precision.loading import load_weights, toy_model
+from pyhades.llm.precision.loading import load_weights
 from pyhades.llm.precision.recipe import RECIPES
 from pyhades.quant import dequantize, quantize, to_bf16
 from tests.llm.test_checkpoints import CONTAINERS, expected
@@ -204,8 +205,8 @@ def test_weights_that_are_no_numbers_are_named(model, tmp_path):
 
 
 def test_toy_model(monkeypatch, tmp_path):
-    monkeypatch.setattr(loading, "_TOY", tmp_path)
+    monkeypatch.setattr(locating, "_TOY", tmp_path)
     assert toy_model() == tmp_path
-    monkeypatch.setattr(loading, "_TOY", tmp_path / "none")
+    monkeypatch.setattr(locating, "_TOY", tmp_path / "none")
     with pytest.raises(ConfigurationError, match="install pyhades again"):
         toy_model()

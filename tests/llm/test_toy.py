@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
+from pyhades.llm.checkpoint.locating import toy_model
 from pyhades.llm.llm import LLM
-from pyhades.llm.precision.loading import toy_model
 
 pytest.importorskip("tokenizers", reason="tokenizers is not installed")
 

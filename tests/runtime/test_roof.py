@@ -6,8 +6,8 @@ import pytest
 
 from pyhades import _native
 from pyhades.errors import ArgumentError
-from pyhades.llm.measure.synthetic import gpt_oss_config
 from pyhades.llm.measure.traffic import operations_per_token
+from pyhades.llm.models.gpt_oss.sizes import gpt_oss_config
 
 
 def test_dot_products_of_bytes(tier):

@@ -24,7 +24,7 @@ def main():\n    return [x for x in range(100)]\n\n\tprint("1234567")\r\n
 
 
 @cache
-def library_tokenizer() -> LibraryTokenizer:
+def library_tokenizer(specials: tuple[str, ...] = SPECIALS) -> LibraryTokenizer:
     tokenizer = LibraryTokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -39,13 +39,13 @@ def library_tokenizer() -> LibraryTokenizer:
         show_progress=False,
     )
     tokenizer.train_from_iterator(TEXT.splitlines(keepends=True) * 3, trainer)
-    tokenizer.add_special_tokens([AddedToken(name, special=True) for name in SPECIALS])
+    tokenizer.add_special_tokens([AddedToken(name, special=True) for name in specials])
     return tokenizer
 
 
-def tokenizer_json() -> bytes:
+def tokenizer_json(specials: tuple[str, ...] = SPECIALS) -> bytes:
     """What a checkpoint's ``tokenizer.json`` holds."""
-    return library_tokenizer().to_str().encode()
+    return library_tokenizer(specials).to_str().encode()
 
 
 @cache

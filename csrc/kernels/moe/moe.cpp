@@ -299,13 +299,16 @@ Status read_matrices(const OpDesc& desc, MoeParams* p) {
 
 Status read_gated(const OpDesc& desc, Gated* gated) {
     const std::string name = desc.attributes.text("activation", kGatedNames[0]);
-    for (int i = 0; i < static_cast<int>(Gated::count); ++i)
-        if (name == kGatedNames[i]) return *gated = static_cast<Gated>(i), Status{};
+    for (int i = 0; i < static_cast<int>(Gated::count); ++i) {
+        if (name != kGatedNames[i]) continue;
+        *gated = static_cast<Gated>(i);
+        return {};
+    }
     return invalid("moe: activation \"%s\" is neither clamped_swiglu nor swiglu", name.c_str());
 }
 
-// moe(rows, a, ids [m, k], weights [m, k], gate_up, gate_up_bias?, down, down_bias?, residual?) -> y
-// [m, h]; attributes experts, hidden_size, intermediate_size, gate_up_format, down_format,
+// moe(rows, a, ids [m, k], weights [m, k], gate_up, gate_up_bias?, down, down_bias?, residual?) ->
+// y [m, h]; attributes experts, hidden_size, intermediate_size, gate_up_format, down_format,
 // activation, and of clamped_swiglu alpha, limit. ids are below experts: the caller has seen to it.
 Status bind_moe(const OpDesc& desc, BoundOp* bound) {
     if (desc.inputs.size() != kInputs || desc.outputs.size() != 1 || !is_rows_in_use(desc.in(0)))
@@ -335,8 +338,7 @@ Status bind_moe(const OpDesc& desc, BoundOp* bound) {
     if (!p.gate_up.tiles || !p.down.tiles)
         return invalid("moe: %s and %s weights need bfloat16 activations",
                        name_of(p.gate_up.format), name_of(p.down.format));
-    const MoeSteps steps =
-        select<MoeProvider>(kKernels, "moe_f32", desc.allowed, &bound->kernel)();
+    const MoeSteps steps = select<MoeProvider>(kKernels, "moe_f32", desc.allowed, &bound->kernel)();
     p.gate = steps.gate[static_cast<int>(gated)][desc.has(kGateUpBias)];
     p.combine = steps.combine;
     bound->params = params;

@@ -7,8 +7,8 @@
 // are added with weights. The matrix products are those of qgemm; these kernels stand between them.
 namespace hades {
 
-// What a gate does to its up; an architecture with another one adds a value here, its name in moe.cpp
-// and its formula in moe_generic.h.
+// What a gate does to its up; an architecture with another one adds a value here, its name in
+// moe.cpp and its formula in moe_generic.h.
 enum class Gated {
     clamped_swiglu,  // gate' = min(gate, limit);  up' = clip(up, -limit, limit)
                      // out = (up' + 1) * gate' * sigmoid(alpha * gate')

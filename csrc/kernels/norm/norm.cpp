@@ -256,11 +256,10 @@ Status bind_group_norm(const OpDesc& desc, BoundOp* bound) {
     return {};
 }
 
-const OpEntry kOps[] = {
-    {"rms_norm", bind_rms_norm},
-    {"rms_norm_heads", bind_rms_norm_heads},
-    {"layer_norm", bind_layer_norm},
-    {"group_norm", bind_group_norm}};
+const OpEntry kOps[] = {{"rms_norm", bind_rms_norm},
+                        {"rms_norm_heads", bind_rms_norm_heads},
+                        {"layer_norm", bind_layer_norm},
+                        {"group_norm", bind_group_norm}};
 
 }  // namespace
 

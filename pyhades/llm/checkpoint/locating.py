@@ -6,7 +6,7 @@ import json
 import re
 from pathlib import Path
 
-from pyhades.errors import ModelError
+from pyhades.errors import ConfigurationError, ModelError
 from pyhades.formats.gguf import MAGIC
 from pyhades.llm.checkpoint.settings import read_json
 
@@ -16,6 +16,22 @@ _SAFETENSORS_SHARD = re.compile(r"-\d{5}-of-\d{5}\.safetensors$")
 _GGUF_SHARD = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$")
 ORIGINAL = "original"
 """Folder of OpenAI's layout inside of their repositories."""
+
+
+_TOY = Path(__file__).parents[1] / "data" / "toy"
+
+
+def toy_model() -> Path:
+    """Where the toy model lies that ships with the package.
+
+    Raises
+    ------
+    ConfigurationError
+        The installation lacks it.
+    """
+    if not _TOY.is_dir():
+        raise ConfigurationError(f"{_TOY} is missing; install pyhades again, or name a model")
+    return _TOY
 
 
 def weight_files(path: Path) -> list[Path]:

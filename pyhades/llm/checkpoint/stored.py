@@ -159,6 +159,31 @@ class JoinedTensor(StoredTensor):
             first, last = first - rows, last - rows
 
 
+class StackedTensor(StoredTensor):
+    """Matrices of one shape as a stack ``[len(parts), n, k]``: experts stored one by one."""
+
+    def __init__(self, parts: Sequence[StoredTensor]) -> None:
+        self._parts = parts
+        self.shape = (len(parts), *parts[0].shape)
+        formats = {part.format for part in parts}
+        self.format = formats.pop() if len(formats) == 1 else "f32"
+
+    def read(self, part: Part = WHOLE) -> QuantizedTensor:
+        if not isinstance(part, slice):
+            return self._as_format(self._parts[part].read())
+        pieces = [self._as_format(piece.read()) for piece in self._parts[part]]
+        values = np.stack([piece.values for piece in pieces])
+        scales = [piece.scales for piece in pieces if piece.scales is not None]
+        shape = (len(pieces), *self.shape[1:])
+        return QuantizedTensor(self.format, shape, values, np.stack(scales) if scales else None)
+
+    def _as_format(self, piece: QuantizedTensor) -> QuantizedTensor:
+        """float32 where the matrices are not of one format."""
+        if piece.format == self.format:
+            return piece
+        return QuantizedTensor("f32", piece.shape, quant.dequantize(piece))
+
+
 class InterleavedTensor(StoredTensor):
     """The rows of a tensor's first half and of its second half in turn.
 

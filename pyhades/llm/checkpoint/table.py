@@ -96,6 +96,6 @@ class TensorTable:
         if extra:
             more = f" and {len(extra) - 1} more" if len(extra) > 1 else ""
             raise ModelError(
-                f"{self._entries[extra[0]]} is not part of a gpt-oss model of this configuration"
+                f"{self._entries[extra[0]]} is not part of a model of this configuration"
                 f"{more}; configuration and weights do not belong together"
             )

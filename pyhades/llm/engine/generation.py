@@ -7,8 +7,10 @@ import time
 from collections.abc import Generator
 from collections.abc import Sequence as Items
 
-from pyhades.llm.engine.scheduler import Answer, Event, Request, Scheduler
-from pyhades.llm.text.harmony import ChatDelta, HarmonyParser
+from pyhades.llm.engine.request import Request
+from pyhades.llm.engine.scheduler import Answer, Event, Scheduler
+from pyhades.llm.models.architecture import ChatParser
+from pyhades.llm.text.harmony import ChatDelta
 from pyhades.llm.text.outputs import (
     Completion,
     Delta,
@@ -70,10 +72,9 @@ def text_deltas(scheduler: Scheduler, tokenizer: Tokenizer | None) -> Generator[
 
 
 def chat_deltas(
-    deltas: Generator[Delta, None, None], tokenizer: Tokenizer
+    deltas: Generator[Delta, None, None], parser: ChatParser
 ) -> Generator[ChatDelta, None, None]:
-    """The deltas of one answer, split by the channels of the harmony format."""
-    parser = HarmonyParser(tokenizer)
+    """The deltas of one answer, split into messages by a chat format."""
     reason = None
     with contextlib.closing(deltas):
         for delta in deltas:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyhades.errors import ArgumentError, CapacityError
-from pyhades.llm.models.gpt_oss.config import GptOssConfig
+from pyhades.llm.models.config import ModelConfig
 from pyhades.llm.models.layers import CACHE_BLOCK
 
 FREED = -1
@@ -21,8 +21,9 @@ FREED = -1
 
 SLACK = CACHE_BLOCK
 """Tokens that may be dropped again after the window has moved on over them."""
-_SCALE_BYTES = CACHE_BLOCK * 4
-BYTES_PER_VALUE = {"bf16": 2, "int8": 1}
+_BYTES_PER_VALUE = {"bf16": 2, "int8": 1}
+_BYTES_PER_SCALE = {"bf16": 0, "int8": 4}
+"""One per key and per value of a head."""
 
 
 @dataclass
@@ -106,7 +107,7 @@ class KvCache:
     Examples
     --------
     >>> from pyhades.llm.engine.kv_cache import KvCache
-    >>> from pyhades.llm.measure.synthetic import tiny_config
+    >>> from pyhades.llm.models.gpt_oss.sizes import tiny_config
     >>> cache = KvCache(tiny_config(), context_length=64, sequences=1, step_tokens=32)
     >>> text = cache.sequence()
     >>> cache.append(text, 20)["full_attention"].size
@@ -115,19 +116,19 @@ class KvCache:
 
     def __init__(
         self,
-        config: GptOssConfig,
+        config: ModelConfig,
         context_length: int,
         sequences: int,
         step_tokens: int,
         kv_format: str = "bf16",
     ) -> None:
-        if kv_format not in BYTES_PER_VALUE:
-            known = ", ".join(BYTES_PER_VALUE)
+        if kv_format not in _BYTES_PER_VALUE:
+            known = ", ".join(_BYTES_PER_VALUE)
             raise ArgumentError(f"kv_format={kv_format!r}: expected one of {known}")
         self.context_length = context_length
         self.kv_format = kv_format
         self.pools: dict[str, Pool] = {}
-        block_bytes = cache_block_bytes(config, kv_format)
+        block_bytes = CACHE_BLOCK * cached_bytes_per_token(config, kv_format)
         for kind in dict.fromkeys(config.layer_types):
             window = config.sliding_window if kind == "sliding_attention" else 0
             kept = min(context_length, window + step_tokens) if window else context_length
@@ -232,8 +233,7 @@ class KvCache:
         return f"KvCache({self.context_length} tokens, {self.kv_format}, up to {size / 1e6:.0f} MB)"
 
 
-def cache_block_bytes(config: GptOssConfig, kv_format: str) -> int:
-    """Bytes of a block of one layer: keys and values, with their scales where there are any."""
-    values = CACHE_BLOCK * config.head_dim * BYTES_PER_VALUE[kv_format]
-    scales = _SCALE_BYTES if kv_format == "int8" else 0
-    return config.num_key_value_heads * 2 * (values + scales)
+def cached_bytes_per_token(config: ModelConfig, kv_format: str) -> int:
+    """Bytes that a layer keeps of a token: keys, values and their scales."""
+    vector = config.head_dim * _BYTES_PER_VALUE[kv_format] + _BYTES_PER_SCALE[kv_format]
+    return 2 * config.num_key_value_heads * vector

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence as Items
+from dataclasses import dataclass
 
 import numpy as np
 
 from pyhades.arguments import check_count
 from pyhades.errors import ArgumentError, CapacityError
 from pyhades.llm.engine.sampling import SamplingParams
-from pyhades.llm.engine.scheduler import Request
-from pyhades.llm.models.gpt_oss.config import GptOssConfig
+from pyhades.llm.models.config import ModelConfig
 
 DEFAULT_CONTEXT = 8192
 Prompt = str | Items[int]
+
+
+@dataclass(frozen=True)
+class Request:
+    """A prompt as tokens, and how to answer it."""
+
+    number: int
+    tokens: tuple[int, ...]
+    params: SamplingParams
+    max_tokens: int
+    stop_ids: frozenset[int]
 
 
 def as_list(prompts: Prompt | Items[Prompt]) -> tuple[list[Prompt], bool]:
@@ -55,7 +66,7 @@ def request_of(
     return Request(number, tokens, params, most, stop_ids)
 
 
-def context_length_of(wanted: int | None, config: GptOssConfig) -> int:
+def context_length_of(wanted: int | None, config: ModelConfig) -> int:
     """The wanted context length, or the default for the model."""
     most = config.max_position_embeddings
     if wanted is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from collections.abc import Sequence as Items
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +15,8 @@ from pyhades.compiler.view import Array
 from pyhades.config import thread_count
 from pyhades.errors import ArgumentError, CancelledError
 from pyhades.llm.engine.kv_cache import FREED, KvCache, Sequence
-from pyhades.llm.models.gpt_oss.config import GptOssConfig
-from pyhades.llm.models.gpt_oss.model import gpt_oss
+from pyhades.llm.models.config import ModelConfig
+from pyhades.llm.models.registry import architecture_of
 from pyhades.llm.models.step import Limits
 from pyhades.llm.models.weights import ModelWeights
 
@@ -59,8 +60,8 @@ class Runner:
 
     def __init__(
         self,
-        config: GptOssConfig,
-        weights: ModelWeights,
+        config: ModelConfig,
+        weights: ModelWeights[Any],
         context_length: int,
         max_sequences: int = 8,
         threads: int | None = None,
@@ -77,7 +78,8 @@ class Runner:
             kind: (pool.memory.shape, self.cache.blocks_per_sequence)
             for kind, pool in self.cache.pools.items()
         }
-        builder = gpt_oss(config, weights, self.limits, caches, kv_format)
+        build_step = architecture_of(config).build_step
+        builder = build_step(config, weights, self.limits, caches, kv_format)
         self.step = builder.build(thread_count(threads).count, isa, keep_all)
         self._feeds = self._allocate()
         self._is_cancelled = False

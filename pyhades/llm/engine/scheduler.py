@@ -7,20 +7,10 @@ from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 
 from pyhades.llm.engine.kv_cache import Sequence
+from pyhades.llm.engine.request import Request
 from pyhades.llm.engine.runner import Logits, Piece, Runner
-from pyhades.llm.engine.sampling import Sampler, SamplingParams
+from pyhades.llm.engine.sampling import Sampler
 from pyhades.llm.text.outputs import FinishReason, TokenLogprob
-
-
-@dataclass(frozen=True)
-class Request:
-    """A prompt as tokens, and how to answer it."""
-
-    number: int
-    tokens: tuple[int, ...]
-    params: SamplingParams
-    max_tokens: int
-    stop_ids: frozenset[int]
 
 
 @dataclass(eq=False)

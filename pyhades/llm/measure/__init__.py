@@ -1,1 +1,4 @@
-"""What a model costs, and how good it is."""
+"""What a model costs, and how good it is: bytes, operations, predictions, random weights, prompts.
+
+Stands on ``engine``.
+"""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pyhades.compiler.listing import as_html, as_table
 from pyhades.errors import ArgumentError
-from pyhades.llm.models.gpt_oss.config import GptOssConfig
+from pyhades.llm.models.config import ModelConfig
 
 Logits = NDArray[np.float32]
 Floats = NDArray[np.float64]
@@ -29,7 +29,7 @@ class Predictor(Protocol):
 
     name: str
     precision: str
-    config: GptOssConfig
+    config: ModelConfig
     bytes_per_token: int
 
     def logit_rows(self, tokens: Sequence[int]) -> Generator[Logits, None, None]:
@@ -125,7 +125,8 @@ def compare(
     Examples
     --------
     >>> from pyhades.llm import LLM
-    >>> from pyhades.llm.measure.synthetic import random_weights, tiny_config
+    >>> from pyhades.llm.measure.synthetic import random_weights
+    >>> from pyhades.llm.models.gpt_oss.sizes import tiny_config
     >>> config = tiny_config()
     >>> models = [LLM.from_weights(config, random_weights(config, "fast", seed)) for seed in (0, 1)]
     >>> compare(*models, [[1, 2, 3], [4, 5]]).tokens

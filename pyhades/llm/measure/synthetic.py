@@ -7,9 +7,8 @@ finite through all layers, and the router spreads tokens over all experts.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,8 +18,17 @@ from tqdm import tqdm
 from pyhades.config import thread_count
 from pyhades.errors import ArgumentError
 from pyhades.kernels.qgemm import aligned_empty
-from pyhades.llm.models.gpt_oss.config import GptOssConfig, RopeScaling
-from pyhades.llm.models.weights import Embedding, Experts, LayerWeights, Linear, ModelWeights
+from pyhades.llm.checkpoint.table import Shape
+from pyhades.llm.models.config import ModelConfig
+from pyhades.llm.models.registry import architecture_of
+from pyhades.llm.models.weights import (
+    Embedding,
+    Experts,
+    LayerWeights,
+    Linear,
+    ModelWeights,
+    Vector,
+)
 from pyhades.quant import BLOCK, TILE, PackedWeight, RowOrder, format_named, to_bf16
 
 DENSE = {"exact": "bf16", "balanced": "int8_g32", "fast": "int4_g32"}
@@ -30,40 +38,13 @@ _RMS = {"mxfp4": 2.93, "int4_g32": 4.61, "int8_g32": 73.9, "bf16": 1.0}
 _CHUNK = 1 << 26
 
 
-def gpt_oss_config(name: str = "gpt-oss-20b") -> GptOssConfig:
-    """The published configurations: ``"gpt-oss-20b"`` and ``"gpt-oss-120b"``."""
-    sizes = {"gpt-oss-20b": (24, 32), "gpt-oss-120b": (36, 128)}
-    if name not in sizes:
-        raise ArgumentError(f"there is no model {name!r}; there are {', '.join(sizes)}")
-    layers, experts = sizes[name]
-    return GptOssConfig(
-        num_hidden_layers=layers, hidden_size=2880, intermediate_size=2880,
-        num_attention_heads=64, num_key_value_heads=8, head_dim=64, vocab_size=201088,
-        num_local_experts=experts, num_experts_per_tok=4, sliding_window=128,
-        layer_types=_alternating(layers), max_position_embeddings=131072, rope_theta=150000.0,
-        rope_scaling=RopeScaling(), eos_token_ids=(200002, 199999, 200012), pad_token_id=199999,
-    )  # fmt: skip
-
-
-def tiny_config(**changes: Any) -> GptOssConfig:
-    """Four layers of 64 columns: everything that the architecture has, for tests."""
-    config = GptOssConfig(
-        num_hidden_layers=4, hidden_size=64, intermediate_size=96, num_attention_heads=8,
-        num_key_value_heads=2, head_dim=16, vocab_size=320, num_local_experts=8,
-        num_experts_per_tok=4, sliding_window=32, layer_types=_alternating(4),
-        max_position_embeddings=8192, rope_theta=150000.0,
-        rope_scaling=RopeScaling(original_max_position_embeddings=64), eos_token_ids=(2,),
-    )  # fmt: skip
-    return replace(config, **changes)
-
-
 def random_weights(
-    config: GptOssConfig,
+    config: ModelConfig,
     precision: str = "balanced",
     seed: int = 0,
     threads: int | None = None,
     progress: bool = False,
-) -> ModelWeights:
+) -> ModelWeights[Any]:
     """Weights of a whole model, experts in MXFP4.
 
     Parameters
@@ -99,7 +80,7 @@ class _Maker:
     """Draws the tensors of a model, one after the other."""
 
     def __init__(
-        self, config: GptOssConfig, precision: str, seed: int, pool: ThreadPoolExecutor
+        self, config: ModelConfig, precision: str, seed: int, pool: ThreadPoolExecutor
     ) -> None:
         self._config = config
         self._dense = DENSE[precision]
@@ -108,25 +89,36 @@ class _Maker:
 
     def layer(self) -> LayerWeights:
         """One transformer block."""
-        c = self._config
-        rows = c.query_size + 2 * c.key_value_size
-        experts = c.num_local_experts
-        return LayerWeights(
-            attention_norm=self.vector(c.hidden_size, 0.05, 1.0),
-            qkv=Linear(self.packed(self._dense, rows, c.hidden_size), self.vector(rows, 0.1)),
-            sinks=self.vector(c.num_attention_heads, 1.0),
-            attention_output=Linear(
-                self.packed(self._dense, c.hidden_size, c.query_size),
-                self.vector(c.hidden_size, 0.1),
-            ),
-            mlp_norm=self.vector(c.hidden_size, 0.05, 1.0),
-            router=Linear(
-                self.packed("bf16", experts, c.hidden_size, deviation=2.0),
-                self.vector(experts, 0.1),
-            ),
-            gate_up=self._experts(2 * c.intermediate_size, c.hidden_size, "gate_up"),
-            down=self._experts(c.hidden_size, c.intermediate_size, "plain"),
+        architecture = architecture_of(self._config)
+        shapes = architecture.layer_shapes(self._config)
+        names = [name for name in shapes if not name.endswith(".bias")]
+        return architecture.layer_weights(
+            **{name.removesuffix(".weight"): self._part(name, shapes) for name in names}
         )
+
+    def _part(self, name: str, shapes: Mapping[str, Shape]) -> Linear | Experts | Vector:
+        """A part of a layer: norms near one, choices of the router clear."""
+        shape, whole = shapes[name], name.removesuffix(".weight")
+        if whole == name:
+            return (
+                self.vector(shape[0], 0.05, 1.0)
+                if name.endswith("norm")
+                else self.vector(shape[0], 1.0)
+            )
+        bias = self._bias(shapes.get(f"{whole}.bias"))
+        if len(shape) == 3:
+            order: RowOrder = "gate_up" if whole == "gate_up" else "plain"
+            experts, n, k = shape
+            return Experts(self.packed("mxfp4", n, k, experts, order), bias)
+        is_router = whole == "router"
+        n, k = shape
+        format, deviation = ("bf16", 2.0) if is_router else (self._dense, 1.0)
+        return Linear(self.packed(format, n, k, deviation=deviation), bias)
+
+    def _bias(self, shape: Shape | None) -> Vector | None:
+        if shape is None:
+            return None
+        return np.asarray(self._generator().normal(0, 0.1, shape), np.float32)
 
     def embedding(self) -> Embedding:
         """A table with rows of deviation one."""
@@ -164,12 +156,6 @@ class _Maker:
         """Normally distributed values."""
         values = self._generator().normal(mean, deviation, n)
         return np.asarray(values, np.float32)
-
-    def _experts(self, n: int, k: int, order: RowOrder) -> Experts:
-        experts = self._config.num_local_experts
-        bias = self._generator().normal(0, 0.1, (experts, n))
-        weight = self.packed("mxfp4", n, k, experts, order)
-        return Experts(weight, np.asarray(bias, np.float32))
 
     def _generator(self) -> np.random.Generator:
         return np.random.Generator(np.random.SFC64(self._seeds.spawn(1)[0]))
@@ -214,7 +200,3 @@ def _as_bf16(scale: float) -> Callable[[NDArray[np.uint8]], None]:
         bits[:] = to_bf16(unit * np.float32(scale))
 
     return change
-
-
-def _alternating(layers: int) -> tuple[str, ...]:
-    return tuple("full_attention" if i % 2 else "sliding_attention" for i in range(layers))

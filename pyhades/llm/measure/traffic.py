@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from pyhades.llm.engine.kv_cache import cache_block_bytes
-from pyhades.llm.models.gpt_oss.config import GptOssConfig
-from pyhades.llm.models.layers import CACHE_BLOCK
-from pyhades.llm.models.weights import ModelWeights
+from typing import Any
+
+from pyhades.llm.engine.kv_cache import cached_bytes_per_token
+from pyhades.llm.models.config import ModelConfig
+from pyhades.llm.models.weights import Experts, Linear, ModelWeights
 
 
 def bytes_per_token(
-    config: GptOssConfig, weights: ModelWeights, depth: int = 0, kv_format: str = "bf16"
+    config: ModelConfig, weights: ModelWeights[Any], depth: int = 0, kv_format: str = "bf16"
 ) -> int:
-    """Bytes of weights, keys and values that one token needs, each once.
+    """Bytes of weights, keys and values, scales included, that one token needs, each once.
 
     Parameters
     ----------
@@ -24,15 +25,15 @@ def bytes_per_token(
     """
     share = config.num_experts_per_tok / config.num_local_experts
     total = float(weights.head.weight.nbytes)
-    for layer in weights.layers:
-        total += sum(
-            linear.weight.nbytes for linear in (layer.qkv, layer.attention_output, layer.router)
-        )
-        total += share * (layer.gate_up.weight.nbytes + layer.down.weight.nbytes)
+    for part in (part for layer in weights.layers for part in layer.parts.values()):
+        if isinstance(part, Linear):
+            total += part.weight.nbytes
+        elif isinstance(part, Experts):
+            total += share * part.weight.nbytes
     return round(total) + _cache_bytes(config, depth, kv_format)
 
 
-def operations_per_token(config: GptOssConfig) -> int:
+def operations_per_token(config: ModelConfig) -> int:
     """Multiplications and additions that reading one token of a prompt takes.
 
     Those with quantised weights, without the logits, which only the last token of a prompt needs.
@@ -43,7 +44,7 @@ def operations_per_token(config: GptOssConfig) -> int:
     return 2 * config.num_hidden_layers * (attention + experts + router)
 
 
-def _cache_bytes(config: GptOssConfig, depth: int, kv_format: str) -> int:
-    per_token = cache_block_bytes(config, kv_format) // CACHE_BLOCK
+def _cache_bytes(config: ModelConfig, depth: int, kv_format: str) -> int:
+    per_token = cached_bytes_per_token(config, kv_format)
     seen = {"sliding_attention": min(depth + 1, config.sliding_window)}
     return sum(per_token * seen.get(kind, depth + 1) for kind in config.layer_types)

@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from numpy.typing import NDArray
 
 from pyhades.errors import ModelError
 from pyhades.formats import MappedFile
 from pyhades.llm.checkpoint.stored import StoredTensor
-from pyhades.llm.models.gpt_oss.config import GptOssConfig
-from pyhades.llm.precision.report import PrecisionReport
+from pyhades.llm.models.config import ModelConfig
+from pyhades.llm.text.tokenizer import Tokenizer
 from pyhades.quant import RowOrder
-
-if TYPE_CHECKING:
-    from pyhades.llm.text.tokenizer import Tokenizer
 
 Array = NDArray[Any]
 
@@ -47,14 +44,15 @@ class PackedModel:
     weights
         Of which of them are packed matrices.
     report
-        How their formats were chosen, for ``auto``.
+        How their formats were chosen, for ``auto``: JSON, see
+        :class:`pyhades.llm.precision.report.PrecisionReport`.
     """
 
     precision: str
     activations: str
     arrays: Mapping[str, Array]
     weights: Mapping[str, PackedShape]
-    report: PrecisionReport | None = None
+    report: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +67,7 @@ class Checkpoint:
         Of the model.
     tensors
         The model's tensors, by the names of
-        :func:`~pyhades.llm.models.gpt_oss.outline.outline`; none where ``packed`` is.
+        :func:`~pyhades.llm.models.outline.outline`; none where ``packed`` is.
     files
         What is mapped.
     packed
@@ -81,7 +79,7 @@ class Checkpoint:
     """
 
     source: Path
-    config: GptOssConfig
+    config: ModelConfig
     tensors: Mapping[str, StoredTensor] = field(repr=False)
     files: tuple[MappedFile, ...] = field(repr=False)
     packed: PackedModel | None = field(default=None, repr=False)
@@ -98,8 +96,6 @@ class Checkpoint:
         ConfigurationError
             The library that it needs is not installed.
         """
-        from pyhades.llm.text.tokenizer import Tokenizer
-
         if self.vocabulary is not None:
             return Tokenizer.from_gguf(self.vocabulary, str(self.source))
         if self.tokenizer_json is None:

@@ -7,14 +7,16 @@ docs/reference/native_operators.md.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from pyhades.compiler.view import Array, View
-from pyhades.llm.models.gpt_oss.config import GptOssConfig
+from pyhades.llm.models.config import ModelConfig
 from pyhades.llm.models.step import StepBuilder
-from pyhades.llm.models.weights import Embedding, Experts, Linear
+from pyhades.llm.models.weights import Embedding, Experts, Linear, Vector
 from pyhades.quant import PackedWeight, q8_row_bytes
 
 CACHE_BLOCK = 16
@@ -46,6 +48,17 @@ class Batch:
     lengths: View
     wanted: View
 
+    @classmethod
+    def bound_to(cls, step: StepBuilder) -> Batch:
+        """The bindings of a step, by the names of the fields."""
+        limits = step.limits
+        sizes = {
+            "counts": 4, "tokens": limits.tokens, "positions": limits.tokens,
+            "first_token": limits.sequences + 1, "lengths": limits.sequences,
+            "wanted": limits.wanted,
+        }  # fmt: skip
+        return cls(**{name: step.bound(name, (size,), np.int32) for name, size in sizes.items()})
+
     @property
     def rows(self) -> View:
         """Number of tokens, int32 ``[1]``."""
@@ -75,9 +88,52 @@ class Cache:
     slots: View
     block_table: View
 
+    @classmethod
+    def bound_to(cls, step: StepBuilder, kind: str, shape: tuple[int, int], blocks: int) -> Cache:
+        """The bindings of a step for a kind of layer, ``full_attention.slots`` for example."""
+        limits = step.limits
+        return cls(
+            step.bound(f"{kind}.pool", shape, np.uint8),
+            step.bound(f"{kind}.slots", (limits.tokens,), np.int32),
+            step.bound(f"{kind}.block_table", (limits.sequences, blocks), np.int32),
+        )
+
     def of_layer(self, index: int) -> View:
         """The memory of one layer, uint8 ``[bytes per layer]``."""
         return replace(self.pool.slice(0, index, 1), shape=(self.pool.shape[1],), strides=(1,))
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a layer keeps its keys and values: the cache of its kind, and its number there."""
+
+    cache: Cache
+    index: int
+
+    @property
+    def memory(self) -> View:
+        """Of the layer, uint8 ``[bytes]``."""
+        return self.cache.of_layer(self.index)
+
+
+def places_of(config: ModelConfig, caches: Mapping[str, Cache]) -> list[Place]:
+    """The place of every layer."""
+    taken = dict.fromkeys(caches, 0)
+    places = []
+    for kind in config.layer_types:
+        places.append(Place(caches[kind], taken[kind]))
+        taken[kind] += 1
+    return places
+
+
+def bind_choices(step: StepBuilder, config: ModelConfig) -> list[View]:
+    """Where routers write which experts they chose, a matrix per layer, bound as ``chosen``."""
+    tokens, k = step.limits.tokens, config.num_experts_per_tok
+    chosen = step.bound("chosen", (config.num_hidden_layers, tokens, k), np.int32)
+    return [
+        replace(chosen.slice(0, index, 1), shape=(tokens, k), strides=(k, 1))
+        for index in range(config.num_hidden_layers)
+    ]
 
 
 class Layers:
@@ -155,25 +211,34 @@ class Layers:
         )
         return table
 
-    def rope_and_store(self, qkv: View, table: View, cache: Cache, layer: int, c: GptOssConfig,
+    def norm_heads(self, x: View, weight: Array, epsilon: float, label: str) -> View:
+        """Every head of ``x`` normalised by itself, in place."""
+        inputs = [self.batch.rows, x, self.step.resident(weight)]
+        self.step.emit("rms_norm_heads", inputs, [x], label, epsilon=epsilon)
+        return x
+
+    def rope_and_store(self, qkv: View, table: View, place: Place, c: ModelConfig,
                        kv_format: str) -> View:  # fmt: skip
         """Rotate queries and keys; store keys and values; queries ``[tokens, query_size]``."""
         q = qkv.slice(1, 0, c.query_size)
-        pool = cache.of_layer(layer)
-        inputs = [self.batch.rows, qkv, table, cache.slots]
+        pool = place.memory
+        inputs = [self.batch.rows, qkv, table, place.cache.slots]
         self.step.emit(
             "rope_store", inputs, [q, pool], "rope", heads=c.num_attention_heads,
             kv_heads=c.num_key_value_heads, head_dim=c.head_dim, kv_format=kv_format,
         )  # fmt: skip
         return q
 
-    def attention(self, q: View, cache: Cache, layer: int, sinks: Array, c: GptOssConfig,
-                  window: int, kv_format: str) -> View:  # fmt: skip
-        """Attention of the step's queries over the cache: float32 ``[tokens, query_size]``."""
+    def attention(self, q: View, place: Place, c: ModelConfig, kv_format: str, *,
+                  sinks: Array | None = None, window: int = 0) -> View:  # fmt: skip
+        """Attention of the step's queries over the cache: float32 ``[tokens, query_size]``.
+
+        With a window, a query sees so many tokens, itself included.
+        """
         o = self.step.scratch(q.shape)
         inputs = [
-            self.batch.counts, q, cache.of_layer(layer), cache.block_table,
-            self.batch.first_token, self.batch.lengths, self.step.resident(sinks),
+            self.batch.counts, q, place.memory, place.cache.block_table, self.batch.first_token,
+            self.batch.lengths, None if sinks is None else self.step.resident(sinks),
         ]  # fmt: skip
         self.step.emit(
             "paged_attention", inputs, [o], "attend", kv_heads=c.num_key_value_heads,
@@ -188,18 +253,20 @@ class Layers:
         return ids, weights
 
     def moe(self, a: View, ids: View, weights: View, gate_up: Experts, down: Experts,
-            residual: View, c: GptOssConfig) -> View:  # fmt: skip
-        """Add the chosen experts' clamped SwiGLU networks to ``residual``, in place."""
-        inputs = [
-            self.batch.rows, a, ids, weights,
-            self.step.resident(gate_up.weight.data), self.step.resident(gate_up.bias),
-            self.step.resident(down.weight.data), self.step.resident(down.bias), residual,
-        ]  # fmt: skip
+            residual: View, c: ModelConfig, **activation: Any) -> View:  # fmt: skip
+        """Add the chosen experts' gated networks to ``residual``, in place.
+
+        ``activation`` are attributes of the native operator: ``activation="swiglu"`` for example.
+        """
+        inputs: list[View | None] = [self.batch.rows, a, ids, weights]
+        for experts in (gate_up, down):
+            bias = None if experts.bias is None else self.step.resident(experts.bias)
+            inputs += [self.step.resident(experts.weight.data), bias]
         self.step.emit(
-            "moe", inputs, [residual], "experts", experts=gate_up.weight.shape[0],
+            "moe", [*inputs, residual], [residual], "experts", experts=gate_up.weight.shape[0],
             hidden_size=c.hidden_size, intermediate_size=c.intermediate_size,
             gate_up_format=gate_up.weight.format, down_format=down.weight.format,
-            alpha=c.swiglu_alpha, limit=c.swiglu_limit,
+            **activation,
         )  # fmt: skip
         return residual
 
@@ -210,3 +277,12 @@ class Layers:
         self.step.emit("gather_rows", inputs, [y], "wanted")
         self.rows_in_use = self.batch.wanted_rows
         return y
+
+    def logits(self, x: View, norm: Vector, head: Linear, c: ModelConfig) -> View:
+        """Logits of the wanted rows of the last layer, bound as ``logits``."""
+        x = self.select_wanted(x)
+        a, _ = self.rms_norm(
+            x, norm, c.rms_norm_eps, "norm", activations=self.activations_for(head.weight)
+        )
+        into = self.step.bound("logits", (self.step.limits.wanted, c.vocab_size), np.float32)
+        return self.linear(a, head, "lm_head", into=into)

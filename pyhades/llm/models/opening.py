@@ -10,17 +10,19 @@ from typing import Any
 
 from pyhades.errors import ModelError
 from pyhades.formats import GgufFile, SafetensorsFile, TensorEntry
-from pyhades.llm.checkpoint import packed, settings
 from pyhades.llm.checkpoint.locating import beside, is_gguf, weight_files
+from pyhades.llm.checkpoint.settings import read_json
 from pyhades.llm.checkpoint.table import TensorTable
+from pyhades.llm.models import packed
 from pyhades.llm.models.checkpoint import Checkpoint
-from pyhades.llm.models.gpt_oss import gguf, huggingface, original
+from pyhades.llm.models.config import ConfigSource
+from pyhades.llm.models.registry import architecture_named, gguf_layout_named, layout_marked
 
 _TOKENIZER = "tokenizer.json"
 
 
 def open_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
-    """Open the checkpoint of a gpt-oss model, without reading its weights.
+    """Open the checkpoint of a language model, without reading its weights.
 
     The files are mapped: leave them in place and unchanged while the checkpoint is in use.
 
@@ -55,20 +57,21 @@ def open_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
 def _open_safetensors(source: Path, files: list[SafetensorsFile]) -> Checkpoint:
     folder = files[0].mapping.path.parent
     config_json = beside(folder, "config.json") or folder / "config.json"
-    values = settings.read_json(config_json)
+    values = read_json(config_json)
     tokenizer_json = beside(folder, _TOKENIZER)
     specials = _special_ids(tokenizer_json)
     table = TensorTable(source, _entries(files))
-    if original.MARK in table:
+    layout = layout_marked(table)
+    if layout is not None:
         config_json = folder / "config.json"
-        config = settings.from_original(settings.read_json(config_json), str(config_json), specials)
-        tensors = original.collect(config, table)
+        told = ConfigSource(read_json(config_json), str(config_json), {}, specials)
     else:
+        layout = architecture_named(values.get("model_type"), str(config_json)).huggingface
         generation_json = beside(folder, "generation_config.json")
-        generation = {} if generation_json is None else settings.read_json(generation_json)
-        config = settings.from_huggingface(values, str(config_json), generation, specials)
-        is_tied = bool(values.get("tie_word_embeddings", False))
-        tensors = huggingface.collect(config, table, is_tied=is_tied)
+        generation = {} if generation_json is None else read_json(generation_json)
+        told = ConfigSource(values, str(config_json), generation, specials)
+    config = layout.read_config(told)
+    tensors = layout.collect(config, table, told)
     mappings = tuple(file.mapping for file in files)
     return Checkpoint(source, config, tensors, mappings, tokenizer_json=tokenizer_json)
 
@@ -82,10 +85,9 @@ def _open_gguf(source: Path, files: list[GgufFile]) -> Checkpoint:
             f"{path} says that it is one of {parts} parts; keep all parts in a "
             "folder under the names that they came with"
         )
-    config = gguf.read_config(first)
-    is_ollama = first.metadata["general.architecture"] == "gptoss"
-    table = TensorTable(source, _entries(files), gguf.common_name)
-    tensors = gguf.collect(config, table, is_ollama=is_ollama)
+    layout = gguf_layout_named(first.metadata.get("general.architecture"), str(path))
+    config = layout.read_config(first)
+    tensors = layout.collect(config, TensorTable(source, _entries(files), layout.common_name))
     vocabulary = {
         key: value for key, value in first.metadata.items() if key.startswith("tokenizer.")
     }
@@ -105,7 +107,7 @@ def _special_ids(tokenizer_json: Path | None) -> Mapping[str, int]:
     """Special tokens to their ids, as ``tokenizer.json`` lists them."""
     if tokenizer_json is None:
         return {}
-    added: Any = settings.read_json(tokenizer_json).get("added_tokens", [])
+    added: Any = read_json(tokenizer_json).get("added_tokens", [])
     try:
         return {str(token["content"]): int(token["id"]) for token in added}
     except (KeyError, TypeError, ValueError):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pyhades.llm.precision.report import PrecisionReport
 from pyhades.quant import PackedWeight
 
 Array = NDArray[Any]
@@ -28,7 +27,7 @@ class Experts:
     """A packed matrix per expert and biases ``[experts, n]``, rows in the order of the weight."""
 
     weight: PackedWeight
-    bias: Vector
+    bias: Vector | None = None
 
 
 @dataclass(frozen=True)
@@ -44,34 +43,30 @@ class Embedding:
 
 @dataclass(frozen=True)
 class LayerWeights:
-    """One transformer block."""
+    """One transformer block; every architecture derives its own, of parts of these three kinds."""
 
-    attention_norm: Vector
-    qkv: Linear
-    """Rows: all query heads, then the key heads, then the value heads."""
-    sinks: Vector
-    attention_output: Linear
-    mlp_norm: Vector
-    router: Linear
-    gate_up: Experts
-    down: Experts
+    @property
+    def parts(self) -> dict[str, Linear | Experts | Vector]:
+        """By name."""
+        return vars(self)
+
+
+Layer = TypeVar("Layer", bound=LayerWeights, covariant=True)
 
 
 @dataclass(frozen=True)
-class ModelWeights:
+class ModelWeights(Generic[Layer]):
     """A whole model. ``activations`` is what matrix products take in: ``"q8"`` or ``"bf16"``.
 
     Matrices in bf16 or f32 take bf16 in, whatever it says.
     """
 
     embedding: Embedding
-    layers: tuple[LayerWeights, ...]
+    layers: tuple[Layer, ...]
     norm: Vector
     head: Linear
     precision: str
     activations: str
-    report: PrecisionReport | None = None
-    """How formats were chosen, for ``precision="auto"``."""
 
     @property
     def nbytes(self) -> int:
@@ -81,12 +76,11 @@ class ModelWeights:
     def arrays(self) -> list[Array]:
         """Every array once."""
         found: list[Array | None] = [self.embedding.values, self.embedding.scales, self.norm]
-        linears = [self.head]
+        found += [self.head.weight.data, self.head.bias]
         for layer in self.layers:
-            found += [layer.attention_norm, layer.sinks, layer.mlp_norm]
-            linears += [layer.qkv, layer.attention_output, layer.router]
-            for experts in (layer.gate_up, layer.down):
-                found += [experts.weight.data, experts.bias]
-        for linear in linears:
-            found += [linear.weight.data, linear.bias]
+            for part in layer.parts.values():
+                if isinstance(part, (Linear, Experts)):
+                    found += [part.weight.data, part.bias]
+                else:
+                    found.append(part)
         return [array for array in found if array is not None]

@@ -1,1 +1,4 @@
-"""Which format every tensor is kept in, and packing, loading and converting by it."""
+"""Which format every tensor is kept in: recipes, measuring, packing, loading, converting.
+
+The highest room: ``precision="auto"`` runs the model to measure it.
+"""

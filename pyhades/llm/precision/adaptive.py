@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import fsum, isfinite
+from typing import Any
 
 from tqdm import tqdm
 
 from pyhades.errors import ArgumentError, ModelError
 from pyhades.llm.models import Checkpoint
-from pyhades.llm.models.gpt_oss.outline import EMBEDDING
+from pyhades.llm.models.outline import EMBEDDING
 from pyhades.llm.models.weights import ModelWeights
 from pyhades.llm.precision.calibration import Captured, calibration_tokens, capture, dense_labels
 from pyhades.llm.precision.measuring import (
@@ -33,7 +34,7 @@ DEFAULT_ERROR_BUDGET = 0.05
 MEASURED_ROWS = 128
 """Of the calibration tokens, evenly spaced: errors hardly change with more."""
 
-Pack = Callable[[Recipe], ModelWeights]
+Pack = Callable[[Recipe], ModelWeights[Any]]
 
 
 def adapt(
@@ -171,7 +172,8 @@ def _options(checkpoint: Checkpoint, name: str, captured: Captured) -> dict[str,
     if not of_experts:
         return {name: matrix_options(tensors[name], rows[some])}
     down = f"{layer}.down.weight"
-    bias = tensors[f"{layer}.gate_up.bias"].floats()
+    stored = tensors.get(f"{layer}.gate_up.bias")
+    bias = None if stored is None else stored.floats()
     chosen = captured.chosen[int(layer.removeprefix("layers."))][some]
     pair = expert_options(tensors[name], bias, tensors[down], rows[some], chosen, checkpoint.config)
     return dict(zip((name, down), pair, strict=True))

@@ -14,9 +14,10 @@ from pyhades.errors import ArgumentError
 from pyhades.llm.engine.runner import Piece, Runner
 from pyhades.llm.measure.prompts import PROMPTS
 from pyhades.llm.models import Checkpoint
-from pyhades.llm.models.gpt_oss.config import GptOssConfig
-from pyhades.llm.models.gpt_oss.outline import HEAD
-from pyhades.llm.models.weights import ModelWeights
+from pyhades.llm.models.config import ModelConfig
+from pyhades.llm.models.outline import HEAD, outline
+from pyhades.llm.models.registry import architecture_of
+from pyhades.llm.models.weights import Experts, ModelWeights
 from pyhades.quant import from_q8, to_bf16
 
 CALIBRATION_TOKENS = 512
@@ -54,16 +55,23 @@ class Captured:
     chosen: NDArray[np.int32]
 
 
-def dense_labels(config: GptOssConfig) -> dict[str, str]:
+def dense_labels(config: ModelConfig) -> dict[str, str]:
     """Every dense matrix that is multiplied with, and the label of its product in the step."""
-    names = {HEAD: "lm_head"}
-    for index in range(config.num_hidden_layers):
-        names[f"layers.{index}.qkv.weight"] = f"layers.{index}.self_attn.qkv_proj"
-        names[f"layers.{index}.attention_output.weight"] = f"layers.{index}.self_attn.o_proj"
-    return names
+    return {HEAD: "lm_head", **_layer_labels(config, axes=2)}
 
 
-def capture(config: GptOssConfig, weights: ModelWeights, tokens: Sequence[int]) -> Captured:
+def _layer_labels(config: ModelConfig, axes: int) -> dict[str, str]:
+    architecture = architecture_of(config)
+    shapes = architecture.layer_shapes(config)
+    return {
+        f"layers.{index}.{name}.weight": f"layers.{index}.{label}"
+        for index in range(config.num_hidden_layers)
+        for name, label in architecture.product_labels.items()
+        if len(shapes[f"{name}.weight"]) == axes
+    }
+
+
+def capture(config: ModelConfig, weights: ModelWeights[Any], tokens: Sequence[int]) -> Captured:
     """Run a model and keep what enters its dense matrices, and its experts if not in MXFP4.
 
     Parameters
@@ -88,11 +96,12 @@ def capture(config: GptOssConfig, weights: ModelWeights, tokens: Sequence[int]) 
     if not tokens:
         raise ArgumentError("calibration needs at least one token")
     labels = dense_labels(config)
-    for index, layer in enumerate(weights.layers):
-        if layer.gate_up.weight.format != "mxfp4":
-            # The router takes the same rows in, never rounded to int8.
-            labels[f"layers.{index}.gate_up.weight"] = f"layers.{index}.mlp.router"
+    for name, label in _layer_labels(config, axes=3).items():
+        experts = weights.layers[int(name.split(".")[1])].parts[name.split(".")[2]]
+        if isinstance(experts, Experts) and experts.weight.format != "mxfp4":
+            labels[name] = label
     context = min(-(-len(tokens) // STEP_TOKENS) * STEP_TOKENS, config.max_position_embeddings)
+    shapes = outline(config)
     kept: dict[str, list[Rows]] = {name: [] for name in labels}
     chosen = []
     runner = Runner(config, weights, context, 1, step_tokens=STEP_TOKENS, keep_all=True)
@@ -106,13 +115,9 @@ def capture(config: GptOssConfig, weights: ModelWeights, tokens: Sequence[int]) 
             inputs = runner.step.matrix_inputs(labels.values())
             for name, label in labels.items():
                 count = wanted if name == HEAD else len(piece)
-                kept[name].append(_as_bf16(inputs[label][:count], _columns(config, name)))
+                kept[name].append(_as_bf16(inputs[label][:count], shapes[name][-1]))
     rows = {name: np.concatenate(pieces) for name, pieces in kept.items()}
     return Captured(rows, np.concatenate(chosen, axis=1))
-
-
-def _columns(config: GptOssConfig, name: str) -> int:
-    return config.query_size if name.endswith("attention_output.weight") else config.hidden_size
 
 
 def _as_bf16(rows: NDArray[Any], k: int) -> Rows:

@@ -14,8 +14,8 @@ import numpy as np
 
 from pyhades.errors import ArgumentError, ConfigurationError
 from pyhades.formats import SafetensorsWriter
-from pyhades.llm.checkpoint.packed import TOKENIZER_JSON, VOCABULARY, metadata_of
 from pyhades.llm.models import Checkpoint, open_checkpoint
+from pyhades.llm.models.packed import TOKENIZER_JSON, VOCABULARY, metadata_of
 from pyhades.llm.precision.loading import packed_shapes, progress_bar, recipe_for
 from pyhades.llm.precision.packing import make, nbytes, plan
 
@@ -61,7 +61,7 @@ def convert(
     ConfigurationError
         There is too little room on the disk.
     ModelError
-        The source is damaged or no gpt-oss model.
+        The source is damaged or of an architecture that is not known.
     """
     path = Path(target).expanduser()
     if path.is_dir():
@@ -78,7 +78,11 @@ def convert(
     types |= {name: ("U8", (len(text),)) for name, text in texts.items()}
     total = sum(map(nbytes, items)) + sum(map(len, texts.values()))
     metadata = metadata_of(
-        checkpoint.config, recipe.precision, recipe.activations, packed_shapes(items), recipe.report
+        checkpoint.config,
+        recipe.precision,
+        recipe.activations,
+        packed_shapes(items),
+        None if recipe.report is None else recipe.report.to_json(),
     )
     with _appearing(path, total) as file, progress_bar("converting", total, progress) as bar:
         writer = SafetensorsWriter(file, types, metadata)

@@ -3,37 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from dataclasses import dataclass
+from typing import Any
 
 from tqdm import tqdm
 
-from pyhades.errors import ArgumentError, ConfigurationError
-from pyhades.llm.checkpoint.packed import SCALES, VALUES
+from pyhades.errors import ArgumentError, ModelError
 from pyhades.llm.models import Checkpoint
 from pyhades.llm.models.checkpoint import PackedModel, PackedShape
-from pyhades.llm.models.gpt_oss.config import GptOssConfig
-from pyhades.llm.models.gpt_oss.outline import HEAD, NORM
-from pyhades.llm.models.weights import Embedding, Experts, LayerWeights, Linear, ModelWeights
+from pyhades.llm.models.config import ModelConfig
+from pyhades.llm.models.outline import HEAD, NORM
+from pyhades.llm.models.packed import SCALES, VALUES
+from pyhades.llm.models.registry import architecture_of
+from pyhades.llm.models.weights import Embedding, Experts, Linear, ModelWeights, Vector
 from pyhades.llm.precision.adaptive import adapt
 from pyhades.llm.precision.packing import Array, Item, PackedItem, make, nbytes, plan
 from pyhades.llm.precision.recipe import AUTO, Recipe, recipe_named
 from pyhades.llm.precision.report import PrecisionReport
 from pyhades.quant import PackedWeight
 
-_TOY = Path(__file__).parents[1] / "data" / "toy"
 
+@dataclass(frozen=True)
+class LoadedWeights(ModelWeights[Any]):
+    """Weights, and for ``precision="auto"`` how their formats were chosen."""
 
-def toy_model() -> Path:
-    """Where the toy model lies that ships with the package.
-
-    Raises
-    ------
-    ConfigurationError
-        The installation lacks it.
-    """
-    if not _TOY.is_dir():
-        raise ConfigurationError(f"{_TOY} is missing; install pyhades again, or name a model")
-    return _TOY
+    report: PrecisionReport | None = None
 
 
 def load_weights(
@@ -43,7 +37,7 @@ def load_weights(
     *,
     error_budget: float | None = None,
     calibration: Sequence[int] | None = None,
-) -> ModelWeights:
+) -> LoadedWeights:
     """The weights of a checkpoint in the layout of the kernels.
 
     A packed file is used where it lies. Other tensors are packed one after the other, so that the
@@ -63,7 +57,7 @@ def load_weights(
 
     Returns
     -------
-    ModelWeights
+    LoadedWeights
         Matrices packed, vectors in float32.
 
     Raises
@@ -103,7 +97,7 @@ def recipe_for(
     return recipe_named(precision)
 
 
-def pack_by(checkpoint: Checkpoint, recipe: Recipe, progress: bool) -> ModelWeights:
+def pack_by(checkpoint: Checkpoint, recipe: Recipe, progress: bool) -> LoadedWeights:
     """Pack a checkpoint by a recipe, tensor by tensor."""
     items = plan(checkpoint, recipe)
     arrays: dict[str, Array] = {}
@@ -130,40 +124,41 @@ def progress_bar(what: str, total: int, is_wanted: bool) -> tqdm[None]:
 
 
 def assemble(
-    config: GptOssConfig,
+    config: ModelConfig,
     precision: str,
     activations: str,
     arrays: Mapping[str, Array],
     packed: Mapping[str, PackedShape],
     report: PrecisionReport | None = None,
-) -> ModelWeights:
+) -> LoadedWeights:
     """Put the arrays of a model together, by the names of its outline."""
+    architecture = architecture_of(config)
+    names = {name: len(shape) for name, shape in architecture.layer_shapes(config).items()}
 
     def weight(name: str) -> PackedWeight:
         shape = packed[name]
         return PackedWeight(arrays[name], shape.format, shape.shape, shape.row_order, shape.layout)
 
-    def linear(name: str) -> Linear:
-        return Linear(weight(f"{name}.weight"), arrays.get(f"{name}.bias"))
+    def part(name: str, axes: int) -> Linear | Experts | Vector:
+        whole, _, kind = name.rpartition(".")
+        if kind != "weight":
+            return arrays[name]
+        made = Linear if axes == 2 else Experts
+        return made(weight(name), arrays.get(f"{whole}.bias"))
 
-    def experts(name: str) -> Experts:
-        return Experts(weight(f"{name}.weight"), arrays[f"{name}.bias"])
-
-    def layer(at: str) -> LayerWeights:
-        return LayerWeights(
-            attention_norm=arrays[f"{at}.attention_norm"],
-            qkv=linear(f"{at}.qkv"),
-            sinks=arrays[f"{at}.sinks"],
-            attention_output=linear(f"{at}.attention_output"),
-            mlp_norm=arrays[f"{at}.mlp_norm"],
-            router=linear(f"{at}.router"),
-            gate_up=experts(f"{at}.gate_up"),
-            down=experts(f"{at}.down"),
+    layers = (
+        architecture.layer_weights(
+            **{
+                name.removesuffix(".weight"): part(f"layers.{index}.{name}", axes)
+                for name, axes in names.items()
+                if not name.endswith(".bias")
+            }
         )
-
-    return ModelWeights(
+        for index in range(config.num_hidden_layers)
+    )
+    return LoadedWeights(
         embedding=Embedding(arrays[VALUES], arrays.get(SCALES)),
-        layers=tuple(layer(f"layers.{index}") for index in range(config.num_hidden_layers)),
+        layers=tuple(layers),
         norm=arrays[NORM],
         head=Linear(weight(HEAD)),
         precision=precision,
@@ -174,7 +169,7 @@ def assemble(
 
 def _mapped(
     checkpoint: Checkpoint, packed: PackedModel, precision: str | None, progress: bool
-) -> ModelWeights:
+) -> LoadedWeights:
     if precision not in (None, packed.precision):
         raise ArgumentError(
             f"{checkpoint.source} is packed with precision={packed.precision!r}, not "
@@ -186,5 +181,25 @@ def _mapped(
                 bar.update(piece)
     return assemble(
         checkpoint.config, packed.precision, packed.activations, packed.arrays, packed.weights,
-        packed.report,
+        report_of(checkpoint),
     )  # fmt: skip
+
+
+def report_of(checkpoint: Checkpoint) -> PrecisionReport | None:
+    """How the formats of a packed checkpoint were chosen, where they were.
+
+    Raises
+    ------
+    ModelError
+        The report is damaged.
+    """
+    packed = checkpoint.packed
+    if packed is None or packed.report is None:
+        return None
+    try:
+        return PrecisionReport.from_json(packed.report)
+    except ValueError as error:
+        raise ModelError(
+            f"{checkpoint.source}: the metadata 'report' is damaged: {error}; write it again with "
+            "'pyhades convert'"
+        ) from None

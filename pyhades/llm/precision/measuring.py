@@ -14,7 +14,8 @@ from pyhades import kernels, quant
 from pyhades.config import thread_count
 from pyhades.kernels.qgemm import Compute
 from pyhades.llm.checkpoint.stored import StoredTensor
-from pyhades.llm.models.gpt_oss.config import GptOssConfig
+from pyhades.llm.models.config import ModelConfig
+from pyhades.llm.models.registry import architecture_of
 from pyhades.llm.precision.calibration import Rows
 from pyhades.llm.precision.report import Option
 from pyhades.quant import BLOCK, QuantizedTensor, format_named
@@ -59,18 +60,18 @@ def matrix_options(stored: StoredTensor, rows: Rows) -> Options:
 
 def expert_options(
     gate_up: StoredTensor,
-    bias: Floats,
+    bias: Floats | None,
     down: StoredTensor,
     rows: Rows,
     chosen: NDArray[np.int32],
-    config: GptOssConfig,
+    config: ModelConfig,
 ) -> tuple[Options, Options]:
     """The formats that the two matrices of each expert can have, with their errors.
 
     Parameters
     ----------
     gate_up, bias, down
-        ``[experts, 2 intermediate_size, k]`` with its bias, and the matrix behind.
+        ``[experts, 2 intermediate_size, k]`` with its bias, if any, and the matrix behind.
     rows
         What enters the experts: bfloat16 as uint16 ``[tokens, k]``.
     chosen
@@ -84,12 +85,14 @@ def expert_options(
         Of ``gate_up`` and of ``down``, which is measured on what the former gives as stored.
     """
     inputs = quant.from_bf16(rows)
+    gate = architecture_of(config).gate
+    biases = np.zeros(gate_up.shape[:2], np.float32) if bias is None else bias
     formats = [_narrower(gate_up), _narrower(down)]
 
     def measured(expert: int) -> tuple[Squares, Squares]:
         entering = inputs[(chosen == expert).any(axis=1)]
         first, made = _squares(entering, gate_up.read(expert), formats[0])
-        hidden = _swiglu(made + bias[expert], config)
+        hidden = gate(made + biases[expert], config)
         return first, _squares(hidden, down.read(expert), formats[1])[0]
 
     used = [expert for expert in range(gate_up.shape[0]) if (chosen == expert).any()]
@@ -153,14 +156,6 @@ def _product(inputs: Floats, weights: QuantizedTensor) -> Floats:
     compute: Compute = "bf16" if weights.format in ("bf16", "f32") else "int8"
     packed = kernels.pack_weight(weights, threads=1)
     return kernels.qgemm(inputs, packed, compute=compute, threads=1)
-
-
-def _swiglu(made: Floats, config: GptOssConfig) -> Floats:
-    """Clamped: columns of the gate and of the linear part come in turn."""
-    limit = np.float32(config.swiglu_limit)
-    gate, linear = np.minimum(made[:, 0::2], limit), np.clip(made[:, 1::2], -limit, limit)
-    shares = 1 / (1 + np.exp(-np.float32(config.swiglu_alpha) * gate))
-    return np.asarray(gate * shares * (linear + 1), np.float32)
 
 
 def _relative(difference: float, reference: float) -> float:

@@ -14,11 +14,11 @@ from pyhades import kernels, quant
 from pyhades.config import thread_count
 from pyhades.errors import ArgumentError, ModelError
 from pyhades.kernels.moe import gate_up_order
-from pyhades.llm.checkpoint.packed import SCALES, VALUES
 from pyhades.llm.checkpoint.stored import WHOLE, Part, StoredTensor
 from pyhades.llm.models import Checkpoint
 from pyhades.llm.models.checkpoint import PackedShape
-from pyhades.llm.models.gpt_oss.outline import EMBEDDING, outline
+from pyhades.llm.models.outline import EMBEDDING, outline
+from pyhades.llm.models.packed import SCALES, VALUES
 from pyhades.llm.precision.recipe import Recipe
 from pyhades.quant import BLOCK, LAYOUT, QuantizedTensor, RowOrder, format_named
 

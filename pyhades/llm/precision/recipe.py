@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pyhades.errors import ArgumentError
-from pyhades.llm.models.gpt_oss.outline import EMBEDDING
+from pyhades.llm.models.outline import EMBEDDING
 from pyhades.llm.precision.report import PrecisionReport
 from pyhades.quant import format_named
 

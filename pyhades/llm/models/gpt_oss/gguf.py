@@ -7,14 +7,7 @@ from typing import Any
 
 from pyhades.errors import ModelError
 from pyhades.formats import GgufFile
-from pyhades.llm.checkpoint.settings import (
-    MOST_LAYERS,
-    STOP_TOKENS,
-    Settings,
-    checked,
-    layer_types,
-    stop_ids,
-)
+from pyhades.llm.checkpoint.settings import MOST_LAYERS, Settings
 from pyhades.llm.checkpoint.stored import (
     PLAIN_DTYPES,
     BlockTensor,
@@ -24,11 +17,12 @@ from pyhades.llm.checkpoint.stored import (
     StoredTensor,
 )
 from pyhades.llm.checkpoint.table import Shape, TensorTable
-from pyhades.llm.models.gpt_oss.config import GptOssConfig, RopeScaling
-from pyhades.llm.models.gpt_oss.outline import EMBEDDING, HEAD, NORM, outline
+from pyhades.llm.models.config import RopeScaling, check_dimensions
+from pyhades.llm.models.gpt_oss.config import GptOssConfig
+from pyhades.llm.models.gpt_oss.settings import STOP_TOKENS, layer_types, stop_ids
+from pyhades.llm.models.outline import EMBEDDING, HEAD, NORM, outline
 from pyhades.quant import ggml
 
-ARCHITECTURES = ("gpt-oss", "gptoss")
 _COMPUTED = r"^rope_freqs\.weight$"
 
 _RENAMED = {
@@ -58,12 +52,10 @@ def read_config(file: GgufFile) -> GptOssConfig:
     Raises
     ------
     ModelError
-        A value is missing or has no meaning, or the model is of another family.
+        A value is missing or has no meaning.
     """
     source, metadata = str(file.mapping.path), file.metadata
-    family = metadata.get("general.architecture")
-    if not isinstance(family, str) or family not in ARCHITECTURES:
-        raise ModelError(f"{source}: the model is of the family {family!r}; pyhades runs 'gpt-oss'")
+    family = metadata["general.architecture"]
     settings = Settings(metadata, source, f"{family}.")
     tokens = Settings(metadata, source, "tokenizer.ggml.")
     layers = settings.integer("block_count", most=MOST_LAYERS)
@@ -90,7 +82,8 @@ def read_config(file: GgufFile) -> GptOssConfig:
         eos_token_ids=stop_ids(listed, _specials(metadata), vocab_size),
         pad_token_id=pad[0] if pad else None,
     )
-    return checked(config, settings)
+    check_dimensions(config, settings)
+    return config
 
 
 def collect(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pyhades.llm.checkpoint.stored import JoinedTensor, StoredTensor
 from pyhades.llm.checkpoint.table import Shape, TensorTable
+from pyhades.llm.models.config import ConfigSource
 from pyhades.llm.models.gpt_oss.config import GptOssConfig
-from pyhades.llm.models.gpt_oss.outline import EMBEDDING, HEAD, NORM, outline
+from pyhades.llm.models.outline import EMBEDDING, HEAD, NORM, outline
 
 _COMPUTED = r"rotary_emb\.inv_freq$"
 """Tensors that some tools store, and that follow from the configuration."""
@@ -23,7 +24,9 @@ _PLAIN = {
 }
 
 
-def collect(config: GptOssConfig, table: TensorTable, *, is_tied: bool) -> dict[str, StoredTensor]:
+def collect(
+    config: GptOssConfig, table: TensorTable, source: ConfigSource
+) -> dict[str, StoredTensor]:
     """Every tensor of the outline.
 
     Parameters
@@ -32,8 +35,8 @@ def collect(config: GptOssConfig, table: TensorTable, *, is_tied: bool) -> dict[
         The model.
     table
         What the files hold.
-    is_tied
-        Whether the head is the embedding where the files have no head.
+    source
+        Says whether the head is the embedding where the files have no head.
 
     Raises
     ------
@@ -41,6 +44,7 @@ def collect(config: GptOssConfig, table: TensorTable, *, is_tied: bool) -> dict[
         A tensor is missing, misshapen, of another type, or not part of the model.
     """
     shapes = outline(config)
+    is_tied = bool(source.values.get("tie_word_embeddings", False))
     embedding = table.plain("model.embed_tokens.weight", shapes[EMBEDDING])
     has_head = "lm_head.weight" in table or not is_tied
     found: dict[str, StoredTensor] = {

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pyhades.llm.checkpoint.stored import StoredTensor
 from pyhades.llm.checkpoint.table import Shape, TensorTable
+from pyhades.llm.models.config import ConfigSource
 from pyhades.llm.models.gpt_oss.config import GptOssConfig
-from pyhades.llm.models.gpt_oss.outline import EMBEDDING, HEAD, NORM, outline
+from pyhades.llm.models.outline import EMBEDDING, HEAD, NORM, outline
 
 MARK = "unembedding.weight"
 """A tensor that no other layout has."""
@@ -26,7 +27,9 @@ _PLAIN = {
 _EXPERTS = {"gate_up.weight": "mlp.mlp1_weight", "down.weight": "mlp.mlp2_weight"}
 
 
-def collect(config: GptOssConfig, table: TensorTable) -> dict[str, StoredTensor]:
+def collect(
+    config: GptOssConfig, table: TensorTable, source: ConfigSource
+) -> dict[str, StoredTensor]:
     """Every tensor of the outline.
 
     Raises

@@ -18,11 +18,10 @@ import numpy as np
 from pyhades.errors import ArgumentError, ModelError
 from pyhades.formats import SafetensorsFile, TensorEntry
 from pyhades.formats.safetensors import ALIGNMENT
-from pyhades.llm.checkpoint.settings import from_huggingface, to_huggingface
 from pyhades.llm.models.checkpoint import Array, Checkpoint, PackedModel, PackedShape
-from pyhades.llm.models.gpt_oss.config import GptOssConfig
-from pyhades.llm.models.gpt_oss.outline import EMBEDDING, outline
-from pyhades.llm.precision.report import PrecisionReport
+from pyhades.llm.models.config import ConfigSource, ModelConfig, to_huggingface
+from pyhades.llm.models.outline import EMBEDDING, outline
+from pyhades.llm.models.registry import architecture_named
 from pyhades.quant import BLOCK, LAYOUT, PackedWeight, RowOrder
 
 FORMAT, VERSION = "pyhades", "1"
@@ -39,14 +38,14 @@ def is_packed(file: SafetensorsFile) -> bool:
 
 
 def metadata_of(
-    config: GptOssConfig,
+    config: ModelConfig,
     precision: str,
     activations: str,
     weights: Mapping[str, PackedShape],
-    report: PrecisionReport | None = None,
+    report: str | None = None,
 ) -> dict[str, str]:
     """The metadata of a packed file."""
-    reported = {} if report is None else {"report": report.to_json()}
+    reported = {} if report is None else {"report": report}
     described = {name: [w.format, w.shape, w.row_order] for name, w in weights.items()}
     return {
         "format": FORMAT,
@@ -78,29 +77,21 @@ def open_packed(source: Path, file: SafetensorsFile) -> Checkpoint:
     activations = metadata.get("activations", "")
     if activations not in ("q8", "bf16"):
         raise ModelError(f"{path}: the metadata 'activations' is {activations!r}; {_REMEDY}")
-    config = from_huggingface(_json(file, "config"), f"{path}: config", {}, {})
+    source_of_config = ConfigSource(_json(file, "config"), f"{path}: config")
+    architecture = architecture_named(source_of_config.values.get("model_type"), str(path))
+    config = architecture.huggingface.read_config(source_of_config)
     arrays = {name: _array(entry) for name, entry in file.tensors.items()}
     tokenizer, vocabulary = (arrays.pop(name, None) for name in (TOKENIZER_JSON, VOCABULARY))
     weights = _weights(file)
     _check(path, config, arrays, weights)
     model = PackedModel(
-        metadata.get("precision", ""), activations, arrays, weights, _report(path, metadata)
+        metadata.get("precision", ""), activations, arrays, weights, metadata.get("report")
     )
     return Checkpoint(
         source, config, {}, (file.mapping,), model,
         tokenizer_json=None if tokenizer is None else tokenizer.tobytes(),
         vocabulary=None if vocabulary is None else _object(path, VOCABULARY, vocabulary.tobytes()),
     )  # fmt: skip
-
-
-def _report(path: Path, metadata: Mapping[str, str]) -> PrecisionReport | None:
-    text = metadata.get("report")
-    if text is None:
-        return None
-    try:
-        return PrecisionReport.from_json(text)
-    except ValueError as error:
-        raise ModelError(f"{path}: the metadata 'report' is damaged: {error}; {_REMEDY}") from None
 
 
 def _json(file: SafetensorsFile, key: str) -> dict[str, Any]:
@@ -143,7 +134,7 @@ def _weights(file: SafetensorsFile) -> dict[str, PackedShape]:
 
 def _check(
     path: Path,
-    config: GptOssConfig,
+    config: ModelConfig,
     arrays: Mapping[str, Array],
     weights: Mapping[str, PackedShape],
 ) -> None:

@@ -1,0 +1,28 @@
+"""All that is peculiar to the mixtures of experts among Qwen3.
+
+Source: Qwen Team, "Qwen3 Technical Report", 2025, and the implementation in transformers.
+"""
+
+from pyhades.llm.models.architecture import Architecture, ChatFormat, Layout
+from pyhades.llm.models.qwen3_moe.chat import ChatmlParser, render_chat
+from pyhades.llm.models.qwen3_moe.config import from_huggingface
+from pyhades.llm.models.qwen3_moe.model import build_step, gate
+from pyhades.llm.models.qwen3_moe.names import collect
+from pyhades.llm.models.qwen3_moe.weights import Qwen3MoeLayer, layer_shapes
+
+ARCHITECTURE = Architecture(
+    model_type="qwen3_moe",
+    layer_shapes=layer_shapes,
+    layer_weights=Qwen3MoeLayer,
+    build_step=build_step,
+    gate=gate,
+    product_labels={
+        "qkv": "self_attn.qkv_proj",
+        "attention_output": "self_attn.o_proj",
+        "gate_up": "mlp.router",  # takes the same rows in, never rounded to int8
+    },
+    chat=ChatFormat(render_chat, ChatmlParser),
+    huggingface=Layout(from_huggingface, collect),
+)
+
+__all__ = ["ARCHITECTURE"]

@@ -1,0 +1,77 @@
+"""Rotary position embedding: its frequencies, and how files describe them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from pyhades.llm.checkpoint.settings import Settings
+from pyhades.llm.models.config import ConfigSource, ModelConfig, RopeScaling
+from pyhades.llm.models.weights import Vector
+
+
+def rope_frequencies(config: ModelConfig) -> tuple[Vector, float]:
+    """Radians per position of each pair of dimensions, and the factor on cosines and sines.
+
+    Low frequencies are interpolated by ``factor``, high ones kept, with a ramp in between.
+    """
+    half = config.head_dim // 2
+    base = config.rope_theta ** (-np.arange(half, dtype=np.float64) / half)
+    scaling = config.rope_scaling
+    if scaling is None:
+        return base.astype(np.float32), 1.0
+    low = _dimension_of(scaling.beta_fast, config, scaling)
+    high = _dimension_of(scaling.beta_slow, config, scaling)
+    if scaling.truncate:
+        low, high = math.floor(low), math.ceil(high)
+    low, high = max(low, 0), min(high, config.head_dim - 1)
+    interpolated = np.clip((np.arange(half) - low) / max(high - low, 1e-3), 0, 1)
+    frequencies = base * (1 - interpolated) + base / scaling.factor * interpolated
+    return frequencies.astype(np.float32), 0.1 * math.log(scaling.factor) + 1.0
+
+
+def _dimension_of(rotations: float, config: ModelConfig, scaling: RopeScaling) -> float:
+    """The dimension that turns so many times within the original context."""
+    turns = scaling.original_max_position_embeddings / (rotations * 2 * math.pi)
+    return config.head_dim * math.log(turns) / (2 * math.log(config.rope_theta))
+
+
+def read_rope_theta(source: ConfigSource, default: float | None = None) -> float:
+    """The base of the frequencies, among the other parameters or beside them."""
+    theta = _rope(source).get("rope_theta") or source.settings.get("rope_theta")
+    return Settings({"rope_theta": theta}, source.name).number("rope_theta", default=default)
+
+
+def read_rope_scaling(source: ConfigSource, truncate: bool = True) -> RopeScaling | None:
+    """The object ``rope_scaling`` or ``rope_parameters`` of a ``config.json``.
+
+    ``truncate`` is what it means to say nothing: transformers rounds, gpt-oss does not.
+    """
+    rope = _rope(source)
+    kind = rope.text("rope_type", "type", default="default")
+    if kind == "default":
+        return None
+    if kind != "yarn":
+        rope.fail(f"rope_type is {kind!r}; pyhades knows 'yarn' and 'default'")
+    scaling = RopeScaling(
+        factor=rope.number("factor", default=32.0),
+        beta_fast=rope.number("beta_fast", default=32.0),
+        beta_slow=rope.number("beta_slow", default=1.0),
+        original_max_position_embeddings=rope.integer(
+            "original_max_position_embeddings", default=4096
+        ),
+        truncate=bool(rope.values.get("truncate", truncate)),
+    )
+    attention = rope.number("attention_factor", default=1.0)
+    usual = 0.1 * math.log(scaling.factor) + 1.0 if scaling.factor > 1 else 1.0
+    if rope.get("attention_factor") is not None and not math.isclose(attention, usual):
+        rope.fail(f"attention_factor is {attention}; with this factor pyhades knows {usual:.6f}")
+    return scaling
+
+
+def _rope(source: ConfigSource) -> Settings:
+    rope = source.settings.get("rope_parameters", "rope_scaling") or {}
+    if not isinstance(rope, dict):
+        source.settings.fail(f"rope_parameters are {rope!r}, not named values")
+    return Settings(rope, source.name)

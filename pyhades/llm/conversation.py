@@ -7,7 +7,7 @@ from typing import Any
 
 from pyhades.llm.engine.sampling import SamplingParams
 from pyhades.llm.llm import LLM
-from pyhades.llm.text.harmony import ChatAnswer, ChatDelta
+from pyhades.llm.text.chat import ChatAnswer, ChatDelta
 
 EFFORTS = ("low", "medium", "high")
 

@@ -28,7 +28,8 @@ from pyhades.llm.models.config import ModelConfig
 from pyhades.llm.models.registry import architecture_of
 from pyhades.llm.models.weights import ModelWeights
 from pyhades.llm.precision.loading import LoadedWeights, load_weights
-from pyhades.llm.text.harmony import ChatAnswer, ChatDelta, until_stop
+from pyhades.llm.text.chat import ChatAnswer, ChatDelta
+from pyhades.llm.text.chat_stops import until_stop
 from pyhades.llm.text.outputs import Delta, Generation
 from pyhades.llm.text.tokenizer import Tokenizer
 

@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 import pyhades
-from pyhades.llm.text.harmony import ChatAnswer, HarmonyParser, render_chat
+from pyhades.llm.text.chat import ChatAnswer
+from pyhades.llm.text.harmony import HarmonyParser, render_chat
 from tests.support.toy_tokenizer import tokens_of, toy_tokenizer
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "chat_with_tools.md"

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyhades.errors import ModelError
-from pyhades.llm.text.harmony import ChatAnswer, HarmonyParser, Markers, Message
+from pyhades.llm.text.chat import ChatAnswer, Message
+from pyhades.llm.text.harmony import HarmonyParser, Markers
 from pyhades.llm.text.tokenizer import REPLACEMENT, Tokenizer
 from tests.support.toy_tokenizer import tokenizer_json, tokens_of, toy_tokenizer
 

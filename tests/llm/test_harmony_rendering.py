@@ -7,7 +7,8 @@ import datetime
 import pytest
 
 from pyhades.errors import ArgumentError, ArgumentTypeError
-from pyhades.llm.text.harmony import ChatAnswer, HarmonyParser, render_chat
+from pyhades.llm.text.chat import ChatAnswer
+from pyhades.llm.text.harmony import HarmonyParser, render_chat
 from tests.support.toy_tokenizer import tokens_of, toy_tokenizer
 
 SYSTEM = """\

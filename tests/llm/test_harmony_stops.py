@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pyhades.llm.text.harmony import ChatAnswer, ChatDelta, HarmonyParser, until_stop
+from pyhades.llm.text.chat import ChatAnswer, ChatDelta
+from pyhades.llm.text.chat_stops import until_stop
+from pyhades.llm.text.harmony import HarmonyParser
 from tests.support.toy_tokenizer import tokens_of, toy_tokenizer
 
 

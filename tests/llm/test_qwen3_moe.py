@@ -110,7 +110,7 @@ def test_an_expert_that_is_missing_is_named(tmp_path):
     missing = "model.layers.1.mlp.experts.3.up_proj.weight"
     other = missing.replace("up_proj", "uq_proj")
     path.write_bytes(path.read_bytes().replace(missing.encode(), other.encode()))
-    with pytest.raises(ModelError, match=f"{missing}' is missing .'{other}' is there"):
+    with pytest.raises(ModelError, match=f"{missing}' is missing"):
         open_checkpoint(tmp_path / "model")
 
 

@@ -71,7 +71,8 @@ def moe(
 
 def _swiglu(h: Array) -> Array:
     """Gates and ups alternate."""
-    return np.asarray(h[1::2] * h[::2] / (1 + np.exp(-h[::2])))
+    with np.errstate(over="ignore"):  # where a gate is far below zero, nothing is what is right
+        return np.asarray(h[1::2] * h[::2] / (1 + np.exp(-h[::2])))
 
 
 def _clamped_swiglu(h: Array, alpha: float, limit: float) -> Array:

@@ -10,7 +10,7 @@ from collections.abc import Sequence as Items
 from pyhades.llm.engine.request import Request
 from pyhades.llm.engine.scheduler import Answer, Event, Scheduler
 from pyhades.llm.models.architecture import ChatParser
-from pyhades.llm.text.harmony import ChatDelta
+from pyhades.llm.text.chat import ChatDelta
 from pyhades.llm.text.outputs import (
     Completion,
     Delta,

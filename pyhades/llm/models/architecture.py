@@ -19,8 +19,7 @@ from pyhades.llm.checkpoint.table import Shape, TensorTable
 from pyhades.llm.models.config import ConfigSource, ModelConfig
 from pyhades.llm.models.step import Limits, StepBuilder
 from pyhades.llm.models.weights import LayerWeights, ModelWeights
-from pyhades.llm.text.harmony import ChatDelta
-from pyhades.llm.text.harmony.answer import FinishReason
+from pyhades.llm.text.chat import ChatDelta, FinishReason
 from pyhades.llm.text.tokenizer import Tokenizer
 
 Tensors = dict[str, StoredTensor]

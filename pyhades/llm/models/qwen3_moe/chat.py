@@ -7,8 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from pyhades.errors import ArgumentError, ModelError
-from pyhades.llm.text.harmony import ChatDelta
-from pyhades.llm.text.harmony.answer import FinishReason
+from pyhades.llm.text.chat import ChatDelta, FinishReason
 from pyhades.llm.text.tokenizer import StreamDecoder, Tokenizer
 
 _MARKERS = ("<|im_start|>", "<|im_end|>", "<think>", "</think>")

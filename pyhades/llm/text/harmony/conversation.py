@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pyhades.errors import ArgumentError, ArgumentTypeError
-from pyhades.llm.text.harmony.message import Message
-from pyhades.llm.text.harmony.tool_types import NAMESPACE, function_names, tools_section
+from pyhades.llm.text.chat import NAMESPACE, Message
+from pyhades.llm.text.harmony.tool_types import function_names, tools_section
 
 IDENTITY = "You are ChatGPT, a large language model trained by OpenAI."
 KNOWLEDGE_CUTOFF = "2024-06"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pyhades.llm.text.harmony.answer import ChatDelta, FinishReason, messages_of
+from pyhades.llm.text.chat import ChatDelta, FinishReason, Message, kind_of, messages_of
 from pyhades.llm.text.harmony.header import Header, HeaderReader
-from pyhades.llm.text.harmony.message import Markers, Message, kind_of
+from pyhades.llm.text.harmony.markers import Markers
 from pyhades.llm.text.tokenizer import StreamDecoder, Tokenizer
 
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pyhades.errors import ArgumentError
+from pyhades.llm.text.chat import Message
 from pyhades.llm.text.harmony.conversation import conversation
-from pyhades.llm.text.harmony.message import Markers, Message
+from pyhades.llm.text.harmony.markers import Markers
 from pyhades.llm.text.tokenizer import Tokenizer
 
 

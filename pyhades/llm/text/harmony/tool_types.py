@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pyhades.errors import ArgumentError
+from pyhades.llm.text.chat import NAMESPACE
 
-NAMESPACE = "functions"
 _NAMES = re.compile(r"[\w.-]+")
 _PLAIN = {"string": "string", "number": "number", "integer": "number", "boolean": "boolean",
           "null": "null"}  # fmt: skip

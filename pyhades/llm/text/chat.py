@@ -1,4 +1,4 @@
-"""What a chat gives back: pieces of messages as they come, and the answer made of them."""
+"""What every chat format gives back: pieces of messages, and the answer made of them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,49 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any, Literal
 
-from pyhades.llm.text.harmony.message import Kind, Message
-from pyhades.llm.text.harmony.tool_types import NAMESPACE
-
 FinishReason = Literal["stop", "tool_calls", "length"]
+Kind = Literal["reasoning", "content", "tool_call", "other"]
+NAMESPACE = "functions"
+"""Of the tools that a caller offers: ``functions.get_weather``."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message.
+
+    Attributes
+    ----------
+    role
+        ``"system"``, ``"developer"``, ``"user"``, ``"assistant"``, or the name of a tool.
+    content
+        Its text.
+    channel
+        Of an assistant's message: ``"analysis"``, ``"commentary"`` or ``"final"``.
+    recipient
+        Whom it is for, e.g. ``"functions.get_weather"``; None for everybody.
+    content_type
+        What a constrained content is, e.g. ``"json"``.
+    """
+
+    role: str
+    content: str
+    channel: str | None = None
+    recipient: str | None = None
+    content_type: str | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """Whether it is content, reasoning, a call of a tool, or somebody else's."""
+        return kind_of(self.role, self.channel, self.recipient)
+
+
+def kind_of(role: str, channel: str | None, recipient: str | None) -> Kind:
+    """What a message with this header is to somebody who chats."""
+    if role != "assistant":
+        return "other"
+    if recipient is not None:
+        return "tool_call"
+    return "reasoning" if channel == "analysis" else "content"
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 
-from pyhades.llm.text.harmony.answer import ChatDelta
+from pyhades.llm.text.chat import ChatDelta
 from pyhades.llm.text.stopping import StopStrings
 
 Deltas = Generator[ChatDelta, None, None]

@@ -9,8 +9,9 @@ import pytest
 
 from pyhades import _native
 from pyhades.llm.engine.runner import Piece, Runner
-from pyhades.llm.measure.synthetic import random_weights, tiny_config
+from pyhades.llm.measure.synthetic import random_weights
 from pyhades.llm.measure.traffic import bytes_per_token, operations_per_token
+from pyhades.llm.models.gpt_oss.sizes import tiny_config
 
 CONFIG = tiny_config()
 WEIGHTS = random_weights(CONFIG, "balanced", threads=1)

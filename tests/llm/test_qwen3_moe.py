@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 import pyhades
 from pyhades.errors import ArgumentError, ModelError
 from pyhades.llm import ChatAnswer
+from pyhades.llm.engine.runner import Piece, Runner
 from pyhades.llm.measure.synthetic import random_weights
 from pyhades.llm.models import open_checkpoint
 from pyhades.llm.models.qwen3_moe.chat import ChatmlParser, render_chat
@@ -81,6 +83,24 @@ def test_random_weights_of_it_run():
     config = open_checkpoint(FIXTURE).config
     with pyhades.LLM.from_weights(config, random_weights(config)) as llm:
         assert np.isfinite(llm.logits([1, 2, 3])).all()
+
+
+def test_traces_count_the_rows_in_use_and_no_biases():
+    config = open_checkpoint(FIXTURE).config
+    weights = random_weights(config)
+    layer, tokens = weights.layers[0], 3
+    with closing(Runner(config, weights, 64, 1, 1)) as runner:
+        trace = runner.trace([Piece(runner.cache.sequence(), list(range(tokens)), 1)])
+        used = sum(len(np.unique(experts)) for experts in runner.chosen_experts)
+
+    def total(what: str, op: str) -> float:
+        return sum(getattr(line, what) for line in trace.lines if line.line.op == op)
+
+    heads = config.query_size + config.key_value_size
+    assert total("flops", "rms_norm_heads") == 4 * tokens * config.num_hidden_layers * heads
+    of_expert = sum(part.weight.nbytes // 8 for part in (layer.gate_up, layer.down))
+    rows = total("bytes", "moe") - used * of_expert
+    assert 0 < rows < 16 * tokens * config.num_hidden_layers * config.hidden_size
 
 
 @pytest.mark.parametrize(

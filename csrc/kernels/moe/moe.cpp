@@ -243,8 +243,9 @@ void set_costs(const OpDesc& desc, MoeParams* p) {
     const int64_t stream = (desc.has(kResidual) ? 8 : 4) * down.n;
     p->per_token = {2.0 * static_cast<double>(p->k) * weights,
                     static_cast<double>(p->a_row_bytes + 8 * p->k + stream)};
-    p->expert_bytes =
-        static_cast<double>(gate_up.bytes() + down.bytes() + 4 * (gate_up.n + down.n));
+    const int64_t biases =
+        (desc.has(kGateUpBias) ? gate_up.n : 0) + (desc.has(kDownBias) ? down.n : 0);
+    p->expert_bytes = static_cast<double>(gate_up.bytes() + down.bytes() + 4 * biases);
 }
 
 bool is_float_matrix(const Tensor& t, int64_t rows, int64_t columns) {

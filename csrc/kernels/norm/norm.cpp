@@ -3,6 +3,7 @@
 #include "base/epilogue_attributes.h"
 #include "base/operand_shapes.h"
 #include "base/registry.h"
+#include "base/rows_cost.h"
 #include "kernels/families.h"
 
 namespace hades {
@@ -137,6 +138,7 @@ struct HeadsParams {
     NormRows* kernel;
     NormRowsArgs args;  // of one token: a row per head; pointers are filled in per run
     int64_t x_token, y_token;
+    RowsCost cost;
 };
 
 void run_heads(const void* params, void* const* operands, Worker& worker) {
@@ -172,8 +174,9 @@ Status bind_rms_norm_heads(const OpDesc& desc, BoundOp* bound) {
     params->y_token = y.strides[0];
     bound->params = params;
     bound->run = run_heads;
-    bound->flops = 4.0 * static_cast<double>(element_count(x));
-    bound->bytes = 8.0 * static_cast<double>(element_count(x));
+    const auto width = static_cast<double>(x.shape[1]);
+    state_rows_cost(bound, params.get(), x.shape[0],
+                    {{0, 4.0 * static_cast<double>(args.n)}, {4 * width, 8 * width}});
     return {};
 }
 

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pyhades.llm.measure.synthetic import random_weights, tiny_config
-from pyhades.llm.precision.loading import toy_model
+from pyhades.llm.checkpoint.locating import toy_model
+from pyhades.llm.measure.synthetic import random_weights
+from pyhades.llm.models.gpt_oss.sizes import tiny_config
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = {

@@ -283,7 +283,7 @@ def average_pool(i: Instruction, x):
 
 def resize(i: Instruction, x):
     a, shape = i.attributes, i.outputs[0].shape
-    from pyhades.ir.interpolation import AxisResize, Sampling, axis_taps, resample
+    from pyhades.numerics.interpolation import AxisResize, Sampling, axis_taps, resample
 
     sampling = Sampling(
         a["mode"],

@@ -8,16 +8,6 @@ from typing import Any
 import numpy as np
 
 from pyhades.ir.graph import Dim, Node
-from pyhades.ir.interpolation import (
-    COORDINATE_MODES,
-    MODES,
-    NEAREST_MODES,
-    AxisResize,
-    Sampling,
-    axis_taps,
-    original_coordinates,
-    resample,
-)
 from pyhades.ir.ops.elementwise import widened
 from pyhades.ir.registry import Array, Operator, attribute, elements, ir_op
 from pyhades.ir.shapes import (
@@ -28,6 +18,16 @@ from pyhades.ir.shapes import (
     fail,
     normalize_axes,
     shape_of,
+)
+from pyhades.numerics.interpolation import (
+    COORDINATE_MODES,
+    MODES,
+    NEAREST_MODES,
+    AxisResize,
+    Sampling,
+    axis_taps,
+    original_coordinates,
+    resample,
 )
 
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pyhades.ir.interpolation import AxisResize, Sampling, axis_taps, resample
 from pyhades.kernels.arguments import Array
 from pyhades.kernels.resize import resized_shape
+from pyhades.numerics.interpolation import AxisResize, Sampling, axis_taps, resample
 
 
 def resize(

@@ -1,0 +1,1 @@
+"""The mathematics of every operator in NumPy, once: the specification."""

@@ -129,6 +129,9 @@ UnaryLoop* unary(int function, DType x) {
         HADES_TYPED_##dtypes(case number : return typed::unary_of<typed::name##_fn, dtypes>(x);))
 #include "base/functions.inc"
 #undef HADES_FUNCTION
+#undef HADES_UNARY_1
+#undef HADES_UNARY_2
+#undef HADES_UNARY_3
     }
     return nullptr;
 }
@@ -143,9 +146,19 @@ BinaryLoop* binary(int function, DType operands) {
         case number : return typed::binary_of<typed::name##_fn, dtypes>(operands);))
 #include "base/functions.inc"
 #undef HADES_FUNCTION
+#undef HADES_BINARY_1
+#undef HADES_BINARY_2
+#undef HADES_BINARY_3
     }
     return nullptr;
 }
+
+#undef HADES_TYPED_kNone
+#undef HADES_TYPED_kAll
+#undef HADES_TYPED_kNumber
+#undef HADES_TYPED_kFloating
+#undef HADES_TYPED_kInteger
+#undef HADES_TYPED_kBoolean
 
 SelectLoop* select(DType values) {
     switch (size_of(values)) {

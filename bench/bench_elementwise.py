@@ -8,7 +8,7 @@ import pytest
 from bench.traffic import benchmark_traffic
 from pyhades import _native
 
-NUMBERS = {name: number for name, (number, _) in _native.map_functions().items()}
+NUMBERS = {name: row.number for name, row in _native.element_functions().items() if row.in_programs}
 
 # name: (functions applied one after another, inputs, shape); the first takes all inputs.
 PROGRAMS = {

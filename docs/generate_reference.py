@@ -11,13 +11,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import pyhades.compiler.lower  # noqa: F401  (fills RULES)
-from pyhades import _native
-from pyhades.compiler.lower.elementwise import MAP_FUNCTIONS
 from pyhades.compiler.lowering import RULES
 from pyhades.errors import UnsupportedOperatorError
 from pyhades.ir.registry import operator
 from pyhades.ir.signature import KINDS, Signature, Slot
 from pyhades.kernels import implementations
+from pyhades.numerics.functions import functions_of
 from pyhades.onnx.translate import (
     _TRANSLATORS,
     NEWEST_OPSET,
@@ -102,7 +101,7 @@ def signature(name: str) -> str:
 def runs_as(name: str) -> str:
     """What becomes of an operator between the file and the kernels."""
     ways = []
-    if MAP_FUNCTIONS.get(name) in _native.map_functions():
+    if any(row.is_step for row in functions_of(name)):
         ways.append("`map`, in chains (float32)")
     if name in RULES:
         ways.append(f"lower/{RULES[name].__module__.rpartition('.')[2]}.py")

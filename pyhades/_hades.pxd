@@ -29,13 +29,21 @@ cdef extern from "api/hades.h" namespace "hades" nogil:
     const Tier kTiers[6]
     uint32_t detect_isa()
 
-    cdef struct MapFunction:
-        const char* name
-        int arity
-        int number
+    cdef enum Domain:
+        kFloating
+        kInteger
+        kBoolean
 
-    const MapFunction kMapFunctions[1]
-    const int kMapFunctionCount
+    cdef struct ElementFunction:
+        const char* name
+        int operands
+        int number
+        cpp_bool in_programs
+        Domain dtypes
+        cpp_bool is_predicate
+        cpp_bool is_activation
+
+    const ElementFunction* kElementFunctions
 
     cdef cppclass Attribute:
         string name

@@ -13,6 +13,14 @@ class Implementation(NamedTuple):
     name: str
     is_supported: bool
 
+class FunctionInfo(NamedTuple):
+    operands: int
+    number: int
+    in_programs: bool
+    dtypes: frozenset[str]
+    is_predicate: bool
+    is_activation: bool
+
 class Instruction(NamedTuple):
     op: str
     label: str
@@ -31,7 +39,7 @@ def supported_tiers() -> list[str]: ...
 def tier_name(isa: str | None = None) -> str: ...
 def implementations() -> list[Implementation]: ...
 def selected(function: str, isa: str | None = None) -> str: ...
-def map_functions() -> dict[str, tuple[int, int]]: ...
+def element_functions() -> dict[str, FunctionInfo]: ...
 def team_of(threads: int | None = None) -> Team: ...
 
 class Packed:

@@ -1,6 +1,6 @@
 #pragma once
 // The narrow face that Cython binds.
-#include "kernels/elementwise/functions.h"
+#include "base/functions.h"
 #include "runtime/call.h"
 #include "runtime/context.h"
 #include "runtime/op_table.h"

@@ -37,4 +37,14 @@ HADES_INLINE constexpr const char* name_of(DType dtype) {
     return names[static_cast<int>(dtype)];
 }
 
+// Sets of dtypes.
+enum Domain : int {
+    kNone = 0,
+    kFloating = 1,  // float64, float32, and the 16-bit floats, which compute in float32
+    kInteger = 2,
+    kBoolean = 4,
+    kNumber = kFloating | kInteger,
+    kAll = kNumber | kBoolean,
+};
+
 }  // namespace hades

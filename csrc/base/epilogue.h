@@ -7,18 +7,19 @@ namespace hades {
 
 // What a matrix or convolution kernel does to a finished accumulator before it stores it:
 //   y = after(activation(accumulator + bias) + residual)
+// The activations are those of functions.inc; alpha and beta are their second and third operand.
 enum class Activation : int32_t {
     none,
-    relu,
-    leaky_relu,  // alpha: slope
-    clip,        // alpha: lower, beta: upper
-    sigmoid,
-    hard_sigmoid,  // alpha * x + beta clipped to [0, 1]
-    hard_swish,
-    silu,
-    gelu_erf,
-    gelu_tanh,
-    tanh,
+#define HADES_ENUMERATOR_no(name)
+#define HADES_ENUMERATOR_cheap(name) name,
+#define HADES_ENUMERATOR_costly(name) name,
+#define HADES_FUNCTION(name, operands, number, program, dtypes, predicate, activation) \
+    HADES_ENUMERATOR_##activation(name)
+#include "base/functions.inc"
+#undef HADES_FUNCTION
+#undef HADES_ENUMERATOR_no
+#undef HADES_ENUMERATOR_cheap
+#undef HADES_ENUMERATOR_costly
 };
 
 struct ActivationParams {

@@ -5,3 +5,7 @@
 #define HADES_INLINE static inline __attribute__((always_inline))
 
 #define HADES_RESTRICT __restrict__
+
+// For tables of macros: HADES_IF_##column(code) is the code where the column says yes.
+#define HADES_IF_yes(...) __VA_ARGS__
+#define HADES_IF_no(...)

@@ -118,6 +118,10 @@ HADES_INLINE F32 erf(F32 x) {
     return copysign(y, x);
 }
 
+HADES_INLINE F32 relu(F32 x) { return at_least(0.0f, x); }
+HADES_INLINE F32 leaky_relu(F32 x, F32 alpha) { return select(less(x, zero()), x * alpha, x); }
+HADES_INLINE F32 clip(F32 x, F32 lower, F32 upper) { return min(upper, max(lower, x)); }
+
 // 2.5 ulp; 0 below -88.
 HADES_INLINE F32 sigmoid(F32 x) { return reciprocal(set1(1.0f) + exp(negate(x))); }
 

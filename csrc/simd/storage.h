@@ -10,14 +10,6 @@
 // element is decoded to compute, how a result is encoded, how a dtype becomes a type.
 namespace hades::HADES_ISA::typed {
 
-enum Domain : int {
-    kFloating = 1,  // float64, float32, and the 16-bit floats, which compute in float32
-    kInteger = 2,
-    kBoolean = 4,
-    kNumber = kFloating | kInteger,
-    kAll = kNumber | kBoolean,
-};
-
 template <class T>
 constexpr bool kIsFloat = std::is_floating_point_v<T>;
 template <class T>

@@ -7,7 +7,7 @@ needs one (a copy is emitted only if the strides do not do), and ask where to st
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -100,7 +100,7 @@ class Lowering:
         values = {v.name: (view, shape_of(v)) for v, view in places.items() if v.data is None}
         return Lowered(self.instructions, inputs, outputs, values)
 
-    def refuse(self, node: Node, reason: str) -> None:
+    def refuse(self, node: Node, reason: str) -> NoReturn:
         """Raise UnsupportedOperatorError naming ``node``."""
         kinds = ", ".join("_" if value is None else repr(value) for value in node.inputs)
         name = node.name or node.outputs[0].name

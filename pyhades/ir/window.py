@@ -2,41 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
-from typing import Any
 
 from pyhades.ir.graph import Dim, Node
 from pyhades.ir.registry import attribute
 from pyhades.ir.shapes import UNKNOWN, concrete, fail
+from pyhades.numerics import window as numerics
 
 
 @dataclass(frozen=True)
-class Window:
-    """A window over the spatial axes; every tuple has one entry per axis."""
+class Window(numerics.Window):
+    """A window over the spatial axes, with the extents of what it makes of them."""
 
-    kernel: tuple[int, ...]
-    strides: tuple[int, ...]
-    dilations: tuple[int, ...]
-    pads_begin: tuple[int, ...]
-    pads_end: tuple[int, ...]
     output: tuple[Dim, ...]
-
-    @property
-    def extents(self) -> tuple[int, ...]:
-        """What one window covers, dilation included."""
-        return tuple((k - 1) * d + 1 for k, d in zip(self.kernel, self.dilations, strict=True))
-
-    def taps(self) -> Iterator[tuple[int, ...]]:
-        """Every position in the kernel, row-major."""
-        return product(*(range(k) for k in self.kernel))
-
-    def seen_by(self, tap: tuple[int, ...], counts: Sequence[int]) -> Any:
-        """Index of what kernel position ``tap`` sees of the padded input in ``counts`` windows."""
-        zipped = zip(tap, self.dilations, self.strides, counts, strict=True)
-        slices = (slice(t * d, t * d + (n - 1) * s + 1, s) for t, d, s, n in zipped)
-        return (..., *slices)
 
 
 def window(node: Node, spatial: Sequence[Dim], kernel: Sequence[int]) -> Window:

@@ -6,32 +6,14 @@ from numpy.typing import ArrayLike
 
 from pyhades.errors import ArgumentError
 from pyhades.kernels.arguments import Array
-from pyhades.kernels.pointwise import Isa, Threads, map_arrays
+from pyhades.kernels.pointwise import Isa, Threads, computes, map_arrays
 
 
+@computes("relu")
 def relu(
     x: ArrayLike, *, out: Array | None = None, threads: Threads = None, isa: Isa = None
 ) -> Array:
     """``max(x, 0)``.
-
-    Parameters
-    ----------
-    x
-        float32, any shape and strides.
-    out, threads, isa
-        See :mod:`pyhades.kernels`.
-
-    Returns
-    -------
-    ndarray
-        float32, the shape of ``x``.
-
-    Raises
-    ------
-    ArgumentError
-        If ``out`` does not fit.
-    ArgumentTypeError
-        If ``x`` is not float32.
 
     Examples
     --------
@@ -41,6 +23,7 @@ def relu(
     return map_arrays("relu", {"x": x}, (), out, threads, isa)
 
 
+@computes("leaky_relu")
 def leaky_relu(
     x: ArrayLike,
     alpha: float = 0.01,
@@ -51,27 +34,6 @@ def leaky_relu(
 ) -> Array:
     """``x`` where positive, else ``alpha * x``.
 
-    Parameters
-    ----------
-    x
-        float32, any shape and strides.
-    alpha
-        Slope below zero.
-    out, threads, isa
-        See :mod:`pyhades.kernels`.
-
-    Returns
-    -------
-    ndarray
-        float32, the shape of ``x``.
-
-    Raises
-    ------
-    ArgumentError
-        If ``out`` does not fit.
-    ArgumentTypeError
-        If ``x`` is not float32.
-
     Examples
     --------
     >>> leaky_relu([-1.0, 2.0], alpha=0.25)
@@ -80,29 +42,11 @@ def leaky_relu(
     return map_arrays("leaky_relu", {"x": x}, (alpha,), out, threads, isa)
 
 
+@computes("sigmoid")
 def sigmoid(
     x: ArrayLike, *, out: Array | None = None, threads: Threads = None, isa: Isa = None
 ) -> Array:
     """``1 / (1 + exp(-x))``.
-
-    Parameters
-    ----------
-    x
-        float32, any shape and strides.
-    out, threads, isa
-        See :mod:`pyhades.kernels`.
-
-    Returns
-    -------
-    ndarray
-        float32, the shape of ``x``.
-
-    Raises
-    ------
-    ArgumentError
-        If ``out`` does not fit.
-    ArgumentTypeError
-        If ``x`` is not float32.
 
     Examples
     --------
@@ -112,6 +56,7 @@ def sigmoid(
     return map_arrays("sigmoid", {"x": x}, (), out, threads, isa)
 
 
+@computes("hard_sigmoid")
 def hard_sigmoid(
     x: ArrayLike,
     alpha: float = 0.2,
@@ -123,29 +68,6 @@ def hard_sigmoid(
 ) -> Array:
     """``alpha * x + beta`` clipped to [0, 1].
 
-    Parameters
-    ----------
-    x
-        float32, any shape and strides.
-    alpha
-        Slope.
-    beta
-        Value at zero.
-    out, threads, isa
-        See :mod:`pyhades.kernels`.
-
-    Returns
-    -------
-    ndarray
-        float32, the shape of ``x``.
-
-    Raises
-    ------
-    ArgumentError
-        If ``out`` does not fit.
-    ArgumentTypeError
-        If ``x`` is not float32.
-
     Examples
     --------
     >>> hard_sigmoid([-4.0, 0.0, 4.0])
@@ -154,29 +76,11 @@ def hard_sigmoid(
     return map_arrays("hard_sigmoid", {"x": x}, (alpha, beta), out, threads, isa)
 
 
+@computes("silu")
 def silu(
     x: ArrayLike, *, out: Array | None = None, threads: Threads = None, isa: Isa = None
 ) -> Array:
     """``x * sigmoid(x)``, also called swish.
-
-    Parameters
-    ----------
-    x
-        float32, any shape and strides.
-    out, threads, isa
-        See :mod:`pyhades.kernels`.
-
-    Returns
-    -------
-    ndarray
-        float32, the shape of ``x``.
-
-    Raises
-    ------
-    ArgumentError
-        If ``out`` does not fit.
-    ArgumentTypeError
-        If ``x`` is not float32.
 
     Examples
     --------
@@ -232,29 +136,11 @@ def gelu(
     return map_arrays(functions[approximate], {"x": x}, (), out, threads, isa)
 
 
+@computes("hard_swish")
 def hard_swish(
     x: ArrayLike, *, out: Array | None = None, threads: Threads = None, isa: Isa = None
 ) -> Array:
     """``x * clip(x / 6 + 1 / 2, 0, 1)``.
-
-    Parameters
-    ----------
-    x
-        float32, any shape and strides.
-    out, threads, isa
-        See :mod:`pyhades.kernels`.
-
-    Returns
-    -------
-    ndarray
-        float32, the shape of ``x``.
-
-    Raises
-    ------
-    ArgumentError
-        If ``out`` does not fit.
-    ArgumentTypeError
-        If ``x`` is not float32.
 
     Examples
     --------
@@ -264,29 +150,11 @@ def hard_swish(
     return map_arrays("hard_swish", {"x": x}, (), out, threads, isa)
 
 
+@computes("mish")
 def mish(
     x: ArrayLike, *, out: Array | None = None, threads: Threads = None, isa: Isa = None
 ) -> Array:
     """``x * tanh(softplus(x))``.
-
-    Parameters
-    ----------
-    x
-        float32, any shape and strides.
-    out, threads, isa
-        See :mod:`pyhades.kernels`.
-
-    Returns
-    -------
-    ndarray
-        float32, the shape of ``x``.
-
-    Raises
-    ------
-    ArgumentError
-        If ``out`` does not fit.
-    ArgumentTypeError
-        If ``x`` is not float32.
 
     Examples
     --------
@@ -296,29 +164,11 @@ def mish(
     return map_arrays("mish", {"x": x}, (), out, threads, isa)
 
 
+@computes("softplus")
 def softplus(
     x: ArrayLike, *, out: Array | None = None, threads: Threads = None, isa: Isa = None
 ) -> Array:
     """``log(1 + exp(x))``.
-
-    Parameters
-    ----------
-    x
-        float32, any shape and strides.
-    out, threads, isa
-        See :mod:`pyhades.kernels`.
-
-    Returns
-    -------
-    ndarray
-        float32, the shape of ``x``.
-
-    Raises
-    ------
-    ArgumentError
-        If ``out`` does not fit.
-    ArgumentTypeError
-        If ``x`` is not float32.
 
     Examples
     --------
@@ -328,29 +178,11 @@ def softplus(
     return map_arrays("softplus", {"x": x}, (), out, threads, isa)
 
 
+@computes("tanh")
 def tanh(
     x: ArrayLike, *, out: Array | None = None, threads: Threads = None, isa: Isa = None
 ) -> Array:
     """Hyperbolic tangent.
-
-    Parameters
-    ----------
-    x
-        float32, any shape and strides.
-    out, threads, isa
-        See :mod:`pyhades.kernels`.
-
-    Returns
-    -------
-    ndarray
-        float32, the shape of ``x``.
-
-    Raises
-    ------
-    ArgumentError
-        If ``out`` does not fit.
-    ArgumentTypeError
-        If ``x`` is not float32.
 
     Examples
     --------

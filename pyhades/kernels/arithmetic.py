@@ -5,9 +5,10 @@ from __future__ import annotations
 from numpy.typing import ArrayLike
 
 from pyhades.kernels.arguments import Array
-from pyhades.kernels.pointwise import Isa, Threads, map_arrays
+from pyhades.kernels.pointwise import Isa, Threads, computes, map_arrays
 
 
+@computes("add")
 def add(
     a: ArrayLike,
     b: ArrayLike,
@@ -18,25 +19,6 @@ def add(
 ) -> Array:
     """``a + b``.
 
-    Parameters
-    ----------
-    a, b
-        float32, any strides, broadcast as NumPy does.
-    out, threads, isa
-        See :mod:`pyhades.kernels`.
-
-    Returns
-    -------
-    ndarray
-        float32, the shape that ``a`` and ``b`` broadcast to.
-
-    Raises
-    ------
-    ArgumentError
-        If the shapes do not broadcast, or ``out`` does not fit.
-    ArgumentTypeError
-        If an array is not float32.
-
     Examples
     --------
     >>> add([[1.0], [2.0]], [10.0, 20.0])
@@ -46,6 +28,7 @@ def add(
     return map_arrays("add", {"a": a, "b": b}, (), out, threads, isa)
 
 
+@computes("sub")
 def subtract(
     a: ArrayLike,
     b: ArrayLike,
@@ -56,25 +39,6 @@ def subtract(
 ) -> Array:
     """``a - b``.
 
-    Parameters
-    ----------
-    a, b
-        float32, any strides, broadcast as NumPy does.
-    out, threads, isa
-        See :mod:`pyhades.kernels`.
-
-    Returns
-    -------
-    ndarray
-        float32, the shape that ``a`` and ``b`` broadcast to.
-
-    Raises
-    ------
-    ArgumentError
-        If the shapes do not broadcast, or ``out`` does not fit.
-    ArgumentTypeError
-        If an array is not float32.
-
     Examples
     --------
     >>> subtract([3.0, 5.0], [1.0, 2.0])
@@ -83,6 +47,7 @@ def subtract(
     return map_arrays("sub", {"a": a, "b": b}, (), out, threads, isa)
 
 
+@computes("mul")
 def multiply(
     a: ArrayLike,
     b: ArrayLike,
@@ -93,25 +58,6 @@ def multiply(
 ) -> Array:
     """``a * b``.
 
-    Parameters
-    ----------
-    a, b
-        float32, any strides, broadcast as NumPy does.
-    out, threads, isa
-        See :mod:`pyhades.kernels`.
-
-    Returns
-    -------
-    ndarray
-        float32, the shape that ``a`` and ``b`` broadcast to.
-
-    Raises
-    ------
-    ArgumentError
-        If the shapes do not broadcast, or ``out`` does not fit.
-    ArgumentTypeError
-        If an array is not float32.
-
     Examples
     --------
     >>> multiply([3.0, 5.0], [2.0])
@@ -120,6 +66,7 @@ def multiply(
     return map_arrays("mul", {"a": a, "b": b}, (), out, threads, isa)
 
 
+@computes("div")
 def divide(
     a: ArrayLike,
     b: ArrayLike,
@@ -130,25 +77,6 @@ def divide(
 ) -> Array:
     """``a / b``.
 
-    Parameters
-    ----------
-    a, b
-        float32, any strides, broadcast as NumPy does.
-    out, threads, isa
-        See :mod:`pyhades.kernels`.
-
-    Returns
-    -------
-    ndarray
-        float32, the shape that ``a`` and ``b`` broadcast to.
-
-    Raises
-    ------
-    ArgumentError
-        If the shapes do not broadcast, or ``out`` does not fit.
-    ArgumentTypeError
-        If an array is not float32.
-
     Examples
     --------
     >>> divide([3.0, 5.0], [2.0])
@@ -157,6 +85,7 @@ def divide(
     return map_arrays("div", {"a": a, "b": b}, (), out, threads, isa)
 
 
+@computes("min")
 def minimum(
     a: ArrayLike,
     b: ArrayLike,
@@ -167,25 +96,6 @@ def minimum(
 ) -> Array:
     """The smaller of ``a`` and ``b``; NaN if either is.
 
-    Parameters
-    ----------
-    a, b
-        float32, any strides, broadcast as NumPy does.
-    out, threads, isa
-        See :mod:`pyhades.kernels`.
-
-    Returns
-    -------
-    ndarray
-        float32, the shape that ``a`` and ``b`` broadcast to.
-
-    Raises
-    ------
-    ArgumentError
-        If the shapes do not broadcast, or ``out`` does not fit.
-    ArgumentTypeError
-        If an array is not float32.
-
     Examples
     --------
     >>> minimum([1.0, 4.0], [3.0, 2.0])
@@ -194,6 +104,7 @@ def minimum(
     return map_arrays("min", {"a": a, "b": b}, (), out, threads, isa)
 
 
+@computes("max")
 def maximum(
     a: ArrayLike,
     b: ArrayLike,
@@ -204,25 +115,6 @@ def maximum(
 ) -> Array:
     """The larger of ``a`` and ``b``; NaN if either is.
 
-    Parameters
-    ----------
-    a, b
-        float32, any strides, broadcast as NumPy does.
-    out, threads, isa
-        See :mod:`pyhades.kernels`.
-
-    Returns
-    -------
-    ndarray
-        float32, the shape that ``a`` and ``b`` broadcast to.
-
-    Raises
-    ------
-    ArgumentError
-        If the shapes do not broadcast, or ``out`` does not fit.
-    ArgumentTypeError
-        If an array is not float32.
-
     Examples
     --------
     >>> maximum([1.0, 4.0], [3.0, 2.0])
@@ -231,6 +123,7 @@ def maximum(
     return map_arrays("max", {"a": a, "b": b}, (), out, threads, isa)
 
 
+@computes("pow")
 def power(
     a: ArrayLike,
     b: ArrayLike,
@@ -240,25 +133,6 @@ def power(
     isa: Isa = None,
 ) -> Array:
     """``a`` to the power of ``b``; NaN for a negative ``a`` and a ``b`` that is no whole number.
-
-    Parameters
-    ----------
-    a, b
-        float32, any strides, broadcast as NumPy does.
-    out, threads, isa
-        See :mod:`pyhades.kernels`.
-
-    Returns
-    -------
-    ndarray
-        float32, the shape that ``a`` and ``b`` broadcast to.
-
-    Raises
-    ------
-    ArgumentError
-        If the shapes do not broadcast, or ``out`` does not fit.
-    ArgumentTypeError
-        If an array is not float32.
 
     Examples
     --------

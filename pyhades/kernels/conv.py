@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from pyhades.errors import ArgumentError
 from pyhades.kernels.arguments import Array, as_array, call, check_shape, output
+from pyhades.kernels.epilogue import Activation, activation_attributes
 
 LAYOUTS = ("NCHW", "NHWC")
 
@@ -72,7 +73,7 @@ def conv2d(
     pads: Sequence[int] = (0, 0, 0, 0),
     dilations: Sequence[int] = (1, 1),
     groups: int = 1,
-    activation: str | None = None,
+    activation: Activation | None = None,
     layout: str = "NCHW",
     *,
     residual: ArrayLike | None = None,
@@ -99,7 +100,10 @@ def conv2d(
     groups
         Divides the channels of ``x`` and of the result into groups that do not see each other.
     activation
-        ``relu``, ``sigmoid``, ``hard_swish``, ``silu``, ``gelu_erf``, ``gelu_tanh``, ``tanh``
+        ``"relu"``, ``"sigmoid"``, ``"hard_swish"``, ``"silu"``, ``"gelu_erf"``, ``"gelu_tanh"``,
+        ``"tanh"``; with parameters ``("leaky_relu", alpha)``, ``("hard_sigmoid", alpha, beta)``,
+        ``("clip", lower, upper)``. The name alone means the defaults of
+        :func:`pyhades.kernels.leaky_relu` and :func:`pyhades.kernels.hard_sigmoid`.
     layout
         ``"NCHW"`` or ``"NHWC"``: the order of the axes of ``x``, ``residual`` and the result.
     residual
@@ -160,7 +164,7 @@ def conv2d(
         "pads": pads,
         "dilations": dilations,
         "groups": groups,
-        "activation": activation or "none",
+        **activation_attributes(activation),
         "algorithm": algorithm,
     }
     call(

@@ -5,32 +5,14 @@ from __future__ import annotations
 from numpy.typing import ArrayLike
 
 from pyhades.kernels.arguments import Array
-from pyhades.kernels.pointwise import Isa, Threads, map_arrays
+from pyhades.kernels.pointwise import Isa, Threads, computes, map_arrays
 
 
+@computes("erf")
 def erf(
     x: ArrayLike, *, out: Array | None = None, threads: Threads = None, isa: Isa = None
 ) -> Array:
     """Error function.
-
-    Parameters
-    ----------
-    x
-        float32, any shape and strides.
-    out, threads, isa
-        See :mod:`pyhades.kernels`.
-
-    Returns
-    -------
-    ndarray
-        float32, the shape of ``x``.
-
-    Raises
-    ------
-    ArgumentError
-        If ``out`` does not fit.
-    ArgumentTypeError
-        If ``x`` is not float32.
 
     Examples
     --------
@@ -40,29 +22,11 @@ def erf(
     return map_arrays("erf", {"x": x}, (), out, threads, isa)
 
 
+@computes("exp")
 def exp(
     x: ArrayLike, *, out: Array | None = None, threads: Threads = None, isa: Isa = None
 ) -> Array:
     """Exponential; results below the smallest normal number are zero.
-
-    Parameters
-    ----------
-    x
-        float32, any shape and strides.
-    out, threads, isa
-        See :mod:`pyhades.kernels`.
-
-    Returns
-    -------
-    ndarray
-        float32, the shape of ``x``.
-
-    Raises
-    ------
-    ArgumentError
-        If ``out`` does not fit.
-    ArgumentTypeError
-        If ``x`` is not float32.
 
     Examples
     --------
@@ -72,29 +36,11 @@ def exp(
     return map_arrays("exp", {"x": x}, (), out, threads, isa)
 
 
+@computes("log")
 def log(
     x: ArrayLike, *, out: Array | None = None, threads: Threads = None, isa: Isa = None
 ) -> Array:
     """Natural logarithm; NaN below zero.
-
-    Parameters
-    ----------
-    x
-        float32, any shape and strides.
-    out, threads, isa
-        See :mod:`pyhades.kernels`.
-
-    Returns
-    -------
-    ndarray
-        float32, the shape of ``x``.
-
-    Raises
-    ------
-    ArgumentError
-        If ``out`` does not fit.
-    ArgumentTypeError
-        If ``x`` is not float32.
 
     Examples
     --------
@@ -104,29 +50,11 @@ def log(
     return map_arrays("log", {"x": x}, (), out, threads, isa)
 
 
+@computes("sqrt")
 def sqrt(
     x: ArrayLike, *, out: Array | None = None, threads: Threads = None, isa: Isa = None
 ) -> Array:
     """Square root; NaN below zero.
-
-    Parameters
-    ----------
-    x
-        float32, any shape and strides.
-    out, threads, isa
-        See :mod:`pyhades.kernels`.
-
-    Returns
-    -------
-    ndarray
-        float32, the shape of ``x``.
-
-    Raises
-    ------
-    ArgumentError
-        If ``out`` does not fit.
-    ArgumentTypeError
-        If ``x`` is not float32.
 
     Examples
     --------
@@ -136,6 +64,7 @@ def sqrt(
     return map_arrays("sqrt", {"x": x}, (), out, threads, isa)
 
 
+@computes("clip")
 def clip(
     x: ArrayLike,
     lower: float,
@@ -146,29 +75,6 @@ def clip(
     isa: Isa = None,
 ) -> Array:
     """``min(max(x, lower), upper)``.
-
-    Parameters
-    ----------
-    x
-        float32, any shape and strides.
-    lower
-        Least result.
-    upper
-        Greatest result.
-    out, threads, isa
-        See :mod:`pyhades.kernels`.
-
-    Returns
-    -------
-    ndarray
-        float32, the shape of ``x``.
-
-    Raises
-    ------
-    ArgumentError
-        If ``out`` does not fit.
-    ArgumentTypeError
-        If ``x`` is not float32.
 
     Examples
     --------

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from pyhades import _native
 from pyhades.errors import ArgumentError
 from pyhades.kernels.arguments import Array, as_array, call, check_shape, output
+from pyhades.kernels.epilogue import Activation, activation_attributes
 from pyhades.kernels.qgemm import pack_weight
 from pyhades.quant import PackedWeight, QuantizedTensor, RowOrder
 
@@ -97,7 +98,7 @@ def gemm(
     a: ArrayLike,
     b: ArrayLike | PackedMatrix,
     bias: ArrayLike | None = None,
-    activation: str | None = None,
+    activation: Activation | None = None,
     *,
     residual: ArrayLike | None = None,
     out: Array | None = None,
@@ -115,8 +116,10 @@ def gemm(
     bias
         float32 ``[n]``.
     activation
-        ``relu``, ``sigmoid``, ``hard_swish``, ``silu``, ``gelu_erf``, ``gelu_tanh``, ``tanh``
-        or None.
+        ``"relu"``, ``"sigmoid"``, ``"hard_swish"``, ``"silu"``, ``"gelu_erf"``, ``"gelu_tanh"``,
+        ``"tanh"``; with parameters ``("leaky_relu", alpha)``, ``("hard_sigmoid", alpha, beta)``,
+        ``("clip", lower, upper)``. The name alone means the defaults of
+        :func:`pyhades.kernels.leaky_relu` and :func:`pyhades.kernels.hard_sigmoid`.
     residual
         float32 ``[m, n]``, added after the activation.
     out, threads, isa
@@ -130,7 +133,8 @@ def gemm(
     Raises
     ------
     ArgumentError
-        If shapes do not fit, or ``b`` was packed for another tier.
+        If shapes do not fit, ``b`` was packed for another tier, or the activation or its
+        parameters are not known.
     ArgumentTypeError
         If an array is not float32.
 
@@ -156,7 +160,7 @@ def gemm(
     shape = (a.shape[0], b_shape[1])
     result = output(out, shape)
     operands = [a, right, _as_bias(bias, shape[1]), _as_residual(residual, shape)]
-    attributes = {"activation": activation or "none"}
+    attributes = activation_attributes(activation)
     call("gemm", operands, [result], attributes, threads=threads, isa=isa)
     return result
 
@@ -165,7 +169,7 @@ def matmul(
     a: ArrayLike,
     b: ArrayLike,
     bias: ArrayLike | None = None,
-    activation: str | None = None,
+    activation: Activation | None = None,
     *,
     alpha: float = 1.0,
     residual: ArrayLike | None = None,
@@ -199,7 +203,7 @@ def matmul(
     Raises
     ------
     ArgumentError
-        If shapes do not fit.
+        If shapes do not fit, or the activation or its parameters are not known.
     ArgumentTypeError
         If an array is not float32.
 
@@ -229,7 +233,7 @@ def matmul(
         _as_bias(bias, shape[-1]),
         None if residual is None else _as_stack(residual, batch),
     ]
-    attributes: dict[str, str | float] = {"activation": activation or "none", "alpha": float(alpha)}
+    attributes = {**activation_attributes(activation), "alpha": float(alpha)}
     target = _as_stack(result, batch)
     call("matmul", operands, [target], attributes, threads=threads, isa=isa)
     return result

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from pyhades import _native
 from pyhades.errors import ArgumentError, ArgumentTypeError
 from pyhades.kernels.arguments import Array, as_array, call, check_shape, output, rows_in_use
+from pyhades.kernels.epilogue import Activation, activation_attributes
 from pyhades.quant import (
     BLOCK,
     PackedWeight,
@@ -179,7 +180,7 @@ def qgemm(
     a: ArrayLike,
     w: PackedWeight,
     bias: ArrayLike | None = None,
-    activation: str | None = None,
+    activation: Activation | None = None,
     residual: ArrayLike | None = None,
     compute: Compute = "int8",
     *,
@@ -234,7 +235,7 @@ def qgemm_int8(
     a: NDArray[np.uint8],
     w: PackedWeight,
     bias: ArrayLike | None = None,
-    activation: str | None = None,
+    activation: Activation | None = None,
     residual: ArrayLike | None = None,
     *,
     out: Array | None = None,
@@ -303,7 +304,7 @@ def _multiply(
     rows: Array,
     w: PackedWeight,
     bias: ArrayLike | None,
-    activation: str | None,
+    activation: Activation | None,
     residual: ArrayLike | None,
     out: Array | None,
     threads: int | None,
@@ -320,7 +321,7 @@ def _multiply(
     added = None if residual is None else np.ascontiguousarray(as_array("residual", residual))
     if added is not None:
         check_shape("residual", added, result.shape)
-    attributes = {"format": w.format, "n": n, "k": k, "activation": activation or "none"}
+    attributes = {"format": w.format, "n": n, "k": k, **activation_attributes(activation)}
     call(
         "qgemm",
         [rows_in_use(rows), rows, w.data, vector, added],

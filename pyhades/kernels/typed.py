@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from pyhades.errors import ArgumentError, ArgumentTypeError
 from pyhades.kernels.arguments import Array, as_array, call, output
 from pyhades.kernels.pointwise import broadcast
+from pyhades.numerics.functions import FUNCTIONS
 
-PREDICATES = ("is_nan", "is_inf", "is_positive_inf", "is_negative_inf")
-COMPARISONS = ("equal", "less", "less_equal", "greater", "greater_equal")
-UNARY = (
-    *("copy", "abs", "neg", "sign", "square", "relu", "not", "bitwise_not", *PREDICATES),
-    *("floor", "ceil", "round", "sqrt", "reciprocal", "exp", "log", "erf", "sin", "cos", "tan"),
-    *("asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "sigmoid"),
-    *("silu", "gelu_erf", "gelu_tanh", "hard_swish", "mish", "softplus", "softsign"),
-)
-BINARY = (
-    *("add", "sub", "mul", "div", "mod", "fmod", "pow", "min", "max", *COMPARISONS),
-    *("and", "or", "xor", "bitwise_and", "bitwise_or", "bitwise_xor"),
-    *("shift_left", "shift_right"),
-)
+_BOTH = {
+    arrays: tuple(
+        name for name, row in FUNCTIONS.items() if row.arrays == arrays and not row.parameters
+    )
+    for arrays in (1, 2)
+}
+UNARY, BINARY = _BOTH[1], _BOTH[2]
+"""Names of the functions of one and of two arrays."""
 
 
 def unary(
@@ -66,7 +64,7 @@ def unary(
     """
     _check_function(function, UNARY)
     x = np.asarray(x) if isinstance(x, np.ndarray) else as_array("x", x)
-    result = output(out, x.shape, np.bool_ if function in PREDICATES else x.dtype)
+    result = output(out, x.shape, _result_dtype(function, x))
     call("unary", [x], [result], {"function": function}, threads=threads, isa=isa)
     return result
 
@@ -115,7 +113,7 @@ def binary(
     """
     _check_function(function, BINARY)
     a, b = broadcast(_of_one_dtype({"a": a, "b": b}))
-    result = output(out, a.shape, np.bool_ if function in COMPARISONS else a.dtype)
+    result = output(out, a.shape, _result_dtype(function, a))
     call("binary", [a, b], [result], {"function": function}, threads=threads, isa=isa)
     return result
 
@@ -216,6 +214,10 @@ def cast(
 def _check_function(function: str, known: tuple[str, ...]) -> None:
     if function not in known:
         raise ArgumentError(f"function={function!r} is none of {', '.join(known)}")
+
+
+def _result_dtype(function: str, x: Array) -> np.dtype[Any]:
+    return np.dtype(np.bool_) if FUNCTIONS[function].is_predicate else x.dtype
 
 
 def _of_one_dtype(values: dict[str, ArrayLike]) -> dict[str, Array]:

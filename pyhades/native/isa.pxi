@@ -6,7 +6,7 @@ from typing import NamedTuple
 from libc.stdint cimport int64_t, uint32_t
 
 from pyhades._hades cimport Family, KernelEntry, detect_isa, families, kTiers
-from pyhades._hades cimport kMapFunctionCount, kMapFunctions
+from pyhades._hades cimport ElementFunction, kBoolean, kElementFunctions, kFloating, kInteger
 
 from pyhades.errors import ArgumentError, CancelledError, ClosedError, ConfigurationError
 
@@ -90,12 +90,33 @@ def implementations():
     return found
 
 
-def map_functions():
-    """Functions of pointwise programs: name -> (number, arity)."""
-    return {
-        kMapFunctions[i].name.decode(): (kMapFunctions[i].number, kMapFunctions[i].arity)
-        for i in range(kMapFunctionCount)
-    }
+class FunctionInfo(NamedTuple):
+    """A row of csrc/base/functions.inc; ``dtypes`` holds "F", "Z" and "bool" as they apply."""
+
+    operands: int
+    number: int
+    in_programs: bool
+    dtypes: frozenset
+    is_predicate: bool
+    is_activation: bool
+
+
+def element_functions():
+    """The native table of element functions, by name."""
+    cdef const ElementFunction* row = kElementFunctions
+    kinds = (("F", kFloating), ("Z", kInteger), ("bool", kBoolean))
+    found = {}
+    while row.name:
+        found[row.name.decode()] = FunctionInfo(
+            row.operands,
+            row.number,
+            row.in_programs,
+            frozenset(kind for kind, flag in kinds if <int>row.dtypes & <int>flag),
+            row.is_predicate,
+            row.is_activation,
+        )
+        row += 1
+    return found
 
 
 def selected(str function, isa=None):

@@ -5,19 +5,16 @@ The order is that of the native epilogue: ``after(activation(product + bias) + r
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 
 from pyhades.ir.graph import Graph, Node, Value
 from pyhades.ir.inference import constant
+from pyhades.ir.ops.elementwise import attribute_parameters, element_function
 from pyhades.ir.registry import attribute
 from pyhades.ir.shapes import shape
-from pyhades.passes.rewriting import Rewrite, scalar
+from pyhades.passes.rewriting import Rewrite, clip_bounds, scalar
 
 _FUSED = ("FusedConv", "FusedMatMul")
-_LARGEST = float(np.finfo(np.float32).max)
 
 
 def fuse_epilogue(graph: Graph) -> Graph:
@@ -36,7 +33,7 @@ def fuse_epilogue(graph: Graph) -> Graph:
             _fuse_bias(rewrite, node) or _fuse_residual(rewrite, node, position)
         elif node.op == "Mul":
             _fuse_alpha(rewrite, node)
-        elif node.op in _ACTIVATIONS:
+        else:
             _fuse_activation(rewrite, node)
     return rewrite.finish()
 
@@ -117,51 +114,25 @@ def _fuse_alpha(rewrite: Rewrite, node: Node) -> None:
 
 def _fuse_activation(rewrite: Rewrite, node: Node) -> None:
     fused = rewrite.private(node.inputs[0], *_FUSED, "ScaleShift")
-    found = _ACTIVATIONS[node.op](node)
+    found = None if fused is None else _activation(node)
     if fused is None or found is None:
         return
     has_residual = fused.op != "ScaleShift" and fused.input(3) is not None
     stage = "after" if has_residual else "activation"
     if attribute(fused, stage) != "none":
         return
-    name, alpha, beta = found
-    attributes = {
-        **fused.attributes,
-        stage: name,
-        f"{stage}_alpha": float(alpha),
-        f"{stage}_beta": float(beta),
-    }
+    name, parameters = found
+    numbers = zip((f"{stage}_alpha", f"{stage}_beta"), parameters, strict=False)
+    attributes = {**fused.attributes, stage: name, **dict(numbers)}
     rewrite.replace(node, fused.op, rewrite.inputs(fused), **attributes)
 
 
-_Found = tuple[str, float, float] | None
-
-
-def _plain(name: str) -> Callable[[Node], _Found]:
-    return lambda node: (name, 0.0, 0.0)
-
-
-def _clip(node: Node) -> _Found:
-    """Only constant bounds; an omitted one is the largest number."""
-    bounds: list[Any] = []
-    for index, fallback in ((1, -_LARGEST), (2, _LARGEST)):
-        value = node.input(index)
-        bounds.append(fallback if value is None else scalar(value))
-    return None if None in bounds else ("clip", *bounds)
-
-
-_ACTIVATIONS: dict[str, Callable[[Node], _Found]] = {
-    "Relu": _plain("relu"),
-    "Sigmoid": _plain("sigmoid"),
-    "Tanh": _plain("tanh"),
-    "HardSwish": _plain("hard_swish"),
-    "LeakyRelu": lambda node: ("leaky_relu", attribute(node, "alpha"), 0.0),
-    "HardSigmoid": lambda node: ("hard_sigmoid", attribute(node, "alpha"), attribute(node, "beta")),
-    "Swish": lambda node: ("silu", 0.0, 0.0) if attribute(node, "alpha") == 1.0 else None,
-    "Gelu": lambda node: (
-        "gelu_tanh" if attribute(node, "approximate") == "tanh" else "gelu_erf",
-        0.0,
-        0.0,
-    ),
-    "Clip": _clip,
-}
+def _activation(node: Node) -> tuple[str, list[float]] | None:
+    """The activation that ``node`` is, with its parameters, if those are constant."""
+    row = element_function(node)
+    if row is None or not row.is_activation:
+        return None
+    parameters = clip_bounds(node) if node.op == "Clip" else attribute_parameters(node, row)
+    if parameters is None or len(parameters) != len(row.parameters):
+        return None
+    return row.name, parameters

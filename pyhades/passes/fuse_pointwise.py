@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from pyhades.ir.graph import Graph, Node, Value
-from pyhades.ir.ops.fused import STEPS
-from pyhades.ir.registry import attribute
+from pyhades.ir.ops.elementwise import attribute_parameters, element_function
 from pyhades.ir.shapes import shape
-from pyhades.passes.rewriting import Rewrite, scalar
+from pyhades.passes.rewriting import Rewrite, clip_bounds, scalar
 
 MOST_INPUTS = 8
 MOST_REGISTERS = 16
 """Limits of the native kernel, see docs/reference/native_operators.md."""
-
-_LARGEST = float(np.finfo(np.float32).max)
 
 
 def fuse_pointwise(graph: Graph) -> Graph:
@@ -133,19 +129,18 @@ def _assemble(group: list[Node]) -> _Program:
 
 def _operands(node: Node) -> list[Value | float]:
     """The values and numbers that the step of ``node`` reads, parameters last."""
-    inputs: list[Value | float] = []
-    for value in node.inputs:
-        if value is not None and node.op != "Clip":
-            number = scalar(value)
-            inputs.append(value if number is None or not _may_inline(node, value) else number)
-    if node.op == "Clip":
+    row, bounds = element_function(node), clip_bounds(node)
+    if bounds is not None:
         x = node.inputs[0]
         assert x is not None
-        low, high = scalar(node.input(1)), scalar(node.input(2))
-        bounds = (-_LARGEST if low is None else low, _LARGEST if high is None else high)
         return [x, *bounds]
-    parameters = _PARAMETERS.get(node.op, ())
-    return inputs + [float(attribute(node, name)) for name in parameters]
+    inputs: list[Value | float] = []
+    for value in node.inputs:
+        if value is not None:
+            number = scalar(value)
+            inputs.append(value if number is None or not _may_inline(node, value) else number)
+    assert row is not None
+    return inputs + attribute_parameters(node, row)
 
 
 def _may_inline(node: Node, value: Value) -> bool:
@@ -155,37 +150,16 @@ def _may_inline(node: Node, value: Value) -> bool:
 
 
 def _function(node: Node) -> str:
-    return "GeluTanh" if node.op == "Gelu" and attribute(node, "approximate") == "tanh" else node.op
+    row = element_function(node)
+    assert row is not None
+    return row.name
 
 
 def _is_pointwise(node: Node) -> bool:
-    accepts = _ACCEPTED.get(node.op)
-    if accepts is None or not accepts(node):
+    row = element_function(node)
+    if row is None or not row.is_step or (node.op == "Clip" and clip_bounds(node) is None):
         return False
+    if row.arrays == 2 and len(node.inputs) != 2:
+        return False  # Min and Max of one or of many
     kinds = [value.type for value in (*node.inputs, *node.outputs) if value is not None]
     return all(kind is not None and kind.dtype == np.float32 for kind in kinds)
-
-
-def _any(node: Node) -> bool:
-    return True
-
-
-def _bounds_are_constant(node: Node) -> bool:
-    return all(value is None or scalar(value) is not None for value in node.inputs[1:])
-
-
-_PARAMETERS = {
-    "LeakyRelu": ("alpha",),
-    "Elu": ("alpha",),
-    "Celu": ("alpha",),
-    "Selu": ("alpha", "gamma"),
-    "ThresholdedRelu": ("alpha",),
-    "Swish": ("alpha",),
-    "HardSigmoid": ("alpha", "beta"),
-}
-"""Attributes that a step takes as sources after x."""
-
-_ACCEPTED: dict[str, Callable[[Node], bool]] = {
-    **dict.fromkeys(STEPS, _any),
-    "Clip": _bounds_are_constant,
-}

@@ -13,6 +13,8 @@ from pyhades.ir.registry import operator
 
 Array = np.ndarray[Any, Any]
 
+_LARGEST = float(np.finfo(np.float32).max)
+
 
 def clone(graph: Graph) -> Graph:
     """A graph of new nodes and values over the same constant data."""
@@ -51,6 +53,20 @@ def scalar(value: Value | None) -> float | None:
     if value is None or value.data is None or value.data.size != 1:
         return None
     return float(value.data.reshape(-1)[0])
+
+
+def clip_bounds(node: Node) -> list[float] | None:
+    """Both bounds of a Clip if they are constant; an omitted one is the largest number."""
+    if node.op != "Clip":
+        return None
+    bounds: list[float] = []
+    for index, fallback in ((1, -_LARGEST), (2, _LARGEST)):
+        value = node.input(index)
+        number = fallback if value is None else scalar(value)
+        if number is None:
+            return None
+        bounds.append(number)
+    return bounds
 
 
 class Rewrite:

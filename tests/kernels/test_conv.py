@@ -188,6 +188,9 @@ ACTIVATIONS = {
     "silu": lambda v: v / (1 + np.exp(-v)),
     "tanh": np.tanh,
     "hard_swish": lambda v: v * np.clip(v / 6 + 0.5, 0, 1),
+    "hard_sigmoid": lambda v: np.clip(0.2 * v + 0.5, 0, 1),
+    ("leaky_relu", 0.1): lambda v: np.where(v < 0, 0.1 * v, v),
+    ("clip", -0.5, 2): lambda v: np.clip(v, -0.5, 2),
 }
 ONE_OF_EACH_KERNEL = {
     "direct": Case(20, 7, 33, 40, pads=SAME3),
@@ -199,7 +202,7 @@ ONE_OF_EACH_KERNEL = {
 
 
 @pytest.mark.parametrize("case", ONE_OF_EACH_KERNEL.values(), ids=ONE_OF_EACH_KERNEL)
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("activation", ACTIVATIONS, ids=str)
 @pytest.mark.parametrize("with_residual", [False, True])
 def test_epilogue(isa, case, activation, with_residual):
     x, w, bias = case.operands()

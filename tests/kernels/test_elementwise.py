@@ -1,4 +1,4 @@
-"""Pointwise programs: every function of functions.inc on every tier against float64."""
+"""Pointwise programs: every function that may be a step of one, on every tier against float64."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tests.support.views import partly_repeated, scattered
 
 covers = pytest.mark.covers("map_f32")
 
-NUMBERS = {name: number for name, (number, _) in _native.map_functions().items()}
-ARITIES = {name: arity for name, (_, arity) in _native.map_functions().items()}
+NUMBERS = {name: row.number for name, row in _native.element_functions().items() if row.in_programs}
+ARITIES = {name: row.operands for name, row in _native.element_functions().items()}
 SIZES = [1, 3, 7, 8, 9, 15, 16, 17, 31, 33, 511, 512, 513, 1030]
 BLOCKS = 3 * 16384 + 517  # some chunks of work, blocks that are cut short, and a remainder
 FLUSHED = 1e-36  # below this, exp(-x) overflows and gates are zero

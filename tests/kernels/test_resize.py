@@ -12,8 +12,8 @@ from onnx.reference import ReferenceEvaluator
 
 from pyhades import kernels
 from pyhades.errors import ArgumentError
-from pyhades.ir.interpolation import COORDINATE_MODES, NEAREST_MODES
 from pyhades.kernels import reference
+from pyhades.numerics.interpolation import COORDINATE_MODES, NEAREST_MODES
 from tests.support.guarded import assert_gaps_untouched, guarded, guarded_empty
 
 MODES = ["nearest", "linear", "cubic"]

@@ -18,8 +18,10 @@ from pyhades.compiler.memory import plan_memory
 from pyhades.compiler.view import View
 from pyhades.ir.graph import Node, Value
 from pyhades.ir.inference import type_of
-from pyhades.ir.ops.fused import ACTIVATIONS
 from pyhades.ir.registry import operator
+from pyhades.numerics import epilogue
+from pyhades.numerics.epilogue import Stage
+from pyhades.numerics.functions import FUNCTIONS
 
 Array = np.ndarray[Any, Any]
 
@@ -82,12 +84,11 @@ def ir(op: str, outputs: int = 1, /, *arrays: Array | None, **attributes: Any) -
 def finish(i: Instruction, x: Array, residual: Array | None = None) -> list[Array]:
     a = i.attributes
 
-    def stage(name: str, value: Array) -> Array:
-        alpha, beta = a.get(f"{name}_alpha", 0.0), a.get(f"{name}_beta", 0.0)
-        return ACTIVATIONS[a.get(name, "none")](value, alpha, beta)
+    def stage(name: str) -> Stage:
+        numbers = (a[key] for key in (f"{name}_alpha", f"{name}_beta") if key in a)
+        return a.get(name, "none"), tuple(numbers)
 
-    x = stage("activation", x)
-    return [stage("after", x if residual is None else x + residual)]
+    return [epilogue.finish(x, stage("activation"), residual, stage("after"))]
 
 
 def conv2d(i: Instruction, x, w, bias=None, residual=None):
@@ -142,85 +143,25 @@ def softmax(i: Instruction, x):
 
 
 def pointwise(i: Instruction, *inputs):
-    names = {number: name for name, (number, _) in _native.map_functions().items()}
+    names = {row.number: name for name, row in _native.element_functions().items()}
     code, constants = i.attributes["code"], i.attributes["constants"]
     registers = {-1 - n: np.float32(c) for n, c in enumerate(constants)} | dict(enumerate(inputs))
     result = None
     for at in range(0, len(code), 5):
-        name, destination, sources = names[code[at]], code[at + 1], code[at + 2 : at + 5]
-        function = MAP[name]
-        arity = function.__code__.co_argcount
-        result = function(*(registers[source] for source in sources[:arity]))
+        row, destination = FUNCTIONS[names[code[at]]], code[at + 1]
+        sources = code[at + 2 :][: row.arrays + len(row.parameters)]
+        result = row.function(*(np.asarray(registers[source]) for source in sources))
         registers[destination] = np.asarray(result, np.float32)
     return [result]
 
 
-def _of_ir(op: str) -> Callable[..., Array]:
-    return lambda x: ir(op, 1, np.asarray(x))[0]
-
-
-MAP: dict[str, Callable[..., Any]] = {
-    "add": lambda a, b: a + b,
-    "sub": lambda a, b: a - b,
-    "mul": lambda a, b: a * b,
-    "div": lambda a, b: a / b,
-    "min": lambda a, b: np.minimum(a, b),
-    "max": lambda a, b: np.maximum(a, b),
-    "pow": lambda a, b: np.power(a, b),
-    "fmod": lambda a, b: np.fmod(a, b),
-    "leaky_relu": lambda x, a: np.where(x < 0, x * a, x),
-    "elu": lambda x, a: np.where(x > 0, x, a * np.expm1(np.minimum(x, 0))),
-    "celu": lambda x, a: ir("Celu", 1, x, alpha=float(a))[0],
-    "swish": lambda x, a: ir("Swish", 1, x, alpha=float(a))[0],
-    "thresholded_relu": lambda x, a: np.where(x > a, x, 0),
-    "clip": lambda x, low, high: np.minimum(np.maximum(x, low), high),
-    "hard_sigmoid": lambda x, a, b: np.clip(x * a + b, 0, 1),
-    "selu": lambda x, a, g: ir("Selu", 1, x, alpha=float(a), gamma=float(g))[0],
-    "silu": _of_ir("Swish"),
-    "gelu_erf": _of_ir("Gelu"),
-    "gelu_tanh": lambda x: ir("Gelu", 1, x, approximate="tanh")[0],
-    "hard_swish": _of_ir("HardSwish"),
-    **{
-        name.lower(): _of_ir(name)
-        for name in (
-            *("Abs", "Neg", "Sign", "Floor", "Ceil", "Round", "Sqrt", "Reciprocal", "Exp", "Log"),
-            *("Erf", "Sin", "Cos", "Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh", "Tanh", "Asinh"),
-            *("Acosh", "Atanh", "Relu", "Sigmoid", "Mish", "Softplus", "Softsign"),
-        )
-    },
-}
-
-BINARY = {
-    "add": "Add", "sub": "Sub", "mul": "Mul", "div": "Div", "min": "Min", "max": "Max",
-    "pow": "Pow",
-    "equal": "Equal", "less": "Less", "greater": "Greater", "less_equal": "LessOrEqual",
-    "greater_equal": "GreaterOrEqual", "and": "And", "or": "Or", "xor": "Xor",
-    "bitwise_and": "BitwiseAnd", "bitwise_or": "BitwiseOr", "bitwise_xor": "BitwiseXor",
-}  # fmt: skip
-
-
-def binary(i: Instruction, a, b):
-    function = i.attributes["function"]
-    if function in ("mod", "fmod"):
-        return ir("Mod", 1, a, b, fmod=int(function == "fmod"))
-    if function.startswith("shift_"):
-        return ir("BitShift", 1, a, b, direction=function[6:].upper())
-    return ir(BINARY[function], 1, a, b)
-
-
-UNARY = {"is_nan": "IsNaN", "is_inf": "IsInf", "bitwise_not": "BitwiseNot", "not": "Not"}
-
-
-def unary(i: Instruction, x):
-    function = i.attributes["function"]
-    if function in ("is_positive_inf", "is_negative_inf"):
-        negative = int(function == "is_negative_inf")
-        return ir("IsInf", 1, x, detect_negative=negative, detect_positive=1 - negative)
-    if function == "copy":
-        return [x.copy()]
-    if function in UNARY or function.title() in ("Abs", "Neg", "Sign", "Relu"):
-        return ir(UNARY.get(function, function.title()), 1, x)
-    return [MAP[function](x)]
+def of_table(i: Instruction, *inputs):
+    """``unary`` and ``binary``: the IR operator that the function comes from."""
+    row = FUNCTIONS[i.attributes["function"]]
+    if not row.onnx:
+        assert row.name == "copy"
+        return [inputs[0].copy()]
+    return ir(row.onnx, 1, *inputs, **row.where)
 
 
 def cast(i: Instruction, x):
@@ -283,7 +224,7 @@ def average_pool(i: Instruction, x):
 
 def resize(i: Instruction, x):
     a, shape = i.attributes, i.outputs[0].shape
-    from pyhades.ir.interpolation import AxisResize, Sampling, axis_taps, resample
+    from pyhades.numerics.interpolation import AxisResize, Sampling, axis_taps, resample
 
     sampling = Sampling(
         a["mode"],
@@ -333,8 +274,8 @@ OPERATORS: dict[str, Callable[..., list[Array]]] = {
     "scale_shift": scale_shift,
     "softmax": softmax,
     "map": pointwise,
-    "unary": unary,
-    "binary": binary,
+    "unary": of_table,
+    "binary": of_table,
     "select": lambda i, c, a, b: [np.where(c, a, b)],
     "cast": cast,
     "copy": lambda i, x: [x.copy()],

@@ -1,10 +1,10 @@
 #pragma once
 #include <vector>
 
+#include "base/functions.h"
 #include "base/op.h"
 #include "base/registry.h"
 #include "kernels/elementwise/elementwise.h"
-#include "kernels/elementwise/functions.h"
 
 namespace hades {
 
@@ -14,9 +14,6 @@ struct MapProgram {
     std::vector<float> constants;  // kSplat copies of each
     int registers = 0;
 };
-
-const MapFunction* find_map_function(const char* name);
-const MapFunction* find_map_function(int number);
 
 // Binds `program` to the operands of `desc`, all float32 and of the output's shape.
 Status bind_program(const OpDesc& desc, MapProgram program, BoundOp* bound);

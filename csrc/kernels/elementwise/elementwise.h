@@ -41,9 +41,9 @@ using SelectLoop = void(const void* condition, int64_t condition_stride, const v
                         int64_t a_stride, const void* b, int64_t b_stride, void* y,
                         int64_t y_stride, int64_t n);
 
-// nullptr where the function is not defined for that dtype.
-using FindUnary = UnaryLoop*(const char* function, DType x);
-using FindBinary = BinaryLoop*(const char* function, DType operands);
+// By the number of a function; nullptr where it is not defined for that dtype.
+using FindUnary = UnaryLoop*(int function, DType x);
+using FindBinary = BinaryLoop*(int function, DType operands);
 using FindSelect = SelectLoop*(DType values);
 using FindCast = UnaryLoop*(DType from, DType to);
 

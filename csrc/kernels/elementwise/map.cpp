@@ -1,4 +1,3 @@
-#include <cstring>
 #include <utility>
 
 #include "base/epilogue_attributes.h"
@@ -52,22 +51,23 @@ Status parse_program(const OpDesc& desc, MapProgram* program) {
     bool written[kMapMaxRegisters] = {};
     for (int64_t i = 0; i < inputs; ++i) written[i] = true;
     for (size_t i = 0; i < code.size(); i += 5) {
-        const MapFunction* function = find_map_function(static_cast<int>(code[i]));
+        const ElementFunction* function = find_function(static_cast<int>(code[i]));
         const int64_t destination = code[i + 1];
-        if (!function) return invalid("map: no function has the number %ld", long(code[i]));
+        if (!function || !function->in_programs)
+            return invalid("map: no function has the number %ld", long(code[i]));
         if (destination < inputs || destination >= kMapMaxRegisters)
             return invalid("map: destination %ld is not a temporary (%ld to %d)", long(destination),
                            long(inputs), kMapMaxRegisters - 1);
         MapStep step = {function->number, static_cast<int32_t>(destination), 0, 0, 0};
         int32_t* sources[] = {&step.a, &step.b, &step.c};
-        for (int k = 0; k < function->arity; ++k) {
+        for (int k = 0; k < function->operands; ++k) {
             if (!readable(written, code[i + 2 + k], constant_count))
                 return invalid("map: %s reads register %ld, which holds nothing", function->name,
                                long(code[i + 2 + k]));
             *sources[k] = static_cast<int32_t>(code[i + 2 + k]);
         }
-        // Sources beyond the arity are resolved too, so let them name something that exists.
-        for (int k = function->arity; k < 3; ++k) *sources[k] = step.a;
+        // Sources beyond the operands are resolved too, so let them name something that exists.
+        for (int k = function->operands; k < 3; ++k) *sources[k] = step.a;
         written[destination] = true;
         program->steps.push_back(step);
     }
@@ -77,18 +77,6 @@ Status parse_program(const OpDesc& desc, MapProgram* program) {
 }
 
 }  // namespace
-
-const MapFunction* find_map_function(const char* name) {
-    for (const MapFunction& function : kMapFunctions)
-        if (std::strcmp(function.name, name) == 0) return &function;
-    return nullptr;
-}
-
-const MapFunction* find_map_function(int number) {
-    for (const MapFunction& function : kMapFunctions)
-        if (function.number == number) return &function;
-    return nullptr;
-}
 
 Status bind_program(const OpDesc& desc, MapProgram program, BoundOp* bound) {
     const Tensor* tensors[kMapMaxInputs + 1];
@@ -154,12 +142,12 @@ Status bind_scale_shift(const OpDesc& desc, BoundOp* bound) {
     if (!status.ok) return status;
     constexpr int32_t kTemporary = 3;
     MapProgram program;
-    program.steps.push_back({find_map_function("fma")->number, kTemporary, 0, 1, 2});
+    program.steps.push_back({find_function("fma")->number, kTemporary, 0, 1, 2});
     if (activation.kind != Activation::none) {
         // The activations are functions of the same names, with alpha and beta after x.
         const std::string name = desc.attributes.text("activation", "none");
         program.steps.push_back(
-            {find_map_function(name.c_str())->number, kTemporary, kTemporary, -1, -2});
+            {find_function(name.c_str())->number, kTemporary, kTemporary, -1, -2});
         program.constants.insert(program.constants.end(), kSplat, activation.alpha);
         program.constants.insert(program.constants.end(), kSplat, activation.beta);
     }

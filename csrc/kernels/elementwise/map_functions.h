@@ -1,12 +1,13 @@
 #pragma once
 #include "simd/math.h"
 
-// The functions of functions.inc over F32. Trigonometric and hyperbolic functions, pow and fmod go
-// through libm lane by lane on every tier.
+// The functions of base/functions.inc over F32. Trigonometric and hyperbolic functions, pow and
+// fmod go through libm lane by lane on every tier.
 namespace hades::HADES_ISA::functions {
 
 using HADES_ISA::abs;
 using HADES_ISA::ceil;
+using HADES_ISA::clip;
 using HADES_ISA::elu;
 using HADES_ISA::erf;
 using HADES_ISA::exp;
@@ -16,9 +17,11 @@ using HADES_ISA::gelu_erf;
 using HADES_ISA::gelu_tanh;
 using HADES_ISA::hard_sigmoid;
 using HADES_ISA::hard_swish;
+using HADES_ISA::leaky_relu;
 using HADES_ISA::log;
 using HADES_ISA::mish;
 using HADES_ISA::reciprocal;
+using HADES_ISA::relu;
 using HADES_ISA::sigmoid;
 using HADES_ISA::silu;
 using HADES_ISA::softplus;
@@ -57,8 +60,6 @@ HADES_INLINE F32 fmod(F32 a, F32 b) {
     return per_lane([](float x, float y) { return __builtin_fmodf(x, y); }, a, b);
 }
 
-HADES_INLINE F32 relu(F32 x) { return at_least(0.0f, x); }
-
 HADES_INLINE F32 add(F32 a, F32 b) { return a + b; }
 HADES_INLINE F32 sub(F32 a, F32 b) { return a - b; }
 HADES_INLINE F32 mul(F32 a, F32 b) { return a * b; }
@@ -67,7 +68,6 @@ HADES_INLINE F32 div(F32 a, F32 b) { return a / b; }
 HADES_INLINE F32 min(F32 a, F32 b) { return select(is_nan(a), a, HADES_ISA::min(a, b)); }
 HADES_INLINE F32 max(F32 a, F32 b) { return select(is_nan(a), a, HADES_ISA::max(a, b)); }
 
-HADES_INLINE F32 leaky_relu(F32 x, F32 alpha) { return select(less(x, zero()), x * alpha, x); }
 HADES_INLINE F32 celu(F32 x, F32 alpha) {
     return select(less(x, zero()), alpha * expm1(x / alpha), x);
 }
@@ -75,9 +75,6 @@ HADES_INLINE F32 swish(F32 x, F32 alpha) {
     return at_least(-0x1p120f, x) / (set1(1.0f) + exp(negate(alpha * x)));
 }
 HADES_INLINE F32 thresholded_relu(F32 x, F32 alpha) { return select(less(alpha, x), x, zero()); }
-HADES_INLINE F32 clip(F32 x, F32 lower, F32 upper) {
-    return HADES_ISA::min(upper, HADES_ISA::max(lower, x));
-}
 HADES_INLINE F32 selu(F32 x, F32 alpha, F32 gamma) { return gamma * HADES_ISA::elu(x, alpha); }
 HADES_INLINE F32 shrink(F32 x, F32 lambda, F32 bias) {
     const F32 inner = select(less(lambda, x), x - bias, zero());

@@ -33,11 +33,11 @@ HADES_INLINE void run_step(const MapStep& step, const Source* s, float* y, int64
 #define HADES_SOURCES_1 s[0]
 #define HADES_SOURCES_2 s[0], s[1]
 #define HADES_SOURCES_3 s[0], s[1], s[2]
-#define HADES_FUNCTION(name, arity, number)                                    \
-    case number:                                                               \
-        return evaluate([](auto... x) { return functions::name(x...); }, y, n, \
-                        HADES_SOURCES_##arity);
-#include "kernels/elementwise/functions.inc"
+#define HADES_FUNCTION(name, operands, number, program, dtypes, predicate, activation)       \
+    HADES_IF_##program(                                                                      \
+        case number : return evaluate([](auto... x) { return functions::name(x...); }, y, n, \
+                                      HADES_SOURCES_##operands);)
+#include "base/functions.inc"
 #undef HADES_FUNCTION
 #undef HADES_SOURCES_1
 #undef HADES_SOURCES_2

@@ -1,4 +1,3 @@
-#include <cstring>
 #include <utility>
 
 #include "kernels/elementwise/bind.h"
@@ -74,79 +73,65 @@ Status bind_typed(const OpDesc& desc, Loop* loop, BoundOp* bound) {
     return {};
 }
 
-Status check_arity(const OpDesc& desc, size_t inputs) {
-    bool complete = desc.inputs.size() == inputs && desc.outputs.size() == 1;
+Status check_arity(const OpDesc& desc, int inputs) {
+    bool complete = desc.inputs.size() == static_cast<size_t>(inputs) && desc.outputs.size() == 1;
     for (const Operand& input : desc.inputs) complete = complete && input.present;
     if (complete) return {};
-    return invalid("%s takes %zu inputs and gives one output", desc.op.c_str(), inputs);
+    return invalid("%s takes %d inputs and gives one output", desc.op.c_str(), inputs);
 }
 
-// Whether the function runs as a one-step float32 program.
-const MapFunction* as_program(const OpDesc& desc, const char* function, int arity) {
-    const MapFunction* found = find_map_function(function);
-    if (!found || found->arity != arity || desc.out(0).dtype != DType::f32) return nullptr;
+bool is_float32(const OpDesc& desc) {
     for (const Operand& input : desc.inputs)
-        if (input.tensor.dtype != DType::f32) return nullptr;
-    return found;
+        if (input.tensor.dtype != DType::f32) return false;
+    return desc.out(0).dtype == DType::f32;
 }
 
-Status bind_one_step(const OpDesc& desc, const MapFunction& function, BoundOp* bound) {
+Status bind_one_step(const OpDesc& desc, const ElementFunction& function, BoundOp* bound) {
     MapProgram program;
-    program.steps.push_back({function.number, function.arity, 0, function.arity - 1, 0});
+    program.steps.push_back({function.number, function.operands, 0, function.operands - 1, 0});
     return bind_program(desc, std::move(program), bound);
 }
 
-constexpr const char* kPredicates[] = {"is_nan",          "is_inf",  "is_positive_inf",
-                                       "is_negative_inf", "equal",   "less",
-                                       "less_equal",      "greater", "greater_equal"};
-
 // The dtype of the result: bool for predicates, else that of the operands.
-Status check_result(const OpDesc& desc, const char* function) {
-    DType expected = desc.in(0).dtype;
-    for (const char* predicate : kPredicates)
-        if (std::strcmp(predicate, function) == 0) expected = DType::boolean;
+Status check_result(const OpDesc& desc, const ElementFunction& function) {
+    const DType expected = function.is_predicate ? DType::boolean : desc.in(0).dtype;
     if (desc.out(0).dtype == expected) return {};
-    return invalid("%s: %s gives %s, but the output is %s", desc.op.c_str(), function,
+    return invalid("%s: %s gives %s, but the output is %s", desc.op.c_str(), function.name,
                    name_of(expected), name_of(desc.out(0).dtype));
+}
+
+// `unary` and `binary`: a pointwise program of one step where that computes float32, else a loop.
+template <class Find>
+Status bind_function(const OpDesc& desc, int operands, BoundOp* bound) {
+    const Status status = check_arity(desc, operands);
+    if (!status.ok) return status;
+    const char* op = desc.op.c_str();
+    const std::string name = desc.attributes.text("function", "");
+    const ElementFunction* function = find_function(name.c_str());
+    const bool is_known = function && function->operands == operands;
+    if (is_known && function->in_programs && is_float32(desc))
+        return bind_one_step(desc, *function, bound);
+    const auto find = reinterpret_cast<Find*>(select_elementwise(op, desc.allowed, &bound->kernel));
+    auto* loop = is_known ? find(function->number, desc.in(0).dtype) : nullptr;
+    if (!loop)
+        return invalid("%s: no function \"%s\" of %s", op, name.c_str(), name_of(desc.in(0).dtype));
+    const Status result = check_result(desc, *function);
+    return result.ok ? bind_typed(desc, loop, bound) : result;
 }
 
 }  // namespace
 
 // unary(x) -> y; attribute function.
 Status bind_unary(const OpDesc& desc, BoundOp* bound) {
-    Status status = check_arity(desc, 1);
-    if (!status.ok) return status;
-    const std::string function = desc.attributes.text("function", "");
-    if (const MapFunction* step = as_program(desc, function.c_str(), 1))
-        return bind_one_step(desc, *step, bound);
-    const auto find =
-        reinterpret_cast<FindUnary*>(select_elementwise("unary", desc.allowed, &bound->kernel));
-    UnaryLoop* loop = find(function.c_str(), desc.in(0).dtype);
-    if (!loop)
-        return invalid("unary: no function \"%s\" of %s", function.c_str(),
-                       name_of(desc.in(0).dtype));
-    status = check_result(desc, function.c_str());
-    return status.ok ? bind_typed(desc, loop, bound) : status;
+    return bind_function<FindUnary>(desc, 1, bound);
 }
 
 // binary(a, b) -> y; attribute function.
 Status bind_binary(const OpDesc& desc, BoundOp* bound) {
-    Status status = check_arity(desc, 2);
-    if (!status.ok) return status;
-    const std::string function = desc.attributes.text("function", "");
-    if (desc.in(0).dtype != desc.in(1).dtype)
+    if (desc.inputs.size() == 2 && desc.in(0).dtype != desc.in(1).dtype)
         return invalid("binary: operands are %s and %s; cast one of them",
                        name_of(desc.in(0).dtype), name_of(desc.in(1).dtype));
-    if (const MapFunction* step = as_program(desc, function.c_str(), 2))
-        return bind_one_step(desc, *step, bound);
-    const auto find =
-        reinterpret_cast<FindBinary*>(select_elementwise("binary", desc.allowed, &bound->kernel));
-    BinaryLoop* loop = find(function.c_str(), desc.in(0).dtype);
-    if (!loop)
-        return invalid("binary: no function \"%s\" of %s", function.c_str(),
-                       name_of(desc.in(0).dtype));
-    status = check_result(desc, function.c_str());
-    return status.ok ? bind_typed(desc, loop, bound) : status;
+    return bind_function<FindBinary>(desc, 2, bound);
 }
 
 // select(condition, a, b) -> y

@@ -85,22 +85,22 @@ void cast_loop(const void* x_data, int64_t x_stride, void* y_data, int64_t y_str
         y[i * y_stride] = encode<To>(convert<Computed<To>>(decode(x[i * x_stride])));
 }
 
-template <class Function>
+template <class Function, Domain domain>
 UnaryLoop* unary_of(DType dtype) {
     return visit(dtype, [](auto tag) -> UnaryLoop* {
         using Stored = typename decltype(tag)::type;
-        if constexpr ((Function::domain & kDomain<Stored>) != 0)
+        if constexpr ((domain & kDomain<Stored>) != 0)
             return unary_loop<Function, Stored>;
         else
             return nullptr;
     });
 }
 
-template <class Function>
+template <class Function, Domain domain>
 BinaryLoop* binary_of(DType dtype) {
     return visit(dtype, [](auto tag) -> BinaryLoop* {
         using Stored = typename decltype(tag)::type;
-        if constexpr ((Function::domain & kDomain<Stored>) != 0)
+        if constexpr ((domain & kDomain<Stored>) != 0)
             return binary_loop<Function, Stored>;
         else
             return nullptr;
@@ -111,25 +111,54 @@ BinaryLoop* binary_of(DType dtype) {
 
 namespace hades::HADES_ISA {
 
-UnaryLoop* unary(const char* function, DType x) {
-#define HADES_UNARY(name, Function) \
-    if (strcmp(function, #name) == 0) return typed::unary_of<typed::Function>(x);
-#define HADES_BINARY(name, Function)
-#include "kernels/elementwise/typed_functions.inc"
-#undef HADES_UNARY
-#undef HADES_BINARY
+// What a row of the table with these dtypes and operands has to say.
+#define HADES_TYPED_kNone(...)
+#define HADES_TYPED_kAll(...) __VA_ARGS__
+#define HADES_TYPED_kNumber(...) __VA_ARGS__
+#define HADES_TYPED_kFloating(...) __VA_ARGS__
+#define HADES_TYPED_kInteger(...) __VA_ARGS__
+#define HADES_TYPED_kBoolean(...) __VA_ARGS__
+
+UnaryLoop* unary(int function, DType x) {
+    switch (function) {
+#define HADES_UNARY_1(...) __VA_ARGS__
+#define HADES_UNARY_2(...)
+#define HADES_UNARY_3(...)
+#define HADES_FUNCTION(name, operands, number, program, dtypes, predicate, activation) \
+    HADES_UNARY_##operands(                                                            \
+        HADES_TYPED_##dtypes(case number : return typed::unary_of<typed::name##_fn, dtypes>(x);))
+#include "base/functions.inc"
+#undef HADES_FUNCTION
+#undef HADES_UNARY_1
+#undef HADES_UNARY_2
+#undef HADES_UNARY_3
+    }
     return nullptr;
 }
 
-BinaryLoop* binary(const char* function, DType operands) {
-#define HADES_UNARY(name, Function)
-#define HADES_BINARY(name, Function) \
-    if (strcmp(function, #name) == 0) return typed::binary_of<typed::Function>(operands);
-#include "kernels/elementwise/typed_functions.inc"
-#undef HADES_UNARY
-#undef HADES_BINARY
+BinaryLoop* binary(int function, DType operands) {
+    switch (function) {
+#define HADES_BINARY_1(...)
+#define HADES_BINARY_2(...) __VA_ARGS__
+#define HADES_BINARY_3(...)
+#define HADES_FUNCTION(name, operands_, number, program, dtypes, predicate, activation) \
+    HADES_BINARY_##operands_(HADES_TYPED_##dtypes(                                      \
+        case number : return typed::binary_of<typed::name##_fn, dtypes>(operands);))
+#include "base/functions.inc"
+#undef HADES_FUNCTION
+#undef HADES_BINARY_1
+#undef HADES_BINARY_2
+#undef HADES_BINARY_3
+    }
     return nullptr;
 }
+
+#undef HADES_TYPED_kNone
+#undef HADES_TYPED_kAll
+#undef HADES_TYPED_kNumber
+#undef HADES_TYPED_kFloating
+#undef HADES_TYPED_kInteger
+#undef HADES_TYPED_kBoolean
 
 SelectLoop* select(DType values) {
     switch (size_of(values)) {

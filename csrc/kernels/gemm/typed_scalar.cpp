@@ -30,7 +30,7 @@ namespace hades::HADES_ISA {
 TypedRow* matmul_typed(DType dtype) {
     return typed::visit(dtype, [](auto tag) -> TypedRow* {
         using Stored = typename decltype(tag)::type;
-        if constexpr (typed::kDomain<Stored> != typed::kBoolean)
+        if constexpr (typed::kDomain<Stored> != kBoolean)
             return typed::multiply_row<Stored>;
         else
             return nullptr;

@@ -173,7 +173,7 @@ ArgReduce* arg_reduce(DType dtype) {
 Cumsum* cumsum(DType dtype) {
     return typed::visit(dtype, [](auto tag) -> Cumsum* {
         using Stored = typename decltype(tag)::type;
-        if constexpr (typed::kDomain<Stored> != typed::kBoolean)
+        if constexpr (typed::kDomain<Stored> != kBoolean)
             return typed::cumsum_line<Stored>;
         else
             return nullptr;

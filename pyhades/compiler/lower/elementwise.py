@@ -10,54 +10,19 @@ from pyhades.compiler.iteration import coalesced
 from pyhades.compiler.lowering import Lowering, lowers
 from pyhades.compiler.view import View
 from pyhades.ir.graph import Node, Value
+from pyhades.ir.ops.elementwise import element_function
 from pyhades.ir.registry import attribute
 from pyhades.ir.shapes import shape
+from pyhades.numerics.functions import FUNCTIONS, functions_of
 
-UNARY = {
-    **{
-        name: name.lower()
-        for name in (
-            *("Abs", "Neg", "Sign", "Sqrt", "Reciprocal", "Exp", "Log", "Erf", "Floor", "Ceil"),
-            *("Round", "Sin", "Cos", "Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh", "Tanh"),
-            *("Asinh", "Acosh", "Atanh", "Sigmoid", "Softplus", "Softsign", "Relu", "Mish", "Not"),
-        )
-    },
-    "HardSwish": "hard_swish",
-    "BitwiseNot": "bitwise_not",
-    "IsNaN": "is_nan",
-}
-
-BINARY = {
-    **{name: name.lower() for name in ("Add", "Sub", "Mul", "Div", "Min", "Max", "Pow")},
-    "Equal": "equal",
-    "Less": "less",
-    "Greater": "greater",
-    "LessOrEqual": "less_equal",
-    "GreaterOrEqual": "greater_equal",
-    "And": "and",
-    "Or": "or",
-    "Xor": "xor",
-    "BitwiseAnd": "bitwise_and",
-    "BitwiseOr": "bitwise_or",
-    "BitwiseXor": "bitwise_xor",
-}
-
-MAP_FUNCTIONS = {
-    **UNARY,
-    **BINARY,
-    "PRelu": "leaky_relu",
-    "LeakyRelu": "leaky_relu",
-    "Elu": "elu",
-    "Celu": "celu",
-    "Selu": "selu",
-    "ThresholdedRelu": "thresholded_relu",
-    "Swish": "swish",
-    "HardSigmoid": "hard_sigmoid",
-    "Clip": "clip",
-    "Gelu": "gelu_erf",
-    "GeluTanh": "gelu_tanh",
-}
-"""Native name of each function of a Pointwise program."""
+TYPED = tuple(
+    dict.fromkeys(
+        row.onnx
+        for row in FUNCTIONS.values()
+        if row.onnx and not any(same.parameters for same in functions_of(row.onnx))
+    )
+)
+"""Operators of one or two arrays that kernels compute in every dtype."""
 
 
 def elementwise(
@@ -115,62 +80,28 @@ def _values(node: Node) -> list[Value]:
 @lowers("Pointwise")
 def lower_pointwise(lowering: Lowering, node: Node) -> None:
     """map, with the steps as numbers."""
-    functions = _native.map_functions()
+    functions = _native.element_functions()
     code: list[int] = []
-    for function, destination, sources in attribute(node, "steps"):
-        number, arity = functions[MAP_FUNCTIONS[function]]
-        assert len(sources) == arity, f"{function} takes {arity} operands"
-        code += [number, destination, *[*sources, 0, 0][:3]]
+    for name, destination, sources in attribute(node, "steps"):
+        function = functions[name]
+        assert len(sources) == function.operands, f"{name} takes {function.operands} operands"
+        code += [function.number, destination, *[*sources, 0, 0][:3]]
     constants = [float(number) for number in attribute(node, "constants")]
     values = _values(node)
     elementwise(lowering, "map", values, node.outputs[0], code=code, constants=constants)
 
 
-@lowers(*BINARY)
-def lower_binary(lowering: Lowering, node: Node) -> None:
-    """binary: two operands of one dtype."""
-    elementwise(lowering, "binary", _values(node), node.outputs[0], function=BINARY[node.op])
-
-
-@lowers("Mod")
-def lower_mod(lowering: Lowering, node: Node) -> None:
-    """Binary mod or fmod."""
-    function = "fmod" if attribute(node, "fmod") else "mod"
-    elementwise(lowering, "binary", _values(node), node.outputs[0], function=function)
-
-
-@lowers("BitShift")
-def lower_bit_shift(lowering: Lowering, node: Node) -> None:
-    """Binary shift_left or shift_right."""
-    function = f"shift_{attribute(node, 'direction').lower()}"
-    elementwise(lowering, "binary", _values(node), node.outputs[0], function=function)
-
-
-@lowers(*UNARY)
-def lower_unary(lowering: Lowering, node: Node) -> None:
-    """Unary."""
-    elementwise(lowering, "unary", _values(node), node.outputs[0], function=UNARY[node.op])
-
-
-@lowers("Gelu")
-def lower_gelu(lowering: Lowering, node: Node) -> None:
-    """unary, for dtypes that have no pointwise programs."""
-    function = "gelu_tanh" if attribute(node, "approximate") == "tanh" else "gelu_erf"
-    elementwise(lowering, "unary", _values(node), node.outputs[0], function=function)
-
-
-@lowers("IsInf")
-def lower_is_inf(lowering: Lowering, node: Node) -> None:
-    """unary; which signs count is part of the function."""
-    positive, negative = attribute(node, "detect_positive"), attribute(node, "detect_negative")
-    if not positive and not negative:
-        y = lowering.output(node.outputs[0])
-        lowering.emit("fill", [], [y], value=0)
+@lowers(*TYPED)
+def lower_function(lowering: Lowering, node: Node) -> None:
+    """Unary or binary; the function is what attributes choose."""
+    function = element_function(node)
+    if function is None and node.op == "IsInf":  # of neither sign
+        lowering.emit("fill", [], [lowering.output(node.outputs[0])], value=0)
         return
-    function = (
-        "is_inf" if positive and negative else f"is_{'positive' if positive else 'negative'}_inf"
-    )
-    elementwise(lowering, "unary", _values(node), node.outputs[0], function=function)
+    if function is None:
+        lowering.refuse(node, f"attributes {node.attributes} name no function")
+    op = "unary" if function.arrays == 1 else "binary"
+    elementwise(lowering, op, _values(node), node.outputs[0], function=function.name)
 
 
 @lowers("Where")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from pyhades.ir.ops.elementwise import widened
 from pyhades.ir.registry import Array, Operator, attribute, elements, ir_op
 from pyhades.ir.shapes import UNKNOWN, Shape, agree, concrete, fail, rank_of, shape_of
 from pyhades.ir.window import Window, window
+from pyhades.numerics.convolution import convolve, convolve_transposed
 
 CONV_ATTRIBUTES: dict[str, Any] = {
     "auto_pad": "NOTSET",
@@ -47,11 +47,6 @@ def _check_bias(node: Node, channels: Dim) -> None:
     agree(node, shape_of(node, 2)[0], channels, "bias and output channels")
 
 
-def _tap_weights(w: Array, tap: tuple[int, ...]) -> Array:
-    index: Any = (..., *tap)
-    return np.asarray(w[index])
-
-
 @ir_op("Conv", "F, F, F? -> F", **CONV_ATTRIBUTES)
 class Conv(Operator):
     """Convolution (cross-correlation): x [n, c, *spatial], w [o, c / group, *kernel], bias [o]."""
@@ -70,20 +65,9 @@ class Conv(Operator):
     def reference(self, node: Node, *inputs: Any) -> list[Array]:
         x, w, bias = (*inputs, None)[:3]
         geometry = conv_window(node, x.shape, w.shape)
-        group, wide_x, wide_w = attribute(node, "group"), widened(x), widened(w)
-        pads = zip(geometry.pads_begin, geometry.pads_end, strict=True)
-        padded = np.pad(wide_x, [(0, 0), (0, 0), *pads])
-        n, out = x.shape[0], concrete(geometry.output)
-        y = np.zeros((n, group, w.shape[0] // group, math.prod(out)), wide_x.dtype)
-        # One matrix product per kernel tap: exact semantics without a materialised im2col.
-        for tap in geometry.taps():
-            seen = padded[geometry.seen_by(tap, out)]
-            columns = seen.reshape(n, group, x.shape[1] // group, -1)
-            weights = _tap_weights(wide_w, tap).reshape(group, w.shape[0] // group, -1)
-            y += weights @ columns
-        y = y.reshape(n, w.shape[0], *out)
-        if bias is not None:
-            y += widened(bias).reshape(-1, *[1] * len(out))
+        wide_bias, counts = None if bias is None else widened(bias), concrete(geometry.output)
+        groups = attribute(node, "group")
+        y = convolve(widened(x), widened(w), wide_bias, geometry, groups, counts)
         return [y.astype(x.dtype, copy=False)]
 
     def flops(self, node: Node) -> int:
@@ -108,24 +92,9 @@ class ConvTranspose(Operator):
     def reference(self, node: Node, *inputs: Any) -> list[Array]:
         x, w, bias = (*inputs, None)[:3]
         geometry = transposed_window(node, x.shape, w.shape)
-        group, wide_x, wide_w = attribute(node, "group"), widened(x), widened(w)
-        n, spatial, out = x.shape[0], x.shape[2:], concrete(geometry.output)
-        channels = w.shape[1] * group
-        # Scatter every input into a canvas that holds all windows, then cut the pads off.
-        limits = zip(
-            spatial, geometry.strides, geometry.extents, geometry.pads_begin, out, strict=True
-        )
-        canvas = [max((i - 1) * s + e, b + o) for i, s, e, b, o in limits]
-        y = np.zeros((n, channels, *canvas), wide_x.dtype)
-        columns = wide_x.reshape(n, group, x.shape[1] // group, -1)
-        for tap in geometry.taps():
-            weights = _tap_weights(wide_w, tap).reshape(group, -1, w.shape[1]).swapaxes(1, 2)
-            part = (weights @ columns).reshape(n, channels, *spatial)
-            y[geometry.seen_by(tap, spatial)] += part
-        inside: Any = (slice(b, b + o) for b, o in zip(geometry.pads_begin, out, strict=True))
-        y = y[(..., *inside)]
-        if bias is not None:
-            y = y + widened(bias).reshape(-1, *[1] * len(out))
+        wide_bias, counts = None if bias is None else widened(bias), concrete(geometry.output)
+        groups = attribute(node, "group")
+        y = convolve_transposed(widened(x), widened(w), wide_bias, geometry, groups, counts)
         return [np.ascontiguousarray(y.astype(x.dtype, copy=False))]
 
     def flops(self, node: Node) -> int:

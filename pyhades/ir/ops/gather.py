@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -11,13 +10,14 @@ from pyhades.ir.graph import Node
 from pyhades.ir.ops.layout import Movement
 from pyhades.ir.registry import Array, attribute, ir_op
 from pyhades.ir.shapes import Shape, UnknownShape, agree, fail, normalize_axis, shape_of
-
-_REDUCTIONS: dict[str, Any] = {
-    "add": np.add,
-    "mul": np.multiply,
-    "max": np.maximum,
-    "min": np.minimum,
-}
+from pyhades.numerics.gather import (
+    REDUCTIONS,
+    element_positions,
+    gather_elements,
+    gather_nd,
+    scatter,
+    tuple_positions,
+)
 
 
 def _checked(node: Node, indices: Array, extent: int) -> Array:
@@ -59,14 +59,7 @@ class GatherElements(Movement):
     def reference(self, node: Node, *inputs: Any) -> list[Array]:
         x, indices = inputs
         axis = normalize_axis(node, attribute(node, "axis"), x.ndim)
-        return [x[_positions(node, x, indices, axis)]]
-
-
-def _positions(node: Node, x: Array, indices: Array, axis: int) -> tuple[Array, ...]:
-    """Advanced index that places ``indices`` along ``axis`` and counts along the others."""
-    grid: list[Array] = list(np.ogrid[tuple(slice(extent) for extent in indices.shape)])
-    grid[axis] = _checked(node, indices, x.shape[axis])
-    return tuple(np.broadcast_arrays(*grid)) if grid else ()
+        return [gather_elements(x, _checked(node, indices, x.shape[axis]), axis)]
 
 
 @ir_op("ScatterElements", "T, I, T -> T", axis=0, reduction="none")
@@ -85,18 +78,15 @@ class ScatterElements(Movement):
     def reference(self, node: Node, *inputs: Any) -> list[Array]:
         x, indices, updates = inputs
         axis = normalize_axis(node, attribute(node, "axis"), x.ndim)
-        return [_scatter(node, x, _positions(node, x, indices, axis), updates)]
+        where = element_positions(_checked(node, indices, x.shape[axis]), axis)
+        return [_scatter(node, x, where, updates)]
 
 
 def _scatter(node: Node, x: Array, where: tuple[Array, ...], updates: Array) -> Array:
-    y, reduction = x.copy(), attribute(node, "reduction")
-    if reduction == "none":
-        y[where] = updates
-    elif reduction in _REDUCTIONS:
-        _REDUCTIONS[reduction].at(y, where, updates)
-    else:
+    reduction = attribute(node, "reduction")
+    if reduction not in REDUCTIONS:
         fail(node, f"reduction {reduction!r} is unknown")
-    return y
+    return scatter(x, where, updates, reduction)
 
 
 def _tuple_length(node: Node, available: int) -> int:
@@ -127,17 +117,13 @@ class GatherND(Movement):
     def reference(self, node: Node, *inputs: Any) -> list[Array]:
         x, indices = inputs
         batch = attribute(node, "batch_dims")
-        result = [
-            x[entry][_index_tuples(node, x.shape[batch:], indices[entry])]
-            for entry in product(*(range(extent) for extent in x.shape[:batch]))
-        ]
-        shape = (*indices.shape[:-1], *x.shape[batch + indices.shape[-1] :])
-        return [np.asarray(result, x.dtype).reshape(shape)]
+        return [gather_nd(x, _checked_tuples(node, x.shape[batch:], indices), batch)]
 
 
-def _index_tuples(node: Node, extents: tuple[int, ...], indices: Array) -> tuple[Array, ...]:
+def _checked_tuples(node: Node, extents: tuple[int, ...], indices: Array) -> Array:
     count = indices.shape[-1]
-    return tuple(_checked(node, indices[..., i], extents[i]) for i in range(count))
+    columns = [_checked(node, indices[..., i], extents[i]) for i in range(count)]
+    return np.stack(columns, axis=-1) if columns else indices
 
 
 @ir_op("ScatterND", "T, int64, T -> T", reduction="none")
@@ -155,4 +141,5 @@ class ScatterND(Movement):
 
     def reference(self, node: Node, *inputs: Any) -> list[Array]:
         x, indices, updates = inputs
-        return [_scatter(node, x, _index_tuples(node, x.shape, indices), updates)]
+        checked = _checked_tuples(node, x.shape, indices)
+        return [_scatter(node, x, tuple_positions(checked), updates)]

@@ -25,6 +25,7 @@ from pyhades.ir.shapes import (
     product,
     shape_of,
 )
+from pyhades.numerics.layout import depth_to_space, space_to_depth
 
 
 class Movement(Operator):
@@ -314,13 +315,8 @@ class DepthToSpace(Movement):
         return [(x[0], depth, *(_scaled(node, dim, size, 1, "extent") for dim in x[2:]))]
 
     def reference(self, node: Node, *inputs: Any) -> list[Array]:
-        x, s = inputs[0], _blocks(node, inputs[0].shape)
-        n, c, h, w = x.shape
-        if attribute(node, "mode") == "DCR":
-            y = x.reshape(n, s, s, c // (s * s), h, w).transpose(0, 3, 4, 1, 5, 2)
-        else:
-            y = x.reshape(n, c // (s * s), s, s, h, w).transpose(0, 1, 4, 2, 5, 3)
-        return [y.reshape(n, c // (s * s), h * s, w * s)]
+        x, size = inputs[0], _blocks(node, inputs[0].shape)
+        return [depth_to_space(x, size, attribute(node, "mode") != "DCR")]
 
 
 @ir_op("SpaceToDepth", "T -> T", blocksize=None, mode="DCR")
@@ -334,8 +330,5 @@ class SpaceToDepth(Movement):
         return [(x[0], depth, *(_scaled(node, dim, 1, size, "extent") for dim in x[2:]))]
 
     def reference(self, node: Node, *inputs: Any) -> list[Array]:
-        x, s = inputs[0], _blocks(node, inputs[0].shape)
-        n, c, h, w = x.shape
-        y = x.reshape(n, c, h // s, s, w // s, s)
-        order = (0, 3, 5, 1, 2, 4) if attribute(node, "mode") == "DCR" else (0, 1, 3, 5, 2, 4)
-        return [y.transpose(order).reshape(n, c * s * s, h // s, w // s)]
+        x, size = inputs[0], _blocks(node, inputs[0].shape)
+        return [space_to_depth(x, size, attribute(node, "mode") != "DCR")]

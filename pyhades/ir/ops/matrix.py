@@ -11,6 +11,7 @@ from pyhades.ir.graph import Dim, Node
 from pyhades.ir.ops.elementwise import widened
 from pyhades.ir.registry import Array, Operator, attribute, elements, ir_op
 from pyhades.ir.shapes import Shape, agree, broadcast, concrete, fail, rank_of, shape_of
+from pyhades.numerics.matrix import general_product, product
 
 
 @ir_op("MatMul", "N, N -> N")
@@ -27,7 +28,7 @@ class MatMul(Operator):
 
     def reference(self, node: Node, *inputs: Any) -> list[Array]:
         a, b = inputs
-        return [np.asarray(np.matmul(widened(a), widened(b))).astype(a.dtype, copy=False)]
+        return [product(widened(a), widened(b)).astype(a.dtype, copy=False)]
 
     def flops(self, node: Node) -> int:
         inner = concrete(shape_of(node, 0))[-1]
@@ -58,10 +59,8 @@ class Gemm(Operator):
         left, right = widened(a), widened(b)
         left = left.T if attribute(node, "transA") else left
         right = right.T if attribute(node, "transB") else right
-        y = left @ right
-        y = y * np.asarray(attribute(node, "alpha")).astype(y.dtype)
-        if c is not None:
-            y = y + widened(c) * np.asarray(attribute(node, "beta")).astype(y.dtype)
+        added = None if c is None else widened(c)
+        y = general_product(left, right, added, attribute(node, "alpha"), attribute(node, "beta"))
         return [y.astype(a.dtype, copy=False)]
 
     def flops(self, node: Node) -> int:

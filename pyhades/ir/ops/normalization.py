@@ -12,21 +12,20 @@ import numpy as np
 from pyhades.errors import UnsupportedOperatorError
 from pyhades.ir.graph import Dim, Node
 from pyhades.ir.ops.elementwise import widened
-from pyhades.ir.registry import Array, Operator, attribute, ir_op
+from pyhades.ir.registry import Operator, attribute, ir_op
 from pyhades.ir.shapes import Shape, agree, broadcast, fail, normalize_axis, rank_of, shape_of
-
-
-def _standardize(x: Array, axes: tuple[int, ...], epsilon: float) -> tuple[Array, Array, Array]:
-    """(x - mean) / sqrt(variance + epsilon) over ``axes``, with mean and 1 / deviation."""
-    mean = x.mean(axis=axes, keepdims=True)
-    centred = x - mean
-    variance = (centred * centred).mean(axis=axes, keepdims=True)
-    inverse = 1 / np.sqrt(variance + np.asarray(epsilon, x.dtype))
-    return centred * inverse, mean, inverse
-
-
-def _per_channel(vector: Array, rank: int) -> Array:
-    return widened(vector).reshape(-1, *[1] * (rank - 2))
+from pyhades.numerics.array import Array
+from pyhades.numerics.normalization import (
+    affine,
+    by_statistics,
+    log_softmax,
+    lp_normalize,
+    per_channel,
+    rms_normalize,
+    softmax,
+    standardize,
+    standardize_groups,
+)
 
 
 def _check_channels(node: Node, channels: Dim, first: int) -> None:
@@ -67,10 +66,8 @@ class BatchNormalization(_Normalization):
 
     def reference(self, node: Node, *inputs: Any) -> list[Array]:
         x = inputs[0]
-        rank = max(x.ndim, 2)
-        scale, bias, mean, variance = (_per_channel(vector, rank) for vector in inputs[1:])
-        inverse = scale / np.sqrt(variance + np.asarray(attribute(node, "epsilon"), variance.dtype))
-        y = (widened(x) - mean) * inverse + bias
+        wide, scale, bias, mean, variance = (widened(array) for array in inputs)
+        y = by_statistics(wide, scale, bias, mean, variance, attribute(node, "epsilon"))
         return [y.astype(x.dtype, copy=False)]
 
 
@@ -79,11 +76,10 @@ class InstanceNormalization(_Normalization):
     """Normalise each plane of x [n, c, *spatial]; scale and bias [c]."""
 
     def reference(self, node: Node, *inputs: Any) -> list[Array]:
-        x, scale, bias = inputs
-        axes = tuple(range(2, x.ndim))
-        y, _, _ = _standardize(widened(x), axes, attribute(node, "epsilon"))
-        y = y * _per_channel(scale, x.ndim) + _per_channel(bias, x.ndim)
-        return [y.astype(x.dtype, copy=False)]
+        x, scale, bias = (widened(array) for array in inputs)
+        y, _, _ = standardize(x, tuple(range(2, x.ndim)), attribute(node, "epsilon"))
+        y = affine(y, per_channel(scale, x.ndim), per_channel(bias, x.ndim))
+        return [y.astype(inputs[0].dtype, copy=False)]
 
 
 @ir_op("GroupNormalization", "F, F, F -> F", epsilon=1e-5, num_groups=None, stash_type=1)
@@ -98,11 +94,10 @@ class GroupNormalization(_Normalization):
         return shapes
 
     def reference(self, node: Node, *inputs: Any) -> list[Array]:
-        x, scale, bias = inputs
-        grouped = widened(x).reshape(x.shape[0], attribute(node, "num_groups"), -1)
-        y, _, _ = _standardize(grouped, (2,), attribute(node, "epsilon"))
-        y = y.reshape(x.shape) * _per_channel(scale, x.ndim) + _per_channel(bias, x.ndim)
-        return [y.astype(x.dtype, copy=False)]
+        x, scale, bias = (widened(array) for array in inputs)
+        y = standardize_groups(x, attribute(node, "num_groups"), attribute(node, "epsilon"))
+        y = affine(y, per_channel(scale, x.ndim), per_channel(bias, x.ndim))
+        return [y.astype(inputs[0].dtype, copy=False)]
 
 
 class _Trailing(Operator):
@@ -133,9 +128,8 @@ class LayerNormalization(_Trailing):
     def reference(self, node: Node, *inputs: Any) -> list[Array]:
         x, scale, bias = (*inputs, None)[:3]
         wide = widened(x)
-        y, mean, inverse = _standardize(wide, self.axes(node, x.ndim), attribute(node, "epsilon"))
-        y = y.astype(x.dtype, copy=False) * scale
-        y = y if bias is None else y + bias
+        y, mean, inverse = standardize(wide, self.axes(node, x.ndim), attribute(node, "epsilon"))
+        y = affine(y.astype(x.dtype, copy=False), scale, bias)
         statistics = [mean.astype(np.float32, copy=False), inverse.astype(np.float32, copy=False)]
         return [y, *statistics][: len(node.outputs)]
 
@@ -146,9 +140,7 @@ class RMSNormalization(_Trailing):
 
     def reference(self, node: Node, *inputs: Any) -> list[Array]:
         x, scale = inputs
-        wide = widened(x)
-        square = (wide * wide).mean(axis=self.axes(node, x.ndim), keepdims=True)
-        y = wide / np.sqrt(square + np.asarray(attribute(node, "epsilon"), wide.dtype))
+        y = rms_normalize(widened(x), self.axes(node, x.ndim), attribute(node, "epsilon"))
         return [(y.astype(x.dtype) * scale).astype(scale.dtype, copy=False)]
 
 
@@ -171,15 +163,8 @@ class LpNormalization(_AlongAxis):
         x, p = widened(inputs[0]), attribute(node, "p")
         if p not in (1, 2):
             fail(node, f"p {p} is not 1 or 2")
-        norm = np.linalg.norm(x, ord=p, axis=attribute(node, "axis"), keepdims=True)
-        y = np.divide(x, norm, out=np.zeros_like(x), where=norm != 0)
+        y = lp_normalize(x, attribute(node, "axis"), p)
         return [y.astype(inputs[0].dtype, copy=False)]
-
-
-def softmax(x: Array, axis: int) -> Array:
-    """exp(x) / sum(exp(x)) along ``axis``, shifted by the maximum against overflow."""
-    shifted = np.exp(x - x.max(axis=axis, keepdims=True, initial=-np.inf))
-    return np.asarray(shifted / shifted.sum(axis=axis, keepdims=True))
 
 
 @ir_op("Softmax", "F -> F", axis=-1)
@@ -197,6 +182,4 @@ class LogSoftmax(_AlongAxis):
 
     def reference(self, node: Node, *inputs: Any) -> list[Array]:
         x, axis = widened(inputs[0]), attribute(node, "axis")
-        shifted = x - x.max(axis=axis, keepdims=True, initial=-np.inf)
-        y = shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
-        return [y.astype(inputs[0].dtype, copy=False)]
+        return [log_softmax(x, axis).astype(inputs[0].dtype, copy=False)]

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from pyhades.ir.graph import Node
 from pyhades.ir.ops.elementwise import widened
 from pyhades.ir.registry import Array, Operator, attribute, elements, ir_op
 from pyhades.ir.shapes import Shape, concrete, fail, shape_of
 from pyhades.ir.window import Window, window
+from pyhades.numerics.pooling import average_pool, max_pool
 
 _ATTRIBUTES: dict[str, Any] = {
     "auto_pad": "NOTSET",
@@ -33,20 +32,6 @@ def pool_window(node: Node, x: Shape) -> Window:
     return window(node, x[2:], kernel)
 
 
-def _windows(x: Array, w: Window, fill: Any) -> Array:
-    """Every window of ``x`` as [n, c, *output, prod(kernel)], positions outside being ``fill``."""
-    out = concrete(w.output)
-    after = [
-        max((count - 1) * s + extent - size - b, 0)
-        for count, s, extent, size, b in zip(
-            out, w.strides, w.extents, x.shape[2:], w.pads_begin, strict=True
-        )
-    ]
-    pads = [(0, 0), (0, 0), *zip(w.pads_begin, after, strict=True)]
-    padded = np.pad(x, pads, constant_values=fill)
-    return np.stack([padded[w.seen_by(tap, out)] for tap in w.taps()], axis=-1)
-
-
 class _Pool(Operator):
     def shapes(self, node: Node) -> list[Shape]:
         x = shape_of(node, 0)
@@ -64,27 +49,8 @@ class MaxPool(_Pool):
     def reference(self, node: Node, *inputs: Any) -> list[Array]:
         x = inputs[0]
         geometry = pool_window(node, x.shape)
-        lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
-        windows = _windows(x, geometry, lowest)
-        y = windows.max(axis=-1)
-        if len(node.outputs) == 1:
-            return [y]
-        positions = _windows(
-            _flat_positions(x.shape, attribute(node, "storage_order")), geometry, -1
-        )
-        # A padded position never wins, even where all of the input is -inf.
-        candidates = np.where((windows == y[..., None]) & (positions >= 0), 0, 1)
-        best = candidates.argmin(axis=-1)
-        return [y, np.take_along_axis(positions, best[..., None], axis=-1)[..., 0]]
-
-
-def _flat_positions(shape: tuple[int, ...], storage_order: int) -> Array:
-    """Index of each element; planes are row-major (0) or column-major (1)."""
-    planes, spatial = math.prod(shape[:2]), shape[2:]
-    size = math.prod(spatial)
-    plane = np.arange(size, dtype=np.int64).reshape(spatial, order="F" if storage_order else "C")
-    offsets = np.arange(planes, dtype=np.int64).reshape(*shape[:2], *[1] * len(spatial))
-    return offsets * size + plane
+        counts, column_major = concrete(geometry.output), bool(attribute(node, "storage_order"))
+        return list(max_pool(x, geometry, counts, column_major))[: len(node.outputs)]
 
 
 @ir_op("AveragePool", "F -> F", **_ATTRIBUTES, count_include_pad=0)
@@ -94,23 +60,9 @@ class AveragePool(_Pool):
     def reference(self, node: Node, *inputs: Any) -> list[Array]:
         x = widened(inputs[0])
         geometry = pool_window(node, x.shape)
-        sums = _windows(x, geometry, 0).sum(axis=-1)
-        ones = np.ones((1, 1, *x.shape[2:]), x.dtype)
-        if attribute(node, "count_include_pad"):
-            pads = zip(geometry.pads_begin, geometry.pads_end, strict=True)
-            ones = np.pad(ones, [(0, 0), (0, 0), *pads], constant_values=1)
-            no_pads = (0,) * len(geometry.kernel)
-            geometry = Window(
-                geometry.kernel,
-                geometry.strides,
-                geometry.dilations,
-                no_pads,
-                no_pads,
-                geometry.output,
-            )
-        counts = _windows(ones, geometry, 0).sum(axis=-1)
-        with np.errstate(all="ignore"):
-            return [(sums / counts).astype(inputs[0].dtype, copy=False)]
+        count_include_pad = bool(attribute(node, "count_include_pad"))
+        y = average_pool(x, geometry, concrete(geometry.output), count_include_pad)
+        return [y.astype(inputs[0].dtype, copy=False)]
 
 
 class _GlobalPool(Operator):

@@ -21,32 +21,7 @@ from pyhades.ir.shapes import (
     normalize_axis,
     shape_of,
 )
-
-Axes = tuple[int, ...]
-
-
-def _extreme(which: Callable[..., Array], positive: bool) -> Callable[[Array, Axes], Array]:
-    def reduce(x: Array, axes: Axes) -> Array:
-        if x.dtype.kind == "f":
-            start: Any = np.inf if positive else -np.inf
-        elif x.dtype.kind == "b":
-            start = positive
-        else:
-            limits = np.iinfo(x.dtype)
-            start = limits.max if positive else limits.min
-        return which(x, axis=axes, keepdims=True, initial=start)
-
-    return reduce
-
-
-def _log_sum_exp(x: Array, axes: Axes) -> Array:
-    peak = x.max(axis=axes, keepdims=True, initial=-np.inf)
-    peak = np.where(np.isfinite(peak), peak, 0).astype(x.dtype)
-    return np.asarray(np.log(np.exp(x - peak).sum(axis=axes, keepdims=True)) + peak)
-
-
-def _sum(x: Array, axes: Axes) -> Array:
-    return np.asarray(x.sum(axis=axes, keepdims=True, dtype=x.dtype))
+from pyhades.numerics.reduction import REDUCTIONS, Axes, arg_extreme, running_sum, top_k
 
 
 class Reduce(Operator):
@@ -85,26 +60,29 @@ class Reduce(Operator):
         return elements(node.inputs[0].type)  # type: ignore[union-attr]
 
 
-register(
-    Reduce("ReduceSum", "N", _sum),
-    Reduce("ReduceMean", "N", lambda x, axes: x.mean(axis=axes, keepdims=True)),
-    Reduce("ReduceMax", "T", _extreme(np.max, positive=False)),
-    Reduce("ReduceMin", "T", _extreme(np.min, positive=True)),
-    Reduce("ReduceProd", "N", lambda x, axes: x.prod(axis=axes, keepdims=True, dtype=x.dtype)),
-    Reduce("ReduceL1", "N", lambda x, axes: _sum(np.abs(x), axes)),
-    Reduce("ReduceL2", "N", lambda x, axes: np.sqrt(_sum(x * x, axes))),
-    Reduce("ReduceSumSquare", "N", lambda x, axes: _sum(x * x, axes)),
-    Reduce("ReduceLogSum", "N", lambda x, axes: np.log(_sum(x, axes))),
-    Reduce("ReduceLogSumExp", "N", lambda x, axes: _log_sum_exp(x * 1.0, axes)),
-)
+_NAMES = {
+    "ReduceSum": ("N", "sum"),
+    "ReduceMean": ("N", "mean"),
+    "ReduceMax": ("T", "max"),
+    "ReduceMin": ("T", "min"),
+    "ReduceProd": ("N", "prod"),
+    "ReduceL1": ("N", "l1"),
+    "ReduceL2": ("N", "l2"),
+    "ReduceSumSquare": ("N", "sum_square"),
+    "ReduceLogSum": ("N", "log_sum"),
+    "ReduceLogSumExp": ("N", "log_sum_exp"),
+}
+"""Dtypes and function."""
+
+register(*(Reduce(name, kind, REDUCTIONS[key]) for name, (kind, key) in _NAMES.items()))
 
 
 class ArgExtreme(Operator):
     """Position of the largest or smallest element along one axis."""
 
-    def __init__(self, name: str, function: Callable[..., Array]) -> None:
+    def __init__(self, name: str, largest: bool) -> None:
         super().__init__(name, "N -> int64", axis=0, keepdims=1, select_last_index=0)
-        self.function = function
+        self.largest = largest
 
     def shapes(self, node: Node) -> list[Shape]:
         x = shape_of(node, 0)
@@ -114,13 +92,12 @@ class ArgExtreme(Operator):
 
     def reference(self, node: Node, *inputs: Any) -> list[Array]:
         x, axis = inputs[0], attribute(node, "axis")
-        last = attribute(node, "select_last_index")
-        best = self.function(np.flip(x, axis) if last else x, axis=axis, keepdims=True)
-        best = x.shape[axis] - 1 - best if last else best
-        return [(best if attribute(node, "keepdims") else best.squeeze(axis)).astype(np.int64)]
+        last = bool(attribute(node, "select_last_index"))
+        best = arg_extreme(x, axis, self.largest, last)
+        return [best if attribute(node, "keepdims") else best.squeeze(axis)]
 
 
-register(ArgExtreme("ArgMax", np.argmax), ArgExtreme("ArgMin", np.argmin))
+register(ArgExtreme("ArgMax", largest=True), ArgExtreme("ArgMin", largest=False))
 
 
 @ir_op("CumSum", "N, I -> N", exclusive=0, reverse=0)
@@ -132,12 +109,8 @@ class CumSum(Operator):
 
     def reference(self, node: Node, *inputs: Any) -> list[Array]:
         x, axis = inputs[0], normalize_axis(node, int(inputs[1].reshape(())), inputs[0].ndim)
-        ordered = np.flip(x, axis) if attribute(node, "reverse") else x
-        y = np.cumsum(ordered, axis=axis, dtype=x.dtype)
-        if attribute(node, "exclusive"):
-            y = np.roll(y, 1, axis=axis)
-            y[(slice(None),) * axis + (slice(0, 1),)] = 0
-        return [np.flip(y, axis).copy() if attribute(node, "reverse") else y]
+        exclusive, reverse = bool(attribute(node, "exclusive")), bool(attribute(node, "reverse"))
+        return [running_sum(x, axis, exclusive, reverse)]
 
 
 @ir_op("TopK", "N, int64 -> N, int64", axis=-1, largest=1, sorted=1)
@@ -157,13 +130,7 @@ class TopK(Operator):
 
     def reference(self, node: Node, *inputs: Any) -> list[Array]:
         x, k, axis = inputs[0], int(inputs[1].reshape(())), attribute(node, "axis")
-        if attribute(node, "largest"):
-            # A stable sort of the mirrored array, mirrored back, keeps the lower index first.
-            order = np.flip(x, axis).argsort(axis=axis, kind="stable")
-            order = np.flip(x.shape[axis] - 1 - order, axis)
-        else:
-            order = x.argsort(axis=axis, kind="stable")
-        indices = order.take(np.arange(k), axis=axis).astype(np.int64)
+        indices = top_k(x, k, axis, bool(attribute(node, "largest")))
         return [np.take_along_axis(x, indices, axis=axis), indices]
 
 

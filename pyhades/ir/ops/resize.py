@@ -8,16 +8,6 @@ from typing import Any
 import numpy as np
 
 from pyhades.ir.graph import Dim, Node
-from pyhades.ir.interpolation import (
-    COORDINATE_MODES,
-    MODES,
-    NEAREST_MODES,
-    AxisResize,
-    Sampling,
-    axis_taps,
-    original_coordinates,
-    resample,
-)
 from pyhades.ir.ops.elementwise import widened
 from pyhades.ir.registry import Array, Operator, attribute, elements, ir_op
 from pyhades.ir.shapes import (
@@ -28,6 +18,15 @@ from pyhades.ir.shapes import (
     fail,
     normalize_axes,
     shape_of,
+)
+from pyhades.numerics.interpolation import (
+    COORDINATE_MODES,
+    MODES,
+    NEAREST_MODES,
+    AxisResize,
+    Sampling,
+    outside,
+    resize,
 )
 
 
@@ -171,20 +170,12 @@ class Resize(Operator):
         y = widened(x)
         if sampling.mode != "nearest" and y.dtype.kind != "f":
             y = y.astype(np.float64)
-        outside: list[tuple[int, Array]] = []
-        for axis, geometry in resize_axes(node, x.shape, roi, scales, sizes).items():
-            positions = original_coordinates(geometry, sampling.coordinates)
-            if np.array_equal(positions, np.arange(geometry.extent)):
-                continue
-            taps = axis_taps(geometry, sampling)
-            if sampling.mode == "nearest":
-                y = y.take(taps.indices[:, 0], axis=axis)
-            else:
-                y = resample(y, axis, taps)
-            outside.append((axis, taps.outside))
-        for axis, mask in outside:
-            y[(slice(None),) * axis + (mask,)] = attribute(node, "extrapolation_value")
-        return [np.asarray(y).astype(x.dtype, copy=False)]
+        axes = resize_axes(node, x.shape, roi, scales, sizes)
+        y = resize(y, axes, sampling)
+        if sampling.coordinates == "tf_crop_and_resize":
+            fill = np.asarray(attribute(node, "extrapolation_value")).astype(y.dtype)
+            y = np.where(outside(y.shape, axes, sampling), fill, y)
+        return [y.astype(x.dtype, copy=False)]
 
     def flops(self, node: Node) -> int:
         x = node.inputs[0]

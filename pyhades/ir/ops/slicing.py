@@ -18,6 +18,7 @@ from pyhades.ir.shapes import (
     normalize_axes,
     shape_of,
 )
+from pyhades.numerics.layout import PAD_MODES, pad
 
 
 def slice_range(start: int, end: int, step: int, extent: int) -> range:
@@ -106,7 +107,7 @@ class Pad(Movement):
         axes = normalize_axes(node, range(rank) if stated is None else stated, rank)
         if len(flat) != 2 * len(axes):
             fail(node, f"pads {flat} do not fit {len(axes)} axes")
-        if attribute(node, "mode") not in ("constant", "reflect", "edge", "wrap"):
+        if attribute(node, "mode") not in PAD_MODES:
             fail(node, f"mode {attribute(node, 'mode')!r} is unknown")
         pads = [(0, 0)] * rank
         for axis, before, after in zip(axes, flat, flat[len(axes) :], strict=False):
@@ -142,8 +143,5 @@ class Pad(Movement):
             )
         ]
         grown = [(max(before, 0), max(after, 0)) for before, after in pads]
-        mode = attribute(node, "mode")
-        if mode == "constant":
-            fill = 0 if value is None or value.size == 0 else value.reshape(())
-            return [np.pad(cropped, grown, constant_values=fill)]
-        return [np.pad(cropped, grown, mode=mode)]
+        fill = 0 if value is None or value.size == 0 else value.reshape(())
+        return [pad(cropped, grown, attribute(node, "mode"), fill)]

@@ -2,136 +2,126 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike
 
 from pyhades.kernels.arguments import Array
-
-_erf = np.vectorize(math.erf, otypes=[np.float64])
-
-
-def _wide(x: ArrayLike) -> Array:
-    return np.asarray(x, np.float64)
+from pyhades.numerics.functions import FUNCTIONS
 
 
-def _narrow(x: Any) -> Array:
-    return np.asarray(x, np.float32)
+def _compute(function: str, *arrays: ArrayLike, parameters: tuple[float, ...] = ()) -> Array:
+    """The parameters reach the kernels as float32."""
+    wide = [np.asarray(x, np.float64) for x in arrays]
+    numbers = [np.float64(np.float32(number)) for number in parameters]
+    with np.errstate(all="ignore"):
+        return np.asarray(FUNCTIONS[function].function(*wide, *numbers), np.float32)
 
 
 def relu(x: ArrayLike) -> Array:
     """See :func:`pyhades.kernels.relu`."""
-    return _narrow(np.maximum(_wide(x), 0))
+    return _compute("relu", x)
 
 
 def leaky_relu(x: ArrayLike, alpha: float = 0.01) -> Array:
     """See :func:`pyhades.kernels.leaky_relu`."""
-    wide = _wide(x)
-    return _narrow(np.where(wide > 0, wide, np.float32(alpha) * wide))
-
-
-def sigmoid(x: ArrayLike) -> Array:
-    """See :func:`pyhades.kernels.sigmoid`."""
-    return _narrow(0.5 * (1 + np.tanh(_wide(x) / 2)))
+    return _compute("leaky_relu", x, parameters=(alpha,))
 
 
 def hard_sigmoid(x: ArrayLike, alpha: float = 0.2, beta: float = 0.5) -> Array:
     """See :func:`pyhades.kernels.hard_sigmoid`."""
-    return _narrow(np.clip(np.float32(alpha) * _wide(x) + np.float32(beta), 0, 1))
-
-
-def silu(x: ArrayLike) -> Array:
-    """See :func:`pyhades.kernels.silu`."""
-    return _narrow(_wide(x) * 0.5 * (1 + np.tanh(_wide(x) / 2)))
+    return _compute("hard_sigmoid", x, parameters=(alpha, beta))
 
 
 def gelu(x: ArrayLike, approximate: str = "none") -> Array:
     """See :func:`pyhades.kernels.gelu`."""
-    wide = _wide(x)
-    if approximate == "tanh":
-        inner = math.sqrt(2 / math.pi) * (wide + 0.044715 * wide**3)
-        return _narrow(0.5 * wide * (1 + np.tanh(inner)))
-    return _narrow(0.5 * wide * (1 + _erf(wide / math.sqrt(2))))
-
-
-def hard_swish(x: ArrayLike) -> Array:
-    """See :func:`pyhades.kernels.hard_swish`."""
-    return _narrow(_wide(x) * np.clip(_wide(x) / 6 + 0.5, 0, 1))
-
-
-def mish(x: ArrayLike) -> Array:
-    """See :func:`pyhades.kernels.mish`."""
-    return _narrow(_wide(x) * np.tanh(np.logaddexp(0, _wide(x))))
-
-
-def softplus(x: ArrayLike) -> Array:
-    """See :func:`pyhades.kernels.softplus`."""
-    return _narrow(np.logaddexp(0, _wide(x)))
-
-
-def tanh(x: ArrayLike) -> Array:
-    """See :func:`pyhades.kernels.tanh`."""
-    return _narrow(np.tanh(_wide(x)))
-
-
-def erf(x: ArrayLike) -> Array:
-    """See :func:`pyhades.kernels.erf`."""
-    return _narrow(_erf(_wide(x)))
-
-
-def exp(x: ArrayLike) -> Array:
-    """See :func:`pyhades.kernels.exp`."""
-    return _narrow(np.exp(_wide(x)))
-
-
-def log(x: ArrayLike) -> Array:
-    """See :func:`pyhades.kernels.log`."""
-    return _narrow(np.log(_wide(x)))
-
-
-def sqrt(x: ArrayLike) -> Array:
-    """See :func:`pyhades.kernels.sqrt`."""
-    return _narrow(np.sqrt(_wide(x)))
+    return _compute({"none": "gelu_erf", "tanh": "gelu_tanh"}[approximate], x)
 
 
 def clip(x: ArrayLike, lower: float, upper: float) -> Array:
     """See :func:`pyhades.kernels.clip`."""
-    return _narrow(np.clip(_wide(x), np.float32(lower), np.float32(upper)))
+    return _compute("clip", x, parameters=(lower, upper))
+
+
+def sigmoid(x: ArrayLike) -> Array:
+    """See :func:`pyhades.kernels.sigmoid`."""
+    return _compute("sigmoid", x)
+
+
+def silu(x: ArrayLike) -> Array:
+    """See :func:`pyhades.kernels.silu`."""
+    return _compute("silu", x)
+
+
+def hard_swish(x: ArrayLike) -> Array:
+    """See :func:`pyhades.kernels.hard_swish`."""
+    return _compute("hard_swish", x)
+
+
+def mish(x: ArrayLike) -> Array:
+    """See :func:`pyhades.kernels.mish`."""
+    return _compute("mish", x)
+
+
+def softplus(x: ArrayLike) -> Array:
+    """See :func:`pyhades.kernels.softplus`."""
+    return _compute("softplus", x)
+
+
+def tanh(x: ArrayLike) -> Array:
+    """See :func:`pyhades.kernels.tanh`."""
+    return _compute("tanh", x)
+
+
+def erf(x: ArrayLike) -> Array:
+    """See :func:`pyhades.kernels.erf`."""
+    return _compute("erf", x)
+
+
+def exp(x: ArrayLike) -> Array:
+    """See :func:`pyhades.kernels.exp`."""
+    return _compute("exp", x)
+
+
+def log(x: ArrayLike) -> Array:
+    """See :func:`pyhades.kernels.log`."""
+    return _compute("log", x)
+
+
+def sqrt(x: ArrayLike) -> Array:
+    """See :func:`pyhades.kernels.sqrt`."""
+    return _compute("sqrt", x)
 
 
 def add(a: ArrayLike, b: ArrayLike) -> Array:
     """See :func:`pyhades.kernels.add`."""
-    return _narrow(_wide(a) + _wide(b))
+    return _compute("add", a, b)
 
 
 def subtract(a: ArrayLike, b: ArrayLike) -> Array:
     """See :func:`pyhades.kernels.subtract`."""
-    return _narrow(_wide(a) - _wide(b))
+    return _compute("sub", a, b)
 
 
 def multiply(a: ArrayLike, b: ArrayLike) -> Array:
     """See :func:`pyhades.kernels.multiply`."""
-    return _narrow(_wide(a) * _wide(b))
+    return _compute("mul", a, b)
 
 
 def divide(a: ArrayLike, b: ArrayLike) -> Array:
     """See :func:`pyhades.kernels.divide`."""
-    return _narrow(_wide(a) / _wide(b))
+    return _compute("div", a, b)
 
 
 def minimum(a: ArrayLike, b: ArrayLike) -> Array:
     """See :func:`pyhades.kernels.minimum`."""
-    return _narrow(np.minimum(_wide(a), _wide(b)))
+    return _compute("min", a, b)
 
 
 def maximum(a: ArrayLike, b: ArrayLike) -> Array:
     """See :func:`pyhades.kernels.maximum`."""
-    return _narrow(np.maximum(_wide(a), _wide(b)))
+    return _compute("max", a, b)
 
 
 def power(a: ArrayLike, b: ArrayLike) -> Array:
     """See :func:`pyhades.kernels.power`."""
-    with np.errstate(invalid="ignore"):
-        return _narrow(np.power(_wide(a), _wide(b)))
+    return _compute("pow", a, b)

@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Iterator
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike
 
 from pyhades.kernels.arguments import Array
-
-_COMBINE: dict[str, Callable[[Any, Any], Any]] = {
-    "none": lambda _, update: update,
-    "add": operator.add,
-    "mul": operator.mul,
-    "max": np.maximum,
-    "min": np.minimum,
-}
+from pyhades.numerics import gather as specification
 
 
 def gather(x: ArrayLike, indices: ArrayLike, axis: int = 0) -> Array:
@@ -27,48 +16,27 @@ def gather(x: ArrayLike, indices: ArrayLike, axis: int = 0) -> Array:
 
 def gather_elements(x: ArrayLike, indices: ArrayLike, axis: int = 0) -> Array:
     """See :func:`pyhades.kernels.gather_elements`."""
-    x, indices = np.asarray(x), np.asarray(indices)
-    result = np.empty(indices.shape, x.dtype)
-    for position, source in _element_positions(indices, axis):
-        result[position] = x[source]
-    return result
+    return specification.gather_elements(np.asarray(x), np.asarray(indices), axis)
 
 
 def gather_nd(x: ArrayLike, indices: ArrayLike, batch_dims: int = 0) -> Array:
     """See :func:`pyhades.kernels.gather_nd`."""
-    x, indices = np.asarray(x), np.asarray(indices)
-    shape = indices.shape[:-1] + x.shape[batch_dims + indices.shape[-1] :]
-    result = np.empty(shape, x.dtype)
-    for position in np.ndindex(*indices.shape[:-1]):
-        result[position] = x[(*position[:batch_dims], *indices[position])]
-    return result
+    return specification.gather_nd(np.asarray(x), np.asarray(indices), batch_dims)
 
 
 def scatter_elements(
     x: ArrayLike, indices: ArrayLike, updates: ArrayLike, axis: int = 0, reduction: str = "none"
 ) -> Array:
     """See :func:`pyhades.kernels.scatter_elements`."""
-    result, updates = np.array(x), np.asarray(updates)
-    for position, target in _element_positions(np.asarray(indices), axis):
-        result[target] = _COMBINE[reduction](result[target], updates[position])
-    return result
+    where = specification.element_positions(np.asarray(indices), axis)
+    # Updates may be larger than the indices.
+    used = np.asarray(updates)[tuple(slice(extent) for extent in np.shape(indices))]
+    return specification.scatter(np.asarray(x), where, used, reduction)
 
 
 def scatter_nd(
     x: ArrayLike, indices: ArrayLike, updates: ArrayLike, reduction: str = "none"
 ) -> Array:
     """See :func:`pyhades.kernels.scatter_nd`."""
-    result, indices, updates = np.array(x), np.asarray(indices), np.asarray(updates)
-    for position in np.ndindex(*indices.shape[:-1]):
-        target = tuple(indices[position])
-        result[target] = _COMBINE[reduction](result[target], updates[position])
-    return result
-
-
-def _element_positions(
-    indices: Array, axis: int
-) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
-    """Each position in ``indices`` with the position it names in the indexed array."""
-    axis %= indices.ndim
-    for position in np.ndindex(*indices.shape):
-        yield position, (*position[:axis], int(indices[position]), *position[axis + 1 :])
+    where = specification.tuple_positions(np.asarray(indices))
+    return specification.scatter(np.asarray(x), where, np.asarray(updates), reduction)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from pyhades.kernels.arguments import Array
+from pyhades.numerics import layout as specification
 
 
 def transpose(x: ArrayLike, axes: Sequence[int] | None = None) -> Array:
@@ -32,27 +33,4 @@ def pad(
     value: float = 0,
 ) -> Array:
     """See :func:`pyhades.kernels.pad`."""
-    x = np.asarray(x)
-    for axis, (before, after) in enumerate(pads):
-        count = x.shape[axis]
-        positions = np.arange(-before, count + after)
-        inside = (positions >= 0) & (positions < count)
-        if mode == "constant":
-            taken = np.take(x, np.where(inside, positions, 0), axis) if count else None
-            shape = (*x.shape[:axis], len(positions), *x.shape[axis + 1 :])
-            mask = inside.reshape([-1 if i == axis else 1 for i in range(x.ndim)])
-            filler = np.full(shape, value, x.dtype)
-            x = filler if taken is None else np.where(mask, taken, filler)
-        else:
-            x = np.take(x, _continued(positions, count, mode), axis)
-    return np.ascontiguousarray(x)
-
-
-def _continued(positions: Array, count: int, mode: str) -> Array:
-    """Source index of every position when an axis of ``count`` elements is continued."""
-    if mode == "edge":
-        return np.clip(positions, 0, count - 1)
-    if mode == "wrap":
-        return positions % count
-    folded = positions % max(2 * (count - 1), 1)
-    return np.where(folded < count, folded, 2 * (count - 1) - folded)
+    return np.ascontiguousarray(specification.pad(np.asarray(x), pads, mode, value))

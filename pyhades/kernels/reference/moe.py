@@ -10,17 +10,14 @@ from pyhades.kernels.moe import GatedActivation
 from pyhades.kernels.qgemm import Compute
 from pyhades.kernels.reference.packing import unpack_weight
 from pyhades.kernels.reference.qgemm import multiplies_integers, rounded
+from pyhades.numerics.moe import clamped_swiglu, route, swiglu
 from pyhades.quant import PackedWeight, dequantize, from_bf16, from_q8, to_q8
 
 
 def top_k(logits: ArrayLike, k: int) -> tuple[Array, Array]:
     """See :func:`pyhades.kernels.top_k`."""
-    rows = np.asarray(logits, np.float64)
-    rows = np.where(np.isnan(rows), -np.inf, rows)
-    ids = np.argsort(-rows, axis=1, kind="stable")[:, :k].astype(np.int32)
-    chosen = np.take_along_axis(rows, ids, axis=1)
-    shares = np.exp(chosen - chosen[:, :1])
-    return ids, (shares / shares.sum(1, keepdims=True)).astype(np.float32)
+    ids, shares = route(np.asarray(logits, np.float64), k)
+    return ids.astype(np.int32), shares.astype(np.float32)
 
 
 def embed(tokens: ArrayLike, values: Array, scales: Array | None = None) -> Array:
@@ -62,19 +59,8 @@ def moe(
     ):
         for expert, share in zip(experts, shares, strict=True):
             h = first[expert] @ rows[token] + first_bias[expert]
-            h = _swiglu(h) if activation == "swiglu" else _clamped_swiglu(h, alpha, limit)
+            h = swiglu(h) if activation == "swiglu" else clamped_swiglu(h, alpha, limit)
             if is_int8:
                 h = from_q8(to_q8(h.astype(np.float32)[None]), len(h))[0]
             y[token] += share * (second[expert] @ h + second_bias[expert])
     return (y if residual is None else y + np.asarray(residual)).astype(np.float32)
-
-
-def _swiglu(h: Array) -> Array:
-    """Gates and ups alternate."""
-    with np.errstate(over="ignore"):  # where a gate is far below zero, nothing is what is right
-        return np.asarray(h[1::2] * h[::2] / (1 + np.exp(-h[::2])))
-
-
-def _clamped_swiglu(h: Array, alpha: float, limit: float) -> Array:
-    gate, up = np.minimum(h[::2], limit), np.clip(h[1::2], -limit, limit)
-    return np.asarray((up + 1) * gate / (1 + np.exp(-alpha * gate)))

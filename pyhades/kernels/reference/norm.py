@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import ArrayLike
 
 from pyhades.kernels.arguments import Array
+from pyhades.numerics.normalization import (
+    affine,
+    by_statistics,
+    per_channel,
+    rms_normalize,
+    standardize,
+    standardize_groups,
+)
 
 
-def _affine(h: Array, weight: ArrayLike | None, bias: ArrayLike | None) -> Array:
-    if weight is not None:
-        h = h * np.asarray(weight, np.float64)
-    if bias is not None:
-        h = h + np.asarray(bias, np.float64)
-    return h
+def _wide(x: ArrayLike) -> Array:
+    return np.asarray(x, np.float64)
+
+
+def _optional(x: ArrayLike | None) -> Array | None:
+    return None if x is None else _wide(x)
 
 
 def _sum(x: ArrayLike, residual: ArrayLike | None) -> Array:
-    h = np.asarray(x, np.float64)
-    return h if residual is None else h + np.asarray(residual, np.float64)
+    return _wide(x) if residual is None else _wide(x) + _wide(residual)
 
 
 def rms_norm(
@@ -30,9 +35,8 @@ def rms_norm(
     residual: ArrayLike | None = None,
 ) -> Array:
     """See :func:`pyhades.kernels.rms_norm`."""
-    h = _sum(x, residual)
-    h = h / np.sqrt((h**2).mean(-1, keepdims=True) + eps)
-    return _affine(h, weight, None).astype(np.float32)
+    y = rms_normalize(_sum(x, residual), (-1,), eps)
+    return affine(y, _optional(weight), None).astype(np.float32)
 
 
 def layer_norm(
@@ -43,9 +47,8 @@ def layer_norm(
     residual: ArrayLike | None = None,
 ) -> Array:
     """See :func:`pyhades.kernels.layer_norm`."""
-    h = _sum(x, residual)
-    h = (h - h.mean(-1, keepdims=True)) / np.sqrt(h.var(-1, keepdims=True) + eps)
-    return _affine(h, weight, bias).astype(np.float32)
+    y, _, _ = standardize(_sum(x, residual), (-1,), eps)
+    return affine(y, _optional(weight), _optional(bias)).astype(np.float32)
 
 
 def group_norm(
@@ -56,14 +59,9 @@ def group_norm(
     eps: float = 1e-5,
 ) -> Array:
     """See :func:`pyhades.kernels.group_norm`."""
-    h = np.asarray(x, np.float64)
-    n, c = h.shape[:2]
-    pixels = math.prod(h.shape[2:])
-    grouped = h.reshape(n, groups, c // groups * pixels)
-    centred = grouped - grouped.mean(-1, keepdims=True)
-    normal = centred / np.sqrt(grouped.var(-1, keepdims=True) + eps)
-    rows = np.moveaxis(normal.reshape(n, c, pixels), 1, -1)
-    return np.moveaxis(_affine(rows, weight, bias), -1, 1).reshape(h.shape).astype(np.float32)
+    y = standardize_groups(_wide(x), groups, eps)
+    scale, shift = (None if v is None else per_channel(_wide(v), y.ndim) for v in (weight, bias))
+    return affine(y, scale, shift).astype(np.float32)
 
 
 def batch_norm(
@@ -75,6 +73,5 @@ def batch_norm(
     eps: float = 1e-5,
 ) -> Array:
     """See :func:`pyhades.kernels.batch_norm`."""
-    rows = np.moveaxis(np.asarray(x, np.float64), 1, -1)
-    scaled = (rows - np.asarray(mean, np.float64)) / np.sqrt(np.asarray(variance, np.float64) + eps)
-    return np.moveaxis(_affine(scaled, weight, bias), -1, 1).astype(np.float32)
+    scale, shift, centre, square = (_wide(v) for v in (weight, bias, mean, variance))
+    return by_statistics(_wide(x), scale, shift, centre, square, eps).astype(np.float32)

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pyhades.kernels.arguments import Array
+from pyhades.numerics import rope
+from pyhades.numerics.attention import attention
 
 BLOCK_TOKENS = 16
 
@@ -16,11 +18,10 @@ def rope_table(
     positions: ArrayLike, inverse_frequencies: ArrayLike, attention_factor: float = 1.0
 ) -> Array:
     """See :func:`pyhades.kernels.rope_table`."""
-    angles = np.multiply.outer(
-        np.asarray(positions, np.float64), np.asarray(inverse_frequencies, np.float64)
-    )
-    table = np.concatenate([np.cos(angles), np.sin(angles)], axis=1)
-    return (table * np.float32(attention_factor)).astype(np.float32)
+    places = np.asarray(positions, np.float64)
+    frequencies = np.asarray(inverse_frequencies, np.float64)
+    factor = float(np.float32(attention_factor))
+    return rope.table(places, frequencies, factor).astype(np.float32)
 
 
 def rope_store(
@@ -38,7 +39,7 @@ def rope_store(
     tokens, d = angles.shape
     rows = np.asarray(qkv, np.float32).reshape(tokens, heads + 2 * kv_heads, d)
     q, keys, values = np.split(rows, [heads, heads + kv_heads], axis=1)
-    rotated = _rotate(keys, angles)
+    rotated = rope.rotate(keys, angles)
     blocks = pool.reshape(
         -1, kv_heads, 2, pool.size // _blocks(pool, kv_heads, d, kv_format) // kv_heads // 2
     )
@@ -53,7 +54,7 @@ def rope_store(
                 grid[place], scale = _narrowed(vector, kv_format)
                 if scales is not None:
                     scales[place] = scale
-    return _rotate(q, angles).reshape(tokens, heads * d)
+    return rope.rotate(q, angles).reshape(tokens, heads * d)
 
 
 def paged_attention(
@@ -86,12 +87,12 @@ def paged_attention(
             first = 0 if window is None else max(last + 1 - window, 0)
             for head in range(heads):
                 group = head * kv_heads // heads
-                scores = keys[first : last + 1, group] @ by_head[token, head] * factor
-                sink = -np.inf if sinks is None else float(np.asarray(sinks)[head])
-                peak = max(scores.max(), sink)
-                weights = np.exp(scores - peak)
-                total = weights.sum() + np.exp(sink - peak)
-                result[token, head] = weights @ values[first : last + 1, group] / total
+                seen = slice(first, last + 1)
+                query = by_head[token, head][None, None]
+                sink = None if sinks is None else np.asarray(sinks)[head : head + 1]
+                result[token, head] = attention(
+                    query, keys[None, seen, group], values[None, seen, group], factor, sinks=sink
+                )[0, 0]
     return result.reshape(rows.shape).astype(np.float32)
 
 
@@ -116,13 +117,6 @@ def cached(
                 else:
                     both[part, token, head] = vector.astype(np.float64) * scales[place]
     return both[0], both[1]
-
-
-def _rotate(x: Array, table: Array) -> Array:
-    half = table.shape[1] // 2
-    cosine, sine = table[:, None, :half], table[:, None, half:]
-    low, high = x[..., :half], x[..., half:]
-    return np.concatenate([low * cosine - high * sine, high * cosine + low * sine], axis=-1)
 
 
 def _blocks(pool: Array, kv_heads: int, head_dim: int, kv_format: str) -> int:

@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pyhades.kernels.arguments import Array
+from pyhades.kernels.epilogue import Activation, parse_activation
 from pyhades.kernels.qgemm import Compute
-from pyhades.kernels.reference.gemm import ACTIVATIONS
 from pyhades.kernels.reference.norm import rms_norm
 from pyhades.kernels.reference.packing import unpack_weight
-from pyhades.quant import PackedWeight, dequantize, from_bf16, from_q8, to_bf16, to_q8
+from pyhades.numerics import quantized
+from pyhades.numerics.epilogue import finish
+from pyhades.quant import PackedWeight, from_q8, to_bf16, to_q8
 
 
 def quantize_rows(x: ArrayLike, compute: Compute = "int8") -> Array:
@@ -34,7 +36,7 @@ def qgemm(
     a: ArrayLike,
     w: PackedWeight,
     bias: ArrayLike | None = None,
-    activation: str | None = None,
+    activation: Activation | None = None,
     residual: ArrayLike | None = None,
     compute: Compute = "int8",
 ) -> Array:
@@ -46,7 +48,7 @@ def qgemm_int8(
     a: Array,
     w: PackedWeight,
     bias: ArrayLike | None = None,
-    activation: str | None = None,
+    activation: Activation | None = None,
     residual: ArrayLike | None = None,
 ) -> Array:
     """See :func:`pyhades.kernels.qgemm_int8`."""
@@ -56,26 +58,22 @@ def qgemm_int8(
 def rounded(a: ArrayLike, w: PackedWeight, compute: Compute) -> Array:
     """What activations stand for once they are rounded for weights like ``w``."""
     rows = np.asarray(a)
-    if multiplies_integers(rows, w, compute):
-        return from_q8(to_q8(rows), w.shape[-1])
-    return from_bf16(rows if rows.dtype == np.uint16 else to_bf16(rows))
+    return quantized.rounded(rows, multiplies_integers(rows, w, compute))
 
 
 def multiplies_integers(a: ArrayLike, w: PackedWeight, compute: Compute) -> bool:
     """Whether activations are rounded to int8."""
-    return (
-        np.asarray(a).dtype == np.float32 and compute == "int8" and w.format not in ("bf16", "f32")
-    )
+    return quantized.multiplies_integers(np.asarray(a), w.format, compute)
 
 
 def _multiply(
     rows: Array,
     w: PackedWeight,
     bias: ArrayLike | None,
-    activation: str | None,
+    activation: Activation | None,
     residual: ArrayLike | None,
 ) -> Array:
-    y = rows.astype(np.float64) @ dequantize(unpack_weight(w)).T.astype(np.float64)
-    y = y if bias is None else y + np.asarray(bias)
-    y = ACTIVATIONS[activation or "none"](y)
-    return np.asarray(y if residual is None else y + np.asarray(residual), np.float32)
+    vector = None if bias is None else np.asarray(bias)
+    y = quantized.product(rows, unpack_weight(w), vector)
+    added = None if residual is None else np.asarray(residual)
+    return finish(y, parse_activation(activation), added).astype(np.float32)

@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from pyhades.kernels.arguments import Array
-
-_FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "sum": np.sum,
-    "mean": np.mean,
-    "max": np.max,
-    "min": np.min,
-    "prod": np.prod,
-    "l1": lambda x, **axis: np.abs(x).sum(**axis),
-    "l2": lambda x, **axis: np.sqrt((x * x).sum(**axis)),
-    "log_sum": lambda x, **axis: np.log(x.sum(**axis)),
-    "log_sum_exp": lambda x, **axis: np.logaddexp.reduce(x, **axis),
-    "sum_square": lambda x, **axis: (x * x).sum(**axis),
-}
+from pyhades.numerics.reduction import REDUCTIONS, arg_extreme, running_sum
 
 
 def reduce(
@@ -32,26 +19,26 @@ def reduce(
     keepdims: bool = False,
 ) -> Array:
     """See :func:`pyhades.kernels.reduce`."""
-    axis = axes if axes is None or isinstance(axes, int) else tuple(axes)
     wide = np.asarray(x, np.float64)
-    return np.asarray(_FUNCTIONS[function](wide, axis=axis, keepdims=keepdims), np.float32)
+    stated = range(wide.ndim) if axes is None else (axes,) if isinstance(axes, int) else axes
+    along = tuple(stated)
+    with np.errstate(all="ignore"):
+        y = np.asarray(REDUCTIONS[function](wide, along), np.float32)
+    return y if keepdims else y.squeeze(along)
 
 
 def argmax(x: ArrayLike, axis: int = -1) -> Array:
     """See :func:`pyhades.kernels.argmax`."""
-    return np.asarray(np.argmax(np.asarray(x), axis))
+    return arg_extreme(np.asarray(x), axis, largest=True).squeeze(axis)
 
 
 def argmin(x: ArrayLike, axis: int = -1) -> Array:
     """See :func:`pyhades.kernels.argmin`."""
-    return np.asarray(np.argmin(np.asarray(x), axis))
+    return arg_extreme(np.asarray(x), axis, largest=False).squeeze(axis)
 
 
 def cumsum(
     x: ArrayLike, axis: int = -1, *, exclusive: bool = False, reverse: bool = False
 ) -> Array:
     """See :func:`pyhades.kernels.cumsum`."""
-    wide = np.asarray(x, np.float64)
-    ordered = np.flip(wide, axis) if reverse else wide
-    running = np.cumsum(ordered, axis) - (ordered if exclusive else 0)
-    return (np.flip(running, axis) if reverse else running).astype(np.float32)
+    return running_sum(np.asarray(x, np.float64), axis, exclusive, reverse).astype(np.float32)

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pyhades.ir.interpolation import AxisResize, Sampling, axis_taps, resample
 from pyhades.kernels.arguments import Array
 from pyhades.kernels.resize import resized_shape
+from pyhades.numerics import interpolation
+from pyhades.numerics.interpolation import AxisResize, Sampling
 
 
 def resize(
@@ -30,15 +31,13 @@ def resize(
     x = np.asarray(x)
     shape, factors = resized_shape(x.shape, size, scales)
     sampling = Sampling(mode, coordinates, nearest_mode, cubic_coeff_a, antialias, exclude_outside)
-    y = x if mode == "nearest" else x.astype(np.float64)
-    outside = np.zeros(shape, np.bool_)
     resized = range(x.ndim - len(size or scales or ()), x.ndim)
+    axes = {}
     for count, axis in enumerate(resized):
         start, end = (0.0, 1.0) if roi is None else (roi[count], roi[count + len(roi) // 2])
-        geometry = AxisResize(x.shape[axis], shape[axis], factors[axis], start, end)
-        taps = axis_taps(geometry, sampling)
-        y = y.take(taps.indices[:, 0], axis) if mode == "nearest" else resample(y, axis, taps)
-        outside |= np.expand_dims(taps.outside, tuple(range(1, x.ndim - axis)))
+        axes[axis] = AxisResize(x.shape[axis], shape[axis], factors[axis], start, end)
+    y = interpolation.resize(x if mode == "nearest" else x.astype(np.float64), axes, sampling)
+    outside = interpolation.outside(y.shape, axes, sampling)
     return np.where(outside, np.array(extrapolation_value).astype(x.dtype), _converted(y, x))
 
 

@@ -1,4 +1,4 @@
-"""Resampling along one axis: which input positions an output position reads, with which weights.
+"""Resampling: which input positions an output position reads, with which weights.
 
 Coordinates follow the ONNX operator Resize. Everything is computed in float64 and is a table, so
 the reference and kernels that precompute their taps agree by construction.
@@ -6,12 +6,12 @@ the reference and kernels that precompute their taps agree by construction.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-Array = np.ndarray[Any, Any]
+from pyhades.numerics.array import Array
 
 COORDINATE_MODES = (
     "half_pixel",
@@ -102,12 +102,13 @@ def _nearest(x: Array, mode: str) -> Array:
     return np.asarray(whole)
 
 
-def _triangle(distance: Array) -> Array:
+def triangle(distance: Array) -> Array:
+    """1 - |distance| where that is positive: linear interpolation."""
     return np.asarray(np.maximum(1 - np.abs(distance), 0))
 
 
-def _cubic(distance: Array, a: float) -> Array:
-    """Keys' cubic convolution kernel."""
+def cubic(distance: Array, a: float) -> Array:
+    """Cubic convolution (Keys 1981)."""
     t = np.abs(distance)
     near = ((a + 2) * t - (a + 3)) * t * t + 1
     far = ((a * t - 5 * a) * t + 8 * a) * t - 4 * a
@@ -143,9 +144,9 @@ def _kernel_taps(x: Array, axis: AxisResize, sampling: Sampling) -> tuple[Array,
     indices = first[:, None] + np.arange(int(np.ceil(2 * radius)))
     distance = (indices - x[:, None]) * squeeze
     if sampling.mode == "linear":
-        weights = _triangle(distance)
+        weights = triangle(distance)
     elif sampling.mode == "cubic":
-        weights = _cubic(distance, sampling.cubic_coeff_a)
+        weights = cubic(distance, sampling.cubic_coeff_a)
     else:
         raise ValueError(f"mode {sampling.mode!r} is unknown")
     return indices, weights / weights.sum(axis=1, keepdims=True)
@@ -161,3 +162,24 @@ def resample(x: Array, axis: int, taps: Taps) -> Array:
         result = term if result is None else result + term
     assert result is not None
     return result
+
+
+def resize(x: Array, axes: Mapping[int, AxisResize], sampling: Sampling) -> Array:
+    """``x`` with one axis after the other resampled, in its dtype."""
+    for axis, geometry in axes.items():
+        positions = original_coordinates(geometry, sampling.coordinates)
+        if np.array_equal(positions, np.arange(geometry.extent)):
+            continue
+        taps = axis_taps(geometry, sampling)
+        nearest = sampling.mode == "nearest"
+        x = x.take(taps.indices[:, 0], axis=axis) if nearest else resample(x, axis, taps)
+    return x
+
+
+def outside(shape: tuple[int, ...], axes: Mapping[int, AxisResize], sampling: Sampling) -> Array:
+    """Which elements of the result, of that shape, the extrapolation value replaces."""
+    mask = np.zeros(shape, np.bool_)
+    for axis, geometry in axes.items():
+        along = axis_taps(geometry, sampling).outside
+        mask |= along.reshape([-1 if i == axis else 1 for i in range(len(shape))])
+    return mask

@@ -1,0 +1,27 @@
+"""Elementary functions that NumPy lacks."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from pyhades.numerics.array import Array
+
+_erf = np.vectorize(math.erf, otypes=[np.float64])
+_erfc = np.vectorize(math.erfc, otypes=[np.float64])
+
+
+def erf(x: Array) -> Array:
+    """Error function, rounded once to the dtype of ``x``."""
+    return np.asarray(_erf(x)).astype(x.dtype, copy=False) if x.size else x.copy()
+
+
+def erfc(x: Array) -> Array:
+    """1 - erf(x) without cancellation, rounded once to the dtype of ``x``."""
+    return np.asarray(_erfc(x)).astype(x.dtype, copy=False) if x.size else x.copy()
+
+
+def is_infinite(x: Array, positive: bool, negative: bool) -> Array:
+    """Whether x is an infinity of a sign that counts."""
+    return np.asarray((np.isposinf(x) & positive) | (np.isneginf(x) & negative))

@@ -1,0 +1,46 @@
+"""Pooling over windows of x [n, c, *spatial]."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from pyhades.numerics.array import Array
+from pyhades.numerics.window import Window, flat_positions, windows
+
+
+def max_pool(
+    x: Array, window: Window, counts: Sequence[int], column_major: bool = False
+) -> tuple[Array, Array]:
+    """Largest element per window, and where it lies in the flattened input, the first of equals.
+
+    NaN loses against every number. Positions of the padding never win, even where all of the input
+    is minus infinity. With ``column_major`` the planes are flattened column by column.
+    """
+    lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
+    numbers = np.where(np.isnan(x), x.dtype.type(-np.inf), x) if x.dtype.kind == "f" else x
+    taps = windows(numbers, window, counts, lowest)
+    y = taps.max(axis=-1)
+    positions = windows(flat_positions(x.shape, column_major), window, counts, -1)
+    best = ((taps == y[..., None]) & (positions >= 0)).argmax(axis=-1)
+    return y, np.take_along_axis(positions, best[..., None], axis=-1)[..., 0]
+
+
+def average_pool(
+    x: Array, window: Window, counts: Sequence[int], count_include_pad: bool = False
+) -> Array:
+    """Mean per window, 0 where a window sees nothing.
+
+    Pads count if ``count_include_pad``; what reaches past them in ceil mode never does.
+    """
+    sums = windows(x, window, counts, 0).sum(axis=-1)
+    ones, inside = np.ones((1, 1, *x.shape[2:]), x.dtype), window
+    if count_include_pad:
+        pads = zip(window.pads_begin, window.pads_end, strict=True)
+        ones = np.pad(ones, [(0, 0), (0, 0), *pads], constant_values=1)
+        none = (0,) * len(window.kernel)
+        inside = replace(window, pads_begin=none, pads_end=none)
+    seen = windows(ones, inside, counts, 0).sum(axis=-1)
+    return np.asarray(sums / np.maximum(seen, 1))

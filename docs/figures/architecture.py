@@ -145,10 +145,14 @@ def colours(count: int) -> dict[str, tuple[str, str]]:
 
 
 def _hex(hue: float, lightness: float, saturation: float) -> str:
-    return "#" + "".join(f"{round(255 * c):02x}" for c in colorsys.hls_to_rgb(hue, lightness, saturation))
+    return "#" + "".join(
+        f"{round(255 * c):02x}" for c in colorsys.hls_to_rgb(hue, lightness, saturation)
+    )
 
 
-def wrapped(words: list[str], size: float, width: float, padding: float, gap: float) -> list[list[str]]:
+def wrapped(
+    words: list[str], size: float, width: float, padding: float, gap: float
+) -> list[list[str]]:
     """Words in lines of at most that width."""
     lines: list[list[str]] = [[]]
     used = 0.0
@@ -201,7 +205,9 @@ class _Plan:
         for index, floor in enumerate(house):
             if index and floor.half != house[index - 1].half:
                 y += 2 * GAP
-            text = wrapped(floor.description.split(), TEXT_SIZE, self.text_width, 0, TEXT_SIZE * 0.4)
+            text = wrapped(
+                floor.description.split(), TEXT_SIZE, self.text_width, 0, TEXT_SIZE * 0.4
+            )
             chips = wrapped(list(floor.rooms), ROOM_SIZE, self.text_width, 12, 5)
             self.descriptions.append([" ".join(line) for line in text])
             self.chips.append(chips)
@@ -228,7 +234,8 @@ def _halves(drawing: Drawing, plan: _Plan) -> None:
         end = plan.tops[indices[-1]] + plan.heights[indices[-1]]
         drawing.rect(MARGIN, begin + 2, 20, end - begin - 4, "line", radius=6)
         drawing.text(
-            MARGIN + 14, (begin + end) / 2, words, 11.5, "strong", anchor="middle", weight=600, turned=True
+            MARGIN + 14, (begin + end) / 2, words, 11.5, "strong",
+            anchor="middle", weight=600, turned=True,
         )  # fmt: skip
 
 
@@ -240,7 +247,15 @@ def _floor(drawing: Drawing, plan: _Plan, index: int) -> None:
     separator = "." if floor.half == "pyhades" else "/"
     prefix = f"{floor.half}{separator}"
     drawing.text(x, top + 20, prefix, NAME_SIZE, "text", mono=True)
-    drawing.text(x + len(prefix) * NAME_SIZE * 0.602, top + 20, floor.name, NAME_SIZE, f"room{index}", weight=700, mono=True)
+    drawing.text(
+        x + len(prefix) * NAME_SIZE * 0.602,
+        top + 20,
+        floor.name,
+        NAME_SIZE,
+        f"room{index}",
+        weight=700,
+        mono=True,
+    )
     y = top + 36
     for line in plan.descriptions[index]:
         drawing.text(x, y, line, TEXT_SIZE)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from html import escape
 
 FONT = "ui-sans-serif, system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif"
+MONO = "ui-monospace, 'SF Mono', Menlo, Consolas, monospace"
 CHARACTER = 0.56
 """Mean width of a letter over the size of its font."""
 
@@ -56,7 +57,11 @@ class Drawing:
     """
 
     def __init__(
-        self, width: float, height: float, title: str, styles: dict[str, tuple[str, str]] | None = None
+        self,
+        width: float,
+        height: float,
+        title: str,
+        styles: dict[str, tuple[str, str]] | None = None,
     ) -> None:
         self.width, self.height, self._title = width, height, title
         more = styles or {}
@@ -88,7 +93,9 @@ class Drawing:
         place = f'x="{number(x)}" y="{number(y)}"'
         if turned:
             place += f' transform="rotate(-90 {number(x)} {number(y)})"'
-        self._parts.append(f'<text {place} font-size="{number(size)}"{extra}>{escape(words)}</text>')
+        self._parts.append(
+            f'<text {place} font-size="{number(size)}"{extra}>{escape(words)}</text>'
+        )
 
     def line(
         self, x0: float, y0: float, x1: float, y1: float, style: str, *,
@@ -116,7 +123,7 @@ class Drawing:
             f'font-family="{FONT}">'
         )
         style = (
-            f"<style>\n.mono {{ font-family: ui-monospace, 'SF Mono', Menlo, Consolas, monospace }}\n"
+            f"<style>\n.mono {{ font-family: {MONO} }}\n"
             f"{_classes(self._light)}@media (prefers-color-scheme: dark) {{\n"
             f"{_classes(self._dark)}}}\n</style>"
         )

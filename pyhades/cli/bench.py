@@ -122,10 +122,9 @@ def llm(
     Measures decoding with an empty and a full cache, reading of prompts, and ten standard prompts
     (or PROMPT); random tokens where there is no tokenizer.
     """
-    given = {"depths": depths, "prefills": prefills}
+    effort = llm_bench.QUICK if quick else llm_bench.Effort()
     effort = dataclasses.replace(
-        llm_bench.QUICK if quick else llm_bench.Effort(),
-        **{name: sizes for name, sizes in given.items() if sizes is not None},
+        effort, depths=depths or effort.depths, prefills=prefills or effort.prefills
     )
     # The rival comes first and is gone when our weights take their memory.
     rows = [] if rival is None else _measure_llama_cpp(model, threads, effort)

@@ -3,7 +3,7 @@
 ``python -m bench.synthetic_gguf gpt-oss-20b.gguf`` writes 12 GB, ``--layers 4`` fewer. Experts are
 MXFP4, other matrices Q8_0, the router and all vectors F32. Tensors are drawn and written one after
 the other. Products of normalised activations have a deviation near one, as in
-:mod:`pyhades.llm.synthetic`, so activations stay finite and tokens spread over the experts.
+:mod:`pyhades.llm.measure.synthetic`, so activations stay finite and tokens spread over the experts.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from pyhades.llm.config import GptOssConfig
-from pyhades.llm.synthetic import gpt_oss_config
+from pyhades.llm.measure.synthetic import gpt_oss_config
+from pyhades.llm.models.gpt_oss.config import GptOssConfig
 
 MXFP4, Q8_0, F32 = (gguf.GGMLQuantizationType[name] for name in ("MXFP4", "Q8_0", "F32"))
 ROOT_MEAN_SQUARE = {MXFP4: 2.93, Q8_0: 73.9}

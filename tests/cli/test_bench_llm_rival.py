@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from pyhades.bench.rivals import llama_cpp
 from pyhades.cli import main
-from pyhades.llm.synthetic import tiny_config
+from pyhades.llm.measure.synthetic import tiny_config
 
 gguf = pytest.importorskip("gguf")
 
@@ -125,7 +125,7 @@ def test_wrong_usage(arguments, complaint):
 def test_the_synthetic_file_is_a_model(model):
     """Its shapes are those of the outline, which opening checks; the same seed, the same bytes."""
     from bench.synthetic_gguf import with_layers, write
-    from pyhades.llm.checkpoint import open_checkpoint
+    from pyhades.llm.models import open_checkpoint
 
     config = tiny_config()
     opened = open_checkpoint(model)

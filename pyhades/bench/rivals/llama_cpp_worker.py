@@ -25,7 +25,7 @@ from typing import Any
 import llama_cpp
 import numpy as np
 
-from pyhades.bench.worker import peak_rss_mb
+from pyhades.bench.memory import PeakMemory
 
 BATCH = 512
 """Tokens that are read at once; the default of llama.cpp's micro-batches."""
@@ -85,7 +85,7 @@ def answer(engine: Engine, question: dict[str, Any]) -> dict[str, Any]:
         engine.clear()
         engine.read(question["depth"])
         return {"seconds": [engine.read(1) for _ in range(question["tokens"])]}
-    return {"peak_rss_gb": peak_rss_mb() * 2**20 / 1e9}
+    return {"peak_rss_gb": PeakMemory().nbytes() / 1e9}
 
 
 def main() -> None:

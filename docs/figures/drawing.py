@@ -88,8 +88,7 @@ class Drawing:
         """A line of text on its base line; ``turned`` reads upwards."""
         extra = f' font-weight="{weight}"' if weight != 400 else ""
         extra += f' text-anchor="{anchor}"' if anchor != "start" else ""
-        extra += ' class="mono ' if mono else ' class="'
-        extra += f'f-{style}"'
+        extra += f' class="mono f-{style}"' if mono else f' class="f-{style}"'
         place = f'x="{number(x)}" y="{number(y)}"'
         if turned:
             place += f' transform="rotate(-90 {number(x)} {number(y)})"'

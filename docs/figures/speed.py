@@ -12,7 +12,8 @@ docs/figures/reports/segmentation.json``
 --rival llama.cpp --threads 2 --depths 0,2048 --prefills 512,2048 --json
 docs/figures/reports/language_model.json``
 
-on a machine that does nothing else.
+on a machine that does nothing else. Where that cannot be had, a ``note`` in ``machine`` says so, on
+the figure too.
 """
 
 from __future__ import annotations
@@ -152,6 +153,8 @@ def machine_line(report: Report) -> str:
         for name in engines(report["results"])
         if name in machine and name != OURS
     ]
+    if "note" in machine:
+        others.append(machine["note"])
     return ", ".join(
         [clean(machine["cpu"]), machine["tier"], f"pyhades {machine['pyhades']}", *others]
     )

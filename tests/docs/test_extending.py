@@ -109,10 +109,9 @@ def test_an_operator_by_the_how_to(restored):
         from pyhades.ir.graph import Node, Value
         from pyhades.ir.inference import constant
         from pyhades.ir.registry import Array, Operator, attribute, ir_op
-        from pyhades.ir.shapes import Shape, shape_of
+        from pyhades.ir.shapes import Shape, shape, shape_of
         from pyhades.onnx.translate import OnnxNode, onnx_op, same
         from pyhades.passes.decompose.rule import Builder, dtype_of, rule, source
-        from pyhades.passes.rewriting import shape
     """
     exec("\n".join(line.strip() for line in imports.splitlines()), names)
     about_hardmax = [block for block in blocks(HOW_TO) if "ardmax" in block]

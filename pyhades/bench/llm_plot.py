@@ -9,7 +9,7 @@ from pyhades.errors import ConfigurationError
 
 
 def plot(measured: dict[str, Any], path: Path) -> None:
-    """Draw decoding and reading over depth, one line per number of threads.
+    """Draw decoding and reading over depth, one line per engine and number of threads.
 
     Parameters
     ----------
@@ -34,9 +34,10 @@ def plot(measured: dict[str, Any], path: Path) -> None:
         ("prefill", reading, "prefill_tokens", "prefill_tok_s", "tokens of the prompt"),
     ):
         rows = [row for row in measured["results"] if row["workload"] == workload]
-        for threads in sorted({row["threads"] for row in rows}):
-            points = [(row[x], row[y]) for row in rows if row["threads"] == threads]
-            axes.plot(*zip(*points, strict=True), marker="o", label=f"{threads} threads")
+        for engine, threads in sorted({(row["engine"], row["threads"]) for row in rows}):
+            mine = [row for row in rows if (row["engine"], row["threads"]) == (engine, threads)]
+            points = [(row[x], row[y]) for row in mine]
+            axes.plot(*zip(*points, strict=True), marker="o", label=f"{engine}, {threads} threads")
         axes.margins(y=0.1)
         axes.set(title=workload, xlabel=label, ylabel="tokens/s")
         axes.set_ylim(bottom=0)

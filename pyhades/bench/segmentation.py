@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import importlib
 import importlib.util
 import json
 import statistics
@@ -156,7 +157,10 @@ def measure(
         for measurement in _take_turns(candidates, model, runs, isa, peaks):
             report(measurement)
             results.append(dataclasses.asdict(measurement))
-    return {"machine": describe_machine(isa, threads, peaks), "results": results}
+    machine = describe_machine(isa, threads, peaks)
+    if rival is not None:
+        machine[rival] = importlib.import_module(rival).__version__
+    return {"machine": machine, "results": results}
 
 
 def comparisons(results: Sequence[dict[str, Any]]) -> list[str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 from tqdm import tqdm
@@ -11,9 +13,22 @@ from tqdm import tqdm
 from pyhades.bench import llm as llm_bench
 from pyhades.bench.llm_plot import plot
 from pyhades.bench.llm_subject import open_subject
+from pyhades.bench.rivals import llama_cpp
 from pyhades.bench.segmentation import Measurement, comparisons, measure
 from pyhades.cli.targets import write_atomically
 from pyhades.llm.precision.recipe import PRECISIONS
+
+
+def parse_sizes(
+    context: click.Context, option: click.Parameter, text: str | None
+) -> tuple[int, ...] | None:
+    """Read ``"0,2048"`` as ``(0, 2048)``."""
+    if text is None:
+        return None
+    sizes = [part.strip() for part in text.split(",")]
+    if not all(size.isdecimal() for size in sizes):
+        raise click.BadParameter(f"{text!r} is not a list of numbers of tokens like 0,2048")
+    return tuple(int(size) for size in sizes)
 
 
 def parse_threads(context: click.Context, option: click.Parameter, text: str) -> list[int]:
@@ -81,6 +96,9 @@ def _print_row(row: Measurement) -> None:
 @click.option("--threads", default="1", show_default=True, callback=parse_threads)
 @click.option("--isa", help="Instruction set tier.")
 @click.option("--kv-format", type=click.Choice(["bf16", "int8"]), default="bf16", show_default=True)
+@click.option("--rival", type=click.Choice([llama_cpp.NAME]), help="Reads the same GGUF file.")
+@click.option("--depths", callback=parse_sizes, help="Tokens in the cache, such as 0,2048.")
+@click.option("--prefills", callback=parse_sizes, help="Tokens of the prompts, such as 512.")
 @click.option("--quick", is_flag=True, help="Small depths and prompts, to see that it works.")
 @click.option("--json", "json_file", metavar="FILE", help="Write the results there.")
 @click.option("--plot", "plot_file", metavar="FILE", help="Draw speed over depth there.")
@@ -92,6 +110,9 @@ def llm(
     threads: list[int],
     isa: str | None,
     kv_format: str,
+    rival: str | None,
+    depths: tuple[int, ...] | None,
+    prefills: tuple[int, ...] | None,
     quick: bool,
     json_file: str | None,
     plot_file: str | None,
@@ -101,12 +122,20 @@ def llm(
     Measures decoding with an empty and a full cache, reading of prompts, and ten standard prompts
     (or PROMPT); random tokens where there is no tokenizer.
     """
-    subject = open_subject(model, synthetic, precision, kv_format=kv_format, isa=isa)
     effort = llm_bench.QUICK if quick else llm_bench.Effort()
+    effort = dataclasses.replace(
+        effort, depths=depths or effort.depths, prefills=prefills or effort.prefills
+    )
+    # The rival comes first and is gone when our weights take their memory.
+    rows = [] if rival is None else _measure_llama_cpp(model, threads, effort)
+    subject = open_subject(model, synthetic, precision, kv_format=kv_format, isa=isa)
     click.echo(
         f"{subject.name}, {subject.weights.precision}, {subject.weights.nbytes / 1e9:.2f} GB"
     )
     measured = llm_bench.measure(subject, threads, prompt, effort, report=_print_llm_row)
+    if rival is not None:
+        measured["machine"][rival] = llama_cpp.version()
+        measured["results"] += rows
     click.echo("  ".join(f"{key}: {value}" for key, value in measured["machine"].items()))
     click.echo("routing: " + "  ".join(f"{k}: {v:.3g}" for k, v in measured["routing"].items()))
     if json_file is not None:
@@ -115,8 +144,17 @@ def llm(
         plot(measured, Path(plot_file))
 
 
+def _measure_llama_cpp(
+    model: str | None, threads: list[int], effort: llm_bench.Effort
+) -> list[dict[str, Any]]:
+    if model is None:
+        raise click.UsageError(f"--rival {llama_cpp.NAME} needs --model, a GGUF file")
+    rows = llama_cpp.measure(Path(model), threads, effort, report=_print_llm_row)
+    return [dataclasses.asdict(row) for row in rows]
+
+
 def _print_llm_row(row: llm_bench.Measurement) -> None:
-    parts = [f"{row.workload:<8}{row.threads} threads"]
+    parts = [f"{row.engine:<10}{row.workload:<8}{row.threads} threads"]
     if row.workload == "decode":
         parts.append(f"depth {row.depth:>5}")
     if row.prefill_tok_s is not None:

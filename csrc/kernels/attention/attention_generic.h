@@ -3,7 +3,7 @@
 
 #include "kernels/attention/attention.h"
 #include "kernels/attention/attention_tiles.h"
-#include "kernels/gemm/gemm_pack.h"
+#include "kernels/tile/pack_panels.h"
 
 // Blocks of keys are packed once per chunk (keys transposed, values as they are); then tiles of
 // rows pass over them: scores, their exponentials, and the product with the values, all in the
@@ -12,7 +12,7 @@
 // Gimelshein, "Online normalizer calculation for softmax", 2018; Dao et al., "FlashAttention",
 // 2022). Blocks are taken in order, so results do not depend on the number of threads.
 //
-// Registers        those of gemm/micro_kernel.h, for both products
+// Registers        those of tile/micro_kernel.h, for both products
 // Per 16 scores    d / 2 cycles of multiply-adds for the scores, dv / 2 for the values, and about
 //                  8 for addends, maximum and exponential (12 instructions on the same two ports):
 //                  with d = dv = 32 at most 80 % of the peak can be useful

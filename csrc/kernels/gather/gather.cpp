@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "base/element.h"
 #include "kernels/families.h"
-#include "kernels/layout/element.h"
 
 namespace hades {
 namespace {

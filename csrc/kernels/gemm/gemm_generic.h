@@ -2,9 +2,9 @@
 #include <cstring>
 
 #include "kernels/gemm/gemm.h"
-#include "kernels/gemm/gemm_finish.h"
-#include "kernels/gemm/gemm_pack.h"
-#include "kernels/gemm/micro_kernel.h"
+#include "kernels/tile/finish.h"
+#include "kernels/tile/micro_kernel.h"
+#include "kernels/tile/pack_panels.h"
 
 namespace hades::HADES_ISA {
 
@@ -17,7 +17,7 @@ struct TileArgs {
     float* partial;
     bool first, last;
     int columns;  // that exist, of NV * kLanes
-    GemmFinish finish;
+    Finish finish;
 };
 
 using TileFn = void (*)(const TileArgs&);
@@ -41,7 +41,7 @@ HADES_INLINE void store_tile(float* memory, const Tile<MR, NV>& tile) {
 }
 
 template <int MR, int NV>
-HADES_INLINE void finish_in_registers(const GemmFinish& f, Tile<MR, NV>& tile) {
+HADES_INLINE void finish_in_registers(const Finish& f, Tile<MR, NV>& tile) {
     const F32 alpha = set1(f.alpha), floor = lower_bound_of(f);
     F32 bias[NV];
 #pragma GCC unroll 8
@@ -125,7 +125,7 @@ static Left stage(const GemmBlockArgs& g, const Left& a, int rows, int64_t k, fl
 // One tile of rows against all columns of the block, from step k0 of b on.
 static void run_row_of_tiles(const GemmBlockArgs& g, TileArgs t, int rows, int64_t k0) {
     const TileFn* tiles = (t.a.col == 1 ? kTiles.rows_apart : kTiles.rows_adjacent)[rows - 1];
-    const GemmFinish finish = t.finish;
+    const Finish finish = t.finish;
     int vectors = 0;
     for (int64_t column = 0; column < g.n; column += vectors * kLanes) {
         const int64_t left = g.n - column;
@@ -181,7 +181,7 @@ static void reduce_slices(const GemmReduceArgs& r) {
                 total = total + load_n(source + slice * r.slice_stride, columns);
             float memory[kLanes];
             store(memory, total);
-            GemmFinish finish = r.finish;
+            Finish finish = r.finish;
             finish.y += row * finish.y_row + column;
             if (finish.bias) finish.bias += column;
             if (finish.residual) finish.residual += row * finish.residual_row + column;

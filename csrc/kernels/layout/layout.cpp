@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "base/element.h"
 #include "kernels/families.h"
-#include "kernels/layout/element.h"
 #include "kernels/layout/layout_ops.h"
 
 namespace hades {

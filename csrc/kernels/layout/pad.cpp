@@ -2,7 +2,7 @@
 #include <cstdlib>
 #include <vector>
 
-#include "kernels/layout/element.h"
+#include "base/element.h"
 #include "kernels/layout/layout_ops.h"
 
 namespace hades {

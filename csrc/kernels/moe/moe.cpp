@@ -4,10 +4,11 @@
 
 #include "base/registry.h"
 #include "formats/q8_row.h"
+#include "formats/weight_operands.h"
 #include "kernels/families.h"
 #include "kernels/moe/grouping.h"
 #include "kernels/moe/top_k.h"
-#include "kernels/qgemm/weights.h"
+#include "kernels/tile/packed_product.h"
 
 namespace hades {
 namespace {

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "base/rows_cost.h"
-#include "kernels/qgemm/weights.h"
+#include "formats/weight_operands.h"
 
 // A router chooses among tens of experts per token: plain code costs less than a microsecond.
 namespace hades {

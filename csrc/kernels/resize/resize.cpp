@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "base/element.h"
 #include "kernels/families.h"
-#include "kernels/layout/element.h"
 #include "kernels/resize/table.h"
 
 namespace hades {

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/epilogue_attributes.h"
+#include "base/rounding.h"
 #include "kernels/families.h"
 #include "kernels/gemm/bind_typed.h"
 #include "kernels/gemm/gemm_plan.h"
@@ -40,7 +41,7 @@ void pack_panels(const GemmPlan& plan, const float* b, int64_t first, int64_t la
     plan.kernel.pack(args);
 }
 
-int64_t packed_stride(const GemmPlan& plan) { return (plan.packed_floats + 15) / 16 * 16; }
+int64_t packed_stride(const GemmPlan& plan) { return round_up(plan.packed_floats, 16); }
 
 void pack_ahead(const void* params, const void* source, void* packed) {
     const auto& plan = *static_cast<const GemmPlan*>(params);

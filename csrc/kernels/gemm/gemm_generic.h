@@ -1,6 +1,7 @@
 #pragma once
 #include <cstring>
 
+#include "base/rounding.h"
 #include "kernels/gemm/gemm.h"
 #include "kernels/tile/finish.h"
 #include "kernels/tile/micro_kernel.h"
@@ -131,7 +132,7 @@ static void run_row_of_tiles(const GemmBlockArgs& g, TileArgs t, int rows, int64
         const int64_t left = g.n - column;
         vectors = wide_vectors(rows);
         if (left < vectors * kLanes)
-            vectors = static_cast<int>((smaller(left, kPanelWidth) + kLanes - 1) / kLanes);
+            vectors = static_cast<int>(ceil_div(smaller(left, kPanelWidth), kLanes));
         t.columns = static_cast<int>(smaller(left, vectors * kLanes));
         const int width = vectors < kPanelVectors ? vectors * kLanes : kPanelWidth;
         t.b.step = g.b_packed ? width : g.b_step;
@@ -147,8 +148,8 @@ static void run_row_of_tiles(const GemmBlockArgs& g, TileArgs t, int rows, int64
 // Tiles of nearly equal height; k in blocks, so that the panels of a block stay in the second-level
 // cache while all tiles pass over them.
 static void run_block(const GemmBlockArgs& g) {
-    const int64_t tiles = (g.m + kTileRows - 1) / kTileRows;
-    const int64_t padded_n = (g.n + kLanes - 1) / kLanes * kLanes;
+    const int64_t tiles = ceil_div(g.m, kTileRows);
+    const int64_t padded_n = round_up(g.n, kLanes);
     float* staged = g.scratch;
     float* partial = staged + kTileRows * (g.block_k + 16);
     for (int64_t k0 = 0; k0 < g.k || k0 == 0; k0 += g.block_k) {

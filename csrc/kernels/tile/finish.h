@@ -2,8 +2,16 @@
 #include "kernels/tile/args.h"
 #include "simd/epilogue.h"
 
-// What happens to finished accumulators. The frequent and cheap cases stay in registers; the others
-// pass through a tile in the first-level cache, so that 28 vectors do not become 28 copies of erf.
+// What happens to finished accumulators:
+//
+//   y = after(activation(alpha * sum + bias) + residual)
+//
+// The frequent and cheap cases stay in registers; the others pass through a tile in the first-level
+// cache, so that 28 vectors do not become 28 copies of erf.
+//
+// Operands            sums: rows of accumulators; y and residual: columns contiguous, rows anywhere
+// Numerics            alpha * sum + bias is one fused multiply-add, exact where alpha is 1; the
+//                     activations are those of simd/epilogue.h
 namespace hades::HADES_ISA {
 
 HADES_INLINE bool finishes_in_registers(const Finish& f) {

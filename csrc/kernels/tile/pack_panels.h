@@ -1,9 +1,17 @@
 #pragma once
+#include "base/rounding.h"
 #include "kernels/tile/args.h"
 #include "kernels/tile/micro_kernel.h"
 #include "simd/transpose.h"
 
-// Panels [k][width] of a matrix b, zeros beyond its columns.
+// Copies b[k, n] to panels: packed[panel][i][c] = b[i, panel * kPanelWidth + c].
+//
+// Operands            b: any strides; packed: panels of kPanelWidth columns one after the other,
+// the
+//                     last as wide as its columns need in whole vectors, zeros beyond them
+// Registers           one vector where rows are contiguous; where columns are, a square of kLanes
+//                     vectors, which turns in registers
+// Numerics            values are copied
 namespace hades::HADES_ISA {
 
 HADES_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -49,7 +57,7 @@ static void pack_panels(const PackPanelsArgs& p) {
     float* packed = p.packed;
     for (int64_t column = 0; column < p.n; column += kPanelWidth) {
         const int columns = static_cast<int>(smaller(p.n - column, kPanelWidth));
-        const int width = (columns + kLanes - 1) / kLanes * kLanes;
+        const int width = round_up(columns, kLanes);
         const float* source = p.b + column * p.n_stride;
         if (p.k_stride == 1 && p.n_stride != 1)
             packed = pack_transposed(source, p.n_stride, p.k, columns, width, packed);

@@ -1,1 +1,0 @@
-#include "kernels/roof/dot_generic.h"

@@ -26,7 +26,8 @@ cdef extern from "api/hades.h" namespace "hades" nogil:
         const char* name
         uint32_t features
 
-    const Tier kTiers[6]
+    const Tier kTiers[1]
+    const int kTierCount
     uint32_t detect_isa()
 
     cdef enum Domain:
@@ -97,6 +98,7 @@ cdef extern from "api/hades.h" namespace "hades" nogil:
         int kernel_count
 
     vector[Family]& families()
+    cpp_bool has_kernels(const Tier& tier)
     Status bind(const OpDesc& desc, BoundOp* bound) except +
 
     cdef cppclass Block:

@@ -31,6 +31,8 @@ constexpr Tier kTiers[] = {
 #undef HADES_TIER
 };
 
+constexpr int kTierCount = sizeof kTiers / sizeof *kTiers;
+
 // What this CPU and its operating system support, and what this build contains.
 IsaMask detect_isa();
 

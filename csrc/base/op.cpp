@@ -39,4 +39,6 @@ std::vector<double> Attributes::reals(const char* name, std::vector<double> fall
     return std::vector<double>(item->ints.begin(), item->ints.end());
 }
 
+void run_nothing(const void*, void* const*, Worker&) {}
+
 }  // namespace hades

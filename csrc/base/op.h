@@ -63,6 +63,9 @@ struct PackRequest {
 // operands: data pointers of all inputs (nullptr where omitted), then of all outputs.
 using RunFn = void (*)(const void* params, void* const* operands, Worker& worker);
 
+// Of an operator whose result has no elements.
+void run_nothing(const void* params, void* const* operands, Worker& worker);
+
 // What a call needs, not what its kernel spends: floating-point operations (a multiply-add is two)
 // and bytes of memory, each byte once.
 struct Cost {

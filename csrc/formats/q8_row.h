@@ -2,6 +2,7 @@
 #include <cstdint>
 
 #include "base/macros.h"
+#include "base/rounding.h"
 #include "formats/weight_format.h"
 
 // A row of k quantised activations: k int8 in [-127, 127], then per block of 32 a float32 scale,
@@ -10,9 +11,7 @@
 // product of scales is exact.
 namespace hades {
 
-HADES_INLINE constexpr int64_t q8_row_bytes(int64_t k) {
-    return (k + k / kBlock * 8 + 63) / 64 * 64;
-}
+HADES_INLINE constexpr int64_t q8_row_bytes(int64_t k) { return round_up(k + k / kBlock * 8, 64); }
 
 // Where scales and sums begin.
 HADES_INLINE constexpr int64_t q8_scales_at(int64_t k) { return k; }

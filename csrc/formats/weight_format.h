@@ -2,6 +2,7 @@
 #include <cstdint>
 
 #include "base/macros.h"
+#include "base/rounding.h"
 
 // Quantised weight matrices [n, k] as the kernels read them. Packed, 16 rows are a tile: a tile
 // holds blocks of 32 columns, one after the other, and in a block the 16 rows are interleaved, so
@@ -45,7 +46,7 @@ HADES_INLINE constexpr int64_t tile_bytes(WeightFormat format, int64_t k) {
     return tile_header_bytes(format) + k / kBlock * block_bytes(format);
 }
 
-HADES_INLINE constexpr int64_t tiles_of(int64_t n) { return (n + kTileRows - 1) / kTileRows; }
+HADES_INLINE constexpr int64_t tiles_of(int64_t n) { return ceil_div(n, kTileRows); }
 
 HADES_INLINE constexpr int64_t packed_bytes(WeightFormat format, int64_t n, int64_t k) {
     return tiles_of(n) * tile_bytes(format, k);

@@ -8,13 +8,13 @@
 #include <cstring>
 #include <new>
 
+#include "base/rounding.h"
+
 namespace hades {
 namespace {
 
 constexpr size_t kCacheLine = 64;
 constexpr size_t kHugePage = size_t{2} << 20;
-
-size_t round_up(size_t value, size_t unit) { return (value + unit - 1) / unit * unit; }
 
 }  // namespace
 

@@ -15,6 +15,13 @@ std::vector<Family>& families() {
     return all;
 }
 
+bool has_kernels(const Tier& tier) {
+    for (const Family& family : families())
+        for (int i = 0; i < family.kernel_count; ++i)
+            if (family.kernels[i].required == tier.features) return true;
+    return false;
+}
+
 Status bind(const OpDesc& desc, BoundOp* bound) {
     for (const Family& family : families())
         for (int i = 0; i < family.op_count; ++i)

@@ -6,6 +6,8 @@
 #include <thread>
 #include <vector>
 
+#include "base/rounding.h"
+#include "kernels/roof/roof.h"
 #include "runtime/memory.h"
 
 namespace hades {
@@ -15,16 +17,6 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) {
     return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-RoofProbe probe_for(IsaMask allowed) {
-#if defined(HADES_X86)
-    if ((tier::avx512 & ~allowed) == 0) return {avx512::compute_probe, avx512::read_probe};
-    if ((tier::avx2 & ~allowed) == 0) return {avx2::compute_probe, avx2::read_probe};
-#else
-    (void)allowed;
-#endif
-    return {scalar::compute_probe, scalar::read_probe};
 }
 
 // Calls rate() on every thread at once and returns the sum of what they return.
@@ -46,18 +38,17 @@ double sum_over_threads(int threads, Rate rate) {
     return total;
 }
 
-using ComputeProbe = double (*)(int64_t rounds, float* sink);
-
 // Best of several short rounds on every thread, in 10^9 operations per second.
-double best_giga_rate(int threads, ComputeProbe probe) {
+double best_giga_rate(int threads, const RoofChains& chains) {
     return sum_over_threads(threads, [&] {
         constexpr int64_t kRounds = 100000;  // a quarter of a millisecond: between interruptions
         constexpr int kRepeats = 40;
-        float sink[kMostLanes];
+        const auto operations = static_cast<double>(chains.operations * kRounds);
+        float sink;
         double best = 0;
         for (int repeat = 0; repeat < kRepeats; ++repeat) {
             const auto start = Clock::now();
-            const double operations = probe(kRounds, sink);
+            chains.run(kRounds, &sink);
             best = std::max(best, operations / seconds_since(start));
         }
         return best * 1e-9;
@@ -67,22 +58,18 @@ double best_giga_rate(int threads, ComputeProbe probe) {
 }  // namespace
 
 double measure_peak_gflops(IsaMask allowed, int threads) {
-    return best_giga_rate(threads, probe_for(allowed).compute);
+    return best_giga_rate(threads, roof_kernels(allowed).multiply_add);
 }
 
 double measure_peak_int8_gops(IsaMask allowed, int threads) {
-#if defined(HADES_X86)
-    if ((tier::avx512_vnni & ~allowed) == 0) return best_giga_rate(threads, avx512_vnni::dot_probe);
-    if ((tier::avx2 & ~allowed) == 0) return best_giga_rate(threads, avx2::dot_probe);
-#else
-    (void)allowed, (void)threads;
-#endif
-    return 0;
+    // Bytes one by one are slower than floats: no roof of anything.
+    return allowed == tier::scalar ? 0 : best_giga_rate(threads, roof_kernels(allowed).dot);
 }
 
 double measure_bandwidth_gbs(IsaMask allowed, int threads, int64_t bytes, int passes) {
-    const RoofProbe probe = probe_for(allowed);
-    const int64_t floats = bytes / threads / static_cast<int64_t>(sizeof(float));
+    RoofRead* const read = roof_kernels(allowed).read;
+    const int64_t floats =
+        round_up(bytes / threads / static_cast<int64_t>(sizeof(float)), kRoofFloats);
     return sum_over_threads(threads, [&] {
         const Block block = allocate_block(static_cast<size_t>(floats) * sizeof(float));
         auto* data = static_cast<float*>(block.get());
@@ -91,7 +78,7 @@ double measure_bandwidth_gbs(IsaMask allowed, int threads, int64_t bytes, int pa
         float sink;
         for (int pass = 0; pass < passes; ++pass) {
             const auto start = Clock::now();
-            probe.read(data, floats, &sink);
+            read(data, floats, &sink);
             rates.push_back(static_cast<double>(floats) * sizeof(float) / seconds_since(start));
         }
         std::sort(rates.begin(), rates.end());

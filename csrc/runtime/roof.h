@@ -8,35 +8,6 @@
 // meaningful against a roof that was measured in the same process, close in time.
 namespace hades {
 
-struct RoofProbe {
-    // Multiplies and adds in registers only, `rounds` times; returns the flops done.
-    double (*compute)(int64_t rounds, float* sink);
-    // Reads `count` floats once.
-    void (*read)(const float* data, int64_t count, float* sink);
-};
-
-#define HADES_TIER_PROBE(tier_name)                                 \
-    namespace tier_name {                                           \
-    double compute_probe(int64_t rounds, float* sink);              \
-    void read_probe(const float* data, int64_t count, float* sink); \
-    }
-HADES_TIER_PROBE(scalar)
-#if defined(HADES_X86)
-HADES_TIER_PROBE(avx2)
-HADES_TIER_PROBE(avx512)
-#endif
-#undef HADES_TIER_PROBE
-
-constexpr int kMostLanes = 16;  // of a sink
-
-// Dot products of bytes in registers only, `rounds` times; returns the operations done.
-namespace avx2 {
-double dot_probe(int64_t rounds, float* sink);
-}
-namespace avx512_vnni {
-double dot_probe(int64_t rounds, float* sink);
-}
-
 // Sum over all threads of fp32 multiply-add throughput, in GFLOP/s (best of several short rounds).
 double measure_peak_gflops(IsaMask allowed, int threads);
 

@@ -3,6 +3,7 @@
 // compiled per translation unit with HADES_ISA=<tier> (set by setup.py from the file name), inside
 // namespace hades::HADES_ISA, so that no two tiers ever share a symbol.
 //
+//   kLanes, kRegisters       floats of a vector, and vectors that registers hold
 //   F32                      kLanes floats;  I32: as many int32;  Mask: one bool per lane
 //   load, load_n, store, store_n      unaligned; the _n forms touch exactly n <= kLanes elements
 //                                     (masked, never past the end) and load zeros elsewhere

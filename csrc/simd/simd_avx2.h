@@ -9,6 +9,7 @@
 namespace hades::HADES_ISA {
 
 constexpr int kLanes = 8;
+constexpr int kRegisters = 16;
 
 struct F32 {
     __m256 v;

@@ -8,6 +8,7 @@
 namespace hades::HADES_ISA {
 
 constexpr int kLanes = 16;
+constexpr int kRegisters = 32;
 
 struct F32 {
     __m512 v;

@@ -8,6 +8,7 @@
 namespace hades::HADES_ISA {
 
 constexpr int kLanes = 1;
+constexpr int kRegisters = 16;
 
 struct F32 {
     float v;

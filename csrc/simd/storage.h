@@ -1,4 +1,5 @@
 #pragma once
+#include <cmath>
 #include <cstdint>
 #include <type_traits>
 
@@ -14,6 +15,16 @@ template <class T>
 constexpr bool kIsFloat = std::is_floating_point_v<T>;
 template <class T>
 constexpr bool kIsSigned = std::is_signed_v<T>;
+
+// The ends of a type's range; those of floats are infinite.
+template <class T>
+constexpr T kLowest = kIsFloat<T>    ? static_cast<T>(-HUGE_VAL)
+                      : kIsSigned<T> ? static_cast<T>(uint64_t{1} << (8 * sizeof(T) - 1))
+                                     : T{0};
+template <class T>
+constexpr T kHighest =
+    kIsFloat<T> ? static_cast<T>(HUGE_VAL)
+                : static_cast<T>(~uint64_t{0} >> (64 - 8 * sizeof(T) + (kIsSigned<T> ? 1 : 0)));
 
 // An unsigned type in which T's arithmetic wraps; at least 32 bits wide, so that nothing promotes.
 template <class T>

@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 from libc.stdint cimport int64_t, uint32_t
 
-from pyhades._hades cimport Family, KernelEntry, detect_isa, families, kTiers
+from pyhades._hades cimport Family, KernelEntry, detect_isa, families, has_kernels
 from pyhades._hades cimport ElementFunction, kBoolean, kElementFunctions, kFloating, kInteger
+from pyhades._hades cimport kTierCount, kTiers
 
 from pyhades.errors import ArgumentError, CancelledError, ClosedError, ConfigurationError
 
@@ -22,18 +23,34 @@ class Implementation(NamedTuple):
 
 def tiers():
     """Names of all tiers that kernels may be compiled for, weakest first."""
-    return [tier.name.decode() for tier in kTiers]
+    return list(tier_features())
+
+
+def tier_features():
+    """Every tier with the mask of CPU features that it needs, weakest first."""
+    return {kTiers[i].name.decode(): kTiers[i].features for i in range(kTierCount)}
+
+
+def tiers_with_kernels(uint32_t features):
+    """Names of the tiers that a CPU of these features runs kernels of, weakest first."""
+    return [
+        kTiers[i].name.decode()
+        for i in range(kTierCount)
+        if (kTiers[i].features & ~features) == 0 and has_kernels(kTiers[i])
+    ]
 
 
 cdef uint32_t features_of_tier(str name, str origin) except? 0xffffffff:
     """Features of a tier by name; raises where the name is bad or the CPU lacks it."""
-    for tier in kTiers:
-        if tier.name.decode() == name:
-            if tier.features & ~detect_isa():
+    cdef uint32_t here = detect_isa()
+    for tier, features in tier_features().items():
+        if tier == name:
+            if features & ~here:
+                has = ", ".join(tiers_with_kernels(here))
                 raise ConfigurationError(
-                    f"{origin}{name!r}: this CPU does not have it; it has {', '.join(_detected())}"
+                    f"{origin}{name!r}: this CPU does not have it; it has {has}"
                 )
-            return tier.features
+            return features
     raise ConfigurationError(f"{origin}{name!r} is none of {', '.join(tiers())}")
 
 
@@ -56,20 +73,17 @@ cdef uint32_t features_of(isa) except? 0xffffffff:
     return features
 
 
-def _detected():
-    return [tier.name.decode() for tier in kTiers if (tier.features & ~detect_isa()) == 0]
-
-
 def supported_tiers():
-    """Names of the tiers that may be used here, weakest first: the CPU's, up to PYHADES_ISA."""
-    cdef uint32_t usable = usable_features()
-    return [tier.name.decode() for tier in kTiers if (tier.features & ~usable) == 0]
+    """Names of the tiers that are used here, weakest first: the CPU's, up to PYHADES_ISA.
+
+    A tier that no kernel of this build was written for is not among them.
+    """
+    return tiers_with_kernels(usable_features())
 
 
 def tier_name(isa=None):
-    """The tier that ``isa`` (or None for the default) stands for."""
-    cdef uint32_t features = features_of(isa)
-    return isa or [t.name.decode() for t in kTiers if (t.features & ~features) == 0][-1]
+    """The best tier whose kernels run under ``isa`` (None: the default)."""
+    return tiers_with_kernels(features_of(isa))[-1]
 
 
 def implementations():

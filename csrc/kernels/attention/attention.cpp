@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/registry.h"
+#include "base/rounding.h"
 #include "kernels/families.h"
 
 namespace hades {
@@ -21,8 +22,6 @@ constexpr int64_t kOneBlock = 256;  // keys that are scored at once: the scores 
 constexpr int64_t kBlockKeys = 128;  // of longer sequences
 constexpr int64_t kTilesPerChunk = 12;
 constexpr int64_t kChunks = 16;
-
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // Axes of a [b, heads, rows, columns] operand.
 struct Strides {

@@ -2,6 +2,7 @@
 #include <cstdint>
 
 #include "base/macros.h"
+#include "base/rounding.h"
 
 // softmax(scale * q k^T + bias + mask) v for the queries of all heads that share a key head.
 namespace hades {
@@ -34,23 +35,21 @@ struct AttentionScratch {
     int64_t query_row, score_row, output_row;
 };
 
-HADES_INLINE int64_t attention_round_up(int64_t a, int64_t b) { return (a + b - 1) / b * b; }
-
 HADES_INLINE AttentionScratch attention_scratch(int64_t rows, int64_t block_keys, int64_t d,
                                                 int64_t dv, int64_t tile_rows) {
     constexpr int64_t kLine = 16;  // floats; one line more than a power of two keeps rows apart
     AttentionScratch s;
-    s.query_row = attention_round_up(d, kLine) + kLine;
-    s.score_row = attention_round_up(block_keys, 2 * kLine) + kLine;
-    s.output_row = attention_round_up(dv, kLine);
+    s.query_row = round_up(d, kLine) + kLine;
+    s.score_row = round_up(block_keys, 2 * kLine) + kLine;
+    s.output_row = round_up(dv, kLine);
     s.queries = 0;
     s.keys = s.queries + rows * s.query_row;
-    s.values = s.keys + d * attention_round_up(block_keys, kLine);
+    s.values = s.keys + d * round_up(block_keys, kLine);
     s.scores = s.values + block_keys * s.output_row;
     s.outputs = s.scores + tile_rows * s.score_row;
     s.maxima = s.outputs + rows * s.output_row;
-    s.sums = s.maxima + attention_round_up(rows, kLine);
-    s.floats = s.sums + attention_round_up(rows, kLine);
+    s.sums = s.maxima + round_up(rows, kLine);
+    s.floats = s.sums + round_up(rows, kLine);
     return s;
 }
 

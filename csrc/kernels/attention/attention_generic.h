@@ -1,9 +1,10 @@
 #pragma once
 #include <cstring>
 
+#include "base/rounding.h"
 #include "kernels/attention/attention.h"
 #include "kernels/attention/attention_tiles.h"
-#include "kernels/gemm/gemm_pack.h"
+#include "kernels/tile/pack_panels.h"
 
 // Blocks of keys are packed once per chunk (keys transposed, values as they are); then tiles of
 // rows pass over them: scores, their exponentials, and the product with the values, all in the
@@ -12,7 +13,7 @@
 // Gimelshein, "Online normalizer calculation for softmax", 2018; Dao et al., "FlashAttention",
 // 2022). Blocks are taken in order, so results do not depend on the number of threads.
 //
-// Registers        those of gemm/micro_kernel.h, for both products
+// Registers        those of tile/micro_kernel.h, for both products
 // Per 16 scores    d / 2 cycles of multiply-adds for the scores, dv / 2 for the values, and about
 //                  8 for addends, maximum and exponential (12 instructions on the same two ports):
 //                  with d = dv = 32 at most 80 % of the peak can be useful
@@ -149,7 +150,7 @@ static int64_t score_block(const AttentionArgs& a, const AttentionScratch& s, co
     int64_t column = begin;
     while (column < end) {
         const int64_t in_panel = smaller(columns - column, kPanelWidth);
-        const int vectors = static_cast<int>((in_panel + kLanes - 1) / kLanes);
+        const int vectors = static_cast<int>(ceil_div(in_panel, kLanes));
         const int width = vectors * kLanes;
         t.keys = {a.scratch + s.keys + column * a.d, width, 0};
         t.key = block + column;
@@ -203,7 +204,7 @@ static void add_values(const AttentionArgs& a, const AttentionScratch& s, const 
     for (int64_t column = 0; column < a.dv; column += kPanelWidth) {
         t.column = column;
         t.columns = static_cast<int>(smaller(a.dv - column, kPanelWidth));
-        const int vectors = (t.columns + kLanes - 1) / kLanes;
+        const int vectors = ceil_div(t.columns, kLanes);
         const int64_t step = packed ? vectors * kLanes : values.step;
         t.values.data = values.data + column * (packed ? block_keys : 1) + begin * step;
         t.values.step = step;
@@ -226,7 +227,7 @@ static void run_key_block(const AttentionArgs& a, const AttentionScratch& s, int
         values.data = a.scratch + s.values;
         pack_panels({v, a.v_row, 1, columns, a.dv, a.scratch + s.values});
     }
-    const int64_t tiles = (a.rows + kTileRows - 1) / kTileRows;
+    const int64_t tiles = ceil_div(a.rows, kTileRows);
     for (int64_t i = 0; i < tiles; ++i) {
         RowTile tile;
         tile.first = a.rows * i / tiles;

@@ -1,7 +1,7 @@
 #pragma once
 #include <cmath>
 
-#include "kernels/gemm/micro_kernel.h"
+#include "kernels/tile/micro_kernel.h"
 #include "simd/simd.h"
 
 // The two products of attention as register tiles, with what can be done to the scores on the way.

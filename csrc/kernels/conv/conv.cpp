@@ -22,7 +22,7 @@ const KernelEntry kKernels[] = {
 constexpr int64_t kDotOutputs = 4;
 
 struct ConvParams {
-    ConvKernel* kernel;
+    ConvKernel kernel;
     ConvShape shape;
     ConvPlan plan;
     ConvPacking packing;
@@ -50,11 +50,9 @@ void run_conv(const void* params, void* const* operands, Worker& worker) {
         args.residual = static_cast<const float*>(operands[3]);
         args.y = static_cast<float*>(operands[4]);
         args.scratch = static_cast<float*>(worker.scratch);
-        conv.kernel(args);
+        conv.kernel.run(args);
     });
 }
-
-void run_nothing(const void*, void* const*, Worker&) {}
 
 void pack_weights(const void* params, const void* source, void* packed) {
     const ConvPacking& packing = static_cast<const ConvParams*>(params)->packing;
@@ -62,43 +60,45 @@ void pack_weights(const void* params, const void* source, void* packed) {
         packing.pack_part(part, static_cast<const float*>(source), static_cast<float*>(packed));
 }
 
-// The vector length that the direct kernel of the best allowed tier packs its weights for.
-int packed_lanes(IsaMask allowed) {
-    if ((tier::avx512 & ~allowed) == 0) return 16;
-    if ((tier::avx2 & ~allowed) == 0) return 8;
-    return kScalarConvLanes;
+// What goes with a kernel function; `lanes` is that of the kernel chosen for it.
+struct Algorithm {
+    const char* function;
+    ConvPlan (*plan)(const ConvShape& shape, int lanes);
+    ConvPacking (*packing)(const ConvShape& shape, int lanes);
+};
+constexpr Algorithm kDirect = {"conv_direct_f32", plan_direct, direct_packing};
+constexpr Algorithm kWinograd = {"conv_winograd_f32", plan_winograd, winograd_packing};
+constexpr Algorithm kDot = {"conv_dot_f32", plan_dot, dot_packing};
+constexpr Algorithm kDepthwise = {"conv_depthwise_f32", plan_depthwise, depthwise_packing};
+
+ConvKernel kernel_of(const Algorithm& algorithm, IsaMask allowed, const char** name) {
+    return select<ConvProvider>(kKernels, algorithm.function, allowed, name)();
 }
 
-bool is_depthwise(const ConvShape& s) { return s.ic == 1 && s.groups > 1; }
+// The definition serves where there are no vectors: without them, transforms cost what they save.
+bool chooses_winograd(const ConvShape& s, IsaMask allowed) {
+    const char* name;
+    return winograd_pays(s) && kernel_of(kWinograd, allowed, &name).is_vectorised;
+}
+
+const Algorithm& choose_algorithm(const ConvShape& s, const std::string& wish, IsaMask allowed) {
+    if (s.ic == 1 && s.groups > 1) return kDepthwise;
+    if (wish == "winograd" || (wish == "auto" && chooses_winograd(s, allowed))) return kWinograd;
+    return s.oc <= kDotOutputs ? kDot : kDirect;
+}
 
 // Chooses kernel, blocking and packing.
-Status choose_algorithm(const OpDesc& desc, ConvParams* params, const char** name) {
+Status plan_conv(const OpDesc& desc, ConvParams* params, const char** name) {
     const ConvShape& s = params->shape;
-    const std::string algorithm = desc.attributes.text("algorithm", "auto");
-    if (algorithm != "auto" && algorithm != "direct" && algorithm != "winograd")
-        return invalid("conv2d: algorithm \"%s\" is none of auto, direct, winograd",
-                       algorithm.c_str());
-    if (algorithm == "winograd" && !winograd_fits(s))
+    const std::string wish = desc.attributes.text("algorithm", "auto");
+    if (wish != "auto" && wish != "direct" && wish != "winograd")
+        return invalid("conv2d: algorithm \"%s\" is none of auto, direct, winograd", wish.c_str());
+    if (wish == "winograd" && !winograd_fits(s))
         return invalid("conv2d: winograd is for 3x3 kernels, strides 1, dilations 1, groups 1");
-    const bool vectors = (desc.allowed & kAvx2) != 0;
-    const int lanes = packed_lanes(desc.allowed);
-    if (is_depthwise(s)) {
-        params->kernel = select<ConvKernel>(kKernels, "conv_depthwise_f32", desc.allowed, name);
-        params->plan = plan_depthwise(s);
-        params->packing = depthwise_packing(s);
-    } else if (algorithm == "winograd" || (algorithm == "auto" && vectors && winograd_pays(s))) {
-        params->kernel = select<ConvKernel>(kKernels, "conv_winograd_f32", desc.allowed, name);
-        params->plan = plan_winograd(s, lanes);
-        params->packing = winograd_packing(s, 2 * lanes, lanes);
-    } else if (s.oc <= kDotOutputs) {
-        params->kernel = select<ConvKernel>(kKernels, "conv_dot_f32", desc.allowed, name);
-        params->plan = plan_dot(s);
-        params->packing = direct_packing(s, 1, 1);
-    } else {
-        params->kernel = select<ConvKernel>(kKernels, "conv_direct_f32", desc.allowed, name);
-        params->plan = plan_direct(s, lanes);
-        params->packing = direct_packing(s, 2 * lanes, lanes);
-    }
+    const Algorithm& algorithm = choose_algorithm(s, wish, desc.allowed);
+    params->kernel = kernel_of(algorithm, desc.allowed, name);
+    params->plan = algorithm.plan(s, params->kernel.lanes);
+    params->packing = algorithm.packing(s, params->kernel.lanes);
     return {};
 }
 
@@ -111,7 +111,7 @@ Status bind_conv2d(const OpDesc& desc, BoundOp* bound) {
         return {};
     }
     join_rows(&params->shape, desc.has(3));
-    status = choose_algorithm(desc, params.get(), &bound->kernel);
+    status = plan_conv(desc, params.get(), &bound->kernel);
     if (!status.ok) return status;
 
     const ConvShape& s = params->shape;

@@ -3,6 +3,7 @@
 
 #include "base/epilogue.h"
 #include "base/macros.h"
+#include "base/rounding.h"
 
 // Two-dimensional convolution over channels-last images. Sizes and strides count elements.
 namespace hades {
@@ -27,7 +28,6 @@ struct ConvSegment {
 };
 
 constexpr int kMaxSegments = 3;
-constexpr int kScalarConvLanes = 8;  // vector length that the scalar tier packs weights for
 
 // How the work is blocked; a function of the shape and the tier, never of the number of threads.
 struct ConvPlan {
@@ -63,7 +63,14 @@ struct ConvArgs {
     float* scratch;
 };
 
-using ConvKernel = void(const ConvArgs&);
+// The kernel of one tier, and what planning and packing must know of it.
+struct ConvKernel {
+    int32_t lanes;  // output channels in a vector of packed weights; a block is two of them
+    bool is_vectorised;
+    void (*run)(const ConvArgs&);
+};
+
+using ConvProvider = ConvKernel();
 
 // Rows [begin, end) of the kernel whose input rows lie inside the image, for one output row.
 struct ConvTapRange {
@@ -73,7 +80,7 @@ struct ConvTapRange {
 HADES_INLINE ConvTapRange taps_inside(int64_t out, int64_t stride, int64_t pad, int64_t dilation,
                                       int64_t taps, int64_t extent) {
     const int64_t first = out * stride - pad;
-    const int64_t begin = first >= 0 ? 0 : (-first + dilation - 1) / dilation;
+    const int64_t begin = first >= 0 ? 0 : ceil_div(-first, dilation);
     const int64_t room = extent - 1 - first;
     const int64_t end = room < 0 ? 0 : room / dilation + 1;
     const int64_t clipped = end < taps ? end : taps;

@@ -1,13 +1,16 @@
+#include "base/rounding.h"
 #include "kernels/conv/depthwise_generic.h"
 #include "kernels/conv/dot_generic.h"
 
 // The specification of direct convolution: every output value on its own, taps outside the image
-// skipped. Weights are packed as for a vector tier of kScalarConvLanes lanes.
+// skipped. Weights are packed as for vectors, a short row of them at a time.
 namespace hades::scalar {
 namespace {
 
+constexpr int kPackedLanes = 8;
+
 int64_t packed_width(int64_t oc_left) {
-    return oc_left > kScalarConvLanes ? 2 * kScalarConvLanes : kScalarConvLanes;
+    return oc_left > kPackedLanes ? 2 * kPackedLanes : kPackedLanes;
 }
 
 void multiply_plane(const float* x, int64_t pitch, int64_t tiles, const float* w, int64_t width,
@@ -30,11 +33,11 @@ void convolve_pixel(const ConvArgs& a, int64_t row, int64_t column, int64_t bloc
     const int64_t o = block * a.plan->block;
     const int64_t oc = s.oc - o < a.plan->block ? s.oc - o : a.plan->block;
     const int64_t width = packed_width(oc);
-    const int64_t packed_oc = (s.oc + kScalarConvLanes - 1) / kScalarConvLanes * kScalarConvLanes;
+    const int64_t packed_oc = round_up(s.oc, kPackedLanes);
     const int64_t taps = s.kernel_h * s.kernel_w;
     const float* w = a.w + (a.chunk.group * packed_oc + o) * taps * s.ic;
     const float* x = a.x + a.chunk.image * s.x_image + a.chunk.group * s.ic;
-    float sums[2 * kScalarConvLanes] = {};
+    float sums[2 * kPackedLanes] = {};
     for (int64_t i = 0; i < s.kernel_h; ++i) {
         const int64_t r = row * s.stride_h - s.pad_top + i * s.dilation_h;
         for (int64_t j = 0; j < s.kernel_w; ++j) {
@@ -58,14 +61,16 @@ void convolve_pixel(const ConvArgs& a, int64_t row, int64_t column, int64_t bloc
     }
 }
 
-}  // namespace
-
-void conv_direct_f32(const ConvArgs& a) {
+void run_direct(const ConvArgs& a) {
     for (int64_t row = a.chunk.row_begin; row < a.chunk.row_end; ++row)
         for (int64_t column = a.chunk.column_begin; column < a.chunk.column_end; ++column)
             for (int64_t block = a.chunk.block_begin; block < a.chunk.block_end; ++block)
                 convolve_pixel(a, row, column, block);
 }
+
+}  // namespace
+
+ConvKernel conv_direct_f32() { return {kPackedLanes, false, run_direct}; }
 
 }  // namespace hades::scalar
 

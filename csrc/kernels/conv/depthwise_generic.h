@@ -87,11 +87,13 @@ static void depthwise_row(const ConvArgs& a, const ChannelLanes& c, int64_t row)
     }
 }
 
-void conv_depthwise_f32(const ConvArgs& a) {
+static void run_depthwise(const ConvArgs& a) {
     const int64_t channels = a.shape->groups * a.shape->oc;
     for (int64_t row = a.chunk.row_begin; row < a.chunk.row_end; ++row)
         for (int64_t o = 0; o < channels; o += kLanes)
             depthwise_row(a, channel_lanes(o, channels, a.shape->oc), row);
 }
+
+ConvKernel conv_depthwise_f32() { return {kLanes, kLanes > 1, run_depthwise}; }
 
 }  // namespace hades::HADES_ISA

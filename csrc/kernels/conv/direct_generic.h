@@ -1,4 +1,5 @@
 #pragma once
+#include "base/rounding.h"
 #include "kernels/conv/source_generic.h"
 #include "kernels/conv/tile_generic.h"
 
@@ -55,8 +56,8 @@ HADES_INLINE void run_row(Tile t, const ConvArgs& a, const Source& source,
     t.w += taps.begin * t.w_row;
     for (int64_t column = segment.begin; column < segment.end;) {
         const int64_t left = segment.end - column;
-        const int64_t count = (left + widest - 1) / widest;
-        const int64_t pixels = (left + count - 1) / count;
+        const int64_t count = ceil_div(left, widest);
+        const int64_t pixels = ceil_div(left, count);
         Tile tile = t;
         tile.x = source.base + input_row * source.row +
                  (column * s.stride_w - s.pad_left) * source.pixel;
@@ -72,7 +73,7 @@ HADES_INLINE void run_row(Tile t, const ConvArgs& a, const Source& source,
     }
 }
 
-void conv_direct_f32(const ConvArgs& a) {
+static void run_direct(const ConvArgs& a) {
     const ConvShape& s = *a.shape;
     const ConvPlan& plan = *a.plan;
     const ConvChunk& chunk = a.chunk;
@@ -98,7 +99,7 @@ void conv_direct_f32(const ConvArgs& a) {
             const int64_t block_oc = s.oc - o < plan.block ? s.oc - o : plan.block;
             const int64_t width = packed_width(block_oc);
             const bool wide = width > kLanes;
-            const int64_t packed_oc = (s.oc + kLanes - 1) / kLanes * kLanes;
+            const int64_t packed_oc = round_up(s.oc, kLanes);
             const int64_t channel = chunk.group * s.oc + o;
             Tile t = tile_of(a, channels);
             t.w_column = s.ic * width;
@@ -113,10 +114,12 @@ void conv_direct_f32(const ConvArgs& a) {
             t.partial_out = last_slice ? nullptr : block_partial;
             for (int64_t row = chunk.row_begin; row < chunk.row_end; ++row)
                 for (int i = 0; i < plan.segment_count; ++i)
-                    run_row(t, a, sources[i], segments[i], row, wide ? kTiles2 : kTiles1,
+                    run_row(t, a, sources[i], segments[i], row, wide ? kTiles2.run : kTiles1.run,
                             wide ? kPixels2 : kPixels1, width);
         }
     }
 }
+
+ConvKernel conv_direct_f32() { return {kLanes, kLanes > 1, run_direct}; }
 
 }  // namespace hades::HADES_ISA

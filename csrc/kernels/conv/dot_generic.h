@@ -91,7 +91,7 @@ static void dot_row(const ConvArgs& a, const Source& source, const ConvSegment& 
     }
 }
 
-void conv_dot_f32(const ConvArgs& a) {
+static void run_dot(const ConvArgs& a) {
     const ConvPlan& plan = *a.plan;
     float* scratch = a.scratch;
     for (int i = 0; i < plan.segment_count; ++i) {
@@ -103,5 +103,7 @@ void conv_dot_f32(const ConvArgs& a) {
                 dot_row(a, source, segment, row, o);
     }
 }
+
+ConvKernel conv_dot_f32() { return {kLanes, kLanes > 1, run_dot}; }
 
 }  // namespace hades::HADES_ISA

@@ -39,15 +39,19 @@ void ConvPacking::pack_planes(const float* source, int64_t width, int64_t count,
     }
 }
 
-ConvPacking direct_packing(const ConvShape& s, int64_t block, int64_t lanes) {
-    return {s.groups, s.ic, s.oc, s.kernel_h * s.kernel_w, block, lanes, false};
+ConvPacking direct_packing(const ConvShape& s, int lanes) {
+    return {s.groups, s.ic, s.oc, s.kernel_h * s.kernel_w, 2 * lanes, lanes, false};
 }
 
-ConvPacking winograd_packing(const ConvShape& s, int64_t block, int64_t lanes) {
-    return {1, s.ic, s.oc, kWinogradPlanes, block, lanes, true};
+ConvPacking winograd_packing(const ConvShape& s, int lanes) {
+    return {1, s.ic, s.oc, kWinogradPlanes, 2 * lanes, lanes, true};
 }
 
-ConvPacking depthwise_packing(const ConvShape& s) {
+ConvPacking dot_packing(const ConvShape& s, int) {
+    return {s.groups, s.ic, s.oc, s.kernel_h * s.kernel_w, 1, 1, false};
+}
+
+ConvPacking depthwise_packing(const ConvShape& s, int) {
     const int64_t channels = s.groups * s.oc;
     return {1, 1, channels, s.kernel_h * s.kernel_w, channels, 1, false};
 }

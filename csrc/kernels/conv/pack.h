@@ -2,6 +2,7 @@
 #include <cstddef>
 #include <string>
 
+#include "base/rounding.h"
 #include "kernels/conv/conv.h"
 
 namespace hades {
@@ -15,8 +16,8 @@ struct ConvPacking {
     int64_t block, lanes;
     bool winograd;  // taps are the 36 planes of transformed 3x3 filters
 
-    int64_t blocks() const { return (oc + block - 1) / block; }
-    int64_t padded_oc() const { return (oc + lanes - 1) / lanes * lanes; }
+    int64_t blocks() const { return ceil_div(oc, block); }
+    int64_t padded_oc() const { return round_up(oc, lanes); }
     size_t bytes() const {
         return static_cast<size_t>(groups * padded_oc() * taps * ic) * sizeof(float);
     }
@@ -28,8 +29,10 @@ struct ConvPacking {
     void pack_planes(const float* source, int64_t width, int64_t count, float* packed) const;
 };
 
-ConvPacking direct_packing(const ConvShape& shape, int64_t block, int64_t lanes);
-ConvPacking winograd_packing(const ConvShape& shape, int64_t block, int64_t lanes);
-ConvPacking depthwise_packing(const ConvShape& shape);
+// For each kernel, given the vector length that it wants.
+ConvPacking direct_packing(const ConvShape& shape, int lanes);
+ConvPacking winograd_packing(const ConvShape& shape, int lanes);
+ConvPacking dot_packing(const ConvShape& shape, int lanes);
+ConvPacking depthwise_packing(const ConvShape& shape, int lanes);
 
 }  // namespace hades

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/rounding.h"
 #include "kernels/conv/winograd.h"
 
 namespace hades {
@@ -22,8 +23,6 @@ constexpr int64_t kWinogradSlice = 128;
 constexpr int64_t kWinogradOutputs = 128;
 // Transformed weights take four times the memory, so each must serve many pixels.
 constexpr int64_t kWinogradPixels = 1024;
-
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // The smallest part size that cuts `whole` into as many parts as `part` does: even parts.
 int64_t even_part(int64_t whole, int64_t part) { return ceil_div(whole, ceil_div(whole, part)); }
@@ -105,7 +104,7 @@ void size_scratch(const ConvShape& s, ConvPlan* plan) {
             plan->staged_elements +=
                 rows * input_extent(width, s.kernel_w, s.stride_w, s.dilation_w) * plan->pitch;
     }
-    plan->staged_elements = ceil_div(plan->staged_elements, 16) * 16;
+    plan->staged_elements = round_up(plan->staged_elements, 16);
     plan->partial_elements = 0;
     if (plan->ic_slice < s.ic)
         plan->partial_elements =
@@ -148,14 +147,14 @@ ConvPlan plan_direct(const ConvShape& s, int lanes) {
     const int64_t bytes_per_channel =
         s.kernel_h * s.kernel_w * plan.block * static_cast<int64_t>(sizeof(float));
     const int64_t most = std::max<int64_t>(kWeightBytes / bytes_per_channel / 16 * 16, 16);
-    plan.ic_slice = s.ic <= most ? s.ic : ceil_div(even_part(s.ic, most), 16) * 16;
+    plan.ic_slice = s.ic <= most ? s.ic : round_up(even_part(s.ic, most), 16);
     plan.pitch = plan.merged_taps ? s.ic : odd_pitch(plan.ic_slice);
     choose_segments(s, aliases(s) || (plan.merged_taps && s.x_pixel != s.ic), &plan);
     choose_chunks(s, &plan);
     return plan;
 }
 
-ConvPlan plan_dot(const ConvShape& s) {
+ConvPlan plan_dot(const ConvShape& s, int) {
     ConvPlan plan = {};
     plan.block = 1;
     plan.blocks = s.oc;
@@ -167,7 +166,7 @@ ConvPlan plan_dot(const ConvShape& s) {
     return plan;
 }
 
-ConvPlan plan_depthwise(const ConvShape& s) {
+ConvPlan plan_depthwise(const ConvShape& s, int) {
     ConvPlan plan = {};
     ConvShape all = s;  // groups run together: one block of all channels
     all.groups = 1;

@@ -3,14 +3,16 @@
 
 namespace hades {
 
-// Blocking of the direct kernel; `lanes` is the vector length that weights are packed for.
+// `lanes` is the vector length that the kernel wants its weights packed for.
+
+// Blocking of the direct kernel.
 ConvPlan plan_direct(const ConvShape& shape, int lanes);
 
 // Blocking of the dot kernel: a block is one output channel.
-ConvPlan plan_dot(const ConvShape& shape);
+ConvPlan plan_dot(const ConvShape& shape, int lanes);
 
 // Blocking of the depthwise kernel: all channels of some rows.
-ConvPlan plan_depthwise(const ConvShape& shape);
+ConvPlan plan_depthwise(const ConvShape& shape, int lanes);
 
 // Blocking of the Winograd kernel: columns are tiles of 4x4 outputs, of all images.
 ConvPlan plan_winograd(const ConvShape& shape, int lanes);

@@ -1,6 +1,7 @@
 #pragma once
+#include "base/rounding.h"
 #include "kernels/conv/conv.h"
-#include "simd/epilogue.h"
+#include "kernels/tile/finish.h"
 #include "simd/simd.h"
 
 // The micro-kernel of convolution: V vectors of output channels times P pixels in registers.
@@ -77,17 +78,8 @@ HADES_INLINE void multiply(F32 (&acc)[V][P], const float* x, int64_t pixel, cons
 // Epilogues beyond a clamp, on sums that were put into memory first.
 static __attribute__((noinline)) void finish(const Tile& t, const float* sums, int vectors,
                                              int pixels) {
-    for (int p = 0; p < pixels; ++p) {
-        for (int v = 0; v < vectors; ++v, sums += kLanes) {
-            const int lanes = v == vectors - 1 ? t.last_lanes : kLanes;
-            const int64_t o = v * kLanes;
-            F32 value = load(sums);
-            if (t.bias) value = value + load_n(t.bias + o, lanes);
-            value = apply(t.epilogue->activation, value);
-            if (t.residual) value = value + load_n(t.residual + p * t.residual_pixel + o, lanes);
-            store_n(t.y + p * t.y_pixel + o, apply(t.epilogue->after, value), lanes);
-        }
-    }
+    const Finish f = {t.bias, t.residual, t.y, t.residual_pixel, t.y_pixel, 1.0f, *t.epilogue};
+    finish_rows(f, sums, vectors * kLanes, pixels, (vectors - 1) * kLanes + t.last_lanes);
 }
 
 template <int V, int P>
@@ -136,28 +128,32 @@ static void run_tile(const Tile& t) {
 using TileFn = void (*)(const Tile&);
 
 // The widest tiles whose sums, weights and one broadcast value fit into the registers.
-constexpr int kRegisters = kLanes == 16 ? 32 : 16;
-constexpr int kPixels1 = kLanes == 16 ? 24 : 12;
+constexpr int kPixels1 = kRegisters * 3 / 4;
 constexpr int kPixels2 = (kRegisters - 3) / 2;
 
-#define HADES_TILES_4(V, P) \
-    run_tile<V, P>, run_tile<V, P + 1>, run_tile<V, P + 2>, run_tile<V, P + 3>
-static const TileFn kTiles1[] = {HADES_TILES_4(1, 1),  HADES_TILES_4(1, 5),
-                                 HADES_TILES_4(1, 9),
-#if defined(HADES_TIER_AVX512)
-                                 HADES_TILES_4(1, 13), HADES_TILES_4(1, 17),
-                                 HADES_TILES_4(1, 21)
-#endif
+// Indexed by pixels - 1.
+template <int V, int Widest>
+struct TileTable {
+    TileFn run[Widest];
 };
-static const TileFn kTiles2[] = {HADES_TILES_4(2, 1), run_tile<2, 5>, run_tile<2, 6>,
-#if defined(HADES_TIER_AVX512)
-                                 HADES_TILES_4(2, 7), HADES_TILES_4(2, 11)
-#endif
-};
-#undef HADES_TILES_4
-static_assert(sizeof kTiles1 / sizeof *kTiles1 >= kPixels1 &&
-                  sizeof kTiles2 / sizeof *kTiles2 >= kPixels2,
-              "a kernel for every tile width");
+
+template <int V, int Widest, int P = 1>
+constexpr void add_tiles(TileTable<V, Widest>& table) {
+    table.run[P - 1] = run_tile<V, P>;
+    if constexpr (P < Widest) add_tiles<V, Widest, P + 1>(table);
+}
+
+template <int V, int Widest>
+constexpr TileTable<V, Widest> make_tiles() {
+    TileTable<V, Widest> table{};
+    add_tiles(table);
+    return table;
+}
+
+static constexpr auto kTiles1 = make_tiles<1, kPixels1>();
+static constexpr auto kTiles2 = make_tiles<2, kPixels2>();
+
+constexpr int kPackedLanes = kLanes;
 
 // Width of the packed block that begins where `oc_left` output channels are left.
 HADES_INLINE int64_t packed_width(int64_t oc_left) {
@@ -176,12 +172,12 @@ static void multiply_plane(const float* x, int64_t pitch, int64_t tiles, const f
     t.inner = channels;
     for (int64_t tile = 0; tile < tiles;) {
         const int64_t left = tiles - tile;
-        const int64_t count = (left + widest - 1) / widest;
-        const int64_t pixels = (left + count - 1) / count;
+        const int64_t count = ceil_div(left, widest);
+        const int64_t pixels = ceil_div(left, count);
         t.x = x + tile * pitch;
         t.partial_out = products + tile * width;
         t.partial_in = accumulate ? t.partial_out : nullptr;
-        (wide ? kTiles2 : kTiles1)[pixels - 1](t);
+        (wide ? kTiles2.run : kTiles1.run)[pixels - 1](t);
         tile += pixels;
     }
 }

@@ -1,4 +1,5 @@
 #pragma once
+#include "base/rounding.h"
 #include "kernels/conv/source_generic.h"
 #include "kernels/conv/winograd.h"
 #include "simd/epilogue.h"
@@ -61,8 +62,7 @@ struct TilePlace {
 };
 
 HADES_INLINE TileGrid tile_grid(const ConvShape& s) {
-    return {(s.out_height + kWinogradOut - 1) / kWinogradOut,
-            (s.out_width + kWinogradOut - 1) / kWinogradOut};
+    return {ceil_div(s.out_height, kWinogradOut), ceil_div(s.out_width, kWinogradOut)};
 }
 
 HADES_INLINE TilePlace tile_place(const TileGrid& grid, int64_t tile) {
@@ -176,7 +176,7 @@ static void finish_block(const ConvArgs& a, const TileGrid& grid, int64_t block,
     }
 }
 
-void conv_winograd_f32(const ConvArgs& a) {
+static void run_winograd(const ConvArgs& a) {
     const ConvShape& s = *a.shape;
     const ConvPlan& plan = *a.plan;
     const ConvChunk& chunk = a.chunk;
@@ -208,5 +208,7 @@ void conv_winograd_f32(const ConvArgs& a) {
         }
     }
 }
+
+ConvKernel conv_winograd_f32() { return {kPackedLanes, kLanes > 1, run_winograd}; }
 
 }  // namespace hades::HADES_ISA

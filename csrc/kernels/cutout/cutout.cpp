@@ -1,6 +1,7 @@
 #include "kernels/cutout/cutout.h"
 
 #include "base/registry.h"
+#include "base/rounding.h"
 #include "kernels/families.h"
 
 namespace hades {
@@ -17,8 +18,6 @@ struct CutoutParams {
     CutoutArgs args;  // pointers are filled in per run
 };
 
-int64_t chunks_of(int64_t n, int64_t chunk) { return (n + chunk - 1) / chunk; }
-
 void run_cutout(const void* params, void* const* operands, Worker& worker) {
     const auto& cutout = *static_cast<const CutoutParams*>(params);
     CutoutArgs args = cutout.args;
@@ -34,10 +33,10 @@ void run_cutout(const void* params, void* const* operands, Worker& worker) {
         args.prior = reinterpret_cast<uint8_t*>(args.sums + args.cell_rows * args.cell_cols * 8);
         run_step(CutoutStep::cells, args.cell_rows);
         sync(worker);
-        run_step(CutoutStep::prior, chunks_of(args.cell_cols, kCutoutCellBlock));
+        run_step(CutoutStep::prior, ceil_div(args.cell_cols, kCutoutCellBlock));
         sync(worker);
     }
-    run_step(CutoutStep::strip, chunks_of(args.height, kCutoutTileRows));
+    run_step(CutoutStep::strip, ceil_div(args.height, kCutoutTileRows));
 }
 
 Status check_operands(const OpDesc& desc) {
@@ -79,10 +78,10 @@ Status bind_cut_out(const OpDesc& desc, BoundOp* bound) {
     args.keep_hidden = desc.attributes.integer("keep_hidden", 0) != 0;
     // Nine samples per cell suffice for an average over 529 cells, at any size of image.
     const int64_t side = args.height > args.width ? args.height : args.width;
-    args.cell = side > 0 ? chunks_of(side, kCutoutMaxCells) : 1;
-    args.cell_step = chunks_of(args.cell, 3);
-    args.cell_rows = chunks_of(args.height, args.cell);
-    args.cell_cols = chunks_of(args.width, args.cell);
+    args.cell = side > 0 ? ceil_div(side, kCutoutMaxCells) : 1;
+    args.cell_step = ceil_div(args.cell, 3);
+    args.cell_rows = ceil_div(args.height, args.cell);
+    args.cell_cols = ceil_div(args.width, args.cell);
 
     const auto cells = static_cast<size_t>(args.cell_rows * args.cell_cols);
     bound->run = run_cutout;

@@ -6,8 +6,8 @@
 #include "base/registry.h"
 #include "base/rows_cost.h"
 #include "formats/weight_format.h"
+#include "formats/weight_operands.h"
 #include "kernels/families.h"
-#include "kernels/qgemm/weights.h"
 
 namespace hades {
 namespace {

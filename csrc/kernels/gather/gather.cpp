@@ -4,8 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "base/element.h"
+#include "base/rounding.h"
 #include "kernels/families.h"
-#include "kernels/layout/element.h"
 
 namespace hades {
 namespace {
@@ -55,7 +56,7 @@ GatherArgs arguments(const Plan& plan, bool wide, const void* fixed, const void*
 
 void run_plan(Gather* kernel, const Plan& plan, const GatherArgs& whole, Worker& worker) {
     const int64_t per_chunk = std::max<int64_t>(1, kElementsPerChunk / plan.run);
-    const int64_t chunks = (plan.tuples + per_chunk - 1) / per_chunk;
+    const int64_t chunks = ceil_div(plan.tuples, per_chunk);
     parallel_for(worker, chunks, [&](int64_t chunk) {
         GatherArgs args = whole;
         args.first = chunk * per_chunk;

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/epilogue_attributes.h"
+#include "base/rounding.h"
 #include "kernels/families.h"
 #include "kernels/gemm/bind_typed.h"
 #include "kernels/gemm/gemm_plan.h"
@@ -30,7 +31,7 @@ const float* batch_of(const float* data, const Matrix& matrix, int64_t first, in
 void pack_panels(const GemmPlan& plan, const float* b, int64_t first, int64_t last, float* packed) {
     const GemmProblem& p = plan.problem;
     const int64_t column = first * plan.panel_width;
-    GemmPackArgs args;
+    PackPanelsArgs args;
     args.b = b + column * p.b.col;
     args.k_stride = p.b.row;
     args.n_stride = p.b.col;
@@ -40,7 +41,7 @@ void pack_panels(const GemmPlan& plan, const float* b, int64_t first, int64_t la
     plan.kernel.pack(args);
 }
 
-int64_t packed_stride(const GemmPlan& plan) { return (plan.packed_floats + 15) / 16 * 16; }
+int64_t packed_stride(const GemmPlan& plan) { return round_up(plan.packed_floats, 16); }
 
 void pack_ahead(const void* params, const void* source, void* packed) {
     const auto& plan = *static_cast<const GemmPlan*>(params);
@@ -87,8 +88,8 @@ float* partial_of(const GemmPlan& plan, const Worker& worker, int64_t batch, int
     return first + (batch * plan.slices + slice) * plan.partial_slice;
 }
 
-GemmFinish finish_of(const GemmPlan& plan, void* const* operands, int64_t first, int64_t second) {
-    GemmFinish finish = plan.block.finish;
+Finish finish_of(const GemmPlan& plan, void* const* operands, int64_t first, int64_t second) {
+    Finish finish = plan.block.finish;
     finish.bias = static_cast<const float*>(operands[kBias]);
     finish.residual = batch_of(static_cast<const float*>(operands[kResidual]),
                                plan.problem.residual, first, second);
@@ -97,7 +98,7 @@ GemmFinish finish_of(const GemmPlan& plan, void* const* operands, int64_t first,
     return finish;
 }
 
-void move_finish(GemmFinish* finish, int64_t row, int64_t column) {
+void move_finish(Finish* finish, int64_t row, int64_t column) {
     finish->y += row * finish->y_row + column;
     if (finish->bias) finish->bias += column;
     if (finish->residual) finish->residual += row * finish->residual_row + column;

@@ -1,8 +1,8 @@
 #pragma once
 #include <cstdint>
 
-#include "base/epilogue.h"
 #include "kernels/gemm/typed.h"
+#include "kernels/tile/args.h"
 
 // Matrix products, y = after(activation(alpha * a b + bias) + residual).
 //
@@ -10,15 +10,6 @@
 // ahead, packed per run, or, where few rows make packing a waste, in place. The last panel is as
 // wide as its columns need, in whole vectors, and padded with zeros.
 namespace hades {
-
-struct GemmFinish {
-    const float* bias;      // one per column, or nullptr
-    const float* residual;  // [m, n], or nullptr
-    float* y;
-    int64_t residual_row, y_row;  // elements between rows
-    float alpha;
-    Epilogue epilogue;
-};
 
 enum class StageA : int32_t {
     none,     // rows are read in place: k is contiguous, or all rows of a tile are
@@ -36,17 +27,9 @@ struct GemmBlockArgs {
     int64_t b_first;          // step of k at which b is entered (a points there already)
     int64_t m, n, k;
     int64_t block_k;  // steps of k that are accumulated in registers before the next tile's turn
-    GemmFinish finish;
+    Finish finish;
     float* scratch;  // a tile of a, rows * (block_k + 16) floats; then, where k has several
                      // blocks, accumulators: m * (n rounded up to whole vectors) floats
-};
-
-// Panels of b[k, n], from column 0 of that pointer.
-struct GemmPackArgs {
-    const float* b;
-    int64_t k_stride, n_stride;
-    int64_t k, n;
-    float* packed;
 };
 
 // Sums partial products of slices of k, [slices][m][n] with contiguous rows, in the order of k.
@@ -54,7 +37,7 @@ struct GemmReduceArgs {
     const float* partial;
     int64_t slices, slice_stride, row_stride;
     int64_t m, n;
-    GemmFinish finish;
+    Finish finish;
 };
 
 // The micro-kernels of one tier.
@@ -63,7 +46,7 @@ struct GemmKernel {
     int32_t lanes;          // of a vector
     int32_t panel_vectors;  // vectors side by side in a panel
     void (*block)(const GemmBlockArgs&);
-    void (*pack)(const GemmPackArgs&);
+    void (*pack)(const PackPanelsArgs&);
     void (*reduce)(const GemmReduceArgs&);
 };
 

@@ -1,10 +1,11 @@
 #pragma once
 #include <cstring>
 
+#include "base/rounding.h"
 #include "kernels/gemm/gemm.h"
-#include "kernels/gemm/gemm_finish.h"
-#include "kernels/gemm/gemm_pack.h"
-#include "kernels/gemm/micro_kernel.h"
+#include "kernels/tile/finish.h"
+#include "kernels/tile/micro_kernel.h"
+#include "kernels/tile/pack_panels.h"
 
 namespace hades::HADES_ISA {
 
@@ -17,7 +18,7 @@ struct TileArgs {
     float* partial;
     bool first, last;
     int columns;  // that exist, of NV * kLanes
-    GemmFinish finish;
+    Finish finish;
 };
 
 using TileFn = void (*)(const TileArgs&);
@@ -41,7 +42,7 @@ HADES_INLINE void store_tile(float* memory, const Tile<MR, NV>& tile) {
 }
 
 template <int MR, int NV>
-HADES_INLINE void finish_in_registers(const GemmFinish& f, Tile<MR, NV>& tile) {
+HADES_INLINE void finish_in_registers(const Finish& f, Tile<MR, NV>& tile) {
     const F32 alpha = set1(f.alpha), floor = lower_bound_of(f);
     F32 bias[NV];
 #pragma GCC unroll 8
@@ -125,13 +126,13 @@ static Left stage(const GemmBlockArgs& g, const Left& a, int rows, int64_t k, fl
 // One tile of rows against all columns of the block, from step k0 of b on.
 static void run_row_of_tiles(const GemmBlockArgs& g, TileArgs t, int rows, int64_t k0) {
     const TileFn* tiles = (t.a.col == 1 ? kTiles.rows_apart : kTiles.rows_adjacent)[rows - 1];
-    const GemmFinish finish = t.finish;
+    const Finish finish = t.finish;
     int vectors = 0;
     for (int64_t column = 0; column < g.n; column += vectors * kLanes) {
         const int64_t left = g.n - column;
         vectors = wide_vectors(rows);
         if (left < vectors * kLanes)
-            vectors = static_cast<int>((smaller(left, kPanelWidth) + kLanes - 1) / kLanes);
+            vectors = static_cast<int>(ceil_div(smaller(left, kPanelWidth), kLanes));
         t.columns = static_cast<int>(smaller(left, vectors * kLanes));
         const int width = vectors < kPanelVectors ? vectors * kLanes : kPanelWidth;
         t.b.step = g.b_packed ? width : g.b_step;
@@ -147,8 +148,8 @@ static void run_row_of_tiles(const GemmBlockArgs& g, TileArgs t, int rows, int64
 // Tiles of nearly equal height; k in blocks, so that the panels of a block stay in the second-level
 // cache while all tiles pass over them.
 static void run_block(const GemmBlockArgs& g) {
-    const int64_t tiles = (g.m + kTileRows - 1) / kTileRows;
-    const int64_t padded_n = (g.n + kLanes - 1) / kLanes * kLanes;
+    const int64_t tiles = ceil_div(g.m, kTileRows);
+    const int64_t padded_n = round_up(g.n, kLanes);
     float* staged = g.scratch;
     float* partial = staged + kTileRows * (g.block_k + 16);
     for (int64_t k0 = 0; k0 < g.k || k0 == 0; k0 += g.block_k) {
@@ -181,7 +182,7 @@ static void reduce_slices(const GemmReduceArgs& r) {
                 total = total + load_n(source + slice * r.slice_stride, columns);
             float memory[kLanes];
             store(memory, total);
-            GemmFinish finish = r.finish;
+            Finish finish = r.finish;
             finish.y += row * finish.y_row + column;
             if (finish.bias) finish.bias += column;
             if (finish.residual) finish.residual += row * finish.residual_row + column;

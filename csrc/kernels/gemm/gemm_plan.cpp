@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/rounding.h"
+
 namespace hades {
 namespace {
 
@@ -14,9 +16,6 @@ constexpr int64_t kSmallestChunk = 64 * 1024;  // multiply-adds; a claim costs a
 constexpr int64_t kLocalFloats = 128 * 1024;   // of a matrix that a chunk packs for itself
 constexpr int64_t kSliceK = 4096;
 constexpr int64_t kAliasBytes = 2048;  // half the way size of a 32 KiB, 8-way L1
-
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
 
 // Batches that share b and follow each other in memory are rows of one matrix.
 void merge_batches(GemmProblem* p) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/registry.h"
+#include "base/rounding.h"
 #include "kernels/families.h"
 #include "kernels/image/taps.h"
 
@@ -22,7 +23,7 @@ constexpr int64_t kRowsPerChunk = 8;
 // Calls body(row) for all rows, in chunks of a few neighbours.
 template <class Body>
 void parallel_rows(Worker& worker, int64_t rows, Body&& body) {
-    parallel_for(worker, (rows + kRowsPerChunk - 1) / kRowsPerChunk, [&](int64_t chunk) {
+    parallel_for(worker, ceil_div(rows, kRowsPerChunk), [&](int64_t chunk) {
         const int64_t last = std::min((chunk + 1) * kRowsPerChunk, rows);
         for (int64_t row = chunk * kRowsPerChunk; row < last; ++row) body(row);
     });
@@ -128,7 +129,7 @@ void run_upscale_mask(const void* params, void* const* operands, Worker& worker)
     // Neighbouring rows share the widened rows of the mask.
     constexpr int64_t rows_per_chunk = 32;
     const auto rows = static_cast<int64_t>(upscale.row.size());
-    parallel_for(worker, (rows + rows_per_chunk - 1) / rows_per_chunk, [&](int64_t chunk) {
+    parallel_for(worker, ceil_div(rows, rows_per_chunk), [&](int64_t chunk) {
         const int64_t first = chunk * rows_per_chunk, last = std::min(first + rows_per_chunk, rows);
         upscale.kernel(args, first, last, static_cast<float*>(worker.scratch));
     });

@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "base/element.h"
+#include "base/rounding.h"
 #include "kernels/families.h"
-#include "kernels/layout/element.h"
 #include "kernels/layout/layout_ops.h"
 
 namespace hades {
@@ -146,7 +147,7 @@ void run_tile(const CopyParams& copy, int64_t tile, const char* x, char* y) {
 }
 
 void run_tiles(const CopyParams& copy, const void* x, void* y, Worker& worker) {
-    const int64_t chunks = (copy.tiles + copy.tiles_per_chunk - 1) / copy.tiles_per_chunk;
+    const int64_t chunks = ceil_div(copy.tiles, copy.tiles_per_chunk);
     parallel_for(worker, chunks, [&](int64_t chunk) {
         const int64_t first = chunk * copy.tiles_per_chunk;
         const int64_t last = std::min(first + copy.tiles_per_chunk, copy.tiles);
@@ -163,8 +164,6 @@ void run_fill(const void* params, void* const* operands, Worker& worker) {
     const auto& copy = *static_cast<const CopyParams*>(params);
     run_tiles(copy, &copy.value, operands[0], worker);
 }
-
-void run_nothing(const void*, void* const*, Worker&) {}
 
 void bind_tiles(const Tensor& x, const Tensor& y, const OpDesc& desc, RunFn run, BoundOp* bound) {
     auto params = std::make_shared<CopyParams>();

@@ -2,7 +2,8 @@
 #include <cstdlib>
 #include <vector>
 
-#include "kernels/layout/element.h"
+#include "base/element.h"
+#include "base/rounding.h"
 #include "kernels/layout/layout_ops.h"
 
 namespace hades {
@@ -132,7 +133,7 @@ void run_row(const PadParams& pad, int64_t index, const char* x, char* y) {
 
 void run_pad(const void* params, void* const* operands, Worker& worker) {
     const auto& pad = *static_cast<const PadParams*>(params);
-    const int64_t chunks = (pad.rows + pad.rows_per_chunk - 1) / pad.rows_per_chunk;
+    const int64_t chunks = ceil_div(pad.rows, pad.rows_per_chunk);
     parallel_for(worker, chunks, [&](int64_t chunk) {
         const int64_t first = chunk * pad.rows_per_chunk;
         const int64_t last = std::min(first + pad.rows_per_chunk, pad.rows);

@@ -1,6 +1,8 @@
 #pragma once
 #include <cstdint>
 
+#include "base/rounding.h"
+
 namespace hades {
 
 // Which rows go to which expert: pairs of (token, choice), sorted by expert and in order of tokens
@@ -13,7 +15,7 @@ struct Grouping {
     int64_t active_count;
 
     static int64_t scratch_bytes(int64_t experts, int64_t pairs) {
-        return (2 * experts + 1 + 2 * pairs + 15) / 16 * 64;
+        return round_up(2 * experts + 1 + 2 * pairs, 16) * 4;
     }
 };
 

@@ -3,11 +3,13 @@
 #include <algorithm>
 
 #include "base/registry.h"
+#include "base/rounding.h"
 #include "formats/q8_row.h"
+#include "formats/weight_operands.h"
 #include "kernels/families.h"
 #include "kernels/moe/grouping.h"
 #include "kernels/moe/top_k.h"
-#include "kernels/qgemm/weights.h"
+#include "kernels/tile/packed_product.h"
 
 namespace hades {
 namespace {
@@ -76,14 +78,15 @@ struct Run {
     uint8_t* panel;
 };
 
-int64_t round_up(int64_t bytes) { return (bytes + 63) / 64 * 64; }
 int64_t wide_bytes(const MoeParams& p) {
-    return p.is_q8 ? 0 : round_up(p.most_tokens * p.gate_up.k * 4);
+    return p.is_q8 ? 0 : round_up(p.most_tokens * p.gate_up.k * 4, 64);
 }
 int64_t panel_size(const MoeParams& p) {
-    return round_up(panel_bytes(std::max(p.gate_up.k, p.down.k)));
+    return round_up(panel_bytes(std::max(p.gate_up.k, p.down.k)), 64);
 }
-int64_t hidden_bytes(const MoeParams& p) { return round_up(p.most_pairs() * p.hidden_row_bytes); }
+int64_t hidden_bytes(const MoeParams& p) {
+    return round_up(p.most_pairs() * p.hidden_row_bytes, 64);
+}
 
 Run begin(const MoeParams& p, void* const* operands, int64_t tokens, Worker& worker) {
     auto* scratch = static_cast<uint8_t*>(worker.scratch);
@@ -171,7 +174,7 @@ void down(const Run& run, int64_t expert, int64_t chunk, int64_t first, int64_t 
 // `together` neighbours at a time.
 template <class Body>
 void for_each_chunk(const Run& run, int64_t chunks, int64_t together, const Body& body) {
-    const int64_t pieces = (chunks + together - 1) / together;
+    const int64_t pieces = ceil_div(chunks, together);
     parallel_for(run.worker, run.groups.active_count * pieces, [&](int64_t index) {
         const int64_t expert = run.groups.active[index / pieces];
         const int64_t begin = index % pieces * together;
@@ -213,7 +216,7 @@ void run_moe(const void* params, void* const* operands, Worker& worker) {
     for_each_chunk(run, p.down.k / kBlock, is_stream ? 2 : 1,
                    [&](auto... what) { gate_up(run, what...); });
     sync(worker);
-    for_each_chunk(run, (tiles_of(p.down.n) + kTilesAtOnce - 1) / kTilesAtOnce, is_stream ? 3 : 1,
+    for_each_chunk(run, ceil_div(tiles_of(p.down.n), kTilesAtOnce), is_stream ? 3 : 1,
                    [&](auto... what) { down(run, what...); });
     sync(worker);
     parallel_for(worker, tokens, [&](int64_t token) { combine(run, token); });

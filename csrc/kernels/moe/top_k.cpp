@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/rounding.h"
 #include "base/rows_cost.h"
-#include "kernels/qgemm/weights.h"
+#include "formats/weight_operands.h"
 
 // A router chooses among tens of experts per token: plain code costs less than a microsecond.
 namespace hades {
@@ -45,7 +46,7 @@ void run_top_k(const void* params, void* const* operands, Worker& worker) {
     const auto& t = *static_cast<const TopKParams*>(params);
     const int64_t rows = *static_cast<const int32_t*>(operands[0]);
     constexpr int64_t kRowsPerChunk = 16;
-    parallel_for(worker, (rows + kRowsPerChunk - 1) / kRowsPerChunk, [&](int64_t chunk) {
+    parallel_for(worker, ceil_div(rows, kRowsPerChunk), [&](int64_t chunk) {
         const int64_t end = std::min(rows, (chunk + 1) * kRowsPerChunk);
         for (int64_t row = chunk * kRowsPerChunk; row < end; ++row) {
             float* weights = static_cast<float*>(operands[3]) + row * t.k;

@@ -3,6 +3,7 @@
 #include "base/epilogue_attributes.h"
 #include "base/operand_shapes.h"
 #include "base/registry.h"
+#include "base/rounding.h"
 #include "base/rows_cost.h"
 #include "kernels/families.h"
 
@@ -36,7 +37,7 @@ float* offset(void* operand, int64_t elements) {
 
 void run_rows(const RowsParams& norm, void* const* operands, Worker& worker) {
     const int64_t step = norm.rows_per_chunk;
-    parallel_for(worker, (norm.args.rows + step - 1) / step, [&](int64_t chunk) {
+    parallel_for(worker, ceil_div(norm.args.rows, step), [&](int64_t chunk) {
         const int64_t first = chunk * step;
         NormRowsArgs args = norm.args;
         args.x = offset(operands[kX], first * args.x_stride);
@@ -247,7 +248,7 @@ Status bind_group_norm(const OpDesc& desc, BoundOp* bound) {
     params->x_batch_stride = x.strides[0];
     params->y_batch_stride = y.strides[0];
     const int64_t width = args.channels_per_group > 0 ? args.channels_per_group : 1;
-    params->groups_per_item = x.strides[1] == 1 ? (kItemChannels + width - 1) / width : 1;
+    params->groups_per_item = x.strides[1] == 1 ? ceil_div(kItemChannels, width) : 1;
     params->items_per_batch = (groups + params->groups_per_item - 1) / params->groups_per_item;
     bound->worker_scratch_bytes =
         sizeof(float) * 5 * static_cast<size_t>(params->groups_per_item * width);

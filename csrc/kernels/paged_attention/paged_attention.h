@@ -1,7 +1,7 @@
 #pragma once
 #include <cstdint>
 
-#include "kernels/rope/kv_block.h"
+#include "formats/kv_block.h"
 
 // Softmax attention of one token's query heads that share a key head, over the blocks of a cache.
 // Keys are visited in partitions that begin at multiples of 512 positions, so a token's result does

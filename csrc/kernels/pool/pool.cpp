@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/rounding.h"
 #include "kernels/families.h"
 
 namespace hades {
@@ -40,7 +41,7 @@ void run_row(const PoolParams& pool, int64_t index, void* const* operands) {
 void run_pool(const void* params, void* const* operands, Worker& worker) {
     const auto& pool = *static_cast<const PoolParams*>(params);
     const int64_t rows = pool.images * pool.out_h;
-    const int64_t chunks = (rows + pool.rows_per_chunk - 1) / pool.rows_per_chunk;
+    const int64_t chunks = ceil_div(rows, pool.rows_per_chunk);
     parallel_for(worker, chunks, [&](int64_t chunk) {
         const int64_t first = chunk * pool.rows_per_chunk;
         const int64_t last = std::min(first + pool.rows_per_chunk, rows);

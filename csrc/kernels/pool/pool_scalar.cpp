@@ -1,22 +1,15 @@
-#include <limits>
-
 #include "kernels/pool/pool_generic.h"
+#include "simd/storage.h"
 
 namespace hades::scalar {
 namespace {
-
-template <class T>
-constexpr T lowest() {
-    return std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity()
-                                                : std::numeric_limits<T>::lowest();
-}
 
 // The first largest element in row-major order wins; NaN never does.
 template <class T>
 void max_of_window(const PoolRowArgs& a, const Taps& vertical, const Taps& horizontal, int64_t c,
                    T* y, int64_t* index) {
     const T* x = static_cast<const T*>(a.x) + c * a.x_channel;
-    T best = lowest<T>();
+    T best = typed::kLowest<T>;
     int64_t best_h = vertical.origin + vertical.first * a.vertical.dilation;
     int64_t best_w = horizontal.origin + horizontal.first * a.horizontal.dilation;
     for (int64_t ky = vertical.first; ky < vertical.last; ++ky) {

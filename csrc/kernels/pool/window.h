@@ -1,5 +1,6 @@
 #pragma once
 #include "base/macros.h"
+#include "base/rounding.h"
 #include "kernels/pool/pool.h"
 
 namespace hades::HADES_ISA {
@@ -11,7 +12,7 @@ struct Taps {
 
 HADES_INLINE int64_t taps_below(int64_t origin, int64_t limit, const PoolAxis& axis) {
     if (origin >= limit) return 0;
-    const int64_t taps = (limit - origin + axis.dilation - 1) / axis.dilation;
+    const int64_t taps = ceil_div(limit - origin, axis.dilation);
     return taps < axis.kernel ? taps : axis.kernel;
 }
 

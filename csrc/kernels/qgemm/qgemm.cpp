@@ -4,10 +4,11 @@
 
 #include "base/epilogue_attributes.h"
 #include "base/registry.h"
+#include "base/rounding.h"
 #include "base/rows_cost.h"
 #include "formats/q8_row.h"
+#include "formats/weight_operands.h"
 #include "kernels/families.h"
-#include "kernels/qgemm/weights.h"
 
 namespace hades {
 namespace {
@@ -80,7 +81,7 @@ void run_qgemm(const void* params, void* const* operands, Worker& worker) {
     // One row streams the weights: longer chunks break fewer streams.
     const int64_t tiles = tiles_of(q.n), step = q.tiles_per_chunk;
     const int64_t together = rows == 1 && tiles >= kLongStreamTiles ? step * kLongStream : step;
-    parallel_for(worker, rows > 0 ? (tiles + together - 1) / together : 0, [&](int64_t chunk) {
+    parallel_for(worker, rows > 0 ? ceil_div(tiles, together) : 0, [&](int64_t chunk) {
         const int64_t end = std::min(tiles, (chunk + 1) * together);
         for (int64_t tile = chunk * together; tile < end; tile += step)
             for (int64_t first = 0; first < rows; first += kRowsAtOnce)

@@ -1,4 +1,5 @@
 #pragma once
+#include "base/rounding.h"
 #include "formats/q8_row.h"
 #include "kernels/qgemm/qgemm_epilogue.h"
 #include "kernels/qgemm/qgemm_formats.h"
@@ -14,13 +15,8 @@
 // second-level cache for all rows.
 namespace hades::HADES_ISA {
 
-#if defined(HADES_TIER_AVX512)
-constexpr int kWide = 6, kTileStep = 2;
-#elif defined(HADES_TIER_AVX2)
-constexpr int kWide = 4, kTileStep = 1;
-#else
-constexpr int kWide = 1, kTileStep = 1;
-#endif
+constexpr int kWide = kLanes == 1 ? 1 : kRegisters >= 32 ? 6 : 4;
+constexpr int kTileStep = kRegisters >= 32 ? 2 : 1;
 static_assert(kTileStep <= kPanelTiles);
 constexpr int64_t kPanelRows = 32;
 constexpr int64_t kPrefetchAhead = 6144;
@@ -113,7 +109,7 @@ HADES_INLINE void some_rows(const QgemmTilesArgs& a, const Weights& w, int64_t t
 // All rows, in groups of nearly equal size.
 template <class Format, int kTiles>
 static void all_rows(const QgemmTilesArgs& a, const Weights& w, int64_t tile) {
-    const int64_t groups = (a.m + kWide - 1) / kWide;
+    const int64_t groups = ceil_div(a.m, kWide);
     for (int64_t g = 0; g < groups; ++g) {
         const int64_t i = a.m * g / groups;
         some_rows<Format, kTiles>(a, w, tile, i, a.m * (g + 1) / groups - i);

@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "formats/weight_format.h"
-#include "kernels/qgemm/weights.h"
+#include "formats/weight_operands.h"
 
 // Packing runs once per weight, at the speed of memory in plain code: one tier is enough.
 namespace hades {

@@ -2,8 +2,8 @@
 
 #include "base/registry.h"
 #include "base/rows_cost.h"
+#include "formats/weight_operands.h"
 #include "kernels/families.h"
-#include "kernels/qgemm/weights.h"
 #include "kernels/quantize/pack_weight.h"
 
 namespace hades {

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "base/registry.h"
+#include "base/rounding.h"
 #include "kernels/families.h"
 
 namespace hades {
@@ -27,7 +28,7 @@ void run_reduce(const void* params, void* const* operands, Worker& worker) {
     const auto& reduce = *static_cast<const ReduceParams*>(params);
     const int64_t step = reduce.outputs_per_chunk;
     const int64_t count = reduce.kept.count;
-    parallel_for(worker, (count + step - 1) / step, [&](int64_t chunk) {
+    parallel_for(worker, ceil_div(count, step), [&](int64_t chunk) {
         const int64_t begin = chunk * step;
         const int64_t end = begin + step < count ? begin + step : count;
         reduce.kernel({operands[0], operands[1], &reduce.kept, &reduce.reduced, begin, end});
@@ -116,7 +117,7 @@ struct LineParams {
 template <class Body>
 void for_each_line(const LineParams& p, void* const* operands, Worker& worker, const Body& body) {
     const int64_t step = p.n < kChunk ? kChunk / (p.n > 0 ? p.n : 1) : 1;
-    parallel_for(worker, (p.lines.count + step - 1) / step, [&](int64_t chunk) {
+    parallel_for(worker, ceil_div(p.lines.count, step), [&](int64_t chunk) {
         const int64_t begin = chunk * step;
         const int64_t end = begin + step < p.lines.count ? begin + step : p.lines.count;
         for_each_run(p.lines, begin, end, [&](const int64_t* offsets, int64_t count) {

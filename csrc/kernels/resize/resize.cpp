@@ -5,8 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "base/element.h"
+#include "base/rounding.h"
 #include "kernels/families.h"
-#include "kernels/layout/element.h"
 #include "kernels/resize/table.h"
 
 namespace hades {
@@ -135,7 +136,7 @@ void run_image_row(const ImageParams& image, int64_t index, const float* x, floa
 void run_image(const void* params, void* const* operands, Worker& worker) {
     const auto& image = *static_cast<const ImageParams*>(params);
     const int64_t rows = image.images * image.out_h;
-    const int64_t chunks = (rows + image.rows_per_chunk - 1) / image.rows_per_chunk;
+    const int64_t chunks = ceil_div(rows, image.rows_per_chunk);
     parallel_for(worker, chunks, [&](int64_t chunk) {
         const int64_t first = chunk * image.rows_per_chunk;
         const int64_t last = std::min(first + image.rows_per_chunk, rows);
@@ -184,7 +185,7 @@ constexpr int64_t kElementsPerChunk = 4096;
 
 void run_any(const void* params, void* const* operands, Worker& worker) {
     const auto& any = *static_cast<const AnyParams*>(params);
-    const int64_t chunks = (any.elements + kElementsPerChunk - 1) / kElementsPerChunk;
+    const int64_t chunks = ceil_div(any.elements, kElementsPerChunk);
     parallel_for(worker, chunks, [&](int64_t chunk) {
         const int64_t first = chunk * kElementsPerChunk;
         any.kernel({operands[0], operands[1], any.axes.data(),
@@ -273,8 +274,6 @@ Status read_geometry(const OpDesc& desc, std::vector<AxisGeometry>* axes) {
     }
     return {};
 }
-
-void run_nothing(const void*, void* const*, Worker&) {}
 
 // resize(x) -> y; attributes mode, coordinates, scales, roi, nearest_mode, cubic_coeff_a,
 // exclude_outside, extrapolation_value, antialias.

@@ -1,6 +1,5 @@
-#include <limits>
-
 #include "kernels/resize/resize_generic.h"
+#include "simd/storage.h"
 
 namespace hades::scalar {
 namespace {
@@ -63,12 +62,10 @@ double sum_of_taps(const ResizeAnyArgs& a, const Cursor& cursor, int64_t axis, c
 // the last bits of the weights: a constant image stays constant.
 template <class T>
 T converted(double value) {
-    if (std::numeric_limits<T>::has_infinity) return static_cast<T>(value);
+    if (typed::kIsFloat<T>) return static_cast<T>(value);
     const double rounded = static_cast<double>(static_cast<float>(value));
-    if (rounded <= static_cast<double>(std::numeric_limits<T>::min()))
-        return std::numeric_limits<T>::min();
-    if (rounded >= static_cast<double>(std::numeric_limits<T>::max()))
-        return std::numeric_limits<T>::max();
+    if (rounded <= static_cast<double>(typed::kLowest<T>)) return typed::kLowest<T>;
+    if (rounded >= static_cast<double>(typed::kHighest<T>)) return typed::kHighest<T>;
     return static_cast<T>(rounded);
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 #include <cstdint>
 
-#include "kernels/rope/kv_block.h"
+#include "formats/kv_block.h"
 
 // Rotary position embedding, and the way of keys and values into the cache.
 namespace hades {

@@ -2,6 +2,7 @@
 
 #include "base/operand_shapes.h"
 #include "base/registry.h"
+#include "base/rounding.h"
 #include "kernels/families.h"
 
 namespace hades {
@@ -51,7 +52,7 @@ Status bind_sample(const OpDesc& desc, BoundOp* bound) {
     params->row = logits.strides[0];
     bound->params = params;
     bound->run = run_sample;
-    const auto blocks = static_cast<size_t>((logits.shape[1] + kSampleBlock - 1) / kSampleBlock);
+    const auto blocks = static_cast<size_t>(ceil_div(logits.shape[1], kSampleBlock));
     bound->worker_scratch_bytes = blocks * sizeof(float);
     bound->flops = 14.0 * static_cast<double>(element_count(logits));
     bound->bytes = 8.0 * static_cast<double>(element_count(logits));

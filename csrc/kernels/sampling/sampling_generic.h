@@ -1,4 +1,5 @@
 #pragma once
+#include "base/rounding.h"
 #include "kernels/sampling/sampling.h"
 #include "simd/math.h"
 #include "simd/sum.h"
@@ -70,7 +71,7 @@ int64_t sample_f32(const SampleArgs& a) {
     const float largest = largest_logit(a);
     if (a.temperature <= 0.0f || !(largest > kNoLogit) || largest == -kNoLogit)
         return first_of(a, largest);
-    const int64_t blocks = (a.n + kSampleBlock - 1) / kSampleBlock;
+    const int64_t blocks = ceil_div(a.n, kSampleBlock);
     double total = 0;
     for (int64_t b = 0; b < blocks; ++b) {
         const int64_t begin = b * kSampleBlock;

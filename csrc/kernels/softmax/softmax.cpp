@@ -1,6 +1,7 @@
 #include "kernels/softmax/softmax.h"
 
 #include "base/registry.h"
+#include "base/rounding.h"
 #include "kernels/families.h"
 
 namespace hades {
@@ -21,7 +22,7 @@ struct SoftmaxParams {
 void run_softmax(const void* params, void* const* operands, Worker& worker) {
     const auto& softmax = *static_cast<const SoftmaxParams*>(params);
     const int64_t step = softmax.rows_per_chunk;
-    parallel_for(worker, (softmax.args.rows + step - 1) / step, [&](int64_t chunk) {
+    parallel_for(worker, ceil_div(softmax.args.rows, step), [&](int64_t chunk) {
         const int64_t first = chunk * step;
         SoftmaxArgs args = softmax.args;
         args.x = static_cast<const float*>(operands[0]) + first * args.x_stride;

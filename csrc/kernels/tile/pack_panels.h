@@ -1,14 +1,22 @@
 #pragma once
-#include "kernels/gemm/gemm.h"
-#include "kernels/gemm/micro_kernel.h"
+#include "base/rounding.h"
+#include "kernels/tile/args.h"
+#include "kernels/tile/micro_kernel.h"
 #include "simd/transpose.h"
 
-// Panels [k][width] of a matrix b, zeros beyond its columns.
+// Copies b[k, n] to panels: packed[panel][i][c] = b[i, panel * kPanelWidth + c].
+//
+// Operands            b: any strides; packed: panels of kPanelWidth columns one after the other,
+// the
+//                     last as wide as its columns need in whole vectors, zeros beyond them
+// Registers           one vector where rows are contiguous; where columns are, a square of kLanes
+//                     vectors, which turns in registers
+// Numerics            values are copied
 namespace hades::HADES_ISA {
 
 HADES_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
-static float* pack_rows(const float* b, const GemmPackArgs& p, int columns, int width,
+static float* pack_rows(const float* b, const PackPanelsArgs& p, int columns, int width,
                         float* packed) {
     for (int64_t i = 0; i < p.k; ++i, packed += width) {
         const float* row = b + i * p.k_stride;
@@ -45,11 +53,11 @@ static float* pack_transposed(const float* b, int64_t n_stride, int64_t k, int c
 }
 
 // One panel after the other.
-static void pack_panels(const GemmPackArgs& p) {
+static void pack_panels(const PackPanelsArgs& p) {
     float* packed = p.packed;
     for (int64_t column = 0; column < p.n; column += kPanelWidth) {
         const int columns = static_cast<int>(smaller(p.n - column, kPanelWidth));
-        const int width = (columns + kLanes - 1) / kLanes * kLanes;
+        const int width = round_up(columns, kLanes);
         const float* source = p.b + column * p.n_stride;
         if (p.k_stride == 1 && p.n_stride != 1)
             packed = pack_transposed(source, p.n_stride, p.k, columns, width, packed);

@@ -16,20 +16,15 @@
 //                     for is MR * NV = 8.
 // Operands            b: one vector after the other, panels of kPanelVectors; a: k contiguous (rows
 //                     anywhere), or the rows of the tile contiguous (k anywhere).
-// Numerics            one fused multiply-add per step, in the order of k: the result does not
-// depend
+// Numerics            one fused multiply-add per step, in the order of k: the result depends
+// neither
 //                     on MR or NV, nor on where a row or column lies in its tile.
 // Source              Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication",
 //                     2008; sharing a broadcast between two vectors after BLIS's skx kernels.
 namespace hades::HADES_ISA {
 
-#if defined(HADES_TIER_AVX512)
-constexpr int kTileRows = 14, kPanelVectors = 2;
-#elif defined(HADES_TIER_AVX2)
-constexpr int kTileRows = 6, kPanelVectors = 2;
-#else
-constexpr int kTileRows = 3, kPanelVectors = 4;
-#endif
+constexpr int kPanelVectors = kLanes > 1 ? 2 : 4;
+constexpr int kTileRows = kLanes > 1 ? (kRegisters - kPanelVectors - 2) / kPanelVectors : 3;
 constexpr int kPanelWidth = kPanelVectors * kLanes;
 
 template <int MR, int NV>

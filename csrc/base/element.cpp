@@ -1,4 +1,4 @@
-#include "kernels/layout/element.h"
+#include "base/element.h"
 
 #include <cstring>
 

@@ -2,7 +2,6 @@
 #include "base/op.h"
 #include "base/operand_shapes.h"
 #include "formats/weight_format.h"
-#include "kernels/qgemm/qgemm.h"
 
 namespace hades {
 
@@ -11,9 +10,6 @@ Status read_weight_format(const OpDesc& desc, const char* name, WeightFormat* fo
 
 // Whether a tensor is `matrices` packed matrices [n, k], uint8 and contiguous.
 bool is_packed_weight(const Tensor& t, WeightFormat format, int64_t matrices, int64_t n, int64_t k);
-
-// The kernel for q8 or float32 activations; nullptr for q8 activations and float weights.
-QgemmTiles* select_qgemm(WeightFormat format, bool is_q8, IsaMask allowed, const char** name);
 
 // Rows of activations that enter a matrix product: uint8 q8 rows, or uint16 bfloat16 [rows, k].
 struct ActivationRows {

@@ -1,4 +1,4 @@
-#include "kernels/qgemm/weights.h"
+#include "formats/weight_operands.h"
 
 #include "base/float16.h"
 #include "formats/q8_row.h"

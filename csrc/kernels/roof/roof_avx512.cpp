@@ -1,0 +1,1 @@
+#include "kernels/roof/roof_generic.h"

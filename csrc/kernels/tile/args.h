@@ -1,0 +1,26 @@
+#pragma once
+#include <cstdint>
+
+#include "base/epilogue.h"
+
+// What the pieces in this room are called with by the families that share them.
+namespace hades {
+
+struct Finish {
+    const float* bias;      // one per column, or nullptr
+    const float* residual;  // [m, n], or nullptr
+    float* y;
+    int64_t residual_row, y_row;  // elements between rows
+    float alpha;
+    Epilogue epilogue;
+};
+
+// Panels of b[k, n], from column 0 of that pointer.
+struct PackPanelsArgs {
+    const float* b;
+    int64_t k_stride, n_stride;
+    int64_t k, n;
+    float* packed;
+};
+
+}  // namespace hades

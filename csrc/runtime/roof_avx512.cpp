@@ -1,1 +1,0 @@
-#include "runtime/roof_generic.h"

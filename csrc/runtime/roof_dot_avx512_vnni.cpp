@@ -1,1 +1,0 @@
-#include "runtime/roof_dot_generic.h"

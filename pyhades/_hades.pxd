@@ -28,6 +28,7 @@ cdef extern from "api/hades.h" namespace "hades" nogil:
 
     const Tier kTiers[6]
     uint32_t detect_isa()
+    uint32_t emulated_isa()
 
     cdef struct MapFunction:
         const char* name

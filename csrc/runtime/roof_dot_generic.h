@@ -8,7 +8,9 @@
 namespace hades::HADES_ISA {
 
 HADES_INLINE I32 dot_again(I32 acc, Bytes u, Bytes s) {
-    asm("" : "+v"(u.v));  // as far as the compiler knows, another u each time: nothing to reuse
+#if !defined(HADES_EMULATED)  // where no register holds it, and nobody asks for a roof
+    asm("" : "+v"(u.v));      // as far as the compiler knows, another u each time: nothing to reuse
+#endif
     return dot_small(acc, u, s);
 }
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from libc.stdint cimport int64_t, uint32_t
 
-from pyhades._hades cimport Family, KernelEntry, detect_isa, families, kTiers
+from pyhades._hades cimport Family, KernelEntry, detect_isa, emulated_isa, families, kTiers
 from pyhades._hades cimport kMapFunctionCount, kMapFunctions
 
 from pyhades.errors import ArgumentError, CancelledError, ClosedError, ConfigurationError
@@ -44,10 +44,13 @@ cdef uint32_t usable_features() except? 0xffffffff:
 
 
 cdef uint32_t features_of(isa) except? 0xffffffff:
-    """Features that ``isa`` (a name, or None for the best) allows a kernel to use."""
+    """Features that ``isa`` (a name, or None for the best) allows a kernel to use.
+
+    Emulated ones are used where the argument or PYHADES_ISA names their tier, never by default.
+    """
     cdef uint32_t usable = usable_features()
     if isa is None:
-        return usable
+        return usable if os.environ.get("PYHADES_ISA") else usable & ~emulated_isa()
     if not isinstance(isa, str):
         raise ConfigurationError(f"isa={isa!r} must be a name, one of {', '.join(tiers())}")
     cdef uint32_t features = features_of_tier(isa, "isa=")
@@ -64,6 +67,15 @@ def supported_tiers():
     """Names of the tiers that may be used here, weakest first: the CPU's, up to PYHADES_ISA."""
     cdef uint32_t usable = usable_features()
     return [tier.name.decode() for tier in kTiers if (tier.features & ~usable) == 0]
+
+
+def emulated_tiers():
+    """Those of the supported tiers that a build for tests emulates, see PYHADES_EMULATE."""
+    cdef uint32_t usable = usable_features()
+    return [
+        tier.name.decode() for tier in kTiers
+        if (tier.features & ~usable) == 0 and tier.features & emulated_isa()
+    ]
 
 
 def tier_name(isa=None):

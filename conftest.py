@@ -11,8 +11,23 @@ from pathlib import Path
 import pytest
 
 from pyhades import _native
+from tests.support.kernel_census import KernelCensus
+from tests.support.kernel_census import count_kernels as count_kernels
+from tests.support.kernel_census import kernels_run as kernels_run
 
-REAL_GRAPHS = Path(__file__).parents[1] / "shared" / "models"
+ROOT = Path(__file__).parent
+REAL_GRAPHS = ROOT.parent / "shared" / "models"
+
+
+def written_tiers() -> list[str]:
+    """The tiers that any kernel was written for, weakest first."""
+    names = [name for _, _, name, _ in _native.implementations()]
+    return [tier for tier in _native.tiers() if any(name.endswith(f"_{tier}") for name in names)]
+
+
+def kernel_tiers() -> list[str]:
+    """Those of them that are supported here, or emulated."""
+    return [tier for tier in written_tiers() if tier in _native.supported_tiers()]
 
 
 def float_tiers() -> list[str]:
@@ -57,3 +72,15 @@ def real_graph(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path
         return part.replace(target)
 
     return path_of
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Count kernels in tests, and in benchmarks where they run without being timed."""
+    folder = ROOT / "tests" / "kernels"
+    tests = KernelCensus(folder, set(folder.glob("test_*.py")), "test that covers it")
+    config.pluginmanager.register(tests, "census of tested kernels")
+    if config.getoption("benchmark_disable", default=False):
+        families = {kernel.family for kernel in _native.implementations()}
+        modules = {ROOT / "bench" / f"bench_{family}.py" for family in families}
+        benchmarks = KernelCensus(ROOT / "bench", modules, "benchmark")
+        config.pluginmanager.register(benchmarks, "census of benchmarked kernels")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import platform
 import re
@@ -14,25 +15,37 @@ from pathlib import Path
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.errors import OptionError
 
 ROOT = Path(__file__).parent
 X86 = platform.machine().lower() in ("x86_64", "amd64")
 SANITIZE = os.environ.get("PYHADES_SANITIZE", "")  # "address,undefined" or "thread"
 DEBUG = os.environ.get("PYHADES_DEBUG") == "1"
 WERROR = os.environ.get("PYHADES_WERROR") == "1"
+EMULATE = os.environ.get("PYHADES_EMULATE", "")  # "avx512": a build for tests, see emulated_tiers
 ABI3 = not sysconfig.get_config_var("Py_GIL_DISABLED")
 
 # The tier of a translation unit is the suffix of its file name; one without a suffix is baseline.
 AVX2 = ["-mavx2", "-mfma", "-mf16c", "-mbmi", "-mbmi2"]
 AVX512 = [*AVX2, "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx512cd"]
 AVX512 += ["-mprefer-vector-width=512"]
+VNNI = [*AVX512, "-mavx512vnni"]
 ISA_FLAGS = {
     "scalar": [],
-    "avx2": [*AVX2, "-DHADES_TIER_AVX2"],
-    "avx512": [*AVX512, "-DHADES_TIER_AVX512"],
-    "avx512_vnni": [*AVX512, "-mavx512vnni", "-DHADES_TIER_AVX512"],
-    "avx512_vbmi": [*AVX512, "-mavx512vnni", "-mavx512vbmi", "-DHADES_TIER_AVX512"],
-    "avx512_bf16": [*AVX512, "-mavx512vnni", "-mavx512bf16", "-DHADES_TIER_AVX512"],
+    "avx2": AVX2,
+    "avx512": AVX512,
+    "avx512_vnni": VNNI,
+    "avx512_vbmi": [*VNNI, "-mavx512vbmi"],
+    "avx512_bf16": [*VNNI, "-mavx512bf16"],
+}
+# Which code of csrc/simd a tier is compiled from.
+ISA_MACROS = {
+    "scalar": [],
+    "avx2": ["-DHADES_TIER_AVX2"],
+    "avx512": ["-DHADES_TIER_AVX512"],
+    "avx512_vnni": ["-DHADES_TIER_AVX512", "-DHADES_TIER_VNNI"],
+    "avx512_vbmi": ["-DHADES_TIER_AVX512", "-DHADES_TIER_VNNI"],
+    "avx512_bf16": ["-DHADES_TIER_AVX512", "-DHADES_TIER_VNNI"],
 }
 
 CXXFLAGS = ["-std=c++17", "-O3", "-g1", "-fvisibility=hidden", "-ffp-contract=off"]
@@ -46,6 +59,7 @@ if SANITIZE:
     CXXFLAGS[CXXFLAGS.index("-O3")] = "-O1"
     CXXFLAGS += ["-fno-omit-frame-pointer", "-fno-sanitize-recover=all"]
     LINK_FLAGS += [f"-fsanitize={SANITIZE}"]
+EMULATION_LEVEL = "-O1"  # -O2 compiles half as long again, and tests run as fast
 MACROS: list[tuple[str, str | None]] = [("HADES_X86", "1")] if X86 else []
 
 
@@ -74,13 +88,61 @@ def sanitizer_flags(tier: str | None) -> list[str]:
     return [f"-fsanitize={SANITIZE}", "--param", "asan-instrumentation-with-call-threshold=0"]
 
 
+def emulated_tiers() -> list[str]:
+    """The tiers that PYHADES_EMULATE names, and those that contain one of them.
+
+    Their intrinsics are computed by the instructions of the best tier below, through the headers of
+    SIMDe (package simde-py) and csrc/simd/emulated, so that kernels can be tested on machines that
+    lack their instructions.
+    """
+    named = [name for name in EMULATE.split(",") if name]
+    unknown = [name for name in named if name not in ISA_FLAGS or name == "scalar"]
+    if unknown or (named and not X86):
+        sys.exit(f"PYHADES_EMULATE={EMULATE}: choose from {', '.join([*ISA_FLAGS][1:])}, on x86-64")
+    return [
+        tier
+        for tier, flags in ISA_FLAGS.items()
+        if any(set(ISA_FLAGS[name]) <= set(flags) for name in named)
+    ]
+
+
+EMULATED = emulated_tiers()
+
+
+def emulation_flags(tier: str) -> list[str]:
+    """Flags of an emulated tier: instructions of the best tier below that is not emulated."""
+    from simde_py import get_include
+
+    below = [
+        flags
+        for name, flags in ISA_FLAGS.items()
+        if name not in EMULATED and set(flags) <= set(ISA_FLAGS[tier])
+    ]
+    shims = ["-Icsrc/simd/emulated", "-isystem", get_include()]
+    return [*max(below, key=len), *shims, "-DHADES_EMULATED", EMULATION_LEVEL]
+
+
+def emulated_features() -> str:
+    """An expression of base/isa.h: the features that only emulated tiers have."""
+    rest = [tier for tier in ISA_FLAGS if tier not in EMULATED]
+    emulated, native = (" | ".join(f"tier::{name}" for name in names) for names in (EMULATED, rest))
+    return f"({emulated}) & ~({native})"
+
+
+def is_emulated(source: str) -> bool:
+    """Whether emulation changes the object of this file."""
+    return bool(EMULATED) and (tier_of(source) in EMULATED or source == "csrc/base/isa.cpp")
+
+
 def flags_of(source: str) -> list[str]:
     """Compiler flags of one file of csrc/."""
     tier = tier_of(source)
     flags = [*CXXFLAGS, *(["-Werror"] if WERROR else []), *sanitizer_flags(tier)]
     if tier is None:
-        return flags
-    return [*flags, *KERNEL_FLAGS, *ISA_FLAGS[tier], f"-DHADES_ISA={tier}"]
+        features = [f"-DHADES_EMULATED_FEATURES={emulated_features()}"]
+        return [*flags, *features] if is_emulated(source) else flags
+    machine = emulation_flags(tier) if tier in EMULATED else ISA_FLAGS[tier]
+    return [*flags, *KERNEL_FLAGS, *machine, *ISA_MACROS[tier], f"-DHADES_ISA={tier}"]
 
 
 def is_fresh(target: str, dependencies: str) -> bool:
@@ -102,6 +164,17 @@ class BuildNative(build_ext):
         settings = [CXXFLAGS, LINK_FLAGS, MACROS, sys.version, os.environ.get("CXX"), WERROR]
         key = hashlib.sha256(repr(settings).encode()).hexdigest()[:8]
         self.build_temp = f"build/objects-{key}"
+        if EMULATED:
+            self.build_lib = "build/emulated"  # beside the extension that a wheel would hold
+
+    def run(self) -> None:
+        """Build; refuses to put emulated tiers into anything that is installed."""
+        if EMULATED and self.distribution.commands != ["build_ext"]:
+            raise OptionError(
+                "PYHADES_EMULATE is for tests and never part of a wheel or an installation: unset "
+                "it, or run python setup.py build_ext"
+            )
+        super().run()
 
     def build_extensions(self) -> None:
         """Compile the native sources, then link them into the extension."""
@@ -112,16 +185,30 @@ class BuildNative(build_ext):
             extension.extra_objects = objects
             extension.depends = objects
         super().build_extensions()
+        for extension in self.extensions:
+            self.list_objects(self.get_ext_fullpath(extension.name), objects)
+
+    def list_objects(self, extension: str, objects: list[str]) -> None:
+        """Write down, beside the objects, which extension they were linked into.
+
+        Tests look at the symbols of the objects of the very extension that they import.
+        """
+        digest = hashlib.sha256(Path(extension).read_bytes()).hexdigest()
+        tiers = {path: tier_of(path) for path in objects}
+        Path(self.build_temp, f"{digest}.json").write_text(json.dumps(tiers, indent=1))
 
     def compile_native(self, source: str) -> str:
         """Compile one file unless its object is fresh; returns the object's path."""
-        target = self.compiler.object_filenames([source], output_dir=self.build_temp)[0]
+        folder = self.build_temp
+        if is_emulated(source):
+            folder += "/emulated-" + "-".join(EMULATED)
+        target = self.compiler.object_filenames([source], output_dir=folder)[0]
         dependencies = f"{target}.d"
         if not is_fresh(target, dependencies):
             Path(target).parent.mkdir(parents=True, exist_ok=True)
             self.compiler.compile(
                 [source],
-                output_dir=self.build_temp,
+                output_dir=folder,
                 macros=MACROS,
                 include_dirs=["csrc"],
                 extra_postargs=[*flags_of(source), "-MMD", "-MF", dependencies],

@@ -19,6 +19,8 @@ CASES = {
     "pointwise": (256, 64, 96, 1, 1, 0, 1, 1),
     "patch_embedding": (3, 128, 384, 4, 4, 0, 1, 1),
     "depthwise": (128, 128, 96, 3, 1, 1, 1, 128),
+    "side_output": (64, 1, 160, 3, 1, 1, 1, 1),
+    "winograd_3x3": (64, 64, 80, 3, 1, 1, 1, 1),
 }
 
 
@@ -48,6 +50,7 @@ class Convolution:
                 "dilations": [dilation] * 2,
                 "groups": groups,
                 "activation": "relu",
+                "algorithm": "winograd" if name.startswith("winograd") else "auto",
             },
             name,
         )

@@ -25,14 +25,40 @@ def bench_gather(benchmark, name):
     benchmark_traffic(benchmark, run, "scalar", 2 * out.nbytes)
 
 
-def bench_scatter_add(benchmark):
+@pytest.mark.benchmark(max_time=0.2, min_rounds=3)
+@pytest.mark.parametrize("dtype", ["uint8", "float16", "float64"])
+def bench_gather_of_other_widths(benchmark, dtype):
+    x = np.ones((4096, 512), dtype)
+    indices = np.random.default_rng(0).integers(0, 4096, 8192)
+    out = np.empty((8192, 512), dtype)
+    benchmark_traffic(
+        benchmark,
+        lambda tier: kernels.gather(x, indices, out=out, isa=tier),
+        "scalar",
+        2 * out.nbytes,
+    )
+
+
+REDUCTIONS = {
+    *[("none", dtype) for dtype in ("uint8", "float16", "float32", "float64")],
+    *[
+        (function, dtype)
+        for function in ("add", "mul", "max", "min")
+        for dtype in ("float32", "float64", "int8", "uint8", "int32", "int64", "uint64")
+    ],
+}
+
+
+@pytest.mark.benchmark(max_time=0.2, min_rounds=3)
+@pytest.mark.parametrize(("reduction", "dtype"), sorted(REDUCTIONS))
+def bench_scatter(benchmark, reduction, dtype):
     rng = np.random.default_rng(0)
-    x = rng.random((4096, 64), np.float32)
-    updates = rng.random((8192, 64), np.float32)
+    x, updates = np.ones((4096, 64), dtype), np.ones((8192, 64), dtype)
     indices = rng.integers(0, 4096, (8192, 1))
     out = np.empty_like(x)
+    benchmark.group = f"scatter, {reduction}"
 
     def run(tier):
-        kernels.scatter_nd(x, indices, updates, "add", out=out, isa=tier)
+        kernels.scatter_nd(x, indices, updates, reduction, out=out, isa=tier)
 
     benchmark_traffic(benchmark, run, "scalar", 3 * updates.nbytes + 2 * x.nbytes)

@@ -63,3 +63,15 @@ def bench_matmul(benchmark, shape, isa):
     few = max(1, batch // 16)
     scalar = (lambda: run("scalar", few)), 2.0 * few * m * k * n
     benchmark_compute(benchmark, run, 2.0 * batch * m * k * n, isa, scalar=scalar)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float64", "int32"])
+def bench_matmul_of_other_dtypes(benchmark, dtype):
+    """The baseline's loop."""
+    a = np.ones((1, 1, 128, 128), dtype)
+    inputs, y = [a, a, None, None], np.empty_like(a)
+
+    def run() -> None:
+        _native.call("matmul", inputs, [y], {"alpha": 1.0}, threads=1, isa="scalar")
+
+    benchmark_compute(benchmark, run, 2.0 * 128**3, "scalar")

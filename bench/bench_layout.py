@@ -26,10 +26,24 @@ def bench_copy(benchmark, isa, name):
     benchmark_traffic(benchmark, lambda tier: kernels.copy(x, out=out, isa=tier), isa, 2 * x.nbytes)
 
 
-def bench_pad(benchmark, isa):
-    x = np.random.default_rng(0).random((1, 320, 320, 64), np.float32)
+WIDTHS = ["uint8", "float16", "float32", "float64"]
+
+
+@pytest.mark.parametrize("dtype", WIDTHS)
+def bench_strided_copy(benchmark, dtype):
+    """Every other element: neither rows nor a transposition."""
+    x = np.ones((64, 160, 320), dtype)[:, :, ::2]
+    out = np.empty(x.shape, dtype)
+    benchmark_traffic(
+        benchmark, lambda tier: kernels.copy(x, out=out, isa=tier), "scalar", 2 * out.nbytes
+    )
+
+
+@pytest.mark.parametrize("dtype", WIDTHS)
+def bench_pad(benchmark, dtype, isa):
+    x = np.ones((1, 320, 320, 64), dtype)
     pads = [(0, 0), (1, 1), (1, 1), (0, 0)]
-    out = np.empty((1, 322, 322, 64), np.float32)
+    out = np.empty((1, 322, 322, 64), dtype)
 
     def run(tier):
         kernels.pad(x, pads, out=out, isa=tier)

@@ -45,6 +45,8 @@ def bench_decode(benchmark, model, runner, threads):
     runner.run([Piece(text, [1])])
     before = _native.measure_bandwidth_gbs(None, threads, BANDWIDTH_BYTES)
     benchmark.pedantic(runner.run, args=([Piece(text, [2])],), rounds=20)
+    if benchmark.disabled:
+        return
     after = _native.measure_bandwidth_gbs(None, threads, BANDWIDTH_BYTES)
     gbs = bytes_per_token(*model) / benchmark.stats.stats.median / 1e9
     benchmark.extra_info["gbs"] = round(gbs, 1)
@@ -60,4 +62,6 @@ def bench_prefill(benchmark, runner):
         runner.cache.free(text)
 
     benchmark.pedantic(read, rounds=3)
+    if benchmark.disabled:
+        return
     benchmark.extra_info["tokens_per_s"] = round(512 / benchmark.stats.stats.median, 1)

@@ -27,6 +27,22 @@ def bench_max_pool(benchmark, isa, size, channels):
     benchmark_traffic(benchmark, run, isa, x.nbytes + out.nbytes)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "uint8", "int8"])
+@pytest.mark.parametrize("function", ["max", "average"])
+def bench_planar(benchmark, function, dtype):
+    """Channels first and other dtypes: the baseline's loop over any strides."""
+    if function == "average" and not dtype.startswith("float"):
+        pytest.skip("averages are of floats")
+    x, out = np.ones((1, 64, 160, 160), dtype), np.empty((1, 64, 80, 80), dtype)
+    pool = kernels.max_pool if function == "max" else kernels.average_pool
+    benchmark_traffic(
+        benchmark,
+        lambda tier: pool(x, (2, 2), (2, 2), out=out, isa=tier),
+        "scalar",
+        x.nbytes + out.nbytes,
+    )
+
+
 def bench_average_pool(benchmark, isa):
     x = channels_last(160, 64)
     out = channels_last(160, 64)

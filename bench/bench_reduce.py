@@ -38,6 +38,19 @@ def bench_reduce(benchmark, name, isa):
 
 
 @pytest.mark.benchmark(max_time=0.2, min_rounds=3)
+@pytest.mark.parametrize("dtype", ["uint8", "int64", "float64"])
+def bench_sum_of_other_dtypes(benchmark, dtype):
+    x, y = np.ones((2304, 144), dtype), np.empty((2304, 1), dtype)
+    attributes = {"function": "sum", "axes": [1]}
+    benchmark_traffic(
+        benchmark,
+        lambda tier: _native.call("reduce", [x], [y], attributes, threads=1, isa=tier),
+        "scalar",
+        x.nbytes,
+    )
+
+
+@pytest.mark.benchmark(max_time=0.2, min_rounds=3)
 @pytest.mark.parametrize("axis", [0, 1])
 def bench_arg_max(benchmark, axis):
     """Typed loops exist for the baseline only."""

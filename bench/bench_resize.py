@@ -31,3 +31,17 @@ def bench_resize(benchmark, isa, name, mode):
         kernels.resize(x, (size, size), mode=mode, out=out, isa=tier)
 
     benchmark_traffic(benchmark, run, isa, x.nbytes + out.nbytes)
+
+
+@pytest.mark.parametrize("mode", ["nearest", "linear"])
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "float16", "int32", "float32", "float64"])
+def bench_resize_of_any_strides(benchmark, dtype, mode):
+    """Three axes at once, and dtypes that networks hold rarely: the baseline's loop."""
+    if mode == "linear" and dtype == "float16":
+        pytest.skip("interpolation is of float32, float64, uint8, int8 and int32")
+    x, out = np.ones((1, 16, 40, 40), dtype), np.empty((1, 32, 80, 80), dtype)
+
+    def run(tier):
+        kernels.resize(x, (32, 80, 80), mode=mode, out=out, isa=tier)
+
+    benchmark_traffic(benchmark, run, "scalar", x.nbytes + out.nbytes)

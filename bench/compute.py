@@ -27,6 +27,8 @@ def benchmark_compute(
     smaller problem will do, since rates are compared. It is timed once per test function and shape.
     """
     benchmark.pedantic(run, rounds=ROUNDS, warmup_rounds=1)
+    if benchmark.disabled:
+        return
     gflops = flops / benchmark.stats.stats.median / 1e9
     benchmark.extra_info.update(
         isa=isa,

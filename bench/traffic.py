@@ -22,8 +22,11 @@ def benchmark_traffic(
     The roof is read bandwidth of memory; operands that stay in a cache may exceed it. Without
     ``with_scalar`` there is no comparison with the scalar tier, which may take too long.
     """
-    run(isa)
+    if not benchmark.disabled:
+        run(isa)
     benchmark(run, isa)
+    if benchmark.disabled:
+        return
     seconds = benchmark.stats.stats.median
     gbs = nbytes / seconds / 1e9
     benchmark.extra_info.update(

@@ -29,6 +29,7 @@ cdef extern from "api/hades.h" namespace "hades" nogil:
     const Tier kTiers[1]
     const int kTierCount
     uint32_t detect_isa()
+    uint32_t emulated_isa()
 
     cdef enum Domain:
         kFloating

@@ -109,6 +109,7 @@ class Config:
     cpu: str
     tier: str
     supported_tiers: tuple[str, ...]
+    emulated_tiers: tuple[str, ...]
     threads: int
     threads_reason: str
     memory_bytes: int
@@ -118,7 +119,11 @@ class Config:
     def rows(self) -> list[tuple[str, str]]:
         """Names and values, formatted."""
         cap = os.environ.get("PYHADES_ISA")
-        tier = f"{self.tier} (of {', '.join(self.supported_tiers)})"
+        names = [
+            f"{tier} (emulated)" if tier in self.emulated_tiers else tier
+            for tier in self.supported_tiers
+        ]
+        tier = f"{self.tier} (of {', '.join(names)})"
         return [
             ("pyhades", self.version),
             ("cpu", self.cpu),
@@ -161,12 +166,12 @@ def show_config() -> Config:
     from pyhades import __version__
 
     threads = thread_count()
-    tiers = _native.supported_tiers()
     return Config(
         version=__version__,
         cpu=_cpu_model(),
-        tier=tiers[-1],
-        supported_tiers=tuple(tiers),
+        tier=_native.tier_name(),
+        supported_tiers=tuple(_native.supported_tiers()),
+        emulated_tiers=tuple(_native.emulated_tiers()),
         threads=threads.count,
         threads_reason=threads.reason,
         memory_bytes=_memory_bytes(),

@@ -5,9 +5,9 @@
 #endif
 
 namespace hades {
+namespace {
 
 #if defined(__x86_64__)
-namespace {
 
 bool bit(unsigned word, int position) { return (word >> position) & 1u; }
 
@@ -17,9 +17,7 @@ unsigned long long enabled_register_state() {
     return (static_cast<unsigned long long>(high) << 32) | low;
 }
 
-}  // namespace
-
-IsaMask detect_isa() {
+IsaMask native_isa() {
     unsigned a, b, c, d;
     if (!__get_cpuid(1, &a, &b, &c, &d) || !bit(c, 27) /* OSXSAVE */) return 0;
     const bool fma = bit(c, 12), f16c = bit(c, 29);
@@ -41,8 +39,23 @@ IsaMask detect_isa() {
     if (__get_cpuid_count(7, 1, &a, &b, &c, &d) && bit(a, 5)) isa |= kAvx512Bf16;
     return isa;
 }
+
 #else
-IsaMask detect_isa() { return 0; }
+
+IsaMask native_isa() { return 0; }
+
 #endif
+
+#if defined(HADES_EMULATED_FEATURES)
+constexpr IsaMask kEmulated = HADES_EMULATED_FEATURES;
+#else
+constexpr IsaMask kEmulated = 0;
+#endif
+
+}  // namespace
+
+IsaMask detect_isa() { return native_isa() | kEmulated; }
+
+IsaMask emulated_isa() { return kEmulated; }
 
 }  // namespace hades

@@ -33,7 +33,12 @@ constexpr Tier kTiers[] = {
 
 constexpr int kTierCount = sizeof kTiers / sizeof *kTiers;
 
-// What this CPU and its operating system support, and what this build contains.
+// What this CPU and its operating system support, and what this build emulates.
 IsaMask detect_isa();
+
+// Features whose instructions a build for tests computes by others, see PYHADES_EMULATE in
+// setup.py; none in every other build. They are used where a caller names their tier, and nowhere
+// else.
+IsaMask emulated_isa();
 
 }  // namespace hades

@@ -42,11 +42,15 @@ HADES_INLINE Bytes toggle_high_bits(Bytes a) {
     return {_mm512_xor_si512(a.v, _mm512_set1_epi8(static_cast<char>(0x80)))};
 }
 constexpr int kDotOffset = 128;
-#if defined(__AVX512VNNI__)
-// GCC 12 spills every accumulator around the intrinsic.
+#if defined(HADES_TIER_VNNI)
 HADES_INLINE I32 dot_small(I32 acc, Bytes u, Bytes s) {
+#if defined(HADES_EMULATED)
+    return {_mm512_dpbusd_epi32(acc.v, u.v, s.v)};
+#else
+    // GCC 12 spills every accumulator around the intrinsic.
     asm("vpdpbusd %2, %1, %0" : "+v"(acc.v) : "v"(u.v), "v"(s.v));
     return acc;
+#endif
 }
 HADES_INLINE I32 dot_offset(I32 acc, Bytes u, Bytes s) { return dot_small(acc, u, s); }
 #endif

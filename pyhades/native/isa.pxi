@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from libc.stdint cimport int64_t, uint32_t
 
-from pyhades._hades cimport Family, KernelEntry, detect_isa, families, has_kernels
+from pyhades._hades cimport Family, KernelEntry, detect_isa, emulated_isa, families
 from pyhades._hades cimport ElementFunction, kBoolean, kElementFunctions, kFloating, kInteger
-from pyhades._hades cimport kTierCount, kTiers
+from pyhades._hades cimport has_kernels, kTierCount, kTiers
 
 from pyhades.errors import ArgumentError, CancelledError, ClosedError, ConfigurationError
 
@@ -61,10 +61,13 @@ cdef uint32_t usable_features() except? 0xffffffff:
 
 
 cdef uint32_t features_of(isa) except? 0xffffffff:
-    """Features that ``isa`` (a name, or None for the best) allows a kernel to use."""
+    """Features that ``isa`` (a name, or None for the best) allows a kernel to use.
+
+    Emulated ones are used where the argument or PYHADES_ISA names their tier, never by default.
+    """
     cdef uint32_t usable = usable_features()
     if isa is None:
-        return usable
+        return usable if os.environ.get("PYHADES_ISA") else usable & ~emulated_isa()
     if not isinstance(isa, str):
         raise ConfigurationError(f"isa={isa!r} must be a name, one of {', '.join(tiers())}")
     cdef uint32_t features = features_of_tier(isa, "isa=")
@@ -79,6 +82,12 @@ def supported_tiers():
     A tier that no kernel of this build was written for is not among them.
     """
     return tiers_with_kernels(usable_features())
+
+
+def emulated_tiers():
+    """Those of the supported tiers that a build for tests emulates, see PYHADES_EMULATE."""
+    cdef uint32_t emulated = emulated_isa()
+    return [tier for tier in supported_tiers() if tier_features()[tier] & emulated]
 
 
 def tier_name(isa=None):

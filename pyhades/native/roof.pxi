@@ -1,14 +1,26 @@
-# What this machine can do at best, measured.
+# What this machine can do at best, measured. No benchmark goes without, so that here is the place
+# to refuse those that would time instructions which the CPU does not have.
 
 cimport pyhades._hades as roof
 
 from pyhades.arguments import check_count
 
 
+cdef uint32_t timed_features(isa) except? 0xffffffff:
+    """Features that ``isa`` allows; raises where a build for tests emulates some of them."""
+    cdef uint32_t allowed = features_of(isa)
+    if allowed & emulated_isa():
+        raise ConfigurationError(
+            f"isa={tier_name(isa)!r} is emulated by this build, which is for tests, and its times "
+            "mean nothing; build without PYHADES_EMULATE"
+        )
+    return allowed
+
+
 def measure_peak_gflops(isa=None, int threads=1):
     """Multiply-add throughput of registers alone, summed over threads, in GFLOP/s (10 ms)."""
     check_count("threads", threads)
-    cdef uint32_t allowed = features_of(isa)
+    cdef uint32_t allowed = timed_features(isa)
     cdef double gflops
     with nogil:
         gflops = roof.measure_peak_gflops(allowed, threads)
@@ -18,7 +30,7 @@ def measure_peak_gflops(isa=None, int threads=1):
 def measure_peak_int8_gops(isa=None, int threads=1):
     """Throughput of int8 dot products in registers, summed over threads, in GOP/s; 0 if scalar."""
     check_count("threads", threads)
-    cdef uint32_t allowed = features_of(isa)
+    cdef uint32_t allowed = timed_features(isa)
     cdef double gops
     with nogil:
         gops = roof.measure_peak_int8_gops(allowed, threads)
@@ -30,7 +42,7 @@ def measure_bandwidth_gbs(isa=None, int threads=1, int64_t nbytes=256 << 20, int
     check_count("threads", threads)
     check_count("nbytes", nbytes)
     check_count("passes", passes)
-    cdef uint32_t allowed = features_of(isa)
+    cdef uint32_t allowed = timed_features(isa)
     cdef double gbs
     with nogil:
         gbs = roof.measure_bandwidth_gbs(allowed, threads, nbytes, passes)

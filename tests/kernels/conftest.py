@@ -1,58 +1,42 @@
 """Keeps the declarations of kernel tests honest.
 
-``@pytest.mark.covers("rms_norm_f32")`` says that a test runs that kernel function. Here the claim
-is checked against the kernels that did run; test_registry.py checks that every kernel is claimed.
+``@pytest.mark.covers("rms_norm_f32")`` says that a test compares that kernel function with its
+reference. Here the claim is checked against the kernels that did run; at the end of a whole run
+tests/support/kernel_census.py checks that every kernel of every tier is among them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pyhades import _native
+from tests.support.kernel_census import record
+
+FUNCTIONS = {kernel.name: kernel.function for kernel in _native.implementations()}
+FAILED = pytest.StashKey[bool]()
 
 
 @pytest.fixture(autouse=True)
-def kernels_run(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[set[str]]:
-    """Names of the kernels that this test has run; fails a test that runs fewer than it claims."""
+def claims(request: pytest.FixtureRequest, kernels_run: set[str]) -> Iterator[None]:
+    """Fails a test that runs fewer kernel functions than it claims."""
+    yield
     claimed = {name for mark in request.node.iter_markers("covers") for name in mark.args}
-    ran: set[str] = set()
-    original = _native.call
-
-    def recording_call(*args: Any, **kwargs: Any) -> str:
-        kernel = str(original(*args, **kwargs))
-        ran.add(kernel)
-        return kernel
-
-    monkeypatch.setattr(_native, "call", recording_call)
-    yield ran
-    functions = {function for _, function, name, _ in _native.implementations() if name in ran}
-    missing = claimed - functions
-    if missing and not request.node.stash.get(FAILED, False):
-        pytest.fail(f"claims to cover {sorted(missing)} but ran only {sorted(ran)}")
+    covered = {name for name in kernels_run if FUNCTIONS.get(name) in claimed}
+    missing = claimed - {FUNCTIONS[name] for name in covered}
+    if request.node.stash.get(FAILED, False):
+        return
+    if missing:
+        pytest.fail(f"claims to cover {sorted(missing)} but ran only {sorted(kernels_run)}")
+    record(request.node, covered)
 
 
 @pytest.fixture(autouse=True)
 def fresh_teams() -> None:
     """Teams keep the scratch of earlier calls; here a kernel that asks for too little must fail."""
     _native._teams.clear()
-
-
-FAILED = pytest.StashKey[bool]()
-CLAIMED = pytest.StashKey[set[str]]()
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Note the kernels that tests claim, if every module of this folder was collected."""
-    if set(Path(__file__).parent.glob("test_*.py")) <= {item.path for item in items}:
-        marks = (mark for item in items for mark in item.iter_markers("covers"))
-        config.stash[CLAIMED] = {name for mark in marks for name in mark.args}
 
 
 @pytest.hookimpl(wrapper=True)

@@ -35,8 +35,8 @@ def convolve(
     y = np.zeros((n, groups, outputs // groups, math.prod(out)), x.dtype)
     for tap in window.taps():
         seen = padded[window.seen_by(tap, out)]
-        columns = seen.reshape(n, groups, x.shape[1] // groups, -1)
-        y += _tap_weights(w, tap).reshape(groups, outputs // groups, -1) @ columns
+        columns = seen.reshape(n, groups, x.shape[1] // groups, math.prod(out))
+        y += _tap_weights(w, tap).reshape(groups, outputs // groups, w.shape[1]) @ columns
     return _biased(y.reshape(n, outputs, *out), bias)
 
 
@@ -53,9 +53,11 @@ def convolve_transposed(
     limits = zip(spatial, window.strides, window.extents, window.pads_begin, counts, strict=True)
     canvas = [max((i - 1) * s + e, b + o) for i, s, e, b, o in limits]
     y = np.zeros((n, channels, *canvas), x.dtype)
-    columns = x.reshape(n, groups, x.shape[1] // groups, -1)
+    columns = x.reshape(n, groups, x.shape[1] // groups, math.prod(spatial))
     for tap in window.taps():
-        weights = _tap_weights(w, tap).reshape(groups, -1, w.shape[1]).swapaxes(1, 2)
+        weights = (
+            _tap_weights(w, tap).reshape(groups, w.shape[0] // groups, w.shape[1]).swapaxes(1, 2)
+        )
         y[window.seen_by(tap, spatial)] += (weights @ columns).reshape(n, channels, *spatial)
     inside: Any = (slice(b, b + o) for b, o in zip(window.pads_begin, counts, strict=True))
     return _biased(y[(..., *inside)], bias)

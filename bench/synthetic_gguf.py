@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from pyhades.llm.measure.synthetic import gpt_oss_config
 from pyhades.llm.models.gpt_oss.config import GptOssConfig
+from pyhades.llm.models.gpt_oss.sizes import gpt_oss_config
 
 MXFP4, Q8_0, F32 = (gguf.GGMLQuantizationType[name] for name in ("MXFP4", "Q8_0", "F32"))
 ROOT_MEAN_SQUARE = {MXFP4: 2.93, Q8_0: 73.9}

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from pyhades.bench.rivals import llama_cpp
 from pyhades.cli import main
-from pyhades.llm.measure.synthetic import tiny_config
+from pyhades.llm.models.gpt_oss.sizes import tiny_config
 
 gguf = pytest.importorskip("gguf")
 

@@ -26,6 +26,11 @@ HADES_INLINE float reduce_min(__m512 a) {
     return folded(a, [](float x, float y) { return x < y ? x : y; });
 }
 
+// SIMDe keeps the sign of -0.
+HADES_INLINE __m512 abs_ps(__m512 a) {
+    return simde_mm512_andnot_ps(simde_mm512_set1_ps(-0.0f), a);
+}
+
 // a * 2^n for whole n, rounded once: exact in double. SIMDe's 2^n overflows where the product does
 // not.
 HADES_INLINE __m512 scalef(__m512 a, __m512 n) {
@@ -58,6 +63,7 @@ HADES_INLINE __m128i cvtusepi32_epi8(__m512i a) {
 
 }  // namespace hades::HADES_ISA::emulated
 
+#undef _mm512_abs_ps
 #undef _mm512_reduce_add_ps
 #undef _mm512_reduce_max_ps
 #undef _mm512_reduce_min_ps
@@ -73,6 +79,7 @@ HADES_INLINE __m128i cvtusepi32_epi8(__m512i a) {
 #undef _mm512_mask_storeu_ps
 #undef _mm512_mask_storeu_epi32
 #undef _mm_mask_storeu_epi8
+#define _mm512_abs_ps hades::HADES_ISA::emulated::abs_ps
 #define _mm512_reduce_add_ps hades::HADES_ISA::emulated::reduce_add
 #define _mm512_reduce_max_ps hades::HADES_ISA::emulated::reduce_max
 #define _mm512_reduce_min_ps hades::HADES_ISA::emulated::reduce_min

@@ -14,6 +14,12 @@ from tqdm import tqdm
 
 from pyhades import _native
 from pyhades.arguments import check_count
+from pyhades.bench.disturbance import (
+    Disturbance,
+    beside,
+    describe_disturbance,
+    neighbours,
+)
 from pyhades.bench.energy import EnergyMeter
 from pyhades.bench.machine import check_threads, describe_machine
 from pyhades.bench.memory import PeakMemory
@@ -61,6 +67,8 @@ class Measurement:
     """What registers alone reach, where activations are int8."""
     share_of_int8_peak: float | None = None
     energy_j_per_token: float | None = None
+    disturbed: bool = False
+    """A busy process competed for one core; peaks and bandwidths are measured without it."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +130,7 @@ def measure(
     effort: Effort | None = None,
     *,
     progress: bool = True,
+    disturb: bool = False,
     report: Report = lambda measurement: None,
 ) -> dict[str, Any]:
     """Measure a model: decoding at depths, reading of prompts, and whole prompts.
@@ -138,6 +147,8 @@ def measure(
         How much of each.
     progress
         Show a bar where standard error is a terminal.
+    disturb
+        Measure everything once more beside a busy process that is pinned to one core.
     report
         Called with each row as soon as it is there.
 
@@ -153,18 +164,22 @@ def measure(
     plain: list[Measurement] = []
     prompts: list[Measurement] = []
     routing: dict[str, Any] = {}
+    around = neighbours(disturb)
     for count in threads:
         bench = _Bench(subject, count, effort, progress)
         with contextlib.closing(bench):
-            for row in bench.plain_runs():
-                plain.append(row)
-                report(row)
-            routing = bench.routing()
-            for row in bench.prompt_runs(prompt):
-                prompts.append(row)
-                report(row)
+            for neighbour in around:
+                bench.neighbour = neighbour
+                for row in bench.plain_runs():
+                    plain.append(row)
+                    report(row)
+                routing = bench.routing()
+                for row in bench.prompt_runs(prompt):
+                    prompts.append(row)
+                    report(row)
+    machine = describe_machine(subject.isa, threads, peaks) | {"model": subject.name}
     return {
-        "machine": describe_machine(subject.isa, threads, peaks) | {"model": subject.name},
+        "machine": machine | describe_disturbance(around),
         "results": [asdict(row) for row in [*plain, *prompts]],
         "routing": routing,
     }
@@ -174,6 +189,7 @@ class _Bench:
     """Everything measured with one number of threads."""
 
     def __init__(self, subject: Subject, threads: int, effort: Effort, progress: bool) -> None:
+        self.neighbour: Disturbance | None = None
         self._subject = subject
         self._threads = threads
         self._effort = effort
@@ -223,7 +239,8 @@ class _Bench:
         text = self._text_of(depth)
         before = self._bandwidth()
         energy = EnergyMeter()
-        seconds = self._tokens_of(text, self._effort.decode_tokens)
+        with beside(self.neighbour):
+            seconds = self._tokens_of(text, self._effort.decode_tokens)
         joules = energy.joules()
         bandwidth = (before + self._bandwidth()) / 2
         self._runner.cache.free(text)
@@ -241,7 +258,8 @@ class _Bench:
         times, peaks = [], [self._int8_gops()]
         for _ in range(PREFILL_PASSES):
             text = self._runner.cache.sequence()
-            times.append(self._read(text, self._ids(size)))
+            with beside(self.neighbour):
+                times.append(self._read(text, self._ids(size)))
             self._runner.cache.free(text)
             peaks.append(self._int8_gops())
         seconds, peak = float(np.median(times)), float(np.median(peaks))
@@ -255,8 +273,9 @@ class _Bench:
 
     def _prompt(self, tokens: list[int]) -> Measurement:
         text = self._runner.cache.sequence()
-        first = self._read(text, tokens)
-        seconds = self._tokens_of(text, self._effort.prompt_tokens)
+        with beside(self.neighbour):
+            first = self._read(text, tokens)
+            seconds = self._tokens_of(text, self._effort.prompt_tokens)
         self._runner.cache.free(text)
         return self._row(
             "prompt", 0, seconds, prefill_tokens=len(tokens), prefill_tok_s=len(tokens) / first,
@@ -278,7 +297,7 @@ class _Bench:
             }
         return Measurement(
             workload, "pyhades", self._subject.weights.precision, self._threads, depth,
-            peak_rss_gb=self._memory.nbytes() / 1e9, **fields,
+            peak_rss_gb=self._memory.nbytes() / 1e9, disturbed=self.neighbour is not None, **fields,
         )  # fmt: skip
 
     def _prompts(self, prompt: str | None) -> list[list[int]]:

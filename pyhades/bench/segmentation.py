@@ -18,6 +18,12 @@ from typing import Any
 
 from pyhades import _native
 from pyhades.arguments import check_count
+from pyhades.bench.disturbance import (
+    Disturbance,
+    beside,
+    describe_disturbance,
+    neighbours,
+)
 from pyhades.bench.machine import check_threads, describe_machine
 from pyhades.errors import ArgumentError, ConfigurationError, PyhadesError
 
@@ -41,6 +47,8 @@ class Measurement:
     """What the network needs, over the median time; the same operations for every engine."""
     share_of_peak: float
     """``gflops`` over the multiply-add peak measured before and after on as many threads."""
+    disturbed: bool
+    """A busy process competed for one core; the peak is that of the machine without it."""
 
 
 @dataclass(frozen=True)
@@ -118,9 +126,12 @@ def measure(
     runs: int = 15,
     isa: str | None = None,
     precision: str = "fp32",
+    disturb: bool = False,
     report: Callable[[Measurement], None] = lambda measurement: None,
 ) -> dict[str, Any]:
     """Measure all models; engines and thread counts take turns run by run.
+
+    With ``disturb``, everything a second time beside a busy process that is pinned to one core.
 
     Returns
     -------
@@ -153,18 +164,23 @@ def measure(
         for engine in engines
     ]
     results = []
+    around = neighbours(disturb)
     for model in models:
-        for measurement in _take_turns(candidates, model, runs, isa, peaks):
-            report(measurement)
-            results.append(dataclasses.asdict(measurement))
-    machine = describe_machine(isa, threads, peaks)
+        for neighbour in around:
+            for measurement in _take_turns(candidates, model, runs, isa, peaks, neighbour):
+                report(measurement)
+                results.append(dataclasses.asdict(measurement))
+    machine = describe_machine(isa, threads, peaks) | describe_disturbance(around)
     if rival is not None:
         machine[rival] = importlib.import_module(rival).__version__
     return {"machine": machine, "results": results}
 
 
 def comparisons(results: Sequence[dict[str, Any]]) -> list[str]:
-    """What the rows say about each other: ours against the rival, many threads against one."""
+    """What the rows say about each other: ours against the rival, many threads against one.
+
+    A disturbed row is held against the rival disturbed, and against fewer threads undisturbed.
+    """
     ours = [row for row in results if row["engine"] == "pyhades"]
     lines = []
     for row in ours:
@@ -173,13 +189,18 @@ def comparisons(results: Sequence[dict[str, Any]]) -> list[str]:
             if other["model"] != row["model"]:
                 continue
             ratio = other["median_ms"] / row["median_ms"]
-            if other["engine"] != "pyhades" and other["threads"] == row["threads"]:
+            alike = (other["threads"], other["disturbed"]) == (row["threads"], row["disturbed"])
+            if other["engine"] != "pyhades" and alike:
                 share = row["peak_rss_mb"] / other["peak_rss_mb"]
                 clauses.append(f"{ratio:.2f} x {other['engine']} in {share:.0%} of its memory")
-            if other["engine"] == "pyhades" and other["threads"] < row["threads"]:
-                clauses.append(f"{ratio:.2f} x {other['threads']} thread(s)")
+            if other["engine"] != "pyhades" or other["disturbed"]:
+                continue
+            if other["threads"] < row["threads"]:
+                alone = " alone" if row["disturbed"] else ""
+                clauses.append(f"{ratio:.2f} x {other['threads']} thread(s){alone}")
         if clauses:
-            lines.append(f"{row['model']}, {row['threads']} thread(s): {', '.join(clauses)}")
+            how = f"{row['threads']} thread(s){', disturbed' if row['disturbed'] else ''}"
+            lines.append(f"{row['model']}, {how}: {', '.join(clauses)}")
     return lines
 
 
@@ -189,6 +210,7 @@ def _take_turns(
     runs: int,
     isa: str | None,
     peaks: dict[int, float],
+    neighbour: Disturbance | None,
 ) -> list[Measurement]:
     """All candidates on one model, run by run, so that a change of the clock meets all alike."""
     with contextlib.ExitStack() as stack:
@@ -196,18 +218,22 @@ def _take_turns(
             stack.enter_context(EngineProcess(candidate, model, isa)) for candidate in candidates
         ]
         times: list[list[float]] = [[] for _ in processes]
-        for turn in range(WARM_UP_RUNS + runs):
-            for process, taken in zip(processes, times, strict=True):
-                elapsed = process.run()
-                if turn >= WARM_UP_RUNS:
-                    taken.append(elapsed)
+        with beside(neighbour):
+            for turn in range(WARM_UP_RUNS + runs):
+                for process, taken in zip(processes, times, strict=True):
+                    elapsed = process.run()
+                    if turn >= WARM_UP_RUNS:
+                        taken.append(elapsed)
         memory = [process.finish() for process in processes]
         flops = float(processes[0].facts["flops"])
     # The clock changes while machines get warm: the roof is the better of before and after.
     for count in peaks:
         peaks[count] = max(peaks[count], _native.measure_peak_gflops(isa, count))
     return [
-        _summarise(candidate, model, taken, peak_rss, flops, peaks[candidate.threads])
+        dataclasses.replace(
+            _summarise(candidate, model, taken, peak_rss, flops, peaks[candidate.threads]),
+            disturbed=neighbour is not None,
+        )
         for candidate, taken, peak_rss in zip(candidates, times, memory, strict=True)
     ]
 
@@ -233,6 +259,7 @@ def _summarise(
         peak_rss_mb=round(peak_rss_mb, 1),
         gflops=round(gflops, 2),
         share_of_peak=round(gflops / peak_gflops, 4),
+        disturbed=False,
     )
 
 

@@ -39,6 +39,11 @@ def parse_threads(context: click.Context, option: click.Parameter, text: str) ->
     return [int(count) for count in counts]
 
 
+DISTURB = click.option(
+    "--disturb", is_flag=True, help="Once more beside a busy process pinned to one core."
+)
+
+
 @click.group("bench")
 def command() -> None:
     """Measure pyhades, alone or against a rival."""
@@ -51,6 +56,7 @@ def command() -> None:
 @click.option("--runs", type=click.IntRange(min=1), default=15, show_default=True)
 @click.option("--isa", help="Instruction set tier of ours.")
 @click.option("--precision", default="fp32", show_default=True, help="Of ours.")
+@DISTURB
 @click.option("--json", "json_file", metavar="FILE", help="Write the results there.")
 def segmentation(
     models: tuple[str, ...],
@@ -59,6 +65,7 @@ def segmentation(
     runs: int,
     isa: str | None,
     precision: str,
+    disturb: bool,
     json_file: str | None,
 ) -> None:
     """Time networks and measure their memory, each engine in a process of its own."""
@@ -71,6 +78,7 @@ def segmentation(
         runs=runs,
         isa=isa,
         precision=precision,
+        disturb=disturb,
         report=_print_row,
     )
     click.echo("  ".join(f"{key}: {value}" for key, value in measured["machine"].items()))
@@ -85,6 +93,7 @@ def _print_row(row: Measurement) -> None:
         f"{row.model:<28}{row.engine:<14}{row.threads:>7}"
         f"{row.median_ms:>7.1f} ms{row.p90_ms:>7.1f} ms"
         f"{row.peak_rss_mb:>5.0f} MB{row.gflops:>6.0f} ({row.share_of_peak:.0%} of peak)"
+        f"{'  disturbed' if row.disturbed else ''}"
     )
 
 
@@ -99,6 +108,7 @@ def _print_row(row: Measurement) -> None:
 @click.option("--rival", type=click.Choice([llama_cpp.NAME]), help="Reads the same GGUF file.")
 @click.option("--depths", callback=parse_sizes, help="Tokens in the cache, such as 0,2048.")
 @click.option("--prefills", callback=parse_sizes, help="Tokens of the prompts, such as 512.")
+@DISTURB
 @click.option("--quick", is_flag=True, help="Small depths and prompts, to see that it works.")
 @click.option("--json", "json_file", metavar="FILE", help="Write the results there.")
 @click.option("--plot", "plot_file", metavar="FILE", help="Draw speed over depth there.")
@@ -113,6 +123,7 @@ def llm(
     rival: str | None,
     depths: tuple[int, ...] | None,
     prefills: tuple[int, ...] | None,
+    disturb: bool,
     quick: bool,
     json_file: str | None,
     plot_file: str | None,
@@ -132,7 +143,9 @@ def llm(
     click.echo(
         f"{subject.name}, {subject.weights.precision}, {subject.weights.nbytes / 1e9:.2f} GB"
     )
-    measured = llm_bench.measure(subject, threads, prompt, effort, report=_print_llm_row)
+    measured = llm_bench.measure(
+        subject, threads, prompt, effort, disturb=disturb, report=_print_llm_row
+    )
     if rival is not None:
         measured["machine"][rival] = llama_cpp.version()
         measured["results"] += rows
@@ -173,4 +186,6 @@ def _print_llm_row(row: llm_bench.Measurement) -> None:
     if row.energy_j_per_token is not None:
         parts.append(f"{row.energy_j_per_token:.1f} J per token")
     parts.append(f"peak {row.peak_rss_gb:.2f} GB")
+    if row.disturbed:
+        parts.append("disturbed")
     tqdm.write("  ".join(parts))

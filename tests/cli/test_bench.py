@@ -6,6 +6,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from pyhades.bench.disturbance import disturbed_cpu
 from pyhades.bench.llm import Effort
 from pyhades.bench.segmentation import Measurement, measure
 from pyhades.cli import main
@@ -52,6 +53,39 @@ def test_engines_side_by_side(model, tmp_path):
         # 32 * 32 outputs of 27 multiply-adds, and a little for the sigmoid.
         assert row["gflops"] * row["median_ms"] * 1e6 >= 0.9 * 32 * 32 * 27 * 2
         assert 0 <= row["share_of_peak"] <= 1
+
+
+def test_disturbed(model, tmp_path):
+    out = tmp_path / "results.json"
+    arguments = ["bench", "segmentation", "--model", model, "--threads", "1,2", "--runs", 2]
+    arguments += ["--disturb", "--json", out]
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.output
+    measured = json.loads(out.read_text())
+    assert measured["machine"]["disturbed_by"] == f"one busy process on CPU {disturbed_cpu()}"
+    assert measured["machine"]["disturbed_by"] in result.output
+    assert [(row["threads"], row["disturbed"]) for row in measured["results"]] == [
+        (1, False), (2, False), (1, True), (2, True),
+    ]  # fmt: skip
+    assert "tiny, 2 thread(s), disturbed:" in result.output
+    assert "x 1 thread(s) alone" in result.output
+    tables = [line for line in result.output.splitlines() if line.endswith("  disturbed")]
+    assert len(tables) == 2
+
+
+def test_disturbed_language_model(tmp_path):
+    out = tmp_path / "results.json"
+    arguments = ["bench", "llm", "--quick", "--threads", "1", "--disturb", "--json", str(out)]
+    result = CliRunner().invoke(main, [*arguments, "a prompt"])
+    assert result.exit_code == 0, result.output
+    measured = json.loads(out.read_text())
+    assert measured["machine"]["disturbed_by"] == f"one busy process on CPU {disturbed_cpu()}"
+    rows = [(row["workload"], row["disturbed"]) for row in measured["results"]]
+    assert sorted(set(rows)) == [
+        (workload, disturbed)
+        for workload in ("decode", "prefill", "prompt")
+        for disturbed in (False, True)
+    ]
 
 
 @pytest.mark.parametrize(

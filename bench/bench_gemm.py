@@ -29,7 +29,8 @@ def random(*shape: int) -> np.ndarray:
 def product(shape, isa, threads):
     """A product with its weights packed, and what it costs."""
     m, k, n = shape
-    a, b, out = random(m, k), kernels.pack(random(k, n), isa=isa), np.empty((m, n), np.float32)
+    a, b = random(m, k), kernels.pack_matrix(random(k, n), isa=isa)
+    out = np.empty((m, n), np.float32)
     return lambda: kernels.gemm(a, b, out=out, threads=threads, isa=isa), 2.0 * m * k * n
 
 

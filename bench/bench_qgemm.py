@@ -32,7 +32,7 @@ def cases(integers_with_floats: Iterable[str]) -> list[tuple[str, str, str]]:
         found += [
             (format, compute, isa)
             for isa in kernels.supported_tiers()
-            if kernels.selected(function, isa) == f"{function}_{isa}"
+            if kernels.selected(function, isa=isa) == f"{function}_{isa}"
         ]
     return found
 

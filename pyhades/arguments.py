@@ -3,8 +3,72 @@
 from __future__ import annotations
 
 import operator
+import warnings
+from typing import TypeVar, get_args
 
 from pyhades.errors import ArgumentError, ArgumentTypeError
+
+T = TypeVar("T")
+
+
+def one_of(name: str, value: T, allowed: object) -> T:
+    """``value``, which is one of ``allowed``: no name is accepted that means nothing.
+
+    Parameters
+    ----------
+    name
+        What the caller calls the argument.
+    value
+        What was given for it.
+    allowed
+        The Literal that annotates the argument, or the names themselves.
+
+    Returns
+    -------
+    object
+        ``value``.
+
+    Raises
+    ------
+    ArgumentError
+        It is none of them; the message lists them.
+
+    Examples
+    --------
+    >>> one_of("order", "rgb", ("rgb", "bgr"))
+    'rgb'
+    >>> one_of("order", "grb", ("rgb", "bgr"))
+    Traceback (most recent call last):
+        ...
+    pyhades.errors.ArgumentError: order='grb' is none of 'rgb', 'bgr'
+    """
+    names: tuple[object, ...] = get_args(allowed) or tuple(allowed)  # type: ignore[arg-type]
+    # Compared by type first: an array compared with a name has no truth value.
+    if not any(type(value) is type(known) and value == known for known in names):
+        raise ArgumentError(f"{name}={value!r} is none of {', '.join(map(repr, names))}")
+    return value
+
+
+def renamed(old: str, new: str, old_value: T, new_value: T) -> T:
+    """The value of an argument that had another name once; None where neither is given.
+
+    Raises
+    ------
+    ArgumentError
+        Both are given.
+
+    Examples
+    --------
+    >>> renamed("path", "model", None, "gpt-oss-20b/")
+    'gpt-oss-20b/'
+    """
+    if old_value is None:
+        return new_value
+    if new_value is not None:
+        raise ArgumentError(f"{old} is the old name of {new}; give {new} alone")
+    # Seen from here: the caller of the function that has the argument.
+    warnings.warn(f"{old}= is called {new}= now", DeprecationWarning, stacklevel=3)
+    return old_value
 
 
 def check_count(name: str, value: object, least: int = 1) -> int:

@@ -24,6 +24,7 @@ from pyhades.bench.energy import EnergyMeter
 from pyhades.bench.machine import check_threads, describe_machine
 from pyhades.bench.memory import PeakMemory
 from pyhades.errors import ArgumentError
+from pyhades.kernels.paged_attention import KvFormat
 from pyhades.llm.engine.kv_cache import Sequence as Text
 from pyhades.llm.engine.runner import Piece, Runner
 from pyhades.llm.measure.prompts import PROMPTS
@@ -116,7 +117,7 @@ class Subject:
     config: ModelConfig
     weights: ModelWeights[Any]
     tokenizer: Tokenizer | None = None
-    kv_format: str = "bf16"
+    kv_format: KvFormat = "bf16"
     isa: str | None = None
 
 

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from pyhades.bench.llm import Subject
 from pyhades.errors import ArgumentError
+from pyhades.kernels.paged_attention import KvFormat
 from pyhades.llm.checkpoint.locating import toy_model
 from pyhades.llm.measure.synthetic import random_weights
 from pyhades.llm.models import open_checkpoint
 from pyhades.llm.models.gpt_oss.sizes import gpt_oss_config
 from pyhades.llm.precision.loading import load_weights
+from pyhades.llm.precision.recipe import DEFAULT_PRECISION, Precision
+from pyhades.options import EngineOptions, engine_options
 
 
 def open_subject(
     model: str | None,
     synthetic: str | None,
-    precision: str | None = None,
+    options: EngineOptions | None = None,
     *,
-    kv_format: str = "bf16",
-    isa: str | None = None,
+    kv_format: KvFormat = "bf16",
 ) -> Subject:
     """Load ``model``, or make ``synthetic``; the toy model if both are None.
 
@@ -26,13 +30,15 @@ def open_subject(
     ArgumentError
         Both are given, or there is no such size.
     """
+    chosen = engine_options(options)
     if model is not None and synthetic is not None:
         raise ArgumentError("give either a model or synthetic, not both")
     if synthetic is not None:
         config = gpt_oss_config(synthetic)
-        weights = random_weights(config, precision or "balanced", progress=True)
-        return Subject(synthetic, config, weights, None, kv_format, isa)
+        precision = cast(Precision, chosen.precision or DEFAULT_PRECISION)  # checked there
+        weights = random_weights(config, precision, progress=True)
+        return Subject(synthetic, config, weights, None, kv_format, chosen.isa)
     checkpoint = open_checkpoint(toy_model() if model is None else model)
-    weights = load_weights(checkpoint, precision)
+    weights = load_weights(checkpoint, chosen.precision)
     name = checkpoint.source.name
-    return Subject(name, checkpoint.config, weights, checkpoint.tokenizer(), kv_format, isa)
+    return Subject(name, checkpoint.config, weights, checkpoint.tokenizer(), kv_format, chosen.isa)

@@ -15,8 +15,12 @@ from pyhades.bench.llm_plot import plot
 from pyhades.bench.llm_subject import open_subject
 from pyhades.bench.rivals import llama_cpp
 from pyhades.bench.segmentation import Measurement, comparisons, measure
+from pyhades.cli.options import engine_options
 from pyhades.cli.targets import write_atomically
+from pyhades.compiler import program as compiler
+from pyhades.kernels.paged_attention import KV_FORMATS, KvFormat
 from pyhades.llm.precision.recipe import PRECISIONS
+from pyhades.options import EngineOptions
 
 
 def parse_sizes(
@@ -31,14 +35,6 @@ def parse_sizes(
     return tuple(int(size) for size in sizes)
 
 
-def parse_threads(context: click.Context, option: click.Parameter, text: str) -> list[int]:
-    """Read ``"1,2"`` as ``[1, 2]``."""
-    counts = [part.strip() for part in text.split(",")]
-    if not all(count.isdecimal() and int(count) > 0 for count in counts):
-        raise click.BadParameter(f"{text!r} is not a list of thread counts like 1,2")
-    return [int(count) for count in counts]
-
-
 DISTURB = click.option(
     "--disturb", is_flag=True, help="Once more beside a busy process pinned to one core."
 )
@@ -51,11 +47,9 @@ def command() -> None:
 
 @command.command("segmentation")
 @click.option("--model", "models", multiple=True, required=True, help="ONNX file; repeatable.")
-@click.option("--threads", default="1", show_default=True, callback=parse_threads)
+@engine_options(compiler.PRECISIONS, several=["threads"], threads="1")
 @click.option("--rival", type=click.Choice(["onnxruntime"]), help="Runs in turn with us.")
 @click.option("--runs", type=click.IntRange(min=1), default=15, show_default=True)
-@click.option("--isa", help="Instruction set tier of ours.")
-@click.option("--precision", default="fp32", show_default=True, help="Of ours.")
 @DISTURB
 @click.option("--json", "json_file", metavar="FILE", help="Write the results there.")
 def segmentation(
@@ -63,8 +57,7 @@ def segmentation(
     threads: list[int],
     rival: str | None,
     runs: int,
-    isa: str | None,
-    precision: str,
+    options: EngineOptions,
     disturb: bool,
     json_file: str | None,
 ) -> None:
@@ -76,8 +69,8 @@ def segmentation(
         threads,
         rival,
         runs=runs,
-        isa=isa,
-        precision=precision,
+        isa=options.isa,
+        precision=options.precision or compiler.PRECISIONS[0],
         disturb=disturb,
         report=_print_row,
     )
@@ -101,10 +94,8 @@ def _print_row(row: Measurement) -> None:
 @click.argument("prompt", required=False)
 @click.option("--model", help="Checkpoint; the toy model that ships with pyhades if left out.")
 @click.option("--synthetic", metavar="NAME", help="Random weights of a real size: gpt-oss-20b.")
-@click.option("--precision", type=click.Choice(PRECISIONS))
-@click.option("--threads", default="1", show_default=True, callback=parse_threads)
-@click.option("--isa", help="Instruction set tier.")
-@click.option("--kv-format", type=click.Choice(["bf16", "int8"]), default="bf16", show_default=True)
+@engine_options(PRECISIONS, several=["threads"], threads="1")
+@click.option("--kv-format", type=click.Choice(KV_FORMATS), default="bf16", show_default=True)
 @click.option("--rival", type=click.Choice([llama_cpp.NAME]), help="Reads the same GGUF file.")
 @click.option("--depths", callback=parse_sizes, help="Tokens in the cache, such as 0,2048.")
 @click.option("--prefills", callback=parse_sizes, help="Tokens of the prompts, such as 512.")
@@ -116,10 +107,9 @@ def llm(
     prompt: str | None,
     model: str | None,
     synthetic: str | None,
-    precision: str | None,
+    options: EngineOptions,
     threads: list[int],
-    isa: str | None,
-    kv_format: str,
+    kv_format: KvFormat,
     rival: str | None,
     depths: tuple[int, ...] | None,
     prefills: tuple[int, ...] | None,
@@ -139,7 +129,7 @@ def llm(
     )
     # The rival comes first and is gone when our weights take their memory.
     rows = [] if rival is None else _measure_llama_cpp(model, threads, effort)
-    subject = open_subject(model, synthetic, precision, kv_format=kv_format, isa=isa)
+    subject = open_subject(model, synthetic, options, kv_format=kv_format)
     click.echo(
         f"{subject.name}, {subject.weights.precision}, {subject.weights.nbytes / 1e9:.2f} GB"
     )

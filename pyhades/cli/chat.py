@@ -12,6 +12,8 @@ from pyhades.cli.language_model import llm_options, open_llm, sampling_options
 from pyhades.errors import PyhadesError
 from pyhades.llm.conversation import EFFORTS, Conversation
 from pyhades.llm.engine.sampling import SamplingParams
+from pyhades.llm.text.chat import ReasoningEffort
+from pyhades.options import EngineOptions
 
 HELP = """\
 /help                this list
@@ -32,18 +34,16 @@ Ctrl-C stops an answer."""
 @click.option("--hide-reasoning", is_flag=True, help="Show answers only.")
 def command(
     model: str | None,
-    precision: str | None,
-    threads: int | None,
-    isa: str | None,
+    options: EngineOptions,
     context_length: int | None,
-    reasoning: str,
+    reasoning: ReasoningEffort,
     system: str | None,
     hide_reasoning: bool,
     **sampling: Any,
 ) -> None:
     """Talk with a model; /help lists what can be typed besides questions."""
     params = SamplingParams(**sampling)
-    with open_llm(model, precision, threads, isa, context_length) as llm:
+    with open_llm(model, options, context_length) as llm:
         conversation = Conversation(llm, params, system, reasoning)
         click.echo("/help for help, Ctrl-D to leave", err=True)
         for line in _lines():
@@ -81,7 +81,7 @@ def _obey(conversation: Conversation, line: str) -> bool:
         case "/system":
             conversation.system = rest.strip() or None
         case "/reasoning" if rest.strip() in EFFORTS:
-            conversation.reasoning_effort = rest.strip()
+            conversation.reasoning_effort = EFFORTS[EFFORTS.index(rest.strip())]
         case "/reset":
             conversation.reset()
         case "/retry":

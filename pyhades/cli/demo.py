@@ -10,6 +10,7 @@ import click
 from pyhades.cli.remove import make_remover, model_options
 from pyhades.cli.targets import write_atomically
 from pyhades.errors import ConfigurationError
+from pyhades.options import EngineOptions
 from pyhades.segmentation.remover import DEFAULT_MODEL
 
 SAMPLES = DEFAULT_MODEL.parent
@@ -26,10 +27,7 @@ PROMPT = "def read_lines(path):\n"
     help="Folder for the results.",
 )
 @model_options
-def command(
-    out: Path, model: str | None, manifest: str | None, precision: str, threads: int | None,
-    isa: str | None,
-) -> None:  # fmt: skip
+def command(out: Path, model: str | None, manifest: str | None, options: EngineOptions) -> None:
     """Remove the background of the images that ship with pyhades, and continue a line of code.
 
     Says where the results are. The text needs the extra: pip install "pyhades[llm]".
@@ -37,7 +35,7 @@ def command(
     samples = sorted(SAMPLES.glob("*.jpg"))
     if not samples:
         raise ConfigurationError(f"no sample images in {SAMPLES}; reinstall the package")
-    with make_remover(model, manifest, precision, threads, isa) as remover:
+    with make_remover(model, manifest, options) as remover:
         for sample in samples:
             cutout = remover.cut(sample)
             for name, data in (
@@ -50,14 +48,14 @@ def command(
     if importlib.util.find_spec("tokenizers") is None:
         click.echo('for the language model: pip install "pyhades[llm]" && pyhades generate "def "')
         return
-    _continue_text(threads, isa)
+    _continue_text(options)
 
 
-def _continue_text(threads: int | None, isa: str | None) -> None:
+def _continue_text(options: EngineOptions) -> None:
     """What the toy language model makes of the beginning of a function."""
     from pyhades.llm import LLM
 
-    with LLM(threads=threads, isa=isa, max_sequences=1) as llm:
+    with LLM(threads=options.threads, isa=options.isa, max_sequences=1) as llm:
         click.echo(f"\n{llm!r} continues:\n{PROMPT}", nl=False)
         for delta in llm.stream(PROMPT, max_tokens=48, temperature=0):
             click.echo(delta.text, nl=False)

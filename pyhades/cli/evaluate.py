@@ -12,23 +12,16 @@ import click
 import numpy as np
 from tqdm import tqdm
 
+from pyhades.cli.options import engine_options
 from pyhades.cli.targets import write_atomically
 from pyhades.errors import ArgumentError
 from pyhades.llm.llm import LLM
 from pyhades.llm.measure.evaluation import Comparison, compare, comparison_table, recorded
 from pyhades.llm.measure.prompts import PROMPTS
 from pyhades.llm.precision.recipe import AUTO, PRECISIONS
+from pyhades.options import EngineOptions
 
 RANDOM_TOKENS = 512
-
-
-def parse_precisions(context: click.Context, option: click.Parameter, text: str) -> list[str]:
-    """Read ``"balanced,fast"`` as a list."""
-    names = [part.strip() for part in text.split(",")]
-    for name in names:
-        if name not in PRECISIONS:
-            raise click.BadParameter(f"{name!r} is not one of {', '.join(PRECISIONS)}")
-    return names
 
 
 @click.command("evaluate")
@@ -38,28 +31,22 @@ def parse_precisions(context: click.Context, option: click.Parameter, text: str)
     "--against", type=click.Choice(PRECISIONS), default="exact", show_default=True,
     help="The precision that others are compared with.",
 )  # fmt: skip
-@click.option(
-    "--precision", "precisions", default="balanced,fast,auto", show_default=True,
-    callback=parse_precisions, help="What to compare with it.",
-)  # fmt: skip
+@engine_options(PRECISIONS, several=["precision"], precision="balanced,fast,auto")
 @click.option("--error-budget", type=float, help="For auto; by default 0.05.")
 @click.option(
     "--context-length", type=click.IntRange(min=2), default=512, show_default=True,
     help="Longer texts are cut into pieces of so many tokens.",
 )  # fmt: skip
-@click.option("--threads", type=click.IntRange(min=1), help="By default all cores.")
-@click.option("--isa", help="Instruction set tier.")
 @click.option("--json", "json_file", metavar="FILE", help="Write the results there.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
 def command(
     model: str | None,
     text: Path | None,
     against: str,
-    precisions: list[str],
+    options: EngineOptions,
+    precision: list[str],
     error_budget: float | None,
     context_length: int,
-    threads: int | None,
-    isa: str | None,
     json_file: str | None,
     quiet: bool,
 ) -> None:
@@ -70,10 +57,10 @@ def command(
     """
     written = None if text is None else text.read_text(encoding="utf-8")
 
-    def opened(precision: str) -> LLM:
-        budget = error_budget if precision == AUTO else None
+    def opened(name: str) -> LLM:
+        budget = error_budget if name == AUTO else None
         return LLM(
-            model, precision, threads, isa=isa, max_sequences=1, error_budget=budget,
+            model, options=options.changed(precision=name), max_sequences=1, error_budget=budget,
             progress=not quiet,
         )  # fmt: skip
 
@@ -81,12 +68,12 @@ def command(
         reference = opened(against)
         name = reference.name
         texts = _pieces(_tokens(reference, written), context_length)
-        bar.reset(sum(map(len, texts)) * (1 + len(precisions)))
+        bar.reset(sum(map(len, texts)) * (1 + len(precision)))
         with recorded(reference, texts, report=bar.update) as recording:
             reference.close()
             comparisons = []
-            for precision in precisions:
-                with opened(precision) as other:
+            for compared in precision:
+                with opened(compared) as other:
                     comparisons.append(compare(recording, other, texts, report=bar.update))
     click.echo(f"{name}: {comparisons[0].tokens} tokens against {against}")
     click.echo(comparison_table(comparisons))

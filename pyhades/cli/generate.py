@@ -10,6 +10,7 @@ import click
 from pyhades.cli.language_model import llm_options, open_llm, sampling_options
 from pyhades.llm.engine.sampling import SamplingParams
 from pyhades.llm.text.outputs import Generation
+from pyhades.options import EngineOptions
 
 
 @click.command("generate")
@@ -19,9 +20,7 @@ from pyhades.llm.text.outputs import Generation
 def command(
     prompt: str,
     model: str | None,
-    precision: str | None,
-    threads: int | None,
-    isa: str | None,
+    options: EngineOptions,
     context_length: int | None,
     **sampling: Any,
 ) -> None:
@@ -31,7 +30,7 @@ def command(
     """
     text = sys.stdin.read() if prompt == "-" else prompt
     params = SamplingParams(**sampling)
-    with open_llm(model, precision, threads, isa, context_length) as llm:
+    with open_llm(model, options, context_length) as llm:
         answer = llm.generate(text, params, on_delta=lambda delta: click.echo(delta.text, nl=False))
     assert isinstance(answer, Generation)
     click.echo()

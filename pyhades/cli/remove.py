@@ -12,8 +12,11 @@ from typing import Any
 import click
 from tqdm import tqdm
 
+from pyhades.cli.options import engine_options, together
 from pyhades.cli.targets import Job, plan_jobs, write_atomically
+from pyhades.compiler.program import PRECISIONS
 from pyhades.errors import ArgumentError
+from pyhades.options import EngineOptions
 from pyhades.segmentation.bulk import overlap
 from pyhades.segmentation.compose import Background
 from pyhades.segmentation.cutout import Cutout
@@ -25,26 +28,17 @@ from pyhades.segmentation.remover import Remover
 STANDARD = "-"
 
 
-MODEL_OPTIONS = (
+model_options = together(
     click.option("--model", metavar="ONNX", help="Default: the embedded demonstration model."),
     click.option("--manifest", metavar="JSON", help="What the model wants; default: recognised."),
-    click.option("--precision", default="fp32", show_default=True, help="Of the network."),
-    click.option("--threads", type=click.IntRange(min=1), help="Default: see 'pyhades info'."),
-    click.option("--isa", help="Instruction set tier; default: the best of this CPU."),
+    engine_options(PRECISIONS),
 )
-
-
-def model_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of every command that runs a network."""
-    for option in reversed(MODEL_OPTIONS):
-        function = option(function)
-    return function
+"""Of every command that runs a network."""
 
 
 def make_remover(
-    model: str | None, manifest: str | None, precision: str, threads: int | None, isa: str | None,
-    **options: Any,
-) -> Remover:  # fmt: skip
+    model: str | None, manifest: str | None, options: EngineOptions, **others: Any
+) -> Remover:
     """Build the remover that the options of :func:`model_options` describe."""
     fields: dict[str, Any] = {}
     if manifest is not None:
@@ -53,7 +47,7 @@ def make_remover(
         except OSError as error:
             raise ArgumentError(f"--manifest {manifest}: {error.strerror}") from error
         fields = vars(ModelManifest.from_json(text, manifest))
-    return Remover(model, precision=precision, threads=threads, isa=isa, **options, **fields)
+    return Remover(model, options=options, **others, **fields)
 
 
 @click.command("remove")
@@ -93,7 +87,7 @@ def make_remover(
 def command(
     ctx: click.Context, /, inputs: tuple[str, ...], out: str, only_mask: bool,
     background: str | None, recursive: bool, overwrite: bool, suffix: str, png: Compression,
-    quiet: bool, **options: Any,
+    quiet: bool, **model: Any,
 ) -> None:  # fmt: skip
     """Remove the background of images: files, folders, or - for standard input.
 
@@ -115,7 +109,7 @@ def command(
         background=None if background is None else Background(background),
         png=png,
     )
-    with make_remover(**options) as remover:
+    with make_remover(**model) as remover:
         if streams:
             _check_stream_target(out, overwrite)
             ok = _remove_stream(remover, inputs[0], out, suffix, encode)

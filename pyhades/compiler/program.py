@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
+from pyhades.arguments import one_of
 from pyhades.compiler.build import Built, build, names_in_file, release_sources
 from pyhades.compiler.executable import Executable, Kept
 from pyhades.compiler.instruction import Lowered
@@ -15,10 +16,14 @@ from pyhades.compiler.memory import MemoryPlan, plan_memory
 from pyhades.compiler.placement import lower
 from pyhades.compiler.trace import Trace
 from pyhades.compiler.view import Array, View
-from pyhades.config import thread_count
 from pyhades.errors import ArgumentError, ArgumentTypeError, ShapeError
 from pyhades.ir.graph import Graph, TensorType
+from pyhades.options import EngineOptions, engine_options
 from pyhades.passes import optimise
+
+Precision = Literal["fp32"]
+"""Of the weights and the arithmetic of a network."""
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 Feeds = Mapping[str, Array] | Array
 
@@ -26,9 +31,11 @@ Feeds = Mapping[str, Array] | Array
 def compile(
     graph: Graph,
     input_shapes: Mapping[str, Sequence[int]] | None = None,
+    *,
     threads: int | None = None,
     isa: str | None = None,
-    precision: str = "fp32",
+    precision: Precision | None = None,
+    options: EngineOptions | None = None,
     keep_all: bool = False,
 ) -> Program:
     """Compile a graph for one set of input shapes.
@@ -44,7 +51,9 @@ def compile(
     isa
         Tier of the kernels, e.g. ``"avx2"``; by default the best of this CPU.
     precision
-        Only ``"fp32"`` so far.
+        Only ``"fp32"`` so far, which is the default.
+    options
+        The three above in one; those that are given themselves win.
     keep_all
         Keep every intermediate value, for :meth:`Program.dump`. Costs memory.
 
@@ -71,23 +80,20 @@ def compile(
     >>> masks[0].shape
     (1, 1, 64, 64)
     """
-    if precision != "fp32":
-        raise ArgumentError(f"precision={precision!r} is not available; only 'fp32' is")
-    count = thread_count(threads).count
+    chosen = engine_options(options, threads=threads, isa=isa, precision=precision)
+    one_of("precision", chosen.precision or "fp32", Precision)
     optimised = optimise(graph, input_shapes)
     lowered = lower(optimised)
     plan = plan_memory(lowered, keep_all)
-    built = build(lowered, plan, graph.source or graph.name, isa, names_in_file(graph))
+    built = build(lowered, plan, graph.source or graph.name, chosen.isa, names_in_file(graph))
     del optimised
     release_sources(lowered, graph)
     arguments = {
         "input_shapes": None if input_shapes is None else dict(input_shapes),
-        "threads": threads,
-        "isa": isa,
-        "precision": precision,
+        "options": chosen,
         "keep_all": keep_all,
     }
-    return Program(graph, lowered, plan, built, count, arguments)
+    return Program(graph, lowered, plan, built, chosen.threads_used, arguments)
 
 
 def compile_file(path: str, arguments: dict[str, Any]) -> Program:

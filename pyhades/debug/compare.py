@@ -34,7 +34,11 @@ class Comparison:
 
 
 def compare(
-    graph: Graph, feeds: Mapping[str, Array], isa: str | None = None, tolerance: float = 1e-4
+    graph: Graph,
+    feeds: Mapping[str, Array],
+    *,
+    isa: str | None = None,
+    tolerance: float = 1e-4,
 ) -> Comparison:
     """Run ``graph`` compiled and interpreted, and find the first value that differs.
 

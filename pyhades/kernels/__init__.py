@@ -1,9 +1,9 @@
 """The kernels as a library: NumPy arrays in, NumPy arrays out, the engine's own code in between.
 
-Every kernel takes ``out=None`` (an array to write to, where it makes one), ``threads=None`` and
-``isa=None`` (a tier of :func:`pyhades.kernels.tiers`), validates its arguments and runs without the
-GIL. :mod:`pyhades.kernels.reference` has the same signatures in NumPy. Weights are quantised by
-:mod:`pyhades.quant`, in NumPy, and packed here.
+Data are positional. Every kernel takes the keywords ``out=None`` (an array to write to, where it
+makes one), ``threads=None`` and ``isa=None`` (a tier of :func:`pyhades.kernels.tiers`), validates
+its arguments and runs without the GIL. :mod:`pyhades.kernels.reference` has the same signatures in
+NumPy. Weights are quantised by :mod:`pyhades.quant`, in NumPy, and packed here.
 """
 
 from pyhades.kernels.activations import (
@@ -24,7 +24,8 @@ from pyhades.kernels.conv import conv2d
 from pyhades.kernels.cutout import cut_out
 from pyhades.kernels.elementwise import clip, erf, exp, log, sqrt
 from pyhades.kernels.gather import gather, gather_elements, gather_nd, scatter_elements, scatter_nd
-from pyhades.kernels.gemm import PackedMatrix, gemm, matmul, pack
+from pyhades.kernels.gemm import PackedMatrix, gemm, matmul, pack_matrix
+from pyhades.kernels.gemm import pack as pack
 from pyhades.kernels.image import composite, normalize_image, png_filter, upscale_mask
 from pyhades.kernels.layout import copy, fill, pad, transpose
 from pyhades.kernels.moe import embed, moe, top_k
@@ -96,7 +97,7 @@ __all__ = [
     "moe",
     "multiply",
     "normalize_image",
-    "pack",
+    "pack_matrix",
     "pack_weight",
     "pad",
     "paged_attention",

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from numpy.typing import ArrayLike
 
-from pyhades.errors import ArgumentError
+from pyhades.arguments import one_of
 from pyhades.kernels.arguments import Array
 from pyhades.kernels.pointwise import Isa, Threads, computes, map_arrays
+
+Approximation = Literal["none", "tanh"]
+"""Of the error function in :func:`gelu`."""
 
 
 @computes("relu")
@@ -92,7 +97,7 @@ def silu(
 
 def gelu(
     x: ArrayLike,
-    approximate: str = "none",
+    approximate: Approximation = "none",
     *,
     out: Array | None = None,
     threads: Threads = None,
@@ -131,8 +136,7 @@ def gelu(
     array([0.    , 0.8413], dtype=float32)
     """
     functions = {"none": "gelu_erf", "tanh": "gelu_tanh"}
-    if approximate not in functions:
-        raise ArgumentError(f"approximate={approximate!r} is neither 'none' nor 'tanh'")
+    one_of("approximate", approximate, Approximation)
     return map_arrays(functions[approximate], {"x": x}, (), out, threads, isa)
 
 

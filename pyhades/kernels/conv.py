@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from pyhades.arguments import one_of
 from pyhades.errors import ArgumentError
 from pyhades.kernels.arguments import Array, as_array, call, check_shape, output
 from pyhades.kernels.epilogue import Activation, activation_attributes
 
-LAYOUTS = ("NCHW", "NHWC")
+Layout = Literal["NCHW", "NHWC"]
+"""The order of the axes of images."""
+Algorithm = Literal["auto", "direct", "winograd"]
 
 
 def _as_nchw(x: Array, layout: str) -> Array:
@@ -73,11 +76,11 @@ def conv2d(
     pads: Sequence[int] = (0, 0, 0, 0),
     dilations: Sequence[int] = (1, 1),
     groups: int = 1,
-    activation: Activation | None = None,
-    layout: str = "NCHW",
     *,
+    activation: Activation | None = None,
     residual: ArrayLike | None = None,
-    algorithm: str = "auto",
+    layout: Layout = "NCHW",
+    algorithm: Algorithm = "auto",
     out: Array | None = None,
     threads: int | None = None,
     isa: str | None = None,
@@ -104,10 +107,10 @@ def conv2d(
         ``"tanh"``; with parameters ``("leaky_relu", alpha)``, ``("hard_sigmoid", alpha, beta)``,
         ``("clip", lower, upper)``. The name alone means the defaults of
         :func:`pyhades.kernels.leaky_relu` and :func:`pyhades.kernels.hard_sigmoid`.
-    layout
-        ``"NCHW"`` or ``"NHWC"``: the order of the axes of ``x``, ``residual`` and the result.
     residual
         float32 of the shape of the result, added after the activation.
+    layout
+        ``"NCHW"`` or ``"NHWC"``: the order of the axes of ``x``, ``residual`` and the result.
     algorithm
         ``"auto"``, ``"direct"`` or ``"winograd"`` (3x3, stride 1: four times fewer products).
     out, threads, isa
@@ -133,8 +136,8 @@ def conv2d(
            [6., 9., 6.],
            [4., 6., 4.]], dtype=float32)
     """
-    if layout not in LAYOUTS:
-        raise ArgumentError(f"layout={layout!r} is none of {', '.join(LAYOUTS)}")
+    one_of("layout", layout, Layout)
+    one_of("algorithm", algorithm, Algorithm)
     x = _as_nchw(as_array("x", x, ndim=4), layout)
     w = np.ascontiguousarray(as_array("w", w, ndim=4))
     strides = _window("strides", strides, 2, 1)

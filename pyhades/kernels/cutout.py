@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pyhades.kernels.arguments import as_array, call, check_shape, output
+from pyhades.kernels.arguments import Array, as_array, call, check_shape, output
 
 
 def cut_out(
@@ -14,7 +14,7 @@ def cut_out(
     *,
     estimate_foreground: bool = True,
     keep_hidden: bool = False,
-    out: NDArray[np.uint8] | None = None,
+    out: Array | None = None,
     threads: int | None = None,
     isa: str | None = None,
 ) -> NDArray[np.uint8]:

@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from pyhades.arguments import one_of
 from pyhades.errors import ArgumentError, ArgumentTypeError
 from pyhades.kernels.arguments import Array, call, output
 
@@ -194,6 +195,7 @@ def scatter_elements(
     >>> scatter_elements(np.zeros(4), [1, 3, 1], np.array([5.0, 6.0, 7.0]), reduction="add")
     array([ 0., 12.,  0.,  6.])
     """
+    one_of("reduction", reduction, Reduction)
     x, indices, updates = np.asarray(x), _indices(indices), np.asarray(updates)
     attributes = {"axis": _axis(axis, x.ndim), "reduction": reduction}
     inputs = [x, indices, updates]
@@ -241,6 +243,7 @@ def scatter_nd(
     array([[0., 0.],
            [5., 6.]])
     """
+    one_of("reduction", reduction, Reduction)
     x, indices, updates = np.asarray(x), _indices(indices), np.asarray(updates)
     attributes = {"reduction": reduction}
     return _run("scatter_nd", [x, indices, updates], x.shape, attributes, out, threads, isa)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, overload
+import warnings
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from pyhades import _native
+from pyhades.arguments import one_of
 from pyhades.errors import ArgumentError
 from pyhades.kernels.arguments import Array, as_array, call, check_shape, output
 from pyhades.kernels.epilogue import Activation, activation_attributes
@@ -16,7 +18,7 @@ from pyhades.quant import PackedWeight, QuantizedTensor, RowOrder
 
 
 class PackedMatrix:
-    """A right operand of :func:`gemm`, packed once by :func:`pack` for the kernels of one tier.
+    """A right operand of :func:`gemm`, packed by :func:`pack_matrix` for the kernels of one tier.
 
     Attributes
     ----------
@@ -42,33 +44,22 @@ class PackedMatrix:
         return f"PackedMatrix(shape={self.shape}, isa={self.isa!r})"
 
 
-@overload
-def pack(
-    b: QuantizedTensor, *, row_order: RowOrder = ..., isa: str | None = ...
-) -> PackedWeight: ...
-@overload
-def pack(b: ArrayLike, *, row_order: RowOrder = ..., isa: str | None = ...) -> PackedMatrix: ...
-def pack(
-    b: ArrayLike | QuantizedTensor, *, row_order: RowOrder = "plain", isa: str | None = None
-) -> PackedMatrix | PackedWeight:
-    """Copy a matrix into the layout that :func:`gemm`, or :func:`qgemm`, reads fastest.
+def pack_matrix(b: ArrayLike, *, isa: str | None = None) -> PackedMatrix:
+    """Copy a matrix into the layout that :func:`gemm` reads fastest.
 
     Worth it for weights, which meet many left operands. The copy is independent of ``b``.
 
     Parameters
     ----------
     b
-        float32 ``[k, n]``, any strides; or a quantised ``[n, k]`` or ``[experts, n, k]``.
-    row_order
-        For quantised weights, see :func:`pack_weight`.
+        float32 ``[k, n]``, any strides.
     isa
-        Tier of the products to come; they must ask for the same. Packed quantised weights serve
-        all tiers.
+        Tier of the products to come; they must ask for the same.
 
     Returns
     -------
-    PackedMatrix or PackedWeight
-        To be passed as ``b``, or as ``w``.
+    PackedMatrix
+        To be passed as ``b``.
 
     Raises
     ------
@@ -81,12 +72,10 @@ def pack(
 
     Examples
     --------
-    >>> weights = pack(np.eye(3, dtype=np.float32))
+    >>> weights = pack_matrix(np.eye(3, dtype=np.float32))
     >>> gemm(np.ones((2, 3), np.float32), weights).shape
     (2, 3)
     """
-    if isinstance(b, QuantizedTensor):
-        return pack_weight(b, row_order)
     b = as_array("b", b, ndim=2)
     k, n = b.shape
     a, y = np.empty((1, k), np.float32), np.empty((1, n), np.float32)
@@ -94,12 +83,27 @@ def pack(
     return PackedMatrix(packed, (k, n), isa)
 
 
+def pack(
+    b: ArrayLike | QuantizedTensor, *, row_order: RowOrder = "plain", isa: str | None = None
+) -> PackedMatrix | PackedWeight:
+    """The old name of :func:`pack_matrix` and, for quantised weights, of :func:`pack_weight`."""
+    name = "pack_weight" if isinstance(b, QuantizedTensor) else "pack_matrix"
+    warnings.warn(f"pack is called {name} now", DeprecationWarning, stacklevel=2)
+    one_of("row_order", row_order, RowOrder)
+    if isinstance(b, QuantizedTensor):
+        _native.tier_name(isa)
+        return pack_weight(b, row_order)
+    if row_order != "plain":
+        raise ArgumentError(f"row_order={row_order!r} is for quantised weights; leave it out")
+    return pack_matrix(b, isa=isa)
+
+
 def gemm(
     a: ArrayLike,
     b: ArrayLike | PackedMatrix,
     bias: ArrayLike | None = None,
-    activation: Activation | None = None,
     *,
+    activation: Activation | None = None,
     residual: ArrayLike | None = None,
     out: Array | None = None,
     threads: int | None = None,
@@ -112,7 +116,7 @@ def gemm(
     a
         float32 ``[m, k]``, any strides.
     b
-        float32 ``[k, n]``, any strides, or the result of :func:`pack`.
+        float32 ``[k, n]``, any strides, or the result of :func:`pack_matrix`.
     bias
         float32 ``[n]``.
     activation
@@ -169,10 +173,10 @@ def matmul(
     a: ArrayLike,
     b: ArrayLike,
     bias: ArrayLike | None = None,
-    activation: Activation | None = None,
     *,
-    alpha: float = 1.0,
+    activation: Activation | None = None,
     residual: ArrayLike | None = None,
+    alpha: float = 1.0,
     out: Array | None = None,
     threads: int | None = None,
     isa: str | None = None,

@@ -8,8 +8,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pyhades.arguments import one_of
 from pyhades.errors import ArgumentError
-from pyhades.kernels.arguments import as_array, call, check_shape, output
+from pyhades.kernels.arguments import Array, as_array, call, check_shape, output
+from pyhades.kernels.conv import Layout
 
 Resample = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 PngFilter = Literal["none", "sub", "up", "average", "paeth"]
@@ -24,8 +26,8 @@ def normalize_image(
     *,
     scale: float = 1 / 255,
     resample: Resample = "bilinear",
-    layout: Literal["NCHW", "NHWC"] = "NCHW",
-    out: NDArray[np.float32] | None = None,
+    layout: Layout = "NCHW",
+    out: Array | None = None,
     threads: int | None = None,
     isa: str | None = None,
 ) -> NDArray[np.float32]:
@@ -69,8 +71,8 @@ def normalize_image(
     image = np.ascontiguousarray(as_array("image", image, ndim=3, dtype=np.uint8))
     check_shape("image", image, (*image.shape[:2], 3))
     height, width = _check_size(size)
-    if layout not in ("NCHW", "NHWC"):
-        raise ArgumentError(f"layout={layout!r}: expected 'NCHW' or 'NHWC'")
+    one_of("resample", resample, Resample)
+    one_of("layout", layout, Layout)
     planar = layout == "NCHW"
     result = output(out, (1, 3, height, width) if planar else (1, height, width, 3))
     channels_first = result if planar else result.transpose(0, 3, 1, 2)
@@ -89,7 +91,7 @@ def upscale_mask(
     mask: NDArray[np.float32],
     size: tuple[int, int],
     *,
-    out: NDArray[np.uint8] | None = None,
+    out: Array | None = None,
     threads: int | None = None,
     isa: str | None = None,
 ) -> NDArray[np.uint8]:
@@ -132,7 +134,7 @@ def composite(
     alpha: NDArray[np.uint8],
     background: ArrayLike,
     *,
-    out: NDArray[np.uint8] | None = None,
+    out: Array | None = None,
     threads: int | None = None,
     isa: str | None = None,
 ) -> NDArray[np.uint8]:
@@ -189,7 +191,7 @@ def png_filter(
     bytes_per_pixel: int,
     filter: PngFilter = "sub",
     *,
-    out: NDArray[np.uint8] | None = None,
+    out: Array | None = None,
     threads: int | None = None,
     isa: str | None = None,
 ) -> NDArray[np.uint8]:

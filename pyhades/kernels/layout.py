@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from pyhades.arguments import one_of
 from pyhades.errors import ArgumentError
 from pyhades.kernels.arguments import Array, call, output
 
@@ -176,13 +177,15 @@ def pad(
     Raises
     ------
     ArgumentError
-        If ``pads`` does not have one pair per axis or trims more than there is.
+        If ``pads`` does not have one pair per axis or trims more than there is, or there is no such
+        mode.
 
     Examples
     --------
     >>> pad(np.array([1, 2, 3]), [(2, 1)], mode="reflect")
     array([3, 2, 1, 2, 3, 2])
     """
+    one_of("mode", mode, PadMode)
     x = np.asarray(x)
     pairs = [(int(before), int(after)) for before, after in pads]
     if len(pairs) != x.ndim:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pyhades.arguments import one_of
 from pyhades.errors import ArgumentError
 from pyhades.kernels.arguments import Array, as_array, call, check_shape, output, rows_in_use
 from pyhades.kernels.qgemm import Compute, activation_rows, check_activation_rows
@@ -122,9 +123,9 @@ def moe(
     gate_up_bias: ArrayLike | None,
     down: PackedWeight,
     down_bias: ArrayLike | None = None,
-    residual: ArrayLike | None = None,
     *,
     activation: GatedActivation = "clamped_swiglu",
+    residual: ArrayLike | None = None,
     alpha: float = 1.702,
     limit: float = 7.0,
     compute: Compute = "int8",
@@ -150,11 +151,11 @@ def moe(
         ``[experts, h, i]``.
     down_bias
         float32 ``[experts, h]``, or None for none.
-    residual
-        float32 ``[m, h]``.
     activation
         ``"swiglu"``: ``up * gate * sigmoid(gate)``; ``"clamped_swiglu"``, that of gpt-oss:
         ``(up + 1) * gate * sigmoid(alpha * gate)`` of gates up to ``limit`` and ups within it.
+    residual
+        float32 ``[m, h]``.
     alpha, limit
         Of ``"clamped_swiglu"``.
     compute, out, threads, isa
@@ -197,9 +198,7 @@ def moe(
     check_shape("ids", chosen, (len(rows), chosen.shape[1]))
     if chosen.size and not 0 <= chosen.min() <= chosen.max() < experts:
         raise ArgumentError(f"ids must be below {experts}, the number of experts")
-    if activation not in get_args(GatedActivation):
-        known = ", ".join(map(repr, get_args(GatedActivation)))
-        raise ArgumentError(f"activation={activation!r}: expected one of {known}")
+    one_of("activation", activation, GatedActivation)
     biases = _bias("gate_up_bias", gate_up_bias, (experts, 2 * width))
     down_biases = _bias("down_bias", down_bias, (experts, hidden))
     result = output(out, (len(rows), hidden))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from pyhades.arguments import one_of
 from pyhades.errors import ArgumentError
 from pyhades.kernels.arguments import Array, as_array, call, check_shape, output, rows_in_use
 
 KvFormat = Literal["bf16", "int8"]
+"""Of the keys and values in a cache."""
+KV_FORMATS: tuple[KvFormat, ...] = get_args(KvFormat)
 
 BLOCK_TOKENS = 16
 """Tokens per block of a cache."""
@@ -44,10 +47,9 @@ def cache_block_bytes(kv_heads: int, head_dim: int, kv_format: KvFormat = "bf16"
     >>> cache_block_bytes(8, 64)
     32768
     """
+    one_of("kv_format", kv_format, KvFormat)
     values = BLOCK_TOKENS * head_dim
     parts = {"bf16": 2 * values, "int8": values + 4 * BLOCK_TOKENS}
-    if kv_format not in parts:
-        raise ArgumentError(f"kv_format={kv_format!r} is neither 'bf16' nor 'int8'")
     return 2 * kv_heads * parts[kv_format]
 
 

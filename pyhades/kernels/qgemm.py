@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pyhades import _native
+from pyhades.arguments import one_of
 from pyhades.errors import ArgumentError, ArgumentTypeError
 from pyhades.kernels.arguments import Array, as_array, call, check_shape, output, rows_in_use
 from pyhades.kernels.epilogue import Activation, activation_attributes
 from pyhades.quant import (
     BLOCK,
+    FormatName,
     PackedWeight,
     QuantizedTensor,
     RowOrder,
@@ -28,7 +30,7 @@ def pack_weight(
     q: QuantizedTensor,
     row_order: RowOrder = "plain",
     *,
-    out: NDArray[np.uint8] | None = None,
+    out: Array | None = None,
     threads: int | None = None,
 ) -> PackedWeight:
     """Copy quantised weights into the layout of the kernels.
@@ -61,6 +63,7 @@ def pack_weight(
     >>> pack_weight(quantize(np.ones((48, 64), np.float32), "mxfp4")).nbytes
     1632
     """
+    one_of("row_order", row_order, RowOrder)
     n, k = q.shape[-2:]
     matrices = q.shape[0] if len(q.shape) == 3 else 1
     nbytes = matrices * format_named(q.format).packed_bytes(n, k)
@@ -180,10 +183,10 @@ def qgemm(
     a: ArrayLike,
     w: PackedWeight,
     bias: ArrayLike | None = None,
+    *,
     activation: Activation | None = None,
     residual: ArrayLike | None = None,
     compute: Compute = "int8",
-    *,
     out: Array | None = None,
     threads: int | None = None,
     isa: str | None = None,
@@ -195,7 +198,7 @@ def qgemm(
     a
         float32 ``[m, k]``, or bfloat16 as uint16.
     w
-        ``[n, k]``, from :func:`pack`.
+        ``[n, k]``, from :func:`pack_weight`.
     bias
         float32 ``[n]``.
     activation
@@ -235,9 +238,9 @@ def qgemm_int8(
     a: NDArray[np.uint8],
     w: PackedWeight,
     bias: ArrayLike | None = None,
+    *,
     activation: Activation | None = None,
     residual: ArrayLike | None = None,
-    *,
     out: Array | None = None,
     threads: int | None = None,
     isa: str | None = None,
@@ -274,9 +277,15 @@ def qgemm_int8(
 
 
 def activation_rows(
-    name: str, a: ArrayLike, format: str, compute: Compute, threads: int | None, isa: str | None
+    name: str,
+    a: ArrayLike,
+    format: FormatName,
+    compute: Compute,
+    threads: int | None,
+    isa: str | None,
 ) -> Array:
     """``a`` as the kernels for weights of ``format`` take it."""
+    one_of("compute", compute, Compute)
     array = np.asarray(a)
     if array.dtype == np.uint16:
         return np.ascontiguousarray(as_array(name, array, ndim=2, dtype=np.uint16))
@@ -284,8 +293,6 @@ def activation_rows(
         raise ArgumentTypeError(
             f"{name} has dtype {array.dtype}, expected float32, or bfloat16 as uint16"
         )
-    if compute not in ("int8", "bf16"):
-        raise ArgumentError(f"compute={compute!r}: expected 'int8' or 'bf16'")
     return quantize_rows(
         as_array(name, array, ndim=2),
         "bf16" if format in ("bf16", "f32") else compute,
@@ -338,8 +345,7 @@ def _rows_like(shape: tuple[int, ...], compute: Compute, out: Array | None) -> A
     m, k = shape
     if k == 0 or k % BLOCK:
         raise ArgumentError(f"x has {k} columns; they must be a multiple of {BLOCK}")
-    if compute not in ("int8", "bf16"):
-        raise ArgumentError(f"compute={compute!r}: expected 'int8' or 'bf16'")
+    one_of("compute", compute, Compute)
     if compute == "bf16":
         return output(out, (m, k), np.uint16)
     rows = output(out, (m, q8_row_bytes(k)), np.uint8)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from pyhades.arguments import one_of
 from pyhades.errors import ArgumentError
 from pyhades.kernels.arguments import Array, as_array, call, output
 
-FUNCTIONS = (
+Reduction = Literal[
     "sum",
     "mean",
     "max",
@@ -22,12 +23,12 @@ FUNCTIONS = (
     "log_sum",
     "log_sum_exp",
     "sum_square",
-)
+]
 
 
 def reduce(
     x: ArrayLike,
-    function: str,
+    function: Reduction,
     axes: int | Sequence[int] | None = None,
     *,
     keepdims: bool = False,
@@ -42,7 +43,8 @@ def reduce(
     x
         float32, any shape and strides.
     function
-        One of ``FUNCTIONS``: sum, mean, max, min, prod, l1, l2, log_sum, log_sum_exp, sum_square.
+        ``"sum"``, ``"mean"``, ``"max"``, ``"min"``, ``"prod"``, ``"l1"``, ``"l2"``, ``"log_sum"``,
+        ``"log_sum_exp"`` or ``"sum_square"``.
     axes
         One axis or several; negative ones count from the end.
     keepdims
@@ -65,8 +67,7 @@ def reduce(
     >>> reduce([[1.0, 2.0], [3.0, 4.0]], "sum", axes=0)
     array([4., 6.], dtype=float32)
     """
-    if function not in FUNCTIONS:
-        raise ArgumentError(f"function={function!r} is none of {', '.join(FUNCTIONS)}")
+    one_of("function", function, Reduction)
     x = as_array("x", x)
     reduced = _axes(axes, x.ndim)
     kept = tuple(1 if axis in reduced else extent for axis, extent in enumerate(x.shape))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyhades import _native
 from pyhades._native import Implementation, supported_tiers, tiers
-from pyhades.errors import ArgumentError
+from pyhades.arguments import one_of
 
 __all__ = ["Implementation", "implementations", "selected", "supported_tiers", "tiers"]
 
@@ -36,12 +36,11 @@ def implementations(family: str | None = None) -> list[Implementation]:
     if family is None:
         return found
     families = sorted({kernel.family for kernel in found})
-    if family not in families:
-        raise ArgumentError(f"family={family!r} is none of {', '.join(families)}")
+    one_of("family", family, families)
     return [kernel for kernel in found if kernel.family == family]
 
 
-def selected(function: str, isa: str | None = None) -> str:
+def selected(function: str, *, isa: str | None = None) -> str:
     """Name of the kernel that ``function`` runs as, on this CPU or on tier ``isa``.
 
     Parameters
@@ -68,8 +67,6 @@ def selected(function: str, isa: str | None = None) -> str:
     >>> selected("softmax_f32", isa="scalar")
     'softmax_f32_scalar'
     """
-    kernels = [kernel for kernel in _native.implementations() if kernel.function == function]
-    if not kernels:
-        functions = sorted({kernel.function for kernel in _native.implementations()})
-        raise ArgumentError(f"function={function!r} is none of {', '.join(functions)}")
+    known = dict.fromkeys(kernel.function for kernel in _native.implementations())
+    one_of("function", function, sorted(known))
     return _native.selected(function, isa)

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from pyhades.arguments import one_of
 from pyhades.errors import ArgumentError
 from pyhades.kernels.arguments import Array, call, output
 
@@ -88,6 +89,9 @@ def resize(
     >>> resize(np.array([[0.0, 1.0]], np.float32), (1, 4))
     array([[0.  , 0.25, 0.75, 1.  ]], dtype=float32)
     """
+    one_of("mode", mode, Mode)
+    one_of("coordinates", coordinates, Coordinates)
+    one_of("nearest_mode", nearest_mode, NearestMode)
     x = np.asarray(x)
     shape, factors = resized_shape(x.shape, size, scales)
     result = _like(x, shape) if out is None else output(out, shape, x.dtype, any_strides=True)

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from pyhades.errors import ArgumentError, ArgumentTypeError
+from pyhades.arguments import one_of
+from pyhades.errors import ArgumentTypeError
 from pyhades.kernels.arguments import Array, as_array, call, output
 from pyhades.kernels.pointwise import broadcast
 from pyhades.numerics.functions import FUNCTIONS
@@ -62,7 +63,7 @@ def unary(
     >>> unary(np.array([-3, 2], np.int8), "abs")
     array([3, 2], dtype=int8)
     """
-    _check_function(function, UNARY)
+    one_of("function", function, UNARY)
     x = np.asarray(x) if isinstance(x, np.ndarray) else as_array("x", x)
     result = output(out, x.shape, _result_dtype(function, x))
     call("unary", [x], [result], {"function": function}, threads=threads, isa=isa)
@@ -111,7 +112,7 @@ def binary(
     >>> binary(np.array([7, -7]), np.array([2]), "div")
     array([ 3, -3])
     """
-    _check_function(function, BINARY)
+    one_of("function", function, BINARY)
     a, b = broadcast(_of_one_dtype({"a": a, "b": b}))
     result = output(out, a.shape, _result_dtype(function, a))
     call("binary", [a, b], [result], {"function": function}, threads=threads, isa=isa)
@@ -209,11 +210,6 @@ def cast(
     result = output(out, x.shape, wanted)
     call("cast", [x], [result], {}, threads=threads, isa=isa)
     return result
-
-
-def _check_function(function: str, known: tuple[str, ...]) -> None:
-    if function not in known:
-        raise ArgumentError(f"function={function!r} is none of {', '.join(known)}")
 
 
 def _result_dtype(function: str, x: Array) -> np.dtype[Any]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
+from pyhades.arguments import one_of
 from pyhades.llm.engine.sampling import SamplingParams
 from pyhades.llm.llm import LLM
-from pyhades.llm.text.chat import ChatAnswer, ChatDelta
+from pyhades.llm.text.chat import ChatAnswer, ChatDelta, ReasoningEffort
 
-EFFORTS = ("low", "medium", "high")
+EFFORTS: tuple[ReasoningEffort, ...] = get_args(ReasoningEffort)
 
 
 class Conversation:
@@ -32,12 +33,14 @@ class Conversation:
         llm: LLM,
         params: SamplingParams | None = None,
         system: str | None = None,
-        reasoning_effort: str = "medium",
+        reasoning_effort: ReasoningEffort = "medium",
     ) -> None:
         self.llm = llm
         self.params = params
         self.system = system
-        self.reasoning_effort = reasoning_effort
+        self.reasoning_effort: ReasoningEffort = one_of(
+            "reasoning_effort", reasoning_effort, ReasoningEffort
+        )
         self._said: list[dict[str, Any]] = []
 
     @property

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyhades.arguments import check_count
-from pyhades.config import thread_count
+from pyhades.arguments import check_count, one_of, renamed
 from pyhades.errors import ArgumentError, ClosedError, ConfigurationError
+from pyhades.kernels.paged_attention import KvFormat
 from pyhades.llm.checkpoint.locating import toy_model
 from pyhades.llm.engine.generation import Collector, chat_deltas, text_deltas
 from pyhades.llm.engine.request import Prompt, Request, as_list, context_length_of, request_of
@@ -28,10 +28,12 @@ from pyhades.llm.models.config import ModelConfig
 from pyhades.llm.models.registry import architecture_of
 from pyhades.llm.models.weights import ModelWeights
 from pyhades.llm.precision.loading import LoadedWeights, load_weights
-from pyhades.llm.text.chat import ChatAnswer, ChatDelta
+from pyhades.llm.precision.recipe import Precision
+from pyhades.llm.text.chat import ChatAnswer, ChatDelta, ReasoningEffort
 from pyhades.llm.text.chat_stops import until_stop
 from pyhades.llm.text.outputs import Delta, Generation
 from pyhades.llm.text.tokenizer import Tokenizer
+from pyhades.options import EngineOptions, engine_options, refuse_precision
 
 
 class LLM:
@@ -39,14 +41,17 @@ class LLM:
 
     Parameters
     ----------
-    path
+    model
         A checkpoint: a folder or file of Hugging Face safetensors, OpenAI's original layout, GGUF,
         or what ``pyhades convert`` writes. None is the toy model that ships with the package.
-    precision
-        ``"exact"``: weights as stored; ``"balanced"``: INT8 dense parts; ``"fast"``: INT4 dense
-        parts; ``"auto"``: per tensor, by measured error. Experts in MXFP4 stay as they are.
     threads, isa
         As in :func:`pyhades.compile`.
+    precision
+        ``"exact"``: weights as stored; ``"balanced"``: INT8 dense parts; ``"fast"``: INT4 dense
+        parts; ``"auto"``: per tensor, by measured error. Experts in MXFP4 stay as they are. By
+        default ``"balanced"``, or what a packed file has.
+    options
+        The three above in one; those that are given themselves win.
     context_length
         Most tokens of prompt and answer together; by default what the model allows, at most 8192.
     max_sequences
@@ -58,6 +63,17 @@ class LLM:
         may be; 0.05 by default. :attr:`precision_report` says what was chosen.
     calibration
         For ``"auto"``: token ids to measure on; by default prompts that ship with the package.
+    progress
+        Whether to show a bar while loading, on a terminal.
+    path
+        The old name of ``model``.
+
+    Attributes
+    ----------
+    options
+        What was asked for, see :class:`pyhades.EngineOptions`.
+    threads, isa, precision
+        What is used.
 
     Raises
     ------
@@ -76,25 +92,31 @@ class LLM:
 
     def __init__(
         self,
-        path: str | Path | None = None,
-        precision: str | None = None,
-        threads: int | None = None,
-        context_length: int | None = None,
+        model: str | Path | None = None,
         *,
+        threads: int | None = None,
         isa: str | None = None,
+        precision: Precision | None = None,
+        options: EngineOptions | None = None,
+        context_length: int | None = None,
         max_sequences: int = 8,
-        kv_format: str = "bf16",
+        kv_format: KvFormat = "bf16",
         error_budget: float | None = None,
         calibration: Items[int] | None = None,
         progress: bool = True,
+        path: str | Path | None = None,
     ) -> None:
-        checkpoint = open_checkpoint(toy_model() if path is None else path)
+        model = renamed("path", "model", path, model)
+        chosen = engine_options(options, threads=threads, isa=isa, precision=precision)
+        one_of("kv_format", kv_format, KvFormat)
+        checkpoint = open_checkpoint(toy_model() if model is None else model)
         weights = load_weights(
-            checkpoint, precision, progress, error_budget=error_budget, calibration=calibration
-        )
+            checkpoint, chosen.precision, progress, error_budget=error_budget,
+            calibration=calibration,
+        )  # fmt: skip
         self._start(
-            str(checkpoint.source), checkpoint.config, weights, checkpoint.tokenizer(), threads,
-            context_length, isa, max_sequences, kv_format,
+            str(checkpoint.source), checkpoint.config, weights, checkpoint.tokenizer(), chosen,
+            context_length, max_sequences, kv_format,
         )  # fmt: skip
 
     @classmethod
@@ -103,18 +125,22 @@ class LLM:
         config: ModelConfig,
         weights: ModelWeights[Any],
         tokenizer: Tokenizer | None = None,
-        threads: int | None = None,
-        context_length: int | None = None,
         *,
+        threads: int | None = None,
         isa: str | None = None,
+        options: EngineOptions | None = None,
+        context_length: int | None = None,
         max_sequences: int = 8,
-        kv_format: str = "bf16",
+        kv_format: KvFormat = "bf16",
         name: str = "weights",
     ) -> LLM:
         """A model whose weights are in memory already, see :mod:`pyhades.llm.measure.synthetic`."""
+        chosen = engine_options(options, threads=threads, isa=isa)
+        refuse_precision(chosen, "what is loaded", weights.precision)
+        one_of("kv_format", kv_format, KvFormat)
         llm = cls.__new__(cls)
         llm._start(
-            name, config, weights, tokenizer, threads, context_length, isa, max_sequences, kv_format
+            name, config, weights, tokenizer, chosen, context_length, max_sequences, kv_format
         )
         return llm
 
@@ -124,25 +150,25 @@ class LLM:
         config: ModelConfig,
         weights: ModelWeights[Any],
         tokenizer: Tokenizer | None,
-        threads: int | None,
+        options: EngineOptions,
         context_length: int | None,
-        isa: str | None,
         max_sequences: int,
-        kv_format: str,
+        kv_format: KvFormat,
     ) -> None:
         self.name = name
         self.config = config
+        self.options = options
         self.precision = weights.precision
         self.precision_report = weights.report if isinstance(weights, LoadedWeights) else None
         self.weight_bytes = weights.nbytes
         self.bytes_per_token = bytes_per_token(config, weights, kv_format=kv_format)
-        self.threads = thread_count(threads).count
+        self.threads, self.isa = options.threads_used, options.tier
         self.context_length = context_length_of(context_length, config)
         self._tokenizer = tokenizer
         self._turn = threading.Lock()
         self._runner: Runner | None = Runner(
             config, weights, self.context_length, check_count("max_sequences", max_sequences),
-            self.threads, isa, kv_format,
+            self.threads, options.isa, kv_format,
         )  # fmt: skip
 
     # Text and tokens.
@@ -258,7 +284,7 @@ class LLM:
         params: SamplingParams | None = None,
         *,
         tools: Items[Mapping[str, Any]] | None = None,
-        reasoning_effort: str = "medium",
+        reasoning_effort: ReasoningEffort = "medium",
         date: str | None = "today",
         instructions: str | None = None,
         response_format: Mapping[str, Any] | None = None,
@@ -375,7 +401,7 @@ class LLM:
         return (
             f"LLM({self.name}: {c.num_hidden_layers} layers, {c.num_local_experts} experts, "
             f"{self.precision}, {self.weight_bytes / 1e9:.2f} GB, context {self.context_length}, "
-            f"{self.threads} threads{state})"
+            f"{self.threads} threads, {self.isa}{state})"
         )
 
     # Inside.

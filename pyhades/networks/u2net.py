@@ -12,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 
+from pyhades.arguments import one_of
 from pyhades.ir.graph import Graph, Value
 from pyhades.ir.shapes import shape
 from pyhades.networks.layers import NetworkBuilder, Pair, image_input
@@ -51,7 +52,7 @@ _SMALL_DECODER = tuple(Block(block.depth, 16, 64) for block in _FULL_DECODER)
 class _U2Net(NetworkBuilder):
     def __init__(self, seed: int, sizes: Sizes) -> None:
         super().__init__(seed)
-        self._sizes = sizes
+        self._sizes = one_of("sizes", sizes, Sizes)
 
     def pool(self, x: Value) -> Value:
         """Halve the size, rounding up."""

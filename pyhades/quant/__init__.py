@@ -2,7 +2,16 @@
 
 from pyhades.quant.bf16 import from_bf16, to_bf16
 from pyhades.quant.codecs import dequantize, from_mxfp4, quantize
-from pyhades.quant.formats import BLOCK, FORMATS, LAYOUT, TILE, Format, RowOrder, format_named
+from pyhades.quant.formats import (
+    BLOCK,
+    FORMATS,
+    LAYOUT,
+    TILE,
+    Format,
+    FormatName,
+    RowOrder,
+    format_named,
+)
 from pyhades.quant.rows import from_q8, q8_row_bytes, to_q8
 from pyhades.quant.tensor import PackedWeight, QuantizedTensor
 
@@ -12,6 +21,7 @@ __all__ = [
     "LAYOUT",
     "TILE",
     "Format",
+    "FormatName",
     "PackedWeight",
     "QuantizedTensor",
     "RowOrder",

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pyhades.arguments import one_of
 from pyhades.errors import ArgumentError
 from pyhades.quant.bf16 import from_bf16, to_bf16
-from pyhades.quant.formats import BLOCK, format_named
+from pyhades.quant.formats import BLOCK, FormatName, format_named
 from pyhades.quant.tensor import QuantizedTensor
 
 Array = NDArray[Any]
+ShortName = Literal["int8", "int4"]
+"""Of the integer formats, whose groups are an argument of their own."""
 NibbleOrder = Literal["hf", "ggml"]
 
 FP4: NDArray[np.float32] = np.array(
@@ -23,7 +26,9 @@ E8M0_NAN = 255
 
 
 def quantize(
-    w: NDArray[np.float32], format: str = "int8", group_size: int | None = BLOCK
+    w: NDArray[np.float32],
+    format: FormatName | ShortName = "int8",
+    group_size: int | None = BLOCK,
 ) -> QuantizedTensor:
     """Round weights to a format.
 
@@ -153,6 +158,7 @@ def from_mxfp4(
     >>> dequantize(from_mxfp4(blocks, scales))[0, :4]
     array([2., 2., 2., 2.], dtype=float32)
     """
+    one_of("order", order, NibbleOrder)
     if blocks.dtype != np.uint8 or scales.dtype != np.uint8:
         raise ArgumentError("blocks and scales of MXFP4 are uint8")
     if blocks.ndim not in (3, 4) or blocks.shape != (*scales.shape, BLOCK // 2):
@@ -171,11 +177,19 @@ def from_mxfp4(
     return QuantizedTensor("mxfp4", shape, values, np.ascontiguousarray(scales))
 
 
-def _full_name(format: str, group_size: int | None) -> str:
-    if format in ("int8", "int4"):
+_FULL_NAMES: dict[tuple[str, int | None], FormatName] = {
+    ("int8", None): "int8_row",
+    ("int8", BLOCK): "int8_g32",
+    ("int4", BLOCK): "int4_g32",
+}
+
+
+def _full_name(format: str, group_size: int | None) -> FormatName:
+    one_of("format", format, (*get_args(ShortName), *get_args(FormatName)))
+    if format in get_args(ShortName):
         if group_size not in (None, BLOCK) or (format == "int4" and group_size is None):
             raise ArgumentError(f"group_size={group_size}: {format} has groups of {BLOCK}")
-        return f"{format}_row" if group_size is None else f"{format}_g{BLOCK}"
+        return _FULL_NAMES[format, group_size]
     return format_named(format).name
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from pyhades.arguments import one_of
 from pyhades.errors import ArgumentError
 
 BLOCK = 32
@@ -19,6 +20,9 @@ TILE = 16
 """Outputs per packed tile."""
 LAYOUT = "r16k32"
 """Name of the packed layout; files carry it."""
+
+FormatName = Literal["f32", "bf16", "int8_g32", "int8_row", "int4_g32", "mxfp4"]
+"""Of the weight formats."""
 
 RowOrder = Literal["plain", "gate_up"]
 """Of a packed matrix: as stored, or per 32 rows 16 gate rows and then their 16 up rows."""
@@ -40,7 +44,7 @@ class Format:
         Per weight, scales included.
     """
 
-    name: str
+    name: FormatName
     block_bytes: int
     tile_header_bytes: int
     bits: float
@@ -53,7 +57,7 @@ class Format:
         return tiles * (self.tile_header_bytes + k // BLOCK * self.block_bytes)
 
 
-FORMATS = {
+FORMATS: dict[str, Format] = {
     entry.name: entry
     for entry in (
         Format("f32", 2048, 0, 32.0),
@@ -75,9 +79,4 @@ def format_named(name: str) -> Format:
     >>> format_named("mxfp4").packed_bytes(16, 64)
     544
     """
-    try:
-        return FORMATS[name]
-    except KeyError:
-        raise ArgumentError(
-            f"there is no weight format {name!r}; there are {', '.join(FORMATS)}"
-        ) from None
+    return FORMATS[one_of("format", name, FormatName)]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyhades.quant.formats import BLOCK
+from pyhades.quant.formats import BLOCK, FormatName
 from pyhades.quant.tensor import QuantizedTensor
 
 Bytes = NDArray[np.uint8]
@@ -42,7 +42,7 @@ class GgmlType:
     number: int
     block: int
     block_bytes: int
-    format: str
+    format: FormatName
 
 
 TYPES = {

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pyhades.arguments import one_of
 from pyhades.errors import ArgumentError
-from pyhades.quant.formats import LAYOUT, RowOrder, format_named
+from pyhades.quant.formats import LAYOUT, FormatName, RowOrder, format_named
 
 Array = NDArray[Any]
 
@@ -32,10 +33,13 @@ class QuantizedTensor:
         ``int8_row``: float32 ``[...]``; otherwise None.
     """
 
-    format: str
+    format: FormatName
     shape: tuple[int, ...]
     values: Array
     scales: Array | None = None
+
+    def __post_init__(self) -> None:
+        format_named(self.format)
 
     @property
     def nbytes(self) -> int:
@@ -65,12 +69,13 @@ class PackedWeight:
     """
 
     data: NDArray[np.uint8]
-    format: str
+    format: FormatName
     shape: tuple[int, ...]
     row_order: RowOrder = "plain"
     layout: str = LAYOUT
 
     def __post_init__(self) -> None:
+        one_of("row_order", self.row_order, RowOrder)
         n, k = self.shape[-2:]
         matrices = self.shape[0] if len(self.shape) == 3 else 1
         expected = matrices * format_named(self.format).packed_bytes(n, k)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pyhades import kernels
+from pyhades.arguments import one_of
 from pyhades.errors import ArgumentError
 from pyhades.segmentation.compose import Background, composite_over
 from pyhades.segmentation.image_input import LoadedImage
@@ -65,7 +66,7 @@ class Cutout:
         self, output: Output = "rgba", background: Background | None = None
     ) -> NDArray[np.uint8]:
         """Return the mask ``[h, w]``, the composite ``[h, w, 3]`` or the cut-out ``[h, w, 4]``."""
-        if output == "mask":
+        if one_of("output", output, Output) == "mask":
             return self.alpha
         return self.rgba() if background is None else self.over(background)
 
@@ -87,6 +88,8 @@ class Cutout:
         png: Compression = "fast",
     ) -> bytes:
         """Return the same as the content of a file whose name ends in ``suffix``."""
+        one_of("output", output, Output)
+        one_of("png", png, Compression)
         file_format = FILE_FORMATS.get(suffix.lower())
         if file_format is None:
             raise ArgumentError(

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
-from pyhades.errors import ArgumentError, ArgumentTypeError, ImageError
+from pyhades.arguments import one_of
+from pyhades.errors import ArgumentTypeError, ImageError
 
 ChannelOrder = Literal["rgb", "bgr"]
 ImageLike = (
@@ -92,8 +93,7 @@ def load_image(
     ArgumentTypeError
         ``image`` is none of the above.
     """
-    if channel_order not in ("rgb", "bgr"):
-        raise ArgumentError(f"channel_order={channel_order!r}: expected 'rgb' or 'bgr'")
+    one_of("channel_order", channel_order, ChannelOrder)
     if isinstance(image, np.ndarray):
         return _from_array(image, channel_order, max_pixels, name or "array")
     if isinstance(image, Image.Image):

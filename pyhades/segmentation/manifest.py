@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from pyhades.arguments import one_of
 from pyhades.errors import ArgumentError, ModelError
 
 METADATA_KEY = "pyhades.manifest"
@@ -24,14 +25,22 @@ Triple = tuple[float, float, float]
 IMAGENET_MEAN: Triple = (0.485, 0.456, 0.406)
 IMAGENET_STD: Triple = (0.229, 0.224, 0.225)
 
-_CHOICES: dict[str, tuple[str, ...]] = {
-    "policy": ("stretch", "letterbox-centre", "letterbox-topleft", "short-side"),
-    "resample": ("bilinear", "bicubic", "lanczos", "nearest"),
-    "scale": ("1/255", "1/max"),
-    "channel_order": ("rgb", "bgr"),
-    "activation": ("none", "sigmoid", "softmax"),
-    "range": ("none", "minmax", "clip"),
-    "upsample": ("bilinear", "bilinear-align-corners", "bicubic"),
+Policy = Literal["stretch", "letterbox-centre", "letterbox-topleft", "short-side"]
+Resample = Literal["bilinear", "bicubic", "lanczos", "nearest"]
+Scale = Literal["1/255", "1/max"]
+ChannelOrder = Literal["rgb", "bgr"]
+Activation = Literal["none", "sigmoid", "softmax"]
+Range = Literal["none", "minmax", "clip"]
+Upsample = Literal["bilinear", "bilinear-align-corners", "bicubic"]
+
+_CHOICES: dict[str, object] = {
+    "policy": Policy,
+    "resample": Resample,
+    "scale": Scale,
+    "channel_order": ChannelOrder,
+    "activation": Activation,
+    "range": Range,
+    "upsample": Upsample,
 }
 
 
@@ -86,19 +95,19 @@ class ModelManifest:
 
     name: str
     input_size: tuple[int, int]
-    policy: Literal["stretch", "letterbox-centre", "letterbox-topleft", "short-side"] = "stretch"
+    policy: Policy = "stretch"
     multiple_of: int = 1
-    resample: Literal["bilinear", "bicubic", "lanczos", "nearest"] = "bilinear"
+    resample: Resample = "bilinear"
     antialias: bool = True
-    scale: Literal["1/255", "1/max"] = "1/255"
+    scale: Scale = "1/255"
     mean: Triple = (0.0, 0.0, 0.0)
     std: Triple = (1.0, 1.0, 1.0)
-    channel_order: Literal["rgb", "bgr"] = "rgb"
+    channel_order: ChannelOrder = "rgb"
     output: int | str = 0
-    activation: Literal["none", "sigmoid", "softmax"] = "none"
+    activation: Activation = "none"
     foreground_class: int = 0
-    range: Literal["none", "minmax", "clip"] = "clip"
-    upsample: Literal["bilinear", "bilinear-align-corners", "bicubic"] = "bilinear"
+    range: Range = "clip"
+    upsample: Upsample = "bilinear"
     licence: str | None = None
     commercial_use: bool | None = None
     source: str | None = None
@@ -107,10 +116,7 @@ class ModelManifest:
         for key in ("input_size", "mean", "std"):
             object.__setattr__(self, key, _as_tuple(key, getattr(self, key)))
         for key, choices in _CHOICES.items():
-            if getattr(self, key) not in choices:
-                raise ArgumentError(
-                    f"manifest {key}={getattr(self, key)!r}: expected one of {', '.join(choices)}"
-                )
+            one_of(f"manifest {key}", getattr(self, key), choices)
         _check_numbers(self)
 
     def replace(self, **changes: Any) -> ModelManifest:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 import pyhades
 from pyhades.errors import ClosedError
 from pyhades.ir.graph import Graph
+from pyhades.options import EngineOptions
 
 PROGRAMS_KEPT = 4
 """Programs specialised to an input size that a dynamic network keeps."""
@@ -36,7 +37,7 @@ class CompiledNetwork:
         With one input ``[1, 3, h, w]``.
     output
         Index or name of the output that is wanted. What only the others need is not computed.
-    precision, threads, isa
+    options
         See :func:`pyhades.compile`.
     """
 
@@ -45,9 +46,7 @@ class CompiledNetwork:
         graph: Graph,
         output: int | str = 0,
         *,
-        precision: str = "fp32",
-        threads: int | None = None,
-        isa: str | None = None,
+        options: EngineOptions | None = None,
     ) -> None:
         names = [value.name for value in graph.outputs]
         wanted = graph.outputs[names.index(output) if isinstance(output, str) else output]
@@ -55,7 +54,7 @@ class CompiledNetwork:
             graph.inputs, [wanted], graph.nodes, graph.name, graph.source, graph.metadata
         )
         self._input, self._output = graph.inputs[0].name, wanted.name
-        self._options = {"precision": precision, "threads": threads, "isa": isa}
+        self._options = options
         self._programs: OrderedDict[tuple[int, ...], Any] = OrderedDict()
         self._lock = threading.Lock()
         kind = graph.inputs[0].type
@@ -76,7 +75,7 @@ class CompiledNetwork:
                 self._programs.move_to_end(shape)
                 return self._programs[shape]
             program = pyhades.compile(
-                self._graph, input_shapes={self._input: shape}, **self._options
+                self._graph, input_shapes={self._input: shape}, options=self._options
             )
             self._programs[shape] = program
             if len(self._programs) > PROGRAMS_KEPT:

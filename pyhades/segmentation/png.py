@@ -15,6 +15,7 @@ from isal import isal_zlib
 from numpy.typing import NDArray
 
 from pyhades import kernels
+from pyhades.arguments import one_of
 from pyhades.errors import ArgumentError
 from pyhades.kernels.image import PngFilter
 
@@ -53,8 +54,7 @@ def encode_png(
     >>> encode_png(np.zeros((1, 1), np.uint8))[1:4]
     b'PNG'
     """
-    if compression not in ("fast", "balanced", "small"):
-        raise ArgumentError(f"png={compression!r}: expected 'fast', 'balanced' or 'small'")
+    one_of("compression", compression, Compression)
     channels = 1 if pixels.ndim == 2 else pixels.shape[-1] if pixels.ndim == 3 else 0
     if pixels.dtype != np.uint8 or channels not in _COLOUR_TYPES or not pixels.size:
         raise ArgumentError(

@@ -16,8 +16,10 @@ from PIL import Image
 
 import pyhades
 from pyhades import kernels
-from pyhades.arguments import check_count
+from pyhades.arguments import check_count, one_of
+from pyhades.compiler.program import Precision
 from pyhades.errors import ArgumentError, ArgumentTypeError, ClosedError, ConfigurationError
+from pyhades.options import EngineOptions, engine_options, refuse_precision
 from pyhades.segmentation.bulk import overlap
 from pyhades.segmentation.catalogue import Identification, identify
 from pyhades.segmentation.compose import Background, BackgroundLike
@@ -36,6 +38,7 @@ from pyhades.segmentation.preprocess import place, preprocess
 
 DEFAULT_MODEL = Path(__file__).parent / "data" / "default.onnx"
 
+OnError = Literal["raise", "return"]
 ModelLike = str | os.PathLike[str] | bytes
 
 
@@ -46,10 +49,12 @@ class Remover:
     ----------
     model
         Path or bytes of an ONNX file; None for the small demonstration model in the package.
-    precision
-        Of the network: ``"fp32"``.
     threads, isa
         Threads (default: see :func:`pyhades.show_config`) and instruction set tier.
+    precision
+        Of the network: ``"fp32"``.
+    options
+        The three above in one; those that are given themselves win.
     estimate_foreground
         Write the foreground's own colour where the matte is soft. False keeps the image's mixture.
     keep_hidden
@@ -59,6 +64,13 @@ class Remover:
     **manifest
         Replace single fields of the model's manifest, see
         :class:`~pyhades.segmentation.manifest.ModelManifest`: ``input_size=(1024, 1024)``.
+
+    Attributes
+    ----------
+    options
+        What was asked for, see :class:`pyhades.EngineOptions`.
+    threads, isa, precision
+        What is used.
 
     Raises
     ------
@@ -76,25 +88,28 @@ class Remover:
         self,
         model: ModelLike | None = None,
         *,
-        precision: str = "fp32",
         threads: int | None = None,
         isa: str | None = None,
+        precision: Precision | None = None,
+        options: EngineOptions | None = None,
         estimate_foreground: bool = True,
         keep_hidden: bool = False,
         max_pixels: int = MAX_PIXELS,
         **manifest: Any,
     ) -> None:
+        chosen = engine_options(options, threads=threads, isa=isa, precision=precision)
         source = _check_model(model)
         graph = pyhades.load_onnx(source)
         path = None if isinstance(source, bytes) else source
         found = identify(graph, path, **manifest)
-        engine: dict[str, Any] = {"precision": precision, "threads": threads, "isa": isa}
-        network = CompiledNetwork(graph, found.manifest.output, **engine)
-        self._set_up(network, found, threads, isa, estimate_foreground, keep_hidden, max_pixels)
+        one_of("precision", chosen.precision or "fp32", Precision)
+        network = CompiledNetwork(graph, found.manifest.output, options=chosen)
+        self._set_up(network, found, chosen, estimate_foreground, keep_hidden, max_pixels)
+        self.precision = chosen.precision or "fp32"
         self._label = f"{len(source)} bytes" if isinstance(source, bytes) else str(source)
         self._arguments: dict[str, Any] | None = {
             "model": source,
-            **engine,
+            "options": chosen,
             "estimate_foreground": estimate_foreground,
             "keep_hidden": keep_hidden,
             "max_pixels": max_pixels,
@@ -109,14 +124,17 @@ class Remover:
         *,
         threads: int | None = None,
         isa: str | None = None,
+        options: EngineOptions | None = None,
         estimate_foreground: bool = True,
         keep_hidden: bool = False,
         max_pixels: int = MAX_PIXELS,
     ) -> Remover:
         """Use an engine of the caller's, which predicts from float32 ``[1, 3, h, w]``."""
+        chosen = engine_options(options, threads=threads, isa=isa)
+        refuse_precision(chosen, "the network")
         remover = cls.__new__(cls)
         found = Identification(manifest, "given by the caller")
-        remover._set_up(network, found, threads, isa, estimate_foreground, keep_hidden, max_pixels)
+        remover._set_up(network, found, chosen, estimate_foreground, keep_hidden, max_pixels)
         remover._label = type(network).__name__
         remover._arguments = None
         return remover
@@ -125,15 +143,16 @@ class Remover:
         self,
         network: Network,
         found: Identification,
-        threads: int | None,
-        isa: str | None,
+        options: EngineOptions,
         estimate_foreground: bool,
         keep_hidden: bool,
         max_pixels: int,
     ) -> None:
         self._network: Network | None = network
         self._identification = found
-        self._kernel_options: dict[str, Any] = {"threads": threads, "isa": isa}
+        self.options = options
+        self.threads, self.isa, self.precision = options.threads_used, options.tier, "its own"
+        self._kernel_options: dict[str, Any] = {"threads": options.threads, "isa": options.isa}
         self._cutout_options: dict[str, Any] = {
             "estimate_foreground": estimate_foreground,
             "keep_hidden": keep_hidden,
@@ -221,7 +240,7 @@ class Remover:
         output: Output = "rgba",
         background: BackgroundLike | None = None,
         *,
-        on_error: Literal["raise", "return"] = "raise",
+        on_error: OnError = "raise",
         ahead: int = 2,
     ) -> Iterator[Image.Image | Exception]:
         """Results for many images in their order, lazily.
@@ -231,8 +250,7 @@ class Remover:
         ``on_error="return"`` the exception of a bad image takes the place of its result, and the
         others are not affected.
         """
-        if on_error not in ("raise", "return"):
-            raise ArgumentError(f"on_error={on_error!r}: expected 'raise' or 'return'")
+        one_of("on_error", on_error, OnError)
         behind = _check_output(output, background)
         steps = overlap(
             images, self._load, self.cut, lambda cut: cut.to_pil(output, behind), ahead=ahead
@@ -289,7 +307,7 @@ class Remover:
         return _rebuild, (self._arguments,)
 
     def _facts(self) -> dict[str, str]:
-        manifest, options = self.manifest, self._kernel_options
+        manifest = self.manifest
         how = f"{manifest.policy}, {manifest.resample}, {manifest.scale}"
         height, width = manifest.input_size
         licence = manifest.licence or "licence unknown"
@@ -301,8 +319,9 @@ class Remover:
             "input": f"{width} x {height}, {how}",
             "output": f"{manifest.output!r}, {manifest.activation}, range {manifest.range}",
             "licence": licence,
-            "threads": str(options["threads"] or "default"),
-            "isa": options["isa"] or "best",
+            "threads": str(self.threads),
+            "isa": self.isa,
+            "precision": self.precision,
         }
 
     def __repr__(self) -> str:
@@ -386,9 +405,8 @@ def _check_model(model: ModelLike | None) -> Path | bytes:
     return path.absolute()
 
 
-def _check_output(output: str, background: BackgroundLike | None) -> Background | None:
-    if output not in ("rgba", "mask"):
-        raise ArgumentError(f"output={output!r}: expected 'rgba' or 'mask'")
+def _check_output(output: Output, background: BackgroundLike | None) -> Background | None:
+    one_of("output", output, Output)
     if background is None:
         return None
     if output == "mask":

@@ -30,7 +30,7 @@ IMAGE, FILTERS, A, B = (
     RNG.standard_normal(shape).astype(np.float32)
     for shape in [(1, 5, 9, 8), (7, 5, 3, 3), (5, 64), (64, 21)]
 )
-WEIGHT = kernels.pack(quantize(np.ascontiguousarray(B.T), "int8"))
+WEIGHT = kernels.pack_weight(quantize(np.ascontiguousarray(B.T), "int8"))
 
 
 def of_conv2d(module, **options):

@@ -58,7 +58,10 @@ CALLS: dict[str, tuple[dict[str, int], Any]] = {
     "quantize_rows": ({"rows": 2}, lambda rows: {"x": random(rows, 64)}),
     "qgemm": (
         {"m": 3},
-        lambda m: {"a": random(m, 64), "w": kernels.pack(kernels.quantize(random(9, 64), "int8"))},
+        lambda m: {
+            "a": random(m, 64),
+            "w": kernels.pack_weight(kernels.quantize(random(9, 64), "int8")),
+        },
     ),
     "top_k": ({"rows": 3}, lambda rows: {"logits": random(rows, 40), "k": 4}),
     "sample": ({"rows": 3}, lambda rows: {"logits": random(rows, 40)}),

@@ -50,7 +50,7 @@ def check(actual, a, b, **options):
 def test_sizes_around_tiles_and_lanes(isa, k, packed):
     for m, n in itertools.product(ROWS, COLUMNS):
         a, b = random(m, k), random(k, n)
-        right = kernels.pack(b, isa=isa) if packed else b
+        right = kernels.pack_matrix(b, isa=isa) if packed else b
         check(kernels.gemm(a, right, isa=isa), a, b)
 
 
@@ -71,7 +71,7 @@ def test_sizes_around_tiles_and_lanes(isa, k, packed):
 @pytest.mark.parametrize("packed", [False, True])
 def test_blocks_and_slices(isa, m, k, n, packed):
     a, b, bias, residual = random(m, k), random(k, n), random(n), random(m, n)
-    right = kernels.pack(b, isa=isa) if packed else b
+    right = kernels.pack_matrix(b, isa=isa) if packed else b
     options = {"bias": bias, "activation": "relu", "residual": residual}
     one = kernels.gemm(a, right, isa=isa, threads=1, **options)
     check(one, a, b, **options)
@@ -134,7 +134,7 @@ def test_any_strides(isa):
     for a, b in itertools.product(lefts, rights):
         check(kernels.gemm(a[:35], b, isa=isa), a[:35], b)
         check(kernels.gemm(a[:4], b, isa=isa), a[:4], b)
-        check(kernels.gemm(a, kernels.pack(b, isa=isa), isa=isa), a, b)
+        check(kernels.gemm(a, kernels.pack_matrix(b, isa=isa), isa=isa), a, b)
 
 
 @covers
@@ -187,20 +187,20 @@ def test_non_finite_values_stay_in_their_row_and_column(isa):
 
 def test_result_does_not_depend_on_where_a_row_lies(isa):
     a, b = random(100, 700), random(700, 50)
-    whole = kernels.gemm(a, kernels.pack(b, isa=isa), isa=isa)
+    whole = kernels.gemm(a, kernels.pack_matrix(b, isa=isa), isa=isa)
     for first, last in [(0, 1), (5, 7), (40, 100)]:
-        part = kernels.gemm(a[first:last], kernels.pack(b, isa=isa), isa=isa)
+        part = kernels.gemm(a[first:last], kernels.pack_matrix(b, isa=isa), isa=isa)
         np.testing.assert_array_equal(part, whole[first:last])
 
 
 def test_packed_matrices():
     b = random(30, 20)
-    packed = kernels.pack(b)
+    packed = kernels.pack_matrix(b)
     assert packed.shape == (30, 20) and packed.nbytes >= b.nbytes
     a, expected = random(7, 30), kernels.gemm(random(7, 30), packed)
     b[:] = 0  # the packed copy is its own
     np.testing.assert_array_equal(kernels.gemm(a, packed), expected)
-    scalar = kernels.pack(random(30, 20), isa="scalar")
+    scalar = kernels.pack_matrix(random(30, 20), isa="scalar")
     assert kernels.gemm(a, scalar).shape == (7, 20)
     if "avx2" in _native.supported_tiers():
         with pytest.raises(ArgumentError, match="isa"):

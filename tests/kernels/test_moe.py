@@ -26,10 +26,10 @@ class Model:
         if not has_biases:
             self.gate_up_bias = self.down_bias = None
 
-    def run(self, a, ids, weights, residual=None, **keywords):
+    def run(self, a, ids, weights, **keywords):
         return kernels.moe(
-            a, ids, weights, kernels.pack(self.gate_up, row_order="gate_up"), self.gate_up_bias,
-            kernels.pack(self.down), self.down_bias, residual, **keywords,
+            a, ids, weights, kernels.pack_weight(self.gate_up, "gate_up"), self.gate_up_bias,
+            kernels.pack_weight(self.down), self.down_bias, **keywords,
         )  # fmt: skip
 
     def expected(self, a, ids, weights, compute, limit=7.0, alpha=1.702):
@@ -85,8 +85,8 @@ def test_activations_with_and_without_biases(tier, activation, has_biases, forma
     model, a, (ids, weights) = Model(format, has_biases), random(9, 19, HIDDEN), route(19)
     y = model.run(a, ids, weights, compute=compute, activation=activation, isa=tier)
     expected = reference.moe(
-        a, ids, weights, kernels.pack(model.gate_up, row_order="gate_up"), model.gate_up_bias,
-        kernels.pack(model.down), model.down_bias, compute=compute, activation=activation,
+        a, ids, weights, kernels.pack_weight(model.gate_up, "gate_up"), model.gate_up_bias,
+        kernels.pack_weight(model.down), model.down_bias, compute=compute, activation=activation,
     )  # fmt: skip
     assert np.abs(y - expected).max() <= (0.02 if compute == "int8" else 2e-5)
     assert np.abs(y - expected).mean() <= (5e-4 if compute == "int8" else 2e-6)
@@ -104,7 +104,7 @@ def test_gates_far_from_zero(tier):
     """Gates of which the exponential overflows switch their ups off, or let them through."""
     model, a, (ids, weights) = Model("f32", False), 300 * random(9, 6, HIDDEN), route(6)
     y = model.run(to_bf16(a), ids, weights, isa=tier, activation="swiglu")
-    packed = kernels.pack(model.gate_up, row_order="gate_up"), kernels.pack(model.down)
+    packed = kernels.pack_weight(model.gate_up, "gate_up"), kernels.pack_weight(model.down)
     expected = reference.moe(
         to_bf16(a), ids, weights, packed[0], None, packed[1], activation="swiglu"
     )
@@ -117,9 +117,10 @@ def test_a_token_does_not_depend_on_the_others(tier, format):
     """Whether experts see one token or many, in any company, and on any number of threads."""
     model, a, residual = Model(format), random(9, 40, HIDDEN), random(8, 40, HIDDEN)
     ids, weights = route(40)
-    whole = model.run(a, ids, weights, residual, isa=tier, threads=2)
+    whole = model.run(a, ids, weights, residual=residual, isa=tier, threads=2)
     for part in (slice(0, 1), slice(5, 6), slice(3, 30)):
-        y = model.run(a[part], ids[part], weights[part], residual[part], isa=tier, threads=1)
+        options = {"residual": residual[part], "isa": tier, "threads": 1}
+        y = model.run(a[part], ids[part], weights[part], **options)
         np.testing.assert_array_equal(y, whole[part])
 
 
@@ -157,7 +158,7 @@ def test_touches_nothing_outside(tier, at, activation, has_biases):
         ({"weights": np.zeros((3, 1), np.float32)}, "weights"),
         ({"a": np.zeros((3, 32), np.float32)}, "a has shape"),
         ({"residual": np.zeros((1, HIDDEN), np.float32)}, "residual"),
-        ({"activation": "geglu"}, "activation='geglu': expected one of 'clamped_swiglu', 'swiglu'"),
+        ({"activation": "geglu"}, "activation='geglu' is none of 'clamped_swiglu', 'swiglu'"),
     ],
 )
 def test_refuses_what_does_not_fit(change, complaint):
@@ -171,8 +172,8 @@ def test_plain_row_order_is_refused():
     model, (ids, weights) = Model(), route(1)
     with pytest.raises(ArgumentError, match="row_order"):
         kernels.moe(
-            random(0, 1, HIDDEN), ids, weights, kernels.pack(model.gate_up), model.gate_up_bias,
-            kernels.pack(model.down), model.down_bias,
+            random(0, 1, HIDDEN), ids, weights, kernels.pack_weight(model.gate_up),
+            model.gate_up_bias, kernels.pack_weight(model.down), model.down_bias,
         )  # fmt: skip
 
 

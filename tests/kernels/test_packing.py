@@ -102,9 +102,10 @@ def test_experts_are_those_of_the_reference(compute):
     ids, weights = kernels.top_k(random(5, 4, 3), 2)
     for each, expected in zip((ids, weights), reference.top_k(random(5, 4, 3), 2), strict=True):
         np.testing.assert_allclose(each, expected, rtol=1e-6)
-    operands = (gate_up, random(6, 3, 64), down, random(7, 3, 32), residual)
-    actual = kernels.moe(a, ids, weights, *operands, limit=1.5, compute=compute)
-    expected = reference.moe(a, ids, weights, *operands, limit=1.5, compute=compute)
+    operands = (gate_up, random(6, 3, 64), down, random(7, 3, 32))
+    options = {"residual": residual, "limit": 1.5, "compute": compute}
+    actual = kernels.moe(a, ids, weights, *operands, **options)
+    expected = reference.moe(a, ids, weights, *operands, **options)
     error = np.abs(actual - expected)
     assert error.max() <= (0.02 if compute == "int8" else 1e-5)
     assert error.mean() <= (5e-4 if compute == "int8" else 2e-6)
@@ -120,7 +121,10 @@ def test_embedding_is_that_of_the_reference():
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_float_sums_are_equal_in_every_tier(format):
-    a, weight = to_bf16(random(0, 6, 608)), kernels.pack(quantize(random(1, 37, 608), format))
+    a, weight = (
+        to_bf16(random(0, 6, 608)),
+        kernels.pack_weight(quantize(random(1, 37, 608), format)),
+    )
     expected = kernels.qgemm(a, weight, isa="scalar")
     for tier in kernels.supported_tiers():
         np.testing.assert_array_equal(kernels.qgemm(a, weight, isa=tier), expected)

@@ -45,7 +45,7 @@ def bound(a, q) -> np.ndarray:
 def test_int8_activations(tier, n, k, m):
     for name in QUANTISED:
         a, q = random(m, m, k), quantize(random(n, n, k), name)
-        y = kernels.qgemm(a, kernels.pack(q), isa=tier)
+        y = kernels.qgemm(a, kernels.pack_weight(q), isa=tier)
         assert np.all(np.abs(y - expected_product(a, q, "int8")) <= bound(a, q))
 
 
@@ -57,14 +57,14 @@ def test_bf16_activations(tier, n, k, m):
     options = {"bias": bias, "residual": residual, "activation": "relu", "isa": tier}
     for name in ALL:
         a, q = random(m, m, k), quantize(random(n, n, k), name)
-        y = kernels.qgemm(to_bf16(a), kernels.pack(q), **options)
+        y = kernels.qgemm(to_bf16(a), kernels.pack_weight(q), **options)
         expected = np.maximum(expected_product(a, q, "bf16") + bias, 0) + residual
         assert np.all(np.abs(y - expected) <= bound(a, q) + 2.0**-21)
 
 
 @pytest.mark.parametrize("name", QUANTISED)
 def test_rows_are_equal_to_the_bit_in_every_tier_and_batch(name):
-    a, weight = random(0, 40, 1120), kernels.pack(quantize(random(1, 53, 1120), name))
+    a, weight = random(0, 40, 1120), kernels.pack_weight(quantize(random(1, 53, 1120), name))
     expected = kernels.qgemm(a, weight, isa="scalar", threads=1)
     for tier in kernels.supported_tiers():
         for threads in (1, 2, 3):
@@ -77,7 +77,7 @@ def test_rows_are_equal_to_the_bit_in_every_tier_and_batch(name):
 
 @pytest.mark.parametrize("name", ALL)
 def test_float_rows_do_not_depend_on_the_batch(tier, name):
-    a, weight = to_bf16(random(0, 9, 608)), kernels.pack(quantize(random(1, 53, 608), name))
+    a, weight = to_bf16(random(0, 9, 608)), kernels.pack_weight(quantize(random(1, 53, 608), name))
     whole = kernels.qgemm(a, weight, isa=tier, threads=2)
     for row in range(len(a)):
         one = kernels.qgemm(a[row : row + 1], weight, isa=tier, threads=1)
@@ -86,7 +86,7 @@ def test_float_rows_do_not_depend_on_the_batch(tier, name):
 
 def test_more_rows_than_fit_at_once(tier):
     a, q = random(0, 515, 32), quantize(random(1, 5, 32), "int8")
-    y = kernels.qgemm(a, kernels.pack(q), isa=tier)
+    y = kernels.qgemm(a, kernels.pack_weight(q), isa=tier)
     assert np.all(np.abs(y - expected_product(a, q, "int8")) <= bound(a, q))
 
 
@@ -98,7 +98,7 @@ def test_extreme_values_do_not_overflow(tier):
             q = quantize(w, name)
             a = np.full((7, 64), 127, np.float32) * np.where(np.arange(64) % 2, 1, -1)
             a = a.astype(np.float32)
-            y = kernels.qgemm(a, kernels.pack(q), isa=tier)
+            y = kernels.qgemm(a, kernels.pack_weight(q), isa=tier)
             np.testing.assert_array_equal(y, expected_product(a, q, "int8").astype(np.float32))
 
 
@@ -107,7 +107,7 @@ def test_extreme_values_do_not_overflow(tier):
 @pytest.mark.parametrize("m", [1, 3, 17])
 def test_touches_nothing_outside(tier, name, at, m):
     a, q = random(0, m, 96), quantize(random(1, 21, 96), name)
-    packed = kernels.pack(q)
+    packed = kernels.pack_weight(q)
     weight = PackedWeight(guarded(packed.data, at=at), packed.format, packed.shape)
     rows = guarded(to_bf16(a) if name in ("bf16", "f32") else to_q8(a), at=at)
     out, bias = guarded(np.zeros((m, 21), np.float32), at=at), guarded(random(2, 21), at=at)
@@ -148,7 +148,7 @@ def test_norm_then_quantise(tier, compute):
 
 def test_gate_up_order_comes_back():
     w = random(0, 64, 32)
-    weight = kernels.pack(quantize(w, "f32"), row_order="gate_up")
+    weight = kernels.pack_weight(quantize(w, "f32"), row_order="gate_up")
     y = kernels.qgemm(np.eye(32, dtype=np.float32), weight).T
     for tile in range(4):
         pairs = tile // 2 * 16 + np.arange(16)
@@ -157,8 +157,8 @@ def test_gate_up_order_comes_back():
 
 def test_a_stack_is_packed_one_after_the_other():
     w = random(0, 3, 20, 64)
-    stack = kernels.pack(quantize(w, "mxfp4"))
-    each = [kernels.pack(quantize(matrix, "mxfp4")).data for matrix in w]
+    stack = kernels.pack_weight(quantize(w, "mxfp4"))
+    each = [kernels.pack_weight(quantize(matrix, "mxfp4")).data for matrix in w]
     np.testing.assert_array_equal(stack.data, np.concatenate(each))
 
 
@@ -174,12 +174,12 @@ def test_a_stack_is_packed_one_after_the_other():
     ],
 )
 def test_refuses_what_does_not_fit(arguments, error, complaint):
-    weight = kernels.pack(quantize(random(0, 4, 64), "int8"))
+    weight = kernels.pack_weight(quantize(random(0, 4, 64), "int8"))
     with pytest.raises(error, match=complaint):
         kernels.qgemm(**{"a": random(1, 2, 64), "w": weight} | arguments)
 
 
 def test_float_weights_refuse_int8_rows():
-    weight = kernels.pack(quantize(random(0, 4, 64), "bf16"))
+    weight = kernels.pack_weight(quantize(random(0, 4, 64), "bf16"))
     with pytest.raises(ArgumentError, match="bf16 weights need bfloat16"):
         kernels.qgemm_int8(np.zeros((1, q8_row_bytes(64)), np.uint8), weight)

@@ -73,7 +73,7 @@ def test_references_have_the_same_parameters():
 
 def test_registry_lists_and_selects():
     assert {kernel.family for kernel in kernels.implementations("conv")} == {"conv"}
-    assert kernels.selected("softmax_f32", "scalar") == "softmax_f32_scalar"
+    assert kernels.selected("softmax_f32", isa="scalar") == "softmax_f32_scalar"
     best = kernels.selected("softmax_f32")
     assert best == next(k.name for k in kernels.implementations("softmax") if k.is_supported)
     with pytest.raises(ArgumentError, match="family='fft'"):
@@ -81,16 +81,16 @@ def test_registry_lists_and_selects():
     with pytest.raises(ArgumentError, match="function='fft'"):
         kernels.selected("fft")
     with pytest.raises(ConfigurationError, match="sse"):
-        kernels.selected("softmax_f32", "sse")
+        kernels.selected("softmax_f32", isa="sse")
 
 
 IMAGE = np.ones((1, 2, 4, 4), np.float32)
 PHOTO = np.zeros((4, 4, 3), np.uint8)
 COLUMN = np.zeros((4, 1), np.int64)
 ROWS = np.linspace(-1, 1, 64, dtype=np.float32).reshape(2, 32)
-WEIGHT = kernels.pack(quantize(ROWS, "mxfp4"))
+WEIGHT = kernels.pack_weight(quantize(ROWS, "mxfp4"))
 EXPERTS = [
-    kernels.pack(quantize(np.full((2, rows, 32), 0.5, np.float32), "mxfp4"), row_order=order)
+    kernels.pack_weight(quantize(np.full((2, rows, 32), 0.5, np.float32), "mxfp4"), row_order=order)
     for rows, order in [(64, "gate_up"), (32, "plain")]
 ]
 BIASES = np.ones((2, 64), np.float32), np.ones((2, 32), np.float32)
@@ -156,8 +156,16 @@ KEYWORDS = {
 
 
 def test_every_kernel_is_called_here():
-    others = {"implementations", "selected", "supported_tiers", "tiers", "pack", "PackedMatrix"}
-    others |= {"cache_block_bytes", "dequantize", "from_mxfp4", "pack_weight", "quantize", "top_k"}
+    others = {"implementations", "selected", "supported_tiers", "tiers", "PackedMatrix"}
+    others |= {
+        "cache_block_bytes",
+        "dequantize",
+        "from_mxfp4",
+        "pack_matrix",
+        "pack_weight",
+        "quantize",
+        "top_k",
+    }
     assert set(CALLS) == set(kernels.__all__) - others
 
 

@@ -243,9 +243,13 @@ class TestModel:
         with np.load(folder / "expected.npz") as expected:
             texts = [expected["tokens"][:400].tolist()]
         found = []
-        with LLM(folder, "exact", 1, progress=False) as exact, recorded(exact, texts) as recording:
+        with (
+            LLM(folder, precision="exact", threads=1, progress=False) as exact,
+            recorded(exact, texts) as recording,
+        ):
             for budget in (0, 0.02, 9):
-                with LLM(folder, "auto", 1, error_budget=budget, progress=False) as other:
+                options = {"precision": "auto", "threads": 1, "error_budget": budget}
+                with LLM(folder, **options, progress=False) as other:
                     found.append(compare(recording, other, texts).kl_mean)
         assert (found[0] == 0) == folder.name.startswith("bf16")  # MXFP4 experts take int8 in
         assert 0 <= found[0] < 5e-4 and found[0] < found[1] < found[2] < 0.1
@@ -302,8 +306,10 @@ class TestExperts:
     def test_without_a_budget_they_stay(self, path):
         exact = load_weights(open_checkpoint(path), "exact", progress=False)
         assert_equal(load(path, 0), exact)
-        with LLM(path, "auto", 1, error_budget=0, progress=False) as llm, LLM(path, "exact", 1,
-                                                              progress=False) as same:  # fmt: skip
+        with (
+            LLM(path, precision="auto", threads=1, error_budget=0, progress=False) as llm,
+            LLM(path, precision="exact", threads=1, progress=False) as same,
+        ):
             np.testing.assert_array_equal(llm.logits([1, 2, 3]), same.logits([1, 2, 3]))
 
     def test_a_generous_budget_is_fast(self, path):
@@ -324,8 +330,10 @@ class TestExperts:
         layer = load(path).layers[1]
         assert layer.down.weight.format in ("bf16", "f32")
         assert layer.gate_up.weight.format == "int4_g32"
-        with LLM(path, "exact", 1, progress=False) as exact, LLM(path, "auto", 1,
-                                                         progress=False) as mixed:  # fmt: skip
+        with (
+            LLM(path, precision="exact", threads=1, progress=False) as exact,
+            LLM(path, precision="auto", threads=1, progress=False) as mixed,
+        ):
             expected = exact.logits(range(50))
             error = np.abs(mixed.logits(range(50)) - expected).mean() / expected.std()
         assert 0 < error < 0.3
@@ -394,8 +402,10 @@ class TestPackedAuto:
         weights = load_weights(packed, "auto", False)
         assert_equal(weights, wanted)
         assert weights.report == wanted.report and weights.precision == "auto"
-        with LLM(file, threads=1, progress=False) as llm, LLM(path, "auto", 1, error_budget=0.06,
-                                                              progress=False) as other:  # fmt: skip
+        with (
+            LLM(file, threads=1, progress=False) as llm,
+            LLM(path, precision="auto", threads=1, error_budget=0.06, progress=False) as other,
+        ):
             assert llm.precision_report == wanted.report
             np.testing.assert_array_equal(llm.logits([1, 2, 3]), other.logits([1, 2, 3]))
         with pytest.raises(ArgumentError, match="cannot be chosen anew"):

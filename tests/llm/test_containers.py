@@ -41,7 +41,7 @@ CASES.remove(("mxfp4_yarn", "ollama"))
 
 def logits(path: Path, tokens: NDArray[np.int64]) -> NDArray[np.float32]:
     precision = None if path.name == "packed.safetensors" else "exact"
-    with LLM(path, precision, threads=1, progress=False) as llm:
+    with LLM(path, precision=precision, threads=1, progress=False) as llm:
         return llm.logits(tokens.tolist())
 
 

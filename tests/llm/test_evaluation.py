@@ -124,10 +124,13 @@ def test_precisions_rank_as_their_bits(folder):
     """Measured on the fixtures: exact 0, balanced 0.0004 to 0.0008, fast 0.02 to 0.04 nats."""
     with np.load(folder / "expected.npz") as expected:
         texts = [expected["tokens"][:600].tolist()]
-    with LLM(folder, "exact", 1, progress=False) as exact, recorded(exact, texts) as recording:
+    with (
+        LLM(folder, precision="exact", threads=1, progress=False) as exact,
+        recorded(exact, texts) as recording,
+    ):
         found: dict[str, Comparison] = {}
         for precision in ("exact", "balanced", "fast"):
-            with LLM(folder, precision, 1, progress=False) as other:
+            with LLM(folder, precision=precision, threads=1, progress=False) as other:
                 found[precision] = compare(recording, other, texts)
     assert found["exact"].kl_mean == 0
     assert 1e-5 < found["balanced"].kl_mean < 2e-3 < 1e-2 < found["fast"].kl_mean < 0.1

@@ -324,7 +324,10 @@ def test_messages_of_other_types_are_refused(messages):
 @pytest.mark.parametrize(
     ("keywords", "message"),
     [
-        ({"reasoning_effort": "none"}, "reasoning_effort='none'; allowed are low, medium, high"),
+        (
+            {"reasoning_effort": "none"},
+            "reasoning_effort='none' is none of 'low', 'medium', 'high'",
+        ),
         ({"date": "28.6.2025"}, "date='28.6.2025'; write YYYY-MM-DD"),
         ({"date": 5}, "date=5"),
         ({"response_format": {"type": "xml"}}, "response_format of type 'xml'"),

@@ -190,7 +190,9 @@ def test_default_is_balanced(model, tmp_path):
 
 
 def test_unknown_precision(model, tmp_path):
-    with pytest.raises(ArgumentError, match="'half': there are 'exact', 'balanced', 'fast'"):
+    with pytest.raises(
+        ArgumentError, match="'half' is none of 'exact', 'balanced', 'fast', 'auto'"
+    ):
         load(write(model, tmp_path), "half")
 
 

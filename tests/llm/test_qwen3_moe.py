@@ -41,7 +41,7 @@ def error(logits: np.ndarray, right: np.ndarray) -> float:
 @pytest.mark.parametrize("precision", ["exact", "balanced"])
 def test_logits_are_those_of_transformers(tier, precision):
     tokens, rows, right = expected()
-    with pyhades.LLM(FIXTURE, precision, isa=tier, progress=False) as llm:
+    with pyhades.LLM(FIXTURE, precision=precision, isa=tier, progress=False) as llm:
         logits = llm.logits(tokens)[rows]
     if precision == "exact":
         assert error(logits, right) < 0.1
@@ -51,10 +51,10 @@ def test_logits_are_those_of_transformers(tier, precision):
 
 def test_results_do_not_depend_on_threads_or_company(tier):
     tokens, _, _ = expected()
-    with pyhades.LLM(FIXTURE, "balanced", 1, isa=tier, progress=False) as llm:
+    with pyhades.LLM(FIXTURE, precision="balanced", threads=1, isa=tier, progress=False) as llm:
         alone = llm.logits(tokens[:40])
         whole = llm.logits(tokens)
-    with pyhades.LLM(FIXTURE, "balanced", 2, isa=tier, progress=False) as llm:
+    with pyhades.LLM(FIXTURE, precision="balanced", threads=2, isa=tier, progress=False) as llm:
         np.testing.assert_array_equal(llm.logits(tokens), whole)
     np.testing.assert_array_equal(whole[:40], alone)
 
@@ -68,7 +68,7 @@ def test_a_packed_file_holds_the_same_model(tmp_path):
 
 
 def test_formats_are_chosen_by_measured_errors():
-    with pyhades.LLM(FIXTURE, "auto", progress=False, error_budget=0.02) as llm:
+    with pyhades.LLM(FIXTURE, precision="auto", progress=False, error_budget=0.02) as llm:
         report = llm.precision_report
         assert report is not None and 0 < report.error <= 0.02
         assert {

@@ -70,8 +70,8 @@ def test_an_architecture_joins_from_outside(other, checkpoint):
     registry.register(other)
     registry.register(other)
     with (
-        pyhades.LLM(checkpoint, "exact", progress=False) as llm,
-        pyhades.LLM(FIXTURE, "exact", progress=False) as same,
+        pyhades.LLM(checkpoint, precision="exact", progress=False) as llm,
+        pyhades.LLM(FIXTURE, precision="exact", progress=False) as same,
     ):
         assert isinstance(llm.config, OtherConfig)
         np.testing.assert_array_equal(llm.logits([1, 2, 3]), same.logits([1, 2, 3]))

@@ -63,5 +63,5 @@ def test_refuses_what_png_has_no_word_for(pixels):
 
 
 def test_refuses_an_unknown_preset():
-    with pytest.raises(ArgumentError, match="'fast', 'balanced' or 'small'"):
+    with pytest.raises(ArgumentError, match="'fast', 'balanced', 'small'"):
         encode_png(np.zeros((1, 1), np.uint8), compression="tiny")

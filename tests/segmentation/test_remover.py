@@ -90,7 +90,7 @@ def test_bad_backgrounds(remover, photo, background):
 
 
 def test_bad_outputs(remover, photo):
-    with pytest.raises(ArgumentError, match="expected 'rgba' or 'mask'"):
+    with pytest.raises(ArgumentError, match="none of 'rgba', 'mask'"):
         remover(photo, output="png")
     with pytest.raises(ArgumentError, match="no colours"):
         remover(photo, output="mask", background="red")

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pyhades.kernels.arguments import Array
+from pyhades.kernels.conv import Layout
 from pyhades.kernels.epilogue import Activation, parse_activation
 from pyhades.numerics.convolution import convolve
 from pyhades.numerics.epilogue import finish
@@ -22,10 +23,10 @@ def conv2d(
     pads: Sequence[int] = (0, 0, 0, 0),
     dilations: Sequence[int] = (1, 1),
     groups: int = 1,
-    activation: Activation | None = None,
-    layout: str = "NCHW",
     *,
+    activation: Activation | None = None,
     residual: ArrayLike | None = None,
+    layout: Layout = "NCHW",
 ) -> Array:
     """See :func:`pyhades.kernels.conv2d`; computed in the dtype of ``x``."""
     x, w = np.asarray(x), np.asarray(w)

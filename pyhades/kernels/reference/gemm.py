@@ -15,22 +15,22 @@ def gemm(
     a: ArrayLike,
     b: ArrayLike,
     bias: ArrayLike | None = None,
-    activation: Activation | None = None,
     *,
+    activation: Activation | None = None,
     residual: ArrayLike | None = None,
 ) -> Array:
     """:func:`pyhades.kernels.gemm` in the dtype of its arguments."""
-    return matmul(a, b, bias, activation, residual=residual)
+    return matmul(a, b, bias, activation=activation, residual=residual)
 
 
 def matmul(
     a: ArrayLike,
     b: ArrayLike,
     bias: ArrayLike | None = None,
-    activation: Activation | None = None,
     *,
-    alpha: float = 1.0,
+    activation: Activation | None = None,
     residual: ArrayLike | None = None,
+    alpha: float = 1.0,
 ) -> Array:
     """:func:`pyhades.kernels.matmul` in the dtype of its arguments."""
     vector = None if bias is None else np.asarray(bias)

@@ -32,6 +32,7 @@ def rms_norm(
     x: ArrayLike,
     weight: ArrayLike | None = None,
     eps: float = 1e-5,
+    *,
     residual: ArrayLike | None = None,
 ) -> Array:
     """See :func:`pyhades.kernels.rms_norm`."""
@@ -44,6 +45,7 @@ def layer_norm(
     weight: ArrayLike | None = None,
     bias: ArrayLike | None = None,
     eps: float = 1e-5,
+    *,
     residual: ArrayLike | None = None,
 ) -> Array:
     """See :func:`pyhades.kernels.layer_norm`."""

@@ -36,6 +36,7 @@ def qgemm(
     a: ArrayLike,
     w: PackedWeight,
     bias: ArrayLike | None = None,
+    *,
     activation: Activation | None = None,
     residual: ArrayLike | None = None,
     compute: Compute = "int8",
@@ -48,6 +49,7 @@ def qgemm_int8(
     a: Array,
     w: PackedWeight,
     bias: ArrayLike | None = None,
+    *,
     activation: Activation | None = None,
     residual: ArrayLike | None = None,
 ) -> Array:

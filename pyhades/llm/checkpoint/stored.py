@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pyhades import quant
 from pyhades.errors import ModelError
 from pyhades.formats import TensorEntry
-from pyhades.quant import QuantizedTensor, ggml
+from pyhades.quant import FormatName, QuantizedTensor, ggml
 
 Array = NDArray[Any]
 Part = int | slice
@@ -37,7 +37,7 @@ class StoredTensor(ABC):
     """
 
     shape: tuple[int, ...]
-    format: str
+    format: FormatName
     is_view = False
 
     @abstractmethod
@@ -83,7 +83,7 @@ class PlainTensor(StoredTensor):
 class Mxfp4Tensor(StoredTensor):
     """MXFP4 in two tensors: blocks of 16 bytes and their scales."""
 
-    format = "mxfp4"
+    format: FormatName = "mxfp4"
     is_view = True
 
     def __init__(self, blocks: TensorEntry, scales: TensorEntry) -> None:

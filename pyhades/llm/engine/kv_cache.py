@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from pyhades.arguments import one_of
 from pyhades.errors import ArgumentError, CapacityError
+from pyhades.kernels.paged_attention import KvFormat
 from pyhades.llm.models.config import ModelConfig
 from pyhades.llm.models.layers import CACHE_BLOCK
 
@@ -120,11 +122,9 @@ class KvCache:
         context_length: int,
         sequences: int,
         step_tokens: int,
-        kv_format: str = "bf16",
+        kv_format: KvFormat = "bf16",
     ) -> None:
-        if kv_format not in _BYTES_PER_VALUE:
-            known = ", ".join(_BYTES_PER_VALUE)
-            raise ArgumentError(f"kv_format={kv_format!r}: expected one of {known}")
+        one_of("kv_format", kv_format, KvFormat)
         self.context_length = context_length
         self.kv_format = kv_format
         self.pools: dict[str, Pool] = {}
@@ -233,7 +233,7 @@ class KvCache:
         return f"KvCache({self.context_length} tokens, {self.kv_format}, up to {size / 1e6:.0f} MB)"
 
 
-def cached_bytes_per_token(config: ModelConfig, kv_format: str) -> int:
+def cached_bytes_per_token(config: ModelConfig, kv_format: KvFormat) -> int:
     """Bytes that a layer keeps of a token: keys, values and their scales."""
     vector = config.head_dim * _BYTES_PER_VALUE[kv_format] + _BYTES_PER_SCALE[kv_format]
     return 2 * config.num_key_value_heads * vector

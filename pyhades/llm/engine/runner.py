@@ -14,6 +14,7 @@ from pyhades.compiler.trace import Trace
 from pyhades.compiler.view import Array
 from pyhades.config import thread_count
 from pyhades.errors import ArgumentError, CancelledError
+from pyhades.kernels.paged_attention import KvFormat
 from pyhades.llm.engine.kv_cache import FREED, KvCache, Sequence
 from pyhades.llm.models.config import ModelConfig
 from pyhades.llm.models.registry import architecture_of
@@ -66,7 +67,7 @@ class Runner:
         max_sequences: int = 8,
         threads: int | None = None,
         isa: str | None = None,
-        kv_format: str = "bf16",
+        kv_format: KvFormat = "bf16",
         step_tokens: int = STEP_TOKENS,
         keep_all: bool = False,
     ) -> None:

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from pyhades.arguments import one_of
 from pyhades.config import thread_count
-from pyhades.errors import ArgumentError
 from pyhades.kernels.qgemm import aligned_empty
 from pyhades.llm.checkpoint.table import Shape
 from pyhades.llm.models.config import ModelConfig
@@ -29,9 +29,10 @@ from pyhades.llm.models.weights import (
     ModelWeights,
     Vector,
 )
-from pyhades.quant import BLOCK, TILE, PackedWeight, RowOrder, format_named, to_bf16
+from pyhades.llm.precision.recipe import Precision
+from pyhades.quant import BLOCK, TILE, FormatName, PackedWeight, RowOrder, format_named, to_bf16
 
-DENSE = {"exact": "bf16", "balanced": "int8_g32", "fast": "int4_g32"}
+DENSE: dict[str, FormatName] = {"exact": "bf16", "balanced": "int8_g32", "fast": "int4_g32"}
 """Format of the dense matrices per precision."""
 _RMS = {"mxfp4": 2.93, "int4_g32": 4.61, "int8_g32": 73.9, "bf16": 1.0}
 """Root mean square of what random bytes stand for, before scales."""
@@ -40,7 +41,7 @@ _CHUNK = 1 << 26
 
 def random_weights(
     config: ModelConfig,
-    precision: str = "balanced",
+    precision: Precision = "balanced",
     seed: int = 0,
     threads: int | None = None,
     progress: bool = False,
@@ -60,8 +61,7 @@ def random_weights(
     progress
         Whether to show a bar.
     """
-    if precision not in DENSE:
-        raise ArgumentError(f"precision={precision!r}: expected one of {', '.join(DENSE)}")
+    one_of("precision", precision, DENSE)
     with ThreadPoolExecutor(thread_count(threads).count) as pool:
         maker = _Maker(config, precision, seed, pool)
         hidden = None if progress else True  # None: where stderr is no terminal
@@ -112,8 +112,8 @@ class _Maker:
             return Experts(self.packed("mxfp4", n, k, experts, order), bias)
         is_router = whole == "router"
         n, k = shape
-        format, deviation = ("bf16", 2.0) if is_router else (self._dense, 1.0)
-        return Linear(self.packed(format, n, k, deviation=deviation), bias)
+        format: FormatName = "bf16" if is_router else self._dense
+        return Linear(self.packed(format, n, k, deviation=2.0 if is_router else 1.0), bias)
 
     def _bias(self, shape: Shape | None) -> Vector | None:
         if shape is None:
@@ -133,7 +133,7 @@ class _Maker:
         return Embedding(values, np.full((c.vocab_size, c.hidden_size // BLOCK), scale))
 
     def packed(
-        self, format: str, n: int, k: int, experts: int = 0, order: RowOrder = "plain",
+        self, format: FormatName, n: int, k: int, experts: int = 0, order: RowOrder = "plain",
         deviation: float = 1.0,
     ) -> PackedWeight:  # fmt: skip
         """A packed matrix, or one per expert, of products with that deviation."""

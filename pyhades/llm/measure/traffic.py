@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from pyhades.kernels.paged_attention import KvFormat
 from pyhades.llm.engine.kv_cache import cached_bytes_per_token
 from pyhades.llm.models.config import ModelConfig
 from pyhades.llm.models.weights import Experts, Linear, ModelWeights
 
 
 def bytes_per_token(
-    config: ModelConfig, weights: ModelWeights[Any], depth: int = 0, kv_format: str = "bf16"
+    config: ModelConfig, weights: ModelWeights[Any], depth: int = 0, kv_format: KvFormat = "bf16"
 ) -> int:
     """Bytes of weights, keys and values, scales included, that one token needs, each once.
 
@@ -44,7 +45,7 @@ def operations_per_token(config: ModelConfig) -> int:
     return 2 * config.num_hidden_layers * (attention + experts + router)
 
 
-def _cache_bytes(config: ModelConfig, depth: int, kv_format: str) -> int:
+def _cache_bytes(config: ModelConfig, depth: int, kv_format: KvFormat) -> int:
     per_token = cached_bytes_per_token(config, kv_format)
     seen = {"sliding_attention": min(depth + 1, config.sliding_window)}
     return sum(per_token * seen.get(kind, depth + 1) for kind in config.layer_types)

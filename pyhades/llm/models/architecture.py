@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyhades.formats import GgufFile
+from pyhades.kernels.paged_attention import KvFormat
 from pyhades.llm.checkpoint.stored import StoredTensor
 from pyhades.llm.checkpoint.table import Shape, TensorTable
 from pyhades.llm.models.config import ConfigSource, ModelConfig
@@ -119,7 +120,7 @@ class Architecture:
     model_type: str
     layer_shapes: Callable[[Any], dict[str, Shape]]
     layer_weights: Callable[..., LayerWeights]
-    build_step: Callable[[Any, ModelWeights[Any], Limits, Pools, str], StepBuilder]
+    build_step: Callable[[Any, ModelWeights[Any], Limits, Pools, KvFormat], StepBuilder]
     gate: Callable[[Floats, Any], Floats]
     product_labels: Mapping[str, str]
     chat: ChatFormat

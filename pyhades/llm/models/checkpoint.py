@@ -9,12 +9,13 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from pyhades.arguments import one_of
 from pyhades.errors import ModelError
 from pyhades.formats import MappedFile
 from pyhades.llm.checkpoint.stored import StoredTensor
 from pyhades.llm.models.config import ModelConfig
 from pyhades.llm.text.tokenizer import Tokenizer
-from pyhades.quant import RowOrder
+from pyhades.quant import FormatName, RowOrder, format_named
 
 Array = NDArray[Any]
 
@@ -23,10 +24,14 @@ Array = NDArray[Any]
 class PackedShape:
     """How a matrix, or one per expert, is packed: what a ``PackedWeight`` says without data."""
 
-    format: str
+    format: FormatName
     shape: tuple[int, ...]
     row_order: RowOrder
     layout: str
+
+    def __post_init__(self) -> None:
+        format_named(self.format)
+        one_of("row_order", self.row_order, RowOrder)
 
 
 @dataclass(frozen=True, eq=False)

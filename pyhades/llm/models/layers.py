@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from pyhades.compiler.view import Array, View
+from pyhades.kernels.paged_attention import KvFormat
 from pyhades.llm.models.config import ModelConfig
 from pyhades.llm.models.step import StepBuilder
 from pyhades.llm.models.weights import Embedding, Experts, Linear, Vector
@@ -218,7 +219,7 @@ class Layers:
         return x
 
     def rope_and_store(self, qkv: View, table: View, place: Place, c: ModelConfig,
-                       kv_format: str) -> View:  # fmt: skip
+                       kv_format: KvFormat) -> View:  # fmt: skip
         """Rotate queries and keys; store keys and values; queries ``[tokens, query_size]``."""
         q = qkv.slice(1, 0, c.query_size)
         pool = place.memory
@@ -229,7 +230,7 @@ class Layers:
         )  # fmt: skip
         return q
 
-    def attention(self, q: View, place: Place, c: ModelConfig, kv_format: str, *,
+    def attention(self, q: View, place: Place, c: ModelConfig, kv_format: KvFormat, *,
                   sinks: Array | None = None, window: int = 0) -> View:  # fmt: skip
         """Attention of the step's queries over the cache: float32 ``[tokens, query_size]``.
 

@@ -22,13 +22,12 @@ from pyhades.llm.models.checkpoint import Array, Checkpoint, PackedModel, Packed
 from pyhades.llm.models.config import ConfigSource, ModelConfig, to_huggingface
 from pyhades.llm.models.outline import EMBEDDING, outline
 from pyhades.llm.models.registry import architecture_named
-from pyhades.quant import BLOCK, LAYOUT, PackedWeight, RowOrder
+from pyhades.quant import BLOCK, LAYOUT, PackedWeight
 
 FORMAT, VERSION = "pyhades", "1"
 TOKENIZER_JSON, VOCABULARY = "tokenizer.json", "tokenizer.gguf"
 VALUES, SCALES = f"{EMBEDDING}.values", f"{EMBEDDING}.scales"
 DTYPES = {"U8": np.uint8, "I8": np.int8, "BF16": np.uint16, "F16": np.float16, "F32": np.float32}
-_ROW_ORDERS: dict[str, RowOrder] = {"plain": "plain", "gate_up": "gate_up"}
 _REMEDY = "write it again with 'pyhades convert'"
 
 
@@ -118,17 +117,16 @@ def _array(entry: TensorEntry) -> Array:
 
 
 def _weights(file: SafetensorsFile) -> dict[str, PackedShape]:
-    weights = {}
+    weights: dict[str, PackedShape] = {}
     for name, described in _json(file, "weights").items():
         try:
             format_name, shape, row_order = described
             sizes = tuple(int(size) for size in shape)
-            order = _ROW_ORDERS[row_order]
-        except (KeyError, TypeError, ValueError):
+            weights[name] = PackedShape(format_name, sizes, row_order, LAYOUT)
+        except (TypeError, ValueError):
             raise ModelError(
                 f"{file.mapping.path}: weight {name!r} is described as {described!r}; {_REMEDY}"
             ) from None
-        weights[name] = PackedShape(str(format_name), sizes, order, LAYOUT)
     return weights
 
 

@@ -28,6 +28,7 @@ from pyhades.llm.precision.measuring import (
 )
 from pyhades.llm.precision.recipe import AUTO, Recipe
 from pyhades.llm.precision.report import PrecisionReport, TensorChoice
+from pyhades.quant import FormatName
 
 DEFAULT_ERROR_BUDGET = 0.05
 """About half of what four bits cost in every tensor."""
@@ -149,9 +150,9 @@ def _steps(name: str, options: Options) -> Iterator[_Step]:
         yield _Step(price, name, at)
 
 
-def _dense_as_stored(checkpoint: Checkpoint) -> dict[str, str]:
+def _dense_as_stored(checkpoint: Checkpoint) -> dict[str, FormatName]:
     embedding = checkpoint.tensors[EMBEDDING].format
-    kept = "int8_g32" if embedding in ("int8_g32", "int4_g32") else "bf16"
+    kept: FormatName = "int8_g32" if embedding in ("int8_g32", "int4_g32") else "bf16"
     names = dense_labels(checkpoint.config)
     return {EMBEDDING: kept, **{name: checkpoint.tensors[name].format for name in names}}
 

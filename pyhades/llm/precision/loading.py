@@ -8,6 +8,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from pyhades.arguments import one_of
 from pyhades.errors import ArgumentError, ModelError
 from pyhades.llm.models import Checkpoint
 from pyhades.llm.models.checkpoint import PackedModel, PackedShape
@@ -18,7 +19,7 @@ from pyhades.llm.models.registry import architecture_of
 from pyhades.llm.models.weights import Embedding, Experts, Linear, ModelWeights, Vector
 from pyhades.llm.precision.adaptive import adapt
 from pyhades.llm.precision.packing import Array, Item, PackedItem, make, nbytes, plan
-from pyhades.llm.precision.recipe import AUTO, Recipe, recipe_named
+from pyhades.llm.precision.recipe import AUTO, Precision, Recipe, recipe_named
 from pyhades.llm.precision.report import PrecisionReport
 from pyhades.quant import PackedWeight
 
@@ -85,6 +86,8 @@ def recipe_for(
     progress: bool,
 ) -> Recipe:
     """The recipe of a precision; for ``"auto"``, made from measurements."""
+    if precision is not None:
+        one_of("precision", precision, Precision)
     if precision == AUTO:
         return adapt(
             checkpoint, lambda recipe: pack_by(checkpoint, recipe, progress), error_budget,
@@ -170,6 +173,8 @@ def assemble(
 def _mapped(
     checkpoint: Checkpoint, packed: PackedModel, precision: str | None, progress: bool
 ) -> LoadedWeights:
+    if precision is not None:
+        one_of("precision", precision, Precision)
     if precision not in (None, packed.precision):
         raise ArgumentError(
             f"{checkpoint.source} is packed with precision={packed.precision!r}, not "

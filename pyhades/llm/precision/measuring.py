@@ -18,9 +18,9 @@ from pyhades.llm.models.config import ModelConfig
 from pyhades.llm.models.registry import architecture_of
 from pyhades.llm.precision.calibration import Rows
 from pyhades.llm.precision.report import Option
-from pyhades.quant import BLOCK, QuantizedTensor, format_named
+from pyhades.quant import BLOCK, FormatName, QuantizedTensor, format_named
 
-NARROWER = ("int8_g32", "int4_g32")
+NARROWER: tuple[FormatName, ...] = ("int8_g32", "int4_g32")
 """Widest first."""
 _PIECE = 1 << 20
 """Weights of a matrix that are measured at a time."""
@@ -103,7 +103,7 @@ def expert_options(
     )
 
 
-def embedding_options(stored: StoredTensor, kept: str, tokens: Sequence[int]) -> Options:
+def embedding_options(stored: StoredTensor, kept: FormatName, tokens: Sequence[int]) -> Options:
     """The formats of the embedding ``[v, h]``, with the error of the rows of ``tokens``.
 
     ``kept`` is its format where it is not narrowed: ``"bf16"`` or ``"int8_g32"``.
@@ -119,11 +119,13 @@ def embedding_options(stored: StoredTensor, kept: str, tokens: Sequence[int]) ->
     return (Option("bf16", 2 * size, 0.0), Option("int8_g32", int8_bytes, error))
 
 
-def _narrower(stored: StoredTensor) -> list[str]:
+def _narrower(stored: StoredTensor) -> list[FormatName]:
     return [f for f in NARROWER if format_named(f).bits < format_named(stored.format).bits]
 
 
-def _options(stored: StoredTensor, formats: Sequence[str], squares: Sequence[Squares]) -> Options:
+def _options(
+    stored: StoredTensor, formats: Sequence[FormatName], squares: Sequence[Squares]
+) -> Options:
     n, k = stored.shape[-2:]
     matrices = stored.shape[0] if len(stored.shape) == 3 else 1
     reference, *differences = (fsum(column) for column in zip(*squares, strict=True))
@@ -141,7 +143,7 @@ def _in_parallel(measure: Callable[[int], Result], parts: Sequence[int]) -> list
 
 
 def _squares(
-    inputs: Floats, weights: QuantizedTensor, formats: Sequence[str]
+    inputs: Floats, weights: QuantizedTensor, formats: Sequence[FormatName]
 ) -> tuple[Squares, Floats]:
     """Sums of squares over some outputs, and these outputs as stored."""
     exact = _product(inputs, weights)

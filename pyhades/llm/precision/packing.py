@@ -20,7 +20,7 @@ from pyhades.llm.models.checkpoint import PackedShape
 from pyhades.llm.models.outline import EMBEDDING, outline
 from pyhades.llm.models.packed import SCALES, VALUES
 from pyhades.llm.precision.recipe import Recipe
-from pyhades.quant import BLOCK, LAYOUT, QuantizedTensor, RowOrder, format_named
+from pyhades.quant import BLOCK, LAYOUT, FormatName, QuantizedTensor, RowOrder, format_named
 
 Array = NDArray[Any]
 Arrays = dict[str, Array]
@@ -63,7 +63,7 @@ class PackedItem:
 
     def make(self) -> Arrays:
         tensor = converted(self.stored, self.packed.format)
-        return {self.name: kernels.pack(tensor, row_order=self.packed.row_order).data}
+        return {self.name: kernels.pack_weight(tensor, self.packed.row_order).data}
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class EmbeddingItem:
 
     name: str
     stored: StoredTensor
-    format: str
+    format: FormatName
 
     @property
     def types(self) -> ArrayTypes:
@@ -150,7 +150,7 @@ def nbytes(item: Item) -> int:
     )
 
 
-def converted(stored: StoredTensor, format_name: str) -> QuantizedTensor:
+def converted(stored: StoredTensor, format_name: FormatName) -> QuantizedTensor:
     """A stored matrix, or one per expert, in another format."""
     if stored.format == format_name and (stored.is_view or len(stored.shape) == 2):
         return stored.read(WHOLE)
@@ -174,7 +174,7 @@ def converted(stored: StoredTensor, format_name: str) -> QuantizedTensor:
     return QuantizedTensor(format_name, stored.shape, values, scales)
 
 
-def _piece(stored: StoredTensor, part: Part, format_name: str) -> QuantizedTensor:
+def _piece(stored: StoredTensor, part: Part, format_name: FormatName) -> QuantizedTensor:
     """An expert, or some rows, in another format."""
     piece = stored.read(part)
     if piece.format == format_name:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal, get_args
 
-from pyhades.errors import ArgumentError
+from pyhades.arguments import one_of
 from pyhades.llm.models.outline import EMBEDDING
 from pyhades.llm.precision.report import PrecisionReport
-from pyhades.quant import format_named
+from pyhades.quant import FormatName, format_named
 
-DEFAULT_PRECISION = "balanced"
-AUTO = "auto"
+Precision = Literal["exact", "balanced", "fast", "auto"]
+"""Of the weights of a language model."""
+Activations = Literal["q8", "bf16"]
+"""What matrix products of a language model take in."""
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+DEFAULT_PRECISION: Precision = "balanced"
+AUTO: Precision = "auto"
 
 
 @dataclass(frozen=True)
@@ -34,12 +40,18 @@ class Recipe:
     """
 
     precision: str
-    activations: str
-    widest: str | None
-    formats: Mapping[str, str] = field(default_factory=dict)
+    activations: Activations
+    widest: FormatName | None
+    formats: Mapping[str, FormatName] = field(default_factory=dict)
     report: PrecisionReport | None = None
 
-    def format_of(self, name: str, stored: str) -> str:
+    def __post_init__(self) -> None:
+        one_of("activations", self.activations, Activations)
+        for format in (self.widest, *self.formats.values()):
+            if format is not None:
+                format_named(format)
+
+    def format_of(self, name: str, stored: FormatName) -> FormatName:
         """The format of the matrix ``name`` that the checkpoint holds in the format ``stored``."""
         if name.endswith("router.weight"):
             return "bf16"
@@ -49,7 +61,7 @@ class Recipe:
             return stored
         return self.widest
 
-    def embedding_format(self, stored: str) -> str:
+    def embedding_format(self, stored: FormatName) -> FormatName:
         """The format of the embedding, ``"bf16"`` or ``"int8_g32"``: rows of it are looked up."""
         if EMBEDDING in self.formats:
             return self.formats[EMBEDDING]
@@ -67,9 +79,6 @@ RECIPES = {
     )
 }
 
-PRECISIONS = (*RECIPES, AUTO)
-"""What ``precision=`` can be."""
-
 
 def recipe_named(precision: str | None) -> Recipe:
     """The recipe of a fixed precision; None is the default, ArgumentError lists what exists.
@@ -81,9 +90,6 @@ def recipe_named(precision: str | None) -> Recipe:
     >>> recipe_named("fast").format_of("layers.0.down.weight", "mxfp4")
     'mxfp4'
     """
-    try:
-        return RECIPES[precision or DEFAULT_PRECISION]
-    except KeyError:
-        raise ArgumentError(
-            f"precision={precision!r}: there are {', '.join(map(repr, PRECISIONS))}"
-        ) from None
+    if precision is None:
+        precision = DEFAULT_PRECISION
+    return RECIPES[one_of("precision", precision, RECIPES)]

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pyhades.compiler.listing import as_html, as_table
+from pyhades.quant import FormatName
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Option:
         root mean square of the difference over root mean square of the output.
     """
 
-    format: str
+    format: FormatName
     nbytes: int
     error: float
 
@@ -78,7 +79,7 @@ class PrecisionReport:
         return sum(tensor.options[0].nbytes for tensor in self.tensors)
 
     @property
-    def formats(self) -> dict[str, str]:
+    def formats(self) -> dict[str, FormatName]:
         """Name of a tensor to its format."""
         return {tensor.name: tensor.choice.format for tensor in self.tensors}
 

@@ -8,6 +8,10 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any, Literal
 
+from pyhades.arguments import one_of
+
+ReasoningEffort = Literal["low", "medium", "high"]
+"""How long a model thinks before it answers."""
 FinishReason = Literal["stop", "tool_calls", "length"]
 Kind = Literal["reasoning", "content", "tool_call", "other"]
 NAMESPACE = "functions"
@@ -85,6 +89,11 @@ class ChatDelta:
     content_type: str | None = None
     finish_reason: FinishReason | None = None
 
+    def __post_init__(self) -> None:
+        one_of("kind", self.kind, Kind)
+        if self.finish_reason is not None:
+            one_of("finish_reason", self.finish_reason, FinishReason)
+
 
 @dataclass(frozen=True)
 class ToolCall:
@@ -122,6 +131,7 @@ class ChatAnswer:
     tool_calls: tuple[ToolCall, ...] = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
+        one_of("finish_reason", self.finish_reason, FinishReason)
         calls = (message for message in self.messages if message.kind == "tool_call")
         object.__setattr__(self, "tool_calls", tuple(_tool_call(call) for call in calls))
 

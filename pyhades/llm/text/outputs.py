@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Literal
 
+from pyhades.arguments import one_of
+
 FinishReason = Literal["stop", "length"]
 
 
@@ -41,6 +43,10 @@ class Delta:
     finish_reason: FinishReason | None = None
     logprobs: tuple[TokenLogprob, ...] = ()
 
+    def __post_init__(self) -> None:
+        if self.finish_reason is not None:
+            one_of("finish_reason", self.finish_reason, FinishReason)
+
 
 @dataclass(frozen=True)
 class Timing:
@@ -68,6 +74,9 @@ class Completion:
     finish_reason: FinishReason
     timing: Timing
     logprobs: tuple[TokenLogprob, ...] = ()
+
+    def __post_init__(self) -> None:
+        one_of("finish_reason", self.finish_reason, FinishReason)
 
     def summary(self) -> str:
         """A line about how it came about."""

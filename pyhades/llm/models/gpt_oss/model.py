@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pyhades.compiler.view import View
+from pyhades.kernels.paged_attention import KvFormat
 from pyhades.llm.models.architecture import Floats, Pools
 from pyhades.llm.models.gpt_oss.config import GptOssConfig
 from pyhades.llm.models.gpt_oss.weights import GptOssLayer
@@ -19,7 +20,7 @@ def build_step(
     weights: ModelWeights[GptOssLayer],
     limits: Limits,
     pools: Pools,
-    kv_format: str = "bf16",
+    kv_format: KvFormat = "bf16",
 ) -> StepBuilder:
     """Write down a step of the model.
 
@@ -75,7 +76,7 @@ def _attention(
     place: Place,
     window: int,
     config: GptOssConfig,
-    kv_format: str,
+    kv_format: KvFormat,
 ) -> View:
     """Add attention over norm(x) to x."""
     with layers.step.scope("self_attn"):

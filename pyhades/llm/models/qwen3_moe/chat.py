@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from pyhades.arguments import one_of
 from pyhades.errors import ArgumentError, ModelError
-from pyhades.llm.text.chat import ChatDelta, FinishReason
+from pyhades.llm.text.chat import ChatDelta, FinishReason, ReasoningEffort
 from pyhades.llm.text.tokenizer import StreamDecoder, Tokenizer
 
 _MARKERS = ("<|im_start|>", "<|im_end|>", "<think>", "</think>")
@@ -20,7 +21,7 @@ def render_chat(
     tokenizer: Tokenizer,
     *,
     tools: Sequence[Mapping[str, Any]] | None = None,
-    reasoning_effort: str = "medium",
+    reasoning_effort: ReasoningEffort = "medium",
     date: str | None = None,
     instructions: str | None = None,
     response_format: Mapping[str, Any] | None = None,
@@ -57,10 +58,7 @@ def render_chat(
     if tools or response_format:
         raise ArgumentError("this model chats in ChatML, for which tools and response_format are "
                             "not implemented; leave them out")  # fmt: skip
-    if reasoning_effort not in _THINKS:
-        raise ArgumentError(
-            f"reasoning_effort={reasoning_effort!r}; allowed are {', '.join(_THINKS)}"
-        )
+    one_of("reasoning_effort", reasoning_effort, ReasoningEffort)
     if not messages:
         raise ArgumentError("messages are empty; a conversation begins with one from the user")
     start, end, think, thought = _markers(tokenizer)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pyhades.compiler.view import View
+from pyhades.kernels.paged_attention import KvFormat
 from pyhades.llm.models.architecture import Floats, Pools
 from pyhades.llm.models.layers import Batch, Cache, Layers, Place, bind_choices, places_of
 from pyhades.llm.models.qwen3_moe.config import Qwen3MoeConfig
@@ -19,7 +20,7 @@ def build_step(
     weights: ModelWeights[Qwen3MoeLayer],
     limits: Limits,
     pools: Pools,
-    kv_format: str = "bf16",
+    kv_format: KvFormat = "bf16",
 ) -> StepBuilder:
     """Write down a step of the model; parameters and bindings are those of gpt-oss."""
     step = StepBuilder("qwen3_moe", limits)
@@ -52,7 +53,7 @@ def _attention(
     rotary: View,
     place: Place,
     config: Qwen3MoeConfig,
-    kv_format: str,
+    kv_format: KvFormat,
 ) -> View:
     """Add attention over norm(x) to x."""
     with layers.step.scope("self_attn"):

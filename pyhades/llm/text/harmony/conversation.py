@@ -7,13 +7,13 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pyhades.arguments import one_of
 from pyhades.errors import ArgumentError, ArgumentTypeError
-from pyhades.llm.text.chat import NAMESPACE, Message
+from pyhades.llm.text.chat import NAMESPACE, Message, ReasoningEffort
 from pyhades.llm.text.harmony.tool_types import function_names, tools_section
 
 IDENTITY = "You are ChatGPT, a large language model trained by OpenAI."
 KNOWLEDGE_CUTOFF = "2024-06"
-EFFORTS = ("low", "medium", "high")
 CHANNELS = (
     "# Valid channels: analysis, commentary, final. Channel must be included for every message."
 )
@@ -25,7 +25,7 @@ Given = Mapping[str, Any]
 
 
 def system_message(
-    reasoning_effort: str, date: str | datetime.date | None, has_tools: bool
+    reasoning_effort: ReasoningEffort, date: str | datetime.date | None, has_tools: bool
 ) -> Message:
     """The message in which the model is told who it is, when, and how hard to think.
 
@@ -34,10 +34,7 @@ def system_message(
     ArgumentError
         The effort or the date is none.
     """
-    if reasoning_effort not in EFFORTS:
-        raise ArgumentError(
-            f"reasoning_effort={reasoning_effort!r}; allowed are {', '.join(EFFORTS)}"
-        )
+    one_of("reasoning_effort", reasoning_effort, ReasoningEffort)
     about = [IDENTITY, f"Knowledge cutoff: {KNOWLEDGE_CUTOFF}"]
     if date is not None:
         about.append(f"Current date: {_day(date)}")
@@ -64,7 +61,7 @@ def conversation(
     messages: Sequence[Given],
     *,
     tools: Sequence[Given] = (),
-    reasoning_effort: str = "medium",
+    reasoning_effort: ReasoningEffort = "medium",
     date: str | datetime.date | None = "today",
     instructions: str | None = None,
     response_format: Given | None = None,

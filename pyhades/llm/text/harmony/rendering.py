@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pyhades.errors import ArgumentError
-from pyhades.llm.text.chat import Message
+from pyhades.llm.text.chat import Message, ReasoningEffort
 from pyhades.llm.text.harmony.conversation import conversation
 from pyhades.llm.text.harmony.markers import Markers
 from pyhades.llm.text.tokenizer import Tokenizer
@@ -18,7 +18,7 @@ def render_chat(
     tokenizer: Tokenizer,
     *,
     tools: Sequence[Mapping[str, Any]] | None = None,
-    reasoning_effort: str = "medium",
+    reasoning_effort: ReasoningEffort = "medium",
     date: str | datetime.date | None = "today",
     instructions: str | None = None,
     response_format: Mapping[str, Any] | None = None,

@@ -1,11 +1,11 @@
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Never, Self
 
 import numpy as np
 
-Buffer = memoryview | bytes | bytearray | np.ndarray[Any, Any]
-Operand = tuple[int, int, str, Sequence[int], Sequence[int]] | None
-AttributeValue = int | float | str | Sequence[int] | Sequence[float]
+_Buffer = memoryview | bytes | bytearray | np.ndarray[Any, Any]
+_Operand = tuple[int, int, str, Sequence[int], Sequence[int]] | None
+_AttributeValue = int | float | str | Sequence[int] | Sequence[float]
 
 class Implementation(NamedTuple):
     family: str
@@ -34,6 +34,8 @@ class Timing(NamedTuple):
     flops: float
     bytes: float
 
+SOURCES: dict[str, int]
+
 def tiers() -> list[str]: ...
 def tier_features() -> dict[str, int]: ...
 def tiers_with_kernels(features: int) -> list[str]: ...
@@ -56,7 +58,7 @@ def call(
     op: str,
     inputs: list[Any],
     outputs: list[Any],
-    attributes: Mapping[str, AttributeValue] | None = None,
+    attributes: Mapping[str, _AttributeValue] | None = None,
     constants: Iterable[int] = (),
     threads: int | None = None,
     isa: str | None = None,
@@ -68,26 +70,27 @@ def measure_bandwidth_gbs(
 ) -> float: ...
 
 class Team:
-    def __init__(self, threads: int) -> None: ...
+    def __new__(cls, threads: int) -> Self: ...
     @property
     def threads(self) -> int: ...
 
 class ProgramBuilder:
     ARENA: int
-    def __init__(self, isa: str | None = None) -> None: ...
-    def constant(self, data: Buffer, key: str, source: str = "memory") -> int: ...
+    def __new__(cls, isa: str | None = None) -> Self: ...
+    def constant(self, data: _Buffer, key: str, source: str = "memory") -> int: ...
     def io(self, name: str, nbytes: int) -> int: ...
     def emit(
         self,
         op: str,
-        inputs: list[Operand],
-        outputs: list[Operand],
-        attributes: Mapping[str, AttributeValue],
+        inputs: list[_Operand],
+        outputs: list[_Operand],
+        attributes: Mapping[str, _AttributeValue],
         label: str,
     ) -> int: ...
     def build(self, arena_bytes: int) -> Program: ...
 
 class Program:
+    def __init__(self, *args: Never, **kwargs: Never) -> None: ...
     @property
     def instructions(self) -> list[Instruction]: ...
     @property
@@ -106,8 +109,8 @@ class Context:
     @property
     def arena(self) -> memoryview: ...
     def run(
-        self, bindings: Mapping[int, Buffer] | None = None, first: int = 0, last: int = -1
+        self, bindings: Mapping[int, _Buffer] | None = None, first: int = 0, last: int = -1
     ) -> None: ...
-    def trace(self, bindings: Mapping[int, Buffer] | None = None) -> list[Timing]: ...
+    def trace(self, bindings: Mapping[int, _Buffer] | None = None) -> list[Timing]: ...
     def cancel(self) -> None: ...
     def close(self) -> None: ...

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
 from pyhades.errors import ArgumentTypeError
 
 DTYPES = (
@@ -19,6 +24,22 @@ DTYPES = (
     "uint64",
     "bool",
 )
+
+
+def as_dtype(dtype: DTypeLike) -> np.dtype[Any]:
+    """``dtype`` as NumPy's object; ArgumentTypeError where NumPy does not know it.
+
+    Examples
+    --------
+    >>> as_dtype("int32")
+    dtype('int32')
+    """
+    try:
+        return np.dtype(dtype)
+    except TypeError:
+        raise ArgumentTypeError(
+            f"dtype={dtype!r} is no dtype; supported are {', '.join(DTYPES)}"
+        ) from None
 
 
 def native_code(name: str) -> int:

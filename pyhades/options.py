@@ -9,7 +9,7 @@ from pyhades.config import thread_count
 from pyhades.errors import ArgumentError, ArgumentTypeError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class EngineOptions:
     """Options of :func:`pyhades.compile`, :class:`pyhades.Remover` and :class:`pyhades.LLM` alike.
 
@@ -76,9 +76,9 @@ class EngineOptions:
     ) -> EngineOptions:
         """The same, with what is not None set anew."""
         return EngineOptions(
-            self.threads if threads is None else threads,
-            self.isa if isa is None else isa,
-            self.precision if precision is None else precision,
+            threads=self.threads if threads is None else threads,
+            isa=self.isa if isa is None else isa,
+            precision=self.precision if precision is None else precision,
         )
 
 

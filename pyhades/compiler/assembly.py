@@ -20,6 +20,7 @@ from pyhades.compiler.memory import MemoryPlan, plan_memory
 from pyhades.compiler.trace import Trace
 from pyhades.compiler.view import Array, Buffer, View, dense_strides
 from pyhades.config import thread_count
+from pyhades.dtypes import as_dtype
 from pyhades.errors import ArgumentError
 
 
@@ -98,7 +99,7 @@ class Assembly:
             self._path.pop()
 
     def build(
-        self, threads: int | None = None, isa: str | None = None, keep_all: bool = False
+        self, *, threads: int | None = None, isa: str | None = None, keep_all: bool = False
     ) -> Routine:
         """Plan the memory and bind the kernels; the arguments are those of ``compile``."""
         count = thread_count(threads).count
@@ -181,8 +182,8 @@ def _matrix_inputs(lowered: Lowered, plan: MemoryPlan) -> dict[str, Kept]:
 
 
 def _nbytes(shape: Sequence[int], dtype: DTypeLike) -> int:
-    return int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+    return int(np.prod(shape, dtype=np.int64)) * as_dtype(dtype).itemsize
 
 
 def _dense(buffer: Buffer, shape: Sequence[int], dtype: DTypeLike) -> View:
-    return View(buffer, np.dtype(dtype), tuple(shape), dense_strides(shape))
+    return View(buffer, as_dtype(dtype), tuple(shape), dense_strides(shape))

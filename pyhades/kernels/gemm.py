@@ -30,7 +30,9 @@ class PackedMatrix:
         Size of the packed copy.
     """
 
-    def __init__(self, packed: _native.Packed, shape: tuple[int, int], isa: str | None) -> None:
+    def __init__(
+        self, packed: _native.Packed, shape: tuple[int, int], *, isa: str | None = None
+    ) -> None:
         self._packed = packed
         self.shape = shape
         self.isa = isa
@@ -80,7 +82,7 @@ def pack_matrix(b: ArrayLike, *, isa: str | None = None) -> PackedMatrix:
     k, n = b.shape
     a, y = np.empty((1, k), np.float32), np.empty((1, n), np.float32)
     packed = _native.pack("gemm", [a, b, None, None], [y], 1, isa=isa)
-    return PackedMatrix(packed, (k, n), isa)
+    return PackedMatrix(packed, (k, n), isa=isa)
 
 
 def pack(

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from pyhades.arguments import one_of
+from pyhades.dtypes import as_dtype
 from pyhades.errors import ArgumentError
 from pyhades.kernels.arguments import Array, call, output
 
@@ -138,7 +139,7 @@ def fill(
     extents = tuple(int(extent) for extent in shape)
     if min(extents, default=0) < 0:
         raise ArgumentError(f"shape={extents}: extents must not be negative")
-    result = output(out, extents, dtype)
+    result = output(out, extents, as_dtype(dtype))
     call("fill", [], [result], {"value": value}, threads=threads, isa=isa)
     return result
 

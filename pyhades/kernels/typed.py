@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from pyhades.arguments import one_of
-from pyhades.errors import ArgumentTypeError
+from pyhades.dtypes import as_dtype
 from pyhades.kernels.arguments import Array, as_array, call, output
 from pyhades.kernels.pointwise import broadcast
 from pyhades.numerics.functions import FUNCTIONS
@@ -203,11 +203,7 @@ def cast(
     array([-1,  2], dtype=int32)
     """
     x = np.asarray(x)
-    try:
-        wanted = np.dtype(dtype)
-    except TypeError:
-        raise ArgumentTypeError(f"dtype={dtype!r} is no dtype; name one, as 'int32'") from None
-    result = output(out, x.shape, wanted)
+    result = output(out, x.shape, as_dtype(dtype))
     call("cast", [x], [result], {}, threads=threads, isa=isa)
     return result
 

@@ -49,6 +49,9 @@ class Format:
     tile_header_bytes: int
     bits: float
 
+    def __post_init__(self) -> None:
+        one_of("name", self.name, FormatName)
+
     def packed_bytes(self, n: int, k: int) -> int:
         """Bytes of one packed matrix; the last tile is filled up with rows of zeros."""
         if k % BLOCK:

@@ -81,7 +81,7 @@ class Runner:
         }
         build_step = architecture_of(config).build_step
         builder = build_step(config, weights, self.limits, caches, kv_format)
-        self.step = builder.build(thread_count(threads).count, isa, keep_all)
+        self.step = builder.build(threads=thread_count(threads).count, isa=isa, keep_all=keep_all)
         self._feeds = self._allocate()
         self._is_cancelled = False
 

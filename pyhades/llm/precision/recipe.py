@@ -39,13 +39,14 @@ class Recipe:
         How ``formats`` were chosen, where they were.
     """
 
-    precision: str
+    precision: Precision
     activations: Activations
     widest: FormatName | None
     formats: Mapping[str, FormatName] = field(default_factory=dict)
     report: PrecisionReport | None = None
 
     def __post_init__(self) -> None:
+        one_of("precision", self.precision, Precision)
         one_of("activations", self.activations, Activations)
         for format in (self.widest, *self.formats.values()):
             if format is not None:
@@ -53,6 +54,7 @@ class Recipe:
 
     def format_of(self, name: str, stored: FormatName) -> FormatName:
         """The format of the matrix ``name`` that the checkpoint holds in the format ``stored``."""
+        format_named(stored)
         if name.endswith("router.weight"):
             return "bf16"
         if name in self.formats:
@@ -63,6 +65,7 @@ class Recipe:
 
     def embedding_format(self, stored: FormatName) -> FormatName:
         """The format of the embedding, ``"bf16"`` or ``"int8_g32"``: rows of it are looked up."""
+        format_named(stored)
         if EMBEDDING in self.formats:
             return self.formats[EMBEDDING]
         if stored in ("int8_g32", "int4_g32") or self.widest is not None:
@@ -70,7 +73,7 @@ class Recipe:
         return "bf16"
 
 
-RECIPES = {
+RECIPES: dict[str, Recipe] = {
     recipe.precision: recipe
     for recipe in (
         Recipe("exact", "bf16", None),

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pyhades.compiler.listing import as_html, as_table
-from pyhades.quant import FormatName
+from pyhades.quant import FormatName, format_named
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,9 @@ class Option:
     format: FormatName
     nbytes: int
     error: float
+
+    def __post_init__(self) -> None:
+        format_named(self.format)
 
 
 @dataclass(frozen=True)

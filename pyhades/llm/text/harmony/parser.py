@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from pyhades.arguments import one_of
 from pyhades.llm.text.chat import ChatDelta, FinishReason, Message, kind_of, messages_of
 from pyhades.llm.text.harmony.header import Header, HeaderReader
 from pyhades.llm.text.harmony.markers import Markers
@@ -53,6 +54,8 @@ class HarmonyParser:
             Why; by default what the last token tells: an answer without a token that ends it was
             cut off.
         """
+        if reason is not None:
+            one_of("reason", reason, FinishReason)
         deltas = self._close()
         messages = messages_of([*self._deltas, *deltas])
         if reason is None:

@@ -129,7 +129,7 @@ def test_truncate_checks_the_length(cache, length):
 
 
 def test_an_unknown_format(cache):
-    with pytest.raises(ArgumentError, match="bf16, int8"):
+    with pytest.raises(ArgumentError, match="none of 'bf16', 'int8'"):
         KvCache(cache_config(cache), 32, 1, 16, kv_format="fp4")
 
 

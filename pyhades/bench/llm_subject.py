@@ -8,11 +8,11 @@ from pyhades.bench.llm import Subject
 from pyhades.errors import ArgumentError
 from pyhades.kernels.paged_attention import KvFormat
 from pyhades.llm.checkpoint.locating import toy_model
-from pyhades.llm.measure.synthetic import random_weights
+from pyhades.llm.measure.synthetic import FixedPrecision, random_weights
 from pyhades.llm.models import open_checkpoint
 from pyhades.llm.models.gpt_oss.sizes import gpt_oss_config
 from pyhades.llm.precision.loading import load_weights
-from pyhades.llm.precision.recipe import DEFAULT_PRECISION, Precision
+from pyhades.llm.precision.recipe import DEFAULT_PRECISION
 from pyhades.options import EngineOptions, engine_options
 
 
@@ -35,7 +35,7 @@ def open_subject(
         raise ArgumentError("give either a model or synthetic, not both")
     if synthetic is not None:
         config = gpt_oss_config(synthetic)
-        precision = cast(Precision, chosen.precision or DEFAULT_PRECISION)  # checked there
+        precision = cast(FixedPrecision, chosen.precision or DEFAULT_PRECISION)  # checked there
         weights = random_weights(config, precision, progress=True)
         return Subject(synthetic, config, weights, None, kv_format, chosen.isa)
     checkpoint = open_checkpoint(toy_model() if model is None else model)

@@ -199,7 +199,11 @@ class TestChat:
             ({"role": "tool", "content": "1"}, {}, "role 'tool'"),
             ({"role": "user", "content": 3}, {}, "content is 3"),
             ({"role": "user", "content": "x"}, {"tools": [{}]}, "tools"),
-            ({"role": "user", "content": "x"}, {"reasoning_effort": "none"}, "low, medium, high"),
+            (
+                {"role": "user", "content": "x"},
+                {"reasoning_effort": "none"},
+                "'low', 'medium', 'high'",
+            ),
         ],
     )
     def test_refusals(self, message, keywords, complaint):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,9 +29,10 @@ from pyhades.llm.models.weights import (
     ModelWeights,
     Vector,
 )
-from pyhades.llm.precision.recipe import Precision
 from pyhades.quant import BLOCK, TILE, FormatName, PackedWeight, RowOrder, format_named, to_bf16
 
+FixedPrecision = Literal["exact", "balanced", "fast"]
+"""What needs no measuring, for which random weights would be no ground."""
 DENSE: dict[str, FormatName] = {"exact": "bf16", "balanced": "int8_g32", "fast": "int4_g32"}
 """Format of the dense matrices per precision."""
 _RMS = {"mxfp4": 2.93, "int4_g32": 4.61, "int8_g32": 73.9, "bf16": 1.0}
@@ -41,7 +42,7 @@ _CHUNK = 1 << 26
 
 def random_weights(
     config: ModelConfig,
-    precision: Precision = "balanced",
+    precision: FixedPrecision = "balanced",
     seed: int = 0,
     threads: int | None = None,
     progress: bool = False,
@@ -61,7 +62,7 @@ def random_weights(
     progress
         Whether to show a bar.
     """
-    one_of("precision", precision, DENSE)
+    one_of("precision", precision, FixedPrecision)
     with ThreadPoolExecutor(thread_count(threads).count) as pool:
         maker = _Maker(config, precision, seed, pool)
         hidden = None if progress else True  # None: where stderr is no terminal

@@ -225,6 +225,7 @@ def png_filter(
     >>> png_filter(np.array([[5, 7, 7]], np.uint8), 1).tolist()
     [[1, 5, 2, 0]]
     """
+    one_of("filter", filter, PngFilter)
     rows = np.ascontiguousarray(as_array("rows", rows, ndim=2, dtype=np.uint8))
     result = output(out, (rows.shape[0], rows.shape[1] + 1), np.uint8)
     attributes = {"bytes_per_pixel": int(bytes_per_pixel), "filter": filter}

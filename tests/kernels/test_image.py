@@ -150,7 +150,7 @@ def test_bad_arguments_are_named():
         kernels.normalize_image(image, (0, 3))
     with pytest.raises(ArgumentError, match="std must be positive"):
         kernels.normalize_image(image, (2, 2), std=(1, 0, 1))
-    with pytest.raises(ArgumentError, match="resample 'magic'"):
+    with pytest.raises(ArgumentError, match="resample='magic'"):
         kernels.normalize_image(image, (2, 2), resample="magic")
     with pytest.raises(ArgumentError, match="layout"):
         kernels.normalize_image(image, (2, 2), layout="HWC")
@@ -160,7 +160,7 @@ def test_bad_arguments_are_named():
         kernels.upscale_mask(np.zeros((2, 2)), (4, 4))
     with pytest.raises(ArgumentError, match="three integers"):
         kernels.composite(image, image[..., 0], (1, 2, 256))
-    with pytest.raises(ArgumentError, match="filter 'best'"):
+    with pytest.raises(ArgumentError, match="filter='best'"):
         kernels.png_filter(image.reshape(4, -1), 3, "best")
     with pytest.raises(ArgumentError, match="no multiple of 2"):
         kernels.png_filter(image.reshape(4, -1), 2)

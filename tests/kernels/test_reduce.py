@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 import pytest
 
 from pyhades import _native, kernels
 from pyhades.errors import ArgumentError
 from pyhades.kernels import reference
-from pyhades.kernels.reduce import FUNCTIONS
+from pyhades.kernels.reduce import Reduction
 from tests.support.guarded import guarded, guarded_empty
 from tests.support.tolerances import EPS32
 from tests.support.tolerances import assert_close as assert_within
@@ -29,7 +31,7 @@ def assert_close(actual, expected, count):
 
 
 @pytest.mark.covers("reduce_f32")
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("function", get_args(Reduction))
 @pytest.mark.parametrize("n", EXTENTS)
 def test_last_and_first_axis(isa, function, n):
     x = positive(n, 5) if function != "prod" else positive(n, 5) ** np.float32(0.1)
@@ -47,7 +49,7 @@ def test_any_axes(isa, axes):
 
 
 @pytest.mark.covers("reduce_f32")
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("function", get_args(Reduction))
 @pytest.mark.parametrize("axes", [(0,), (1,), (2,), (0, 2), (0, 1, 2)], ids=str)
 @pytest.mark.parametrize("at", ["start", "end"])
 def test_strided_rows_stay_inside_their_memory(isa, function, axes, at):

@@ -4,22 +4,25 @@
 
 namespace hades {
 
-class Barrier;
+class Turnstile;
 
-// What an instruction sees of the thread that runs it. Every worker of a team runs every
-// instruction; work is shared out in chunks whose boundaries must not depend on `count`, so that
-// results are equal for any number of threads. Baseline code only: kernels never see a Worker.
+// What an instruction sees of the thread that runs it. Any of the workers of a team run it, at
+// least one; work is shared out in chunks whose boundaries must not depend on `count` nor on who
+// is there, so that results are equal for any number of threads. Baseline code only: kernels never
+// see a Worker.
 struct Worker {
     int index = 0;
     int count = 1;
+    int phases_missed = 0;    // phases of this instruction that were over when it came
     void* scratch = nullptr;  // private to this worker, 64-byte aligned, sized when bound
     void* shared = nullptr;   // the same block for all workers of this run
-    Barrier* barrier = nullptr;
+    Turnstile* turnstile = nullptr;
     std::atomic<int64_t>* counter = nullptr;  // next chunk of the current phase
 };
 
-// Waits for all workers and opens the next phase: what was written before is visible after.
-// The executor does this between instructions; an instruction of several phases calls it itself.
+// Ends a phase of an instruction of several: returns once its chunks are done, and what they wrote
+// is visible. Between phases workers do nothing that another relies on: whoever comes late passes
+// over the phases that are done.
 void sync(Worker& worker);
 
 // Calls body(i) for each i in [0, n) exactly once over all workers of the current phase. A phase
@@ -30,6 +33,7 @@ inline void parallel_for(Worker& worker, int64_t n, Body&& body) {
         for (int64_t i = 0; i < n; ++i) body(i);
         return;
     }
+    if (worker.phases_missed > 0) return;
     for (;;) {
         const int64_t i = worker.counter->fetch_add(1, std::memory_order_relaxed);
         if (i >= n) return;

@@ -10,7 +10,7 @@ struct Call {
     void* const* operands;
 };
 
-void run_call(void* data, Worker& worker) {
+void run_call(void* data, int, Worker& worker) {
     const Call& call = *static_cast<const Call*>(data);
     call.bound->run(call.bound->params.get(), call.operands, worker);
 }
@@ -27,7 +27,8 @@ void call(const BoundOp& bound, std::vector<void*> operands, const std::vector<b
         operands[request.input] = packed.back().get();
     }
     Call call{&bound, operands.data()};
-    team.run(run_call, &call, bound.worker_scratch_bytes, bound.shared_scratch_bytes);
+    team.run({run_call, [](void*, int) { return true; }, &call}, bound.worker_scratch_bytes,
+             bound.shared_scratch_bytes);
 }
 
 }  // namespace hades

@@ -29,9 +29,9 @@ struct Context::Run {
     bool trace;
     Poll poll;
     RunResult result;
-    // Written by worker 0 before a barrier and read by all after it. Two, taken in turn: worker 0
-    // may be at the next instruction before another worker has read the answer for this one.
-    bool stop[2];
+    std::atomic<bool> is_interrupted;  // set by the calling thread
+    Clock::time_point polled;          // by the calling thread
+    Clock::time_point begin;           // of the current instruction
 };
 
 Context::Context(std::shared_ptr<const Program> program, std::shared_ptr<Team> team)
@@ -56,52 +56,52 @@ void Context::bind(int slot, void* buffer) {
         operands_[user.operand] = static_cast<char*>(buffer) + user.offset;
 }
 
-void Context::worker_main(void* data, Worker& worker) {
+void Context::run_step(void* data, int step, Worker& worker) {
     Run& run = *static_cast<Run*>(data);
     Context& context = *run.context;
-    const std::vector<Instruction>& instructions = context.program_->instructions();
-    Clock::time_point begin = Clock::now(), polled = begin;
-    for (int i = run.first; i < run.last; ++i) {
-        const BoundOp& bound = instructions[i].bound;
-        bound.run(bound.params.get(), &context.operands_[context.first_operand_[i]], worker);
-        bool& stop = run.stop[i & 1];
-        if (worker.index == 0) stop = context.should_stop(run, &polled);
-        sync(worker);
-        if (run.trace) begin = context.note_timing(i, begin, worker);
-        if (stop) return;
-    }
+    const int i = run.first + step;
+    if (worker.index == 0) context.poll(run);
+    const BoundOp& bound = context.program_->instructions()[i].bound;
+    bound.run(bound.params.get(), &context.operands_[context.first_operand_[i]], worker);
 }
 
-// The others wait, off the clock: the next instruction may write over what the cost depends on.
-Context::Clock::time_point Context::note_timing(int instruction, Clock::time_point begin,
-                                                Worker& worker) {
-    if (worker.index == 0) {
-        Timing& timing = timings_[instruction];
-        timing.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
-        timing.cost = cost_of(program_->instructions()[instruction].bound,
-                              &operands_[first_operand_[instruction]]);
-    }
-    sync(worker);
-    return Clock::now();
-}
-
-bool Context::should_stop(Run& run, Clock::time_point* polled) const {
-    if (cancelled_.load(std::memory_order_relaxed)) {
+bool Context::end_step(void* data, int step) {
+    Run& run = *static_cast<Run*>(data);
+    if (run.trace) run.context->note_timing(run.first + step, run);
+    if (run.context->cancelled_.load(std::memory_order_relaxed)) {
         run.result = RunResult::cancelled;
         return true;
     }
+    if (run.is_interrupted.load(std::memory_order_relaxed)) {
+        run.result = RunResult::interrupted;
+        return true;
+    }
+    return run.first + step + 1 == run.last;
+}
+
+// No one is at work, off the clock: the next instruction may write over what the cost depends on.
+void Context::note_timing(int instruction, Run& run) {
+    Timing& timing = timings_[instruction];
+    timing.seconds = std::chrono::duration<double>(Clock::now() - run.begin).count();
+    timing.cost = cost_of(program_->instructions()[instruction].bound,
+                          &operands_[first_operand_[instruction]]);
+    run.begin = Clock::now();
+}
+
+void Context::poll(Run& run) {
+    if (!run.poll) return;
     const Clock::time_point now = Clock::now();
-    if (!run.poll || now - *polled < kPollInterval) return false;
-    *polled = now;
-    if (!run.poll()) return false;
-    run.result = RunResult::interrupted;
-    return true;
+    if (now - run.polled < kPollInterval) return;
+    run.polled = now;
+    if (run.poll()) run.is_interrupted.store(true, std::memory_order_relaxed);
 }
 
 RunResult Context::run(int first, int last, bool trace, Poll poll) {
     cancelled_.store(false);
-    Run run{this, first, last, trace, poll, RunResult::done, {false, false}};
-    team_->run(worker_main, &run, program_->worker_scratch_bytes(),
+    if (first == last) return RunResult::done;
+    const Clock::time_point now = Clock::now();
+    Run run{this, first, last, trace, poll, RunResult::done, {false}, now, now};
+    team_->run({run_step, end_step, &run}, program_->worker_scratch_bytes(),
                program_->shared_scratch_bytes());
     return run.result;
 }

@@ -47,9 +47,10 @@ class Context {
     };
     struct Run;
 
-    static void worker_main(void* run, Worker& worker);
-    bool should_stop(Run& run, Clock::time_point* polled) const;
-    Clock::time_point note_timing(int instruction, Clock::time_point begin, Worker& worker);
+    static void run_step(void* run, int step, Worker& worker);
+    static bool end_step(void* run, int step);
+    void note_timing(int instruction, Run& run);
+    static void poll(Run& run);
 
     std::shared_ptr<const Program> program_;
     std::shared_ptr<Team> team_;

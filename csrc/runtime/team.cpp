@@ -45,22 +45,37 @@ struct Team::Crew {
         pthread_t thread;
     };
 
-    explicit Crew(int workers) : barrier(workers), members(static_cast<size_t>(workers)) {}
+    explicit Crew(int workers) : seats(workers), members(static_cast<size_t>(workers)) {}
 
-    Barrier barrier;
+    uint32_t work(Worker& worker);
+
+    Turnstile turnstile;
+    Seats seats;
     std::vector<Member> members;
-    std::atomic<int64_t> counter{0};
-    alignas(64) std::atomic<uint32_t> round{0};  // bumped to start a job
-    std::atomic<int> parked{0};
-    bool leaving = false;
+    std::atomic<bool> leaving{false};
     int started = 0;  // threads that exist, besides the caller
-    Job job = nullptr;
-    void* data = nullptr;
+    Job job = {};     // to be read inside the turnstile only
 };
+
+// Takes part in steps until there is no job. Returns the turn that changes when there is one.
+uint32_t Team::Crew::work(Worker& worker) {
+    uint32_t turn;
+    for (;;) {
+        worker.index == 0 ? seats.take(0) : seats.take_apart(worker.index);
+        if (!turnstile.enter(&turn)) return turn;
+        const int step = turnstile.step();
+        worker.phases_missed = turnstile.phase();
+        job.run(job.data, step, worker);
+        turnstile.end_step([&] { return job.end(job.data, step); });
+    }
+}
 
 void sync(Worker& worker) {
     if (worker.count == 1) return;
-    worker.barrier->wait([&] { worker.counter->store(0, std::memory_order_relaxed); });
+    if (worker.phases_missed > 0)
+        --worker.phases_missed;
+    else
+        worker.turnstile->end_phase();
 }
 
 Team::Team(int workers) : workers_(workers), scratch_(static_cast<size_t>(workers)) {}
@@ -74,8 +89,7 @@ void Team::dismiss() {
         return;
     }
     crew_->leaving = true;
-    crew_->round.fetch_add(1);
-    wake_all(crew_->round, crew_->parked);
+    crew_->turnstile.wake_idle();
     for (int i = 1; i <= crew_->started; ++i) pthread_join(crew_->members[i].thread, nullptr);
     crew_.reset();
 }
@@ -84,11 +98,10 @@ void* Team::thread_main(void* argument) {
     auto& member = *static_cast<Crew::Member*>(argument);
     Crew& crew = *member.crew;
     FlushDenormals flush;
-    for (uint32_t round = 0;; ++round) {
-        wait_until_changed(crew.round, round, crew.parked);
+    for (;;) {
+        const uint32_t turn = crew.work(member.worker);
         if (crew.leaving) return nullptr;
-        crew.job(crew.data, member.worker);
-        sync(member.worker);
+        crew.turnstile.wait_while(turn);
     }
 }
 
@@ -102,8 +115,8 @@ void Team::start() {
         member.crew = crew_.get();
         member.worker.index = i;
         member.worker.count = workers_;
-        member.worker.barrier = &crew_->barrier;
-        member.worker.counter = &crew_->counter;
+        member.worker.turnstile = &crew_->turnstile;
+        member.worker.counter = &crew_->turnstile.counter;
     }
     for (int i = 1; i < workers_; ++i) {
         Crew::Member& member = crew_->members[i];
@@ -137,21 +150,24 @@ void Team::reserve(size_t scratch_bytes, size_t shared_bytes) {
     }
 }
 
-void Team::run(Job job, void* data, size_t scratch_bytes, size_t shared_bytes) {
+void Team::run(const Job& job, size_t scratch_bytes, size_t shared_bytes) {
     // A fork may have copied a locked mutex; the child has one thread, so a new one is right.
     if (crew_ && process_ != fork_count()) new (&queue_) std::mutex;
     const std::lock_guard<std::mutex> turn(queue_);
     start();
     reserve(scratch_bytes, shared_bytes);
     const FlushDenormals flush;
-    crew_->job = job;
-    crew_->data = data;
-    if (workers_ > 1) {
-        crew_->round.fetch_add(1);
-        wake_all(crew_->round, crew_->parked);
+    Worker& own = crew_->members[0].worker;
+    if (workers_ == 1) {
+        int step = 0;
+        do job.run(job.data, step, own);
+        while (!job.end(job.data, step++));
+        return;
     }
-    job(data, crew_->members[0].worker);
-    sync(crew_->members[0].worker);
+    crew_->job = job;
+    crew_->seats.take(0);
+    crew_->turnstile.open();
+    crew_->work(own);
 }
 
 }  // namespace hades

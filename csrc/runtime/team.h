@@ -5,18 +5,25 @@
 #include <vector>
 
 #include "base/worker.h"
-#include "runtime/barrier.h"
 #include "runtime/memory.h"
+#include "runtime/seats.h"
+#include "runtime/turnstile.h"
 
 namespace hades {
 
+// A job is a sequence of steps, which any of the workers run together.
+struct Job {
+    void (*run)(void* data, int step, Worker& worker);
+    // Called once after each step, while no worker is in any: whether it was the last.
+    bool (*end)(void* data, int step);
+    void* data;
+};
+
 // A group of workers that run the same job together: the calling thread is worker 0, the others are
-// threads of ours, started at the first run. Jobs of several callers queue. The affinity of the
-// calling thread is never changed: libraries loaded later would inherit it.
+// threads of ours, started at the first run. Jobs of several callers queue. The calling thread is
+// never moved to another CPU: it is not ours, and libraries loaded later would inherit its mask.
 class Team {
   public:
-    using Job = void (*)(void* data, Worker& worker);
-
     explicit Team(int workers);
     ~Team();
     Team(const Team&) = delete;
@@ -24,13 +31,13 @@ class Team {
 
     int workers() const { return workers_; }
 
-    // Runs job(data, worker) on every worker and returns when all are done. The job finds
+    // Runs the job and returns when it is over; no one touches it or its data afterwards. It finds
     // `scratch_bytes` of private and `shared_bytes` of common scratch in its worker; they are kept
     // and only grow, so a repeated job allocates nothing. Throws std::bad_alloc, std::system_error.
-    void run(Job job, void* data, size_t scratch_bytes, size_t shared_bytes);
+    void run(const Job& job, size_t scratch_bytes, size_t shared_bytes);
 
   private:
-    struct Crew;  // threads and barrier of one process
+    struct Crew;  // threads and turnstile of one process
 
     static void* thread_main(void* member);
     void start();

@@ -96,3 +96,27 @@ def test_a_worker_stays_where_it_may_run():
     thread.join()
     assert outcome == [{frozenset({CPUS[0]})}]
     assert np.abs(y - expected(x, 20)).max() < 1e-4
+
+
+def cpu_of(task: int) -> int:
+    """The CPU on which a thread of this process ran last."""
+    stat = Path(f"/proc/self/task/{task}/stat").read_text()
+    return int(stat.rpartition(")")[2].split()[36])
+
+
+@needs_two_cpus
+def test_workers_keep_apart():
+    """Beside a busy process the two workers do not end up on the same CPU."""
+    x = np.random.default_rng(0).standard_normal((ROWS, WIDTH)).astype(np.float32)
+    program, source, result = build(steps=100)
+    before = set(masks())
+    context = _native.Context(program, _native.Team(2))
+    y = np.zeros_like(x)
+    context.run({source: x, result: y})
+    (worker,) = set(masks()) - before
+    caller, apart = threading.get_native_id(), 0
+    with Disturbance(CPUS[0]):
+        for _ in range(400):
+            context.run({source: x, result: y})
+            apart += cpu_of(worker) != cpu_of(caller)
+    assert apart > 300

@@ -77,9 +77,10 @@ void run_scatter(const void* params, void* const* operands, Worker& worker) {
     run_plan(scatter.copy, scatter.copy_plan,
              arguments(scatter.copy_plan, false, operands[0], nullptr, operands[3]), worker);
     sync(worker);
-    if (worker.index == 0 && scatter.plan.tuples > 0)
+    parallel_for(worker, scatter.plan.tuples > 0 ? 1 : 0, [&](int64_t) {
         scatter.scatter(
             arguments(scatter.plan, scatter.wide, operands[3], operands[1], operands[2]));
+    });
 }
 
 // Drops loops of one step and turns trailing loops that are contiguous on both sides into a run.

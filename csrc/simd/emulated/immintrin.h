@@ -17,7 +17,6 @@
 #include <simde/x86/avx512/cvt.h>
 #include <simde/x86/avx512/cvts.h>
 #include <simde/x86/avx512/div.h>
-#include <simde/x86/avx512/dpbusd.h>
 #include <simde/x86/avx512/fmadd.h>
 #include <simde/x86/avx512/fnmadd.h>
 #include <simde/x86/avx512/gather.h>
@@ -44,4 +43,5 @@
 #include <simde/x86/fma.h>
 
 #include "simd/emulated/avx512.h"
+#include "simd/emulated/avx512_vnni.h"
 #include "simd/emulated/fma.h"

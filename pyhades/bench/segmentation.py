@@ -6,14 +6,10 @@ import contextlib
 import dataclasses
 import importlib
 import importlib.util
-import json
 import statistics
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from pyhades import _native
@@ -25,7 +21,8 @@ from pyhades.bench.disturbance import (
     neighbours,
 )
 from pyhades.bench.machine import check_threads, describe_machine
-from pyhades.errors import ArgumentError, ConfigurationError, PyhadesError
+from pyhades.bench.process import EngineProcess
+from pyhades.errors import ArgumentError, ConfigurationError
 
 RIVALS = ("onnxruntime",)
 WARM_UP_RUNS = 2
@@ -60,62 +57,12 @@ class Candidate:
     precision: str
 
 
-class EngineProcess:
-    """An engine in a process of its own, see :mod:`pyhades.bench.worker`."""
-
-    def __init__(self, candidate: Candidate, model: Path, isa: str | None) -> None:
-        command = [sys.executable, "-m", "pyhades.bench.worker", candidate.engine, str(model)]
-        command += ["--threads", str(candidate.threads)]
-        if candidate.engine == "pyhades":
-            command += ["--precision", candidate.precision, *(["--isa", isa] if isa else [])]
-        self._name = f"{candidate.engine} on {model.name}"
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self.facts = self._answer()
-
-    def run(self) -> float:
-        """Run once; milliseconds."""
-        assert self._process.stdin is not None
-        self._process.stdin.write("run\n")
-        self._process.stdin.flush()
-        return float(self._answer()["ms"])
-
-    def finish(self) -> float:
-        """End the process; its peak memory in MiB."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        peak = float(self._answer()["peak_rss_mb"])
-        self._process.wait()
-        return peak
-
-    def _answer(self) -> dict[str, Any]:
-        assert self._process.stdout is not None and self._process.stderr is not None
-        line = self._process.stdout.readline()
-        if not line:
-            tail = self._process.stderr.read().strip().splitlines()[-1:]
-            raise PyhadesError(f"{self._name} ended: {' '.join(tail) or 'no message'}")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
-
-    def __enter__(self) -> EngineProcess:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
-            if pipe is not None:
-                pipe.close()
+def _start(candidate: Candidate, model: Path, isa: str | None) -> EngineProcess:
+    command = ["pyhades.bench.worker", candidate.engine, str(model)]
+    command += ["--threads", str(candidate.threads)]
+    if candidate.engine == "pyhades":
+        command += ["--precision", candidate.precision, *(["--isa", isa] if isa else [])]
+    return EngineProcess(f"{candidate.engine} on {model.name}", command)
 
 
 def measure(
@@ -214,25 +161,28 @@ def _take_turns(
 ) -> list[Measurement]:
     """All candidates on one model, run by run, so that a change of the clock meets all alike."""
     with contextlib.ExitStack() as stack:
-        processes = [
-            stack.enter_context(EngineProcess(candidate, model, isa)) for candidate in candidates
-        ]
+        processes = [stack.enter_context(_start(candidate, model, isa)) for candidate in candidates]
         times: list[list[float]] = [[] for _ in processes]
         with beside(neighbour):
             for turn in range(WARM_UP_RUNS + runs):
                 for process, taken in zip(processes, times, strict=True):
-                    elapsed = process.run()
+                    elapsed = float(process.ask()["ms"])
                     if turn >= WARM_UP_RUNS:
                         taken.append(elapsed)
-        memory = [process.finish() for process in processes]
+        memory = [float(process.finish()["peak_rss_mb"]) for process in processes]
         flops = float(processes[0].facts["flops"])
     # The clock changes while machines get warm: the roof is the better of before and after.
     for count in peaks:
         peaks[count] = max(peaks[count], _native.measure_peak_gflops(isa, count))
     return [
-        dataclasses.replace(
-            _summarise(candidate, model, taken, peak_rss, flops, peaks[candidate.threads]),
-            disturbed=neighbour is not None,
+        _summarise(
+            candidate,
+            model,
+            taken,
+            peak_rss,
+            flops,
+            peaks[candidate.threads],
+            neighbour is not None,
         )
         for candidate, taken, peak_rss in zip(candidates, times, memory, strict=True)
     ]
@@ -245,6 +195,7 @@ def _summarise(
     peak_rss_mb: float,
     flops: float,
     peak_gflops: float,
+    disturbed: bool,
 ) -> Measurement:
     median = statistics.median(times)
     gflops = flops / median / 1e6
@@ -259,7 +210,7 @@ def _summarise(
         peak_rss_mb=round(peak_rss_mb, 1),
         gflops=round(gflops, 2),
         share_of_peak=round(gflops / peak_gflops, 4),
-        disturbed=False,
+        disturbed=disturbed,
     )
 
 

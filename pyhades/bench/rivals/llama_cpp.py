@@ -6,23 +6,17 @@ It comes with the package ``llama-cpp-python``, whose low-level interface
 
 from __future__ import annotations
 
-import contextlib
 import importlib.metadata
 import importlib.util
-import json
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any
 
 import numpy as np
 
 from pyhades import _native
 from pyhades.bench.llm import PREFILL_PASSES, Effort, Measurement
-from pyhades.errors import ArgumentError, ConfigurationError, PyhadesError
+from pyhades.bench.process import EngineProcess
+from pyhades.errors import ArgumentError, ConfigurationError
 
 NAME = "llama.cpp"
 _PACKAGE = "llama-cpp-python"
@@ -68,7 +62,7 @@ def measure(
     version()
     rows = []
     for count in threads:
-        with _Process(model, count, effort) as process:
+        with _start(model, count, effort) as process:
             for row in _rows(process, count, effort):
                 report(row)
                 rows.append(row)
@@ -88,7 +82,7 @@ def version() -> str:
     return f"{_PACKAGE} {importlib.metadata.version('llama_cpp_python')}"
 
 
-def _rows(process: _Process, threads: int, effort: Effort) -> list[Measurement]:
+def _rows(process: EngineProcess, threads: int, effort: Effort) -> list[Measurement]:
     precision = process.facts["precision"]
 
     def bandwidth() -> float:
@@ -125,53 +119,8 @@ def _rows(process: _Process, threads: int, effort: Effort) -> list[Measurement]:
     return rows
 
 
-class _Process:
-    """The worker: a line of JSON for each line of JSON."""
-
-    def __init__(self, model: Path, threads: int, effort: Effort) -> None:
-        most = max([*effort.prefills, *(d + effort.decode_tokens for d in effort.depths)])
-        command = [sys.executable, "-m", "pyhades.bench.rivals.llama_cpp_worker", str(model)]
-        command += ["--threads", str(threads), "--context", str(most + 256)]
-        self._messages = tempfile.TemporaryFile()  # noqa: SIM115  (a pipe may fill up)
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._messages,
-            text=True,
-        )
-        self.facts = self._answer()
-
-    def ask(self, **question: Any) -> dict[str, Any]:
-        """Ask one thing; see the worker for what may be asked."""
-        assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # the missing answer says why
-            self._process.stdin.write(json.dumps(question) + "\n")
-            self._process.stdin.flush()
-        return self._answer()
-
-    def _answer(self) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            self._messages.seek(0)
-            tail = self._messages.read().decode(errors="replace").strip().splitlines()[-3:]
-            raise PyhadesError(f"{NAME} ended: {' / '.join(tail) or 'no message'}")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
-
-    def __enter__(self) -> _Process:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout, self._messages):
-            if pipe is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    pipe.close()
+def _start(model: Path, threads: int, effort: Effort) -> EngineProcess:
+    most = max([*effort.prefills, *(d + effort.decode_tokens for d in effort.depths)])
+    command = ["pyhades.bench.rivals.llama_cpp_worker", str(model)]
+    command += ["--threads", str(threads), "--context", str(most + 256)]
+    return EngineProcess(NAME, command, last_lines=3)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,18 +11,7 @@ from numpy.typing import ArrayLike
 from pyhades.arguments import one_of
 from pyhades.errors import ArgumentError
 from pyhades.kernels.arguments import Array, call, output
-
-Mode = Literal["nearest", "linear", "cubic"]
-Coordinates = Literal[
-    "half_pixel",
-    "half_pixel_symmetric",
-    "pytorch_half_pixel",
-    "align_corners",
-    "asymmetric",
-    "tf_half_pixel_for_nn",
-    "tf_crop_and_resize",
-]
-NearestMode = Literal["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"]
+from pyhades.numerics.interpolation import Coordinates, Mode, NearestMode
 
 
 def resize(

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 
 from pyhades.numerics.array import Array
 
-COORDINATE_MODES = (
+Mode = Literal["nearest", "linear", "cubic"]
+Coordinates = Literal[
     "half_pixel",
     "half_pixel_symmetric",
     "pytorch_half_pixel",
@@ -21,9 +23,11 @@ COORDINATE_MODES = (
     "asymmetric",
     "tf_half_pixel_for_nn",
     "tf_crop_and_resize",
-)
-NEAREST_MODES = ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil")
-MODES = ("nearest", "linear", "cubic")
+]
+NearestMode = Literal["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"]
+MODES: tuple[Mode, ...] = get_args(Mode)
+COORDINATE_MODES: tuple[Coordinates, ...] = get_args(Coordinates)
+NEAREST_MODES: tuple[NearestMode, ...] = get_args(NearestMode)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from pyhades.errors import ModelError
@@ -20,6 +21,7 @@ from pyhades.llm.checkpoint.table import Shape, TensorTable
 from pyhades.llm.models.config import RopeScaling, check_dimensions
 from pyhades.llm.models.gpt_oss.config import GptOssConfig
 from pyhades.llm.models.gpt_oss.settings import STOP_TOKENS, layer_types, stop_ids
+from pyhades.llm.models.names import spelled
 from pyhades.llm.models.outline import EMBEDDING, HEAD, NORM, outline
 from pyhades.quant import ggml
 
@@ -106,8 +108,7 @@ def collect(
     }
     for index in range(config.num_hidden_layers):
         ours, theirs = f"layers.{index}.", f"blk.{index}."
-        for name, spelled in _WEIGHTS.items():
-            found[ours + name] = _tensor(table, theirs + spelled, shapes[ours + name])
+        found |= spelled(partial(_tensor, table), _WEIGHTS, shapes, ours, theirs)
         for kind, axis in (("weight", -2), ("bias", -1)):
             columns = (config.hidden_size,) if kind == "weight" else ()
             found[f"{ours}qkv.{kind}"] = _qkv(table, config, theirs, kind, columns, axis)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from pyhades.compiler.view import View
 from pyhades.kernels.paged_attention import KvFormat
 from pyhades.llm.models.architecture import Floats, Pools
@@ -13,6 +11,7 @@ from pyhades.llm.models.layers import Batch, Cache, Layers, Place, bind_choices,
 from pyhades.llm.models.rope import rope_frequencies
 from pyhades.llm.models.step import Limits, StepBuilder
 from pyhades.llm.models.weights import ModelWeights
+from pyhades.numerics.moe import clamped_swiglu
 
 
 def build_step(
@@ -62,10 +61,7 @@ def build_step(
 
 def gate(made: Floats, config: GptOssConfig) -> Floats:
     """The clamped SwiGLU: columns of the gate and of the linear part come in turn."""
-    limit = np.float32(config.swiglu_limit)
-    gates, linear = np.minimum(made[:, 0::2], limit), np.clip(made[:, 1::2], -limit, limit)
-    shares = 1 / (1 + np.exp(-np.float32(config.swiglu_alpha) * gates))
-    return np.asarray(gates * shares * (linear + 1), np.float32)
+    return clamped_swiglu(made, config.swiglu_alpha, config.swiglu_limit)
 
 
 def _attention(

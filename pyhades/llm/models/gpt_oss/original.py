@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from pyhades.llm.checkpoint.stored import StoredTensor
 from pyhades.llm.checkpoint.table import Shape, TensorTable
 from pyhades.llm.models.config import ConfigSource
 from pyhades.llm.models.gpt_oss.config import GptOssConfig
+from pyhades.llm.models.names import spelled
 from pyhades.llm.models.outline import EMBEDDING, HEAD, NORM, outline
 
 MARK = "unembedding.weight"
@@ -45,10 +48,8 @@ def collect(
     }
     for index in range(config.num_hidden_layers):
         ours, theirs = f"layers.{index}.", f"block.{index}."
-        for name, spelled in _PLAIN.items():
-            found[ours + name] = table.plain(theirs + spelled, shapes[ours + name])
-        for name, spelled in _EXPERTS.items():
-            found[ours + name] = _expert_weight(table, theirs + spelled, shapes[ours + name])
+        found |= spelled(table.plain, _PLAIN, shapes, ours, theirs)
+        found |= spelled(partial(_expert_weight, table), _EXPERTS, shapes, ours, theirs)
     table.finish()
     return found
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from pyhades.compiler.view import View
 from pyhades.kernels.paged_attention import KvFormat
 from pyhades.llm.models.architecture import Floats, Pools
@@ -13,6 +11,7 @@ from pyhades.llm.models.qwen3_moe.weights import Qwen3MoeLayer
 from pyhades.llm.models.rope import rope_frequencies
 from pyhades.llm.models.step import Limits, StepBuilder
 from pyhades.llm.models.weights import ModelWeights
+from pyhades.numerics.moe import swiglu
 
 
 def build_step(
@@ -42,8 +41,7 @@ def build_step(
 
 def gate(made: Floats, config: Qwen3MoeConfig) -> Floats:
     """SwiGLU: columns of the gate and of the linear part come in turn."""
-    gates, linear = made[:, 0::2], made[:, 1::2]
-    return np.asarray(linear * gates / (1 + np.exp(-gates)), np.float32)
+    return swiglu(made)
 
 
 def _attention(

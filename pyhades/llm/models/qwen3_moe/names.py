@@ -10,11 +10,14 @@ from pyhades.llm.checkpoint.stored import (
 )
 from pyhades.llm.checkpoint.table import Shape, TensorTable
 from pyhades.llm.models.config import ConfigSource
-from pyhades.llm.models.outline import EMBEDDING, HEAD, NORM, outline
+from pyhades.llm.models.names import (
+    HUGGINGFACE_COMPUTED,
+    huggingface_ends,
+    huggingface_qkv,
+    spelled,
+)
+from pyhades.llm.models.outline import outline
 from pyhades.llm.models.qwen3_moe.config import Qwen3MoeConfig
-
-_COMPUTED = r"rotary_emb\.inv_freq$"
-"""Tensors that some tools store, and that follow from the configuration."""
 
 _PLAIN = {
     "attention_norm": "input_layernorm.weight",
@@ -38,31 +41,14 @@ def collect(
         A tensor is missing, misshapen, of another type, or not part of the model.
     """
     shapes = outline(config)
-    embedding = table.plain("model.embed_tokens.weight", shapes[EMBEDDING])
-    is_tied = source.values.get("tie_word_embeddings") and "lm_head.weight" not in table
-    found: dict[str, StoredTensor] = {
-        EMBEDDING: embedding,
-        HEAD: embedding if is_tied else table.plain("lm_head.weight", shapes[HEAD]),
-        NORM: table.plain("model.norm.weight", shapes[NORM]),
-    }
+    found = huggingface_ends(table, shapes, source)
     for index in range(config.num_hidden_layers):
         ours, theirs = f"layers.{index}.", f"model.layers.{index}."
-        for name, spelled in _PLAIN.items():
-            if ours + name in shapes:
-                found[ours + name] = table.plain(theirs + spelled, shapes[ours + name])
-        for kind in ("weight", "bias"):
-            if f"{ours}qkv.{kind}" in shapes:
-                found[f"{ours}qkv.{kind}"] = _qkv(config, table, f"{theirs}self_attn.", kind)
+        found |= spelled(table.plain, _PLAIN, shapes, ours, theirs)
+        found |= huggingface_qkv(table, shapes, config, ours, theirs)
         found |= _experts(table, shapes, ours, f"{theirs}mlp.experts.")
-    table.finish(_COMPUTED)
+    table.finish(HUGGINGFACE_COMPUTED)
     return found
-
-
-def _qkv(config: Qwen3MoeConfig, table: TensorTable, theirs: str, kind: str) -> StoredTensor:
-    columns = (config.hidden_size,) if kind == "weight" else ()
-    rows = {"q": config.query_size, "k": config.key_value_size, "v": config.key_value_size}
-    parts = [table.plain(f"{theirs}{name}_proj.{kind}", (n, *columns)) for name, n in rows.items()]
-    return JoinedTensor(parts, -2 if kind == "weight" else -1)
 
 
 def _experts(
@@ -73,7 +59,7 @@ def _experts(
 
     def stack(name: str, shape: Shape) -> StoredTensor:
         names = [f"{theirs}{expert}.{name}_proj.weight" for expert in range(experts)]
-        return StackedTensor([table.plain(spelled, shape) for spelled in names])
+        return StackedTensor([table.plain(full, shape) for full in names])
 
     halves = [stack(name, (rows // 2, columns)) for name in ("gate", "up")]
     return {

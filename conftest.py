@@ -19,17 +19,6 @@ ROOT = Path(__file__).parent
 REAL_GRAPHS = ROOT.parent / "shared" / "models"
 
 
-def written_tiers() -> list[str]:
-    """The tiers that any kernel was written for, weakest first."""
-    names = [name for _, _, name, _ in _native.implementations()]
-    return [tier for tier in _native.tiers() if any(name.endswith(f"_{tier}") for name in names)]
-
-
-def kernel_tiers() -> list[str]:
-    """Those of them that are supported here, or emulated."""
-    return [tier for tier in written_tiers() if tier in _native.supported_tiers()]
-
-
 def float_tiers() -> list[str]:
     """The supported ones but the integer extensions of AVX-512, which no float kernel uses."""
     return [tier for tier in _native.supported_tiers() if not tier.startswith("avx512_")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pyhades.numerics.activations import sigmoid, silu
 from pyhades.numerics.array import Array
 from pyhades.numerics.reduction import top_k
 
@@ -19,11 +20,10 @@ def route(logits: Array, k: int) -> tuple[Array, Array]:
 
 def swiglu(h: Array) -> Array:
     """``up * gate * sigmoid(gate)``; gates and ups alternate."""
-    with np.errstate(over="ignore"):  # where a gate is far below zero, nothing is what is right
-        return np.asarray(h[..., 1::2] * h[..., ::2] / (1 + np.exp(-h[..., ::2])))
+    return h[..., 1::2] * silu(h[..., ::2])
 
 
 def clamped_swiglu(h: Array, alpha: float, limit: float) -> Array:
     """``(up + 1) * gate * sigmoid(alpha * gate)`` within ``limit``; gates and ups alternate."""
     gate, up = np.minimum(h[..., ::2], limit), np.clip(h[..., 1::2], -limit, limit)
-    return np.asarray((up + 1) * gate / (1 + np.exp(-alpha * gate)))
+    return (up + 1) * gate * sigmoid(alpha * gate)

@@ -25,7 +25,6 @@ from pyhades.bench.process import EngineProcess
 from pyhades.errors import ArgumentError, ConfigurationError
 
 RIVALS = ("onnxruntime",)
-WARM_UP_RUNS = 2
 
 
 @dataclass(frozen=True)
@@ -164,11 +163,10 @@ def _take_turns(
         processes = [stack.enter_context(_start(candidate, model, isa)) for candidate in candidates]
         times: list[list[float]] = [[] for _ in processes]
         with beside(neighbour):
-            for turn in range(WARM_UP_RUNS + runs):
+            for _ in range(runs):
                 for process, taken in zip(processes, times, strict=True):
-                    elapsed = float(process.ask()["ms"])
-                    if turn >= WARM_UP_RUNS:
-                        taken.append(elapsed)
+                    process.ask()  # untimed: threads of the engine before may still spin
+                    taken.append(float(process.ask()["ms"]))
         memory = [float(process.finish()["peak_rss_mb"]) for process in processes]
         flops = float(processes[0].facts["flops"])
     # The clock changes while machines get warm: the roof is the better of before and after.

@@ -116,6 +116,8 @@ class Assembly:
 class Routine(Executable):
     """An assembly, ready to run on the caller's buffers; made by :meth:`Assembly.build`."""
 
+    title = "Routine"
+
     def __init__(
         self,
         name: str,

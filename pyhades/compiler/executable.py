@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 from pyhades.compiler.build import Built
 from pyhades.compiler.contexts import ContextPool
 from pyhades.compiler.instruction import Lowered
-from pyhades.compiler.listing import Line, as_html, as_table, listing
+from pyhades.compiler.listing import Line, listing
 from pyhades.compiler.memory import MemoryPlan
+from pyhades.compiler.runnable import Memory, Runnable
 from pyhades.compiler.trace import Trace
 from pyhades.compiler.view import Array, View
 
@@ -20,37 +21,27 @@ Bindings = Mapping[int, Array]
 """The buffer of every io slot."""
 
 
-@dataclass(frozen=True)
-class Memory:
-    """Bytes that a program needs: its arena (per concurrent call) and its packed constants."""
-
-    arena: int
-    constants: int
-
-    def __str__(self) -> str:
-        return f"arena {self.arena / 1e6:.1f} MB, constants {self.constants / 1e6:.1f} MB"
-
-
-class Executable:
+class Executable(Runnable):
     """A native program with its contexts, listing and traces.
 
-    A front door adds what its callers bind: :class:`~pyhades.compiler.program.Program` takes the
-    inputs of a graph and makes arrays for its outputs, :class:`~pyhades.compiler.assembly.Routine`
-    works on the caller's buffers. Calls may come from any thread.
+    A front door adds what its callers bind: :class:`~pyhades.compiler.native.NativeProgram` takes
+    the inputs of a graph and makes arrays for its outputs,
+    :class:`~pyhades.compiler.assembly.Routine` works on the caller's buffers. Calls may come from
+    any thread.
     """
 
     def __init__(self, name: str, lowered: Lowered, built: Built, threads: int) -> None:
         self.name = name
         self.threads = threads
         self.isa: str = built.native.isa
-        self.lines: list[Line] = listing(lowered, built.native)
+        self._lines = listing(lowered, built.native)
         self._native = built.native
         self._contexts = ContextPool(built.native, threads)
 
     @property
-    def flops(self) -> float:
-        """Floating-point operations of the largest run; a multiply-add is two."""
-        return sum(line.flops for line in self.lines)
+    def lines(self) -> list[Line]:
+        """The listing: one :class:`~pyhades.compiler.listing.Line` per instruction."""
+        return self._lines
 
     @property
     def memory(self) -> Memory:
@@ -64,12 +55,6 @@ class Executable:
     def close(self) -> None:
         """Free the arenas. The program cannot run afterwards."""
         self._contexts.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
 
     def _run(self, bindings: Bindings) -> None:
         with self._contexts.lend() as context:
@@ -89,28 +74,6 @@ class Executable:
             if bindings is not None:
                 context.run(bindings)
             return {name: kept.read(context.arena) for name, kept in places.items()}
-
-    def __repr__(self) -> str:
-        most = "up to " if any(line.is_most for line in self.lines) else ""
-        return (
-            f"{type(self).__name__}({self.name}: {len(self.lines)} instructions, "
-            f"{most}{self.flops / 1e9:.2f} GFLOP, {self.memory}, {self.isa}, "
-            f"{self.threads} threads)"
-        )
-
-    def __str__(self) -> str:
-        return f"{self!r}\n{as_table(self._rows(), right=(0, 3))}"
-
-    def _repr_html_(self) -> str:
-        return as_html(self._rows())
-
-    def _rows(self) -> list[list[str]]:
-        rows = [["#", "op", "operands", "MFLOP", "kernel", "label"]]
-        rows += [
-            [str(line.index), line.op, line.operands, line.mflop, line.kernel, line.label]
-            for line in self.lines
-        ]
-        return rows
 
 
 @dataclass(frozen=True)

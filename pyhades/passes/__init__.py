@@ -57,7 +57,11 @@ def optimise(graph: Graph, input_shapes: Mapping[str, Sequence[int]] | None = No
     >>> len(optimise(graph).nodes) < len(graph.nodes) / 2
     True
     """
-    graph = specialise(graph, input_shapes)
+    return optimise_static(specialise(graph, input_shapes))
+
+
+def optimise_static(graph: Graph) -> Graph:
+    """Apply every pass to a graph whose inputs have static types."""
     for transform in PASSES:
         graph = transform(graph)
     return graph
@@ -76,6 +80,7 @@ __all__ = [
     "fuse_pointwise",
     "fuse_roll",
     "optimise",
+    "optimise_static",
     "recognise",
     "recompute",
     "regroup_matmul",

@@ -28,7 +28,6 @@ HINTS = {
 }
 APART = {
     "pyhades.config.thread_count": "computes nothing; the number is what it is about",
-    "pyhades.compiler.program.Program": "made by compile",
     "pyhades.compiler.assembly.Routine": "made by an Assembly",
     "pyhades.config.Config": "made by show_config",
     "pyhades.segmentation.manifest.ModelManifest": "its activation is that of a model",

@@ -57,6 +57,7 @@ CONDITIONS = {
     "_reduces_without_kernel": "with a reduction, where no kernel has the dtype",
     "_needs_elementary": "float64, or parameters that differ from row to row",
     "_has_no_scale_shift": "float64, or parameters that are not constant",
+    "_has_no_phases": "other than float32, 1-D or 2-D; a computed weight; windows with gaps",
     "_diagonal_is_constant": "a diagonal that is constant",
     "_fill_varies": "a fill that is not constant",
 }

@@ -21,7 +21,7 @@ def fold_batch_norm(graph: Graph) -> Graph:
         scale_shift = _scale_and_shift(node)
         if scale_shift is None:
             continue
-        convolution = rewrite.private(node.inputs[0], "Conv")
+        convolution = rewrite.private(node.inputs[0], "Conv", "ConvTranspose")
         if convolution is None or not _fold(rewrite, node, convolution, *scale_shift):
             _replace(rewrite, node, *scale_shift)
     return rewrite.finish()
@@ -42,8 +42,7 @@ def _fold(rewrite: Rewrite, node: Node, conv: Node, scale: Array, shift: Array) 
     if weight is None or weight.data is None or (bias is not None and bias.data is None):
         return False
     dtype = weight.data.dtype
-    factor = scale.reshape(-1, *[1] * (weight.data.ndim - 1))
-    scaled = weight.data * factor
+    scaled = _scaled(conv, weight.data, scale)
     old_bias = 0.0 if bias is None or bias.data is None else bias.data
     new_bias = (old_bias * scale + shift).astype(dtype)
     name = node.outputs[0].name
@@ -54,6 +53,17 @@ def _fold(rewrite: Rewrite, node: Node, conv: Node, scale: Array, shift: Array) 
     ]
     rewrite.replace(node, conv.op, inputs, **conv.attributes)
     return True
+
+
+def _scaled(conv: Node, weight: Array, scale: Array) -> Array:
+    """The weight with every output channel multiplied by its scale."""
+    kernel = weight.shape[2:]
+    if conv.op == "Conv":
+        return np.asarray(weight * scale.reshape(-1, 1, *[1] * len(kernel)))
+    group = attribute(conv, "group")  # [c, o / group, *kernel]: outputs of a group are columns
+    grouped = weight.reshape(group, -1, *weight.shape[1:])
+    columns = scale.reshape(group, 1, -1, *[1] * len(kernel))
+    return np.asarray((grouped * columns).reshape(weight.shape))
 
 
 def _replace(rewrite: Rewrite, node: Node, scale: Array, shift: Array) -> None:

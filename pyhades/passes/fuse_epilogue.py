@@ -14,11 +14,12 @@ from pyhades.ir.registry import attribute
 from pyhades.ir.shapes import shape
 from pyhades.passes.rewriting import Rewrite, clip_bounds, scalar
 
-_FUSED = ("FusedConv", "FusedMatMul")
+_CONVOLUTIONS = ("FusedConv", "FusedConvTranspose")
+_FUSED = (*_CONVOLUTIONS, "FusedMatMul")
 
 
 def fuse_epilogue(graph: Graph) -> Graph:
-    """Fuse what follows a float32 Conv, MatMul or ScaleShift."""
+    """Fuse what follows a float32 Conv, ConvTranspose, MatMul or ScaleShift."""
     rewrite = Rewrite(graph)
     results = [value for node in rewrite.nodes for value in node.outputs]
     position = {value: index for index, value in enumerate(results)}
@@ -27,7 +28,7 @@ def fuse_epilogue(graph: Graph) -> Graph:
         kind = node.outputs[0].type
         if kind is None or kind.dtype != np.float32:
             continue
-        if node.op in ("Conv", "MatMul"):
+        if node.op in ("Conv", "ConvTranspose", "MatMul"):
             rewrite.replace(node, f"Fused{node.op}", node.inputs, **node.attributes)
         elif node.op == "Add":
             _fuse_bias(rewrite, node) or _fuse_residual(rewrite, node, position)
@@ -65,7 +66,7 @@ def _bias(fused: Node, term: Value | None) -> Value | None:
     if term is None or term.data is None:
         return None
     extents = shape(fused.outputs[0])
-    axis = 1 if fused.op == "FusedConv" else len(extents) - 1
+    axis = 1 if fused.op in _CONVOLUTIONS else len(extents) - 1
     padded = (1,) * (len(extents) - term.data.ndim) + term.data.shape
     if len(padded) != len(extents):
         return None

@@ -117,6 +117,32 @@ def test_transposed_convolution(rank, attributes):
     check(b.graph(b.op("ConvTranspose", x, weight, b.weight(3 * groups), **lists)))
 
 
+@pytest.mark.parametrize(
+    ("outputs", "kernel", "attributes", "convolutions"),
+    [
+        (3, 4, {"strides": [4, 4]}, 4),  # a row's phases are one convolution
+        (3, 4, {"strides": [2, 2], "pads": [1] * 4}, 2 * 3),  # all but its first and last column
+        (40, 4, {"strides": [2, 2], "pads": [1] * 4}, 2 * 2),  # wide enough by themselves
+        (3, 5, {"strides": [2, 2], "pads": [1] * 4}, 2 * 2),  # they see different inputs
+        (1, 2, {"strides": [2, 2], "group": 4}, 2 * 2),  # channels of groups cannot be joined
+        (3, 2, {"strides": [3, 3]}, 1),  # gaps between windows: spread out with zeros
+    ],
+)
+def test_a_transposed_convolution_is_a_convolution_per_phase(
+    outputs, kernel, attributes, convolutions
+):
+    b = Builder()
+    weight = b.weight(4, outputs, kernel, kernel)
+    y = b.op("ConvTranspose", b.input(2, 4, 5, 6), weight, **attributes)
+    (stride, _), pad = attributes["strides"], attributes.get("pads", [0])[0]
+    extents = [(extent - 1) * stride + kernel - 2 * pad for extent in (5, 6)]
+    residual = b.input(2, outputs * attributes.get("group", 1), *extents)
+    y = b.op("Relu", b.op("Add", y, residual))
+    kinds = check(b.graph(y))
+    assert kinds["conv2d"] == convolutions
+    assert convolutions == 1 or set(kinds) <= {"conv2d", "copy"}
+
+
 def test_an_operator_without_kernel_is_refused_by_name():
     b = Builder()
     values, _ = b.op("TopK", b.input(3, 5), b.ints(2), outputs=2)

@@ -11,6 +11,7 @@ from pyhades.compiler.lower import (
     pooling,
     reduction,
     resample,
+    transposed,
 )
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "pooling",
     "reduction",
     "resample",
+    "transposed",
 ]

@@ -21,6 +21,11 @@ CONV_ATTRIBUTES: dict[str, Any] = {
     "pads": None,
     "strides": None,
 }
+TRANSPOSED_ATTRIBUTES: dict[str, Any] = {
+    **CONV_ATTRIBUTES,
+    "output_padding": None,
+    "output_shape": None,
+}
 
 
 def conv_window(node: Node, x: Shape, w: Shape) -> Window:
@@ -76,7 +81,7 @@ class Conv(Operator):
         return 2 * per_output * elements(node.outputs[0].type)
 
 
-@ir_op("ConvTranspose", "F, F, F? -> F", **CONV_ATTRIBUTES, output_padding=None, output_shape=None)
+@ir_op("ConvTranspose", "F, F, F? -> F", **TRANSPOSED_ATTRIBUTES)
 class ConvTranspose(Operator):
     """Transposed convolution: x [n, c, *spatial], w [c, o / group, *kernel], bias [o]."""
 

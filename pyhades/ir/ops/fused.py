@@ -1,7 +1,7 @@
 """Operators of our own, which the passes put in the place of several ONNX operators.
 
-``FusedConv`` and ``FusedMatMul`` finish with ``after(activation(product + bias) + residual)``, the
-epilogue of the native kernels (docs/reference/native_operators.md).
+``FusedConv``, ``FusedConvTranspose`` and ``FusedMatMul`` finish with ``after(activation(product +
+bias) + residual)``, the epilogue of the native kernels (docs/reference/native_operators.md).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from pyhades.ir.graph import Node
-from pyhades.ir.ops.convolution import CONV_ATTRIBUTES, Conv
+from pyhades.ir.ops.convolution import CONV_ATTRIBUTES, TRANSPOSED_ATTRIBUTES, Conv, ConvTranspose
 from pyhades.ir.ops.elementwise import Elementwise, widened
 from pyhades.ir.ops.matrix import MatMul
 from pyhades.ir.registry import Array, Operator, attribute, elements, ir_op
@@ -50,6 +50,15 @@ def finished(node: Node, x: Array, residual: Array | None) -> Array:
 @ir_op("FusedConv", "F, F, F?, F? -> F", **CONV_ATTRIBUTES, **EPILOGUE)
 class FusedConv(Conv):
     """Conv, then the epilogue; the fourth input is the residual, of the shape of the output."""
+
+    def reference(self, node: Node, *inputs: Any) -> list[Array]:
+        x, w, bias, residual = (*inputs, None, None)[:4]
+        return [finished(node, super().reference(node, x, w, bias)[0], residual)]
+
+
+@ir_op("FusedConvTranspose", "F, F, F?, F? -> F", **TRANSPOSED_ATTRIBUTES, **EPILOGUE)
+class FusedConvTranspose(ConvTranspose):
+    """ConvTranspose, then the epilogue; inputs are those of FusedConv."""
 
     def reference(self, node: Node, *inputs: Any) -> list[Array]:
         x, w, bias, residual = (*inputs, None, None)[:4]

@@ -13,6 +13,7 @@ import numpy as np
 
 from pyhades.ir.graph import Node, Value
 from pyhades.ir.ops.convolution import conv_window, transposed_window
+from pyhades.ir.phases import splits_into_phases
 from pyhades.ir.registry import attribute
 from pyhades.ir.shapes import shape
 from pyhades.passes.decompose.rule import Builder, dtype_of, rule, source
@@ -118,7 +119,17 @@ def _count() -> Iterator[int]:
         number += 1
 
 
-@rule("ConvTranspose")
+def _has_no_phases(node: Node) -> bool:
+    """Whether lowering cannot make ordinary convolutions of it, one per phase of the output."""
+    x, w = source(node), source(node, 1)
+    if _has_no_kernel(node) or w.data is None:
+        return True
+    spatial = shape(x)[2:]
+    window = transposed_window(node, shape(x), shape(w))
+    return not splits_into_phases(window, spatial)
+
+
+@rule("ConvTranspose", when=_has_no_phases)
 def _conv_transpose(build: Builder, node: Node) -> None:
     """A convolution of the input, spread out with zeros, by the mirrored weight."""
     x, w, bias = source(node), source(node, 1), node.input(2)

@@ -19,6 +19,7 @@ from pyhades.kernels import implementations
 from pyhades.numerics.functions import functions_of
 from pyhades.onnx.translate import (
     _TRANSLATORS,
+    DEFAULT,
     NEWEST_OPSET,
     OLDEST_OPSET,
     as_it_is,
@@ -73,13 +74,13 @@ def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 def opsets(name: str) -> str:
     """The opsets that are read, older spellings marked with a star."""
-    versions = sorted(_TRANSLATORS[name])
+    versions = sorted(_TRANSLATORS[DEFAULT][name])
     ends = [last - 1 for _, last in pairwise(versions)] + [ENDED.get(name, NEWEST_OPSET)]
     ranges = []
     for first, last in zip(versions, ends, strict=True):
         if last < OLDEST_OPSET:
             continue
-        star = "" if _TRANSLATORS[name][first] is as_it_is else "*"
+        star = "" if _TRANSLATORS[DEFAULT][name][first] is as_it_is else "*"
         first = max(first, OLDEST_OPSET)
         ranges.append(f"{first} to {last}{star}" if first < last else f"{first}{star}")
     return ", ".join(ranges)

@@ -19,9 +19,13 @@ class GraphBuilder:
         self._count = 0
         self._scope = ""
 
-    def scope(self, name: str) -> None:
-        """Name what follows after ``name``, a node of a file or a module of a network."""
-        self._scope = name
+    def scope(self, name: str) -> str:
+        """Name what follows after ``name``, a node of a file or a module of a network.
+
+        The name before is returned, to go back to.
+        """
+        before, self._scope = self._scope, name
+        return before
 
     def fresh(self, hint: str) -> str:
         """A value name that is not used yet."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
-import numpy as np
-
 
 class Kind(Enum):
     """How a field is encoded."""
@@ -79,7 +77,11 @@ TYPE = Message(
 )
 VALUE_INFO = Message("ValueInfoProto", {1: _one("name", Kind.STRING), 2: _one("type", TYPE)})
 
-# Graphs inside of attributes stay undecoded: the operators that own them are refused.
+SPARSE_TENSOR = Message(
+    "SparseTensorProto",
+    {1: _one("values", TENSOR), 2: _one("indices", TENSOR), 3: _many("dims", Kind.INT)},
+)
+
 ATTRIBUTE = Message(
     "AttributeProto",
     {
@@ -88,13 +90,12 @@ ATTRIBUTE = Message(
         3: _one("i", Kind.INT),
         4: _one("s", Kind.BYTES),
         5: _one("t", TENSOR),
-        6: _one("g", Kind.BYTES),
         7: _many("floats", Kind.FLOAT),
         8: _many("ints", Kind.INT),
         9: _many("strings", Kind.BYTES),
         20: _one("type", Kind.INT),
         21: _one("ref_attr_name", Kind.STRING),
-        22: _one("sparse_tensor", Kind.BYTES),
+        22: _one("sparse_tensor", SPARSE_TENSOR),
     },
 )
 
@@ -107,6 +108,7 @@ NODE = Message(
         4: _one("op_type", Kind.STRING),
         5: _many("attributes", ATTRIBUTE),
         7: _one("domain", Kind.STRING),
+        8: _one("overload", Kind.STRING),
     },
 )
 
@@ -118,12 +120,31 @@ GRAPH = Message(
         5: _many("initializers", TENSOR),
         11: _many("inputs", VALUE_INFO),
         12: _many("outputs", VALUE_INFO),
-        15: _many("sparse_initializers", Kind.BYTES),
+        15: _many("sparse_initializers", SPARSE_TENSOR),
     },
 )
 
+# A graph may be the attribute of a node of a graph.
+ATTRIBUTE.fields[6] = _one("g", GRAPH)
+ATTRIBUTE.fields[11] = _many("graphs", GRAPH)
+
 OPSET = Message(
     "OperatorSetIdProto", {1: _one("domain", Kind.STRING), 2: _one("version", Kind.INT)}
+)
+
+FUNCTION = Message(
+    "FunctionProto",
+    {
+        1: _one("name", Kind.STRING),
+        4: _many("inputs", Kind.STRING),
+        5: _many("outputs", Kind.STRING),
+        6: _many("attributes", Kind.STRING),
+        7: _many("nodes", NODE),
+        9: _many("opsets", OPSET),
+        10: _one("domain", Kind.STRING),
+        11: _many("defaults", ATTRIBUTE),
+        13: _one("overload", Kind.STRING),
+    },
 )
 
 MODEL = Message(
@@ -135,52 +156,20 @@ MODEL = Message(
         7: _one("graph", GRAPH),
         8: _many("opsets", OPSET),
         14: _many("metadata", STRING_ENTRY),
-        25: _many("functions", Kind.BYTES),
+        25: _many("functions", FUNCTION),
     },
 )
 
-ATTRIBUTE_FIELDS = {1: "f", 2: "i", 3: "s", 4: "t", 6: "floats", 7: "ints", 8: "strings"}
+ATTRIBUTE_FIELDS = {
+    1: "f",
+    2: "i",
+    3: "s",
+    4: "t",
+    5: "g",
+    6: "floats",
+    7: "ints",
+    8: "strings",
+    10: "graphs",
+    11: "sparse_tensor",
+}
 """AttributeProto.type to the field that holds the value, for the types that we read."""
-
-DTYPES: dict[int, np.dtype[np.generic]] = {
-    1: np.dtype(np.float32),
-    2: np.dtype(np.uint8),
-    3: np.dtype(np.int8),
-    4: np.dtype(np.uint16),
-    5: np.dtype(np.int16),
-    6: np.dtype(np.int32),
-    7: np.dtype(np.int64),
-    9: np.dtype(np.bool_),
-    10: np.dtype(np.float16),
-    11: np.dtype(np.float64),
-    12: np.dtype(np.uint32),
-    13: np.dtype(np.uint64),
-    16: np.dtype(np.float32),
-}
-"""TensorProto.DataType to the dtype that we compute in. bfloat16 (16) is widened to float32."""
-
-BFLOAT16 = 16
-
-DTYPE_NAMES = {
-    8: "string",
-    14: "complex64",
-    15: "complex128",
-    17: "float8e4m3fn",
-    18: "float8e4m3fnuz",
-    19: "float8e5m2",
-    20: "float8e5m2fnuz",
-    21: "uint4",
-    22: "int4",
-    23: "float4e2m1",
-    24: "float8e8m0",
-    25: "uint2",
-    26: "int2",
-    27: "float6e2m3",
-    28: "float6e3m2",
-}
-"""The data types that we refuse, by their ONNX names."""
-
-
-def onnx_dtype(dtype: np.dtype[np.generic]) -> int:
-    """TensorProto.DataType of a NumPy dtype."""
-    return next(number for number, known in DTYPES.items() if known == dtype)

@@ -1,9 +1,8 @@
-"""TensorProto and TypeProto to NumPy arrays and IR types, including external data files."""
+"""TensorProto and TypeProto to NumPy arrays and IR types, dense and sparse."""
 
 from __future__ import annotations
 
 import math
-import mmap
 from pathlib import Path
 from typing import Any
 
@@ -12,35 +11,16 @@ import numpy as np
 from pyhades.errors import ModelError, UnsupportedOperatorError
 from pyhades.ir.graph import Dim, TensorType
 from pyhades.ir.shapes import UNKNOWN
-from pyhades.onnx.schema import BFLOAT16, DTYPE_NAMES, DTYPES
+from pyhades.onnx.elements import Element, dtype_of, element
+from pyhades.onnx.external import ExternalFiles
+from pyhades.onnx.packed import from_bytes, from_integers, stored_bytes
 from pyhades.onnx.wire import Record
 
 Array = np.ndarray[Any, Any]
 
 _EXTERNAL = 1
-
-
-def map_file(path: Path) -> memoryview:
-    """Map a file read-only; ModelError where it cannot be read or is empty."""
-    try:
-        with path.open("rb") as file:
-            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "the file is empty"
-        raise ModelError(f"{path}: cannot read the model: {reason}") from None
-
-
-def dtype_of(number: int | None, what: str) -> np.dtype[Any]:
-    """The dtype that we compute in for a TensorProto.DataType."""
-    if number in DTYPES:
-        return DTYPES[number]
-    name = DTYPE_NAMES.get(number or 0)
-    if name is None:
-        raise ModelError(f"{what} has data type number {number}, which ONNX does not define")
-    raise UnsupportedOperatorError(
-        f"{what} has data type {name}, which pyhades does not compute with; convert the "
-        "model to float32 or float16"
-    )
+_LARGEST_DENSE = 1 << 30
+"""Bytes that a sparse tensor may have when it is made dense."""
 
 
 def tensor_type(record: Record, what: str) -> TensorType | None:
@@ -74,97 +54,73 @@ class TensorDecoder:
 
     Parameters
     ----------
-    folder
-        Where external data files lie; None for a model that did not come from a file.
+    model
+        Path of the model, beside which external data lies; None if it did not come from a file.
     """
 
-    def __init__(self, folder: Path | None) -> None:
-        self._folder = folder
-        self._files: dict[Path, memoryview] = {}
+    def __init__(self, model: Path | None) -> None:
+        self._external = ExternalFiles(model)
 
     def decode(self, tensor: Record, what: str) -> Array:
         """The array of ``tensor``; ModelError, naming ``what``, where it contradicts itself.
 
-        raw data becomes a view, which need not be aligned; bfloat16 is widened to float32.
+        raw data becomes a view, which need not be aligned; bfloat16 and narrower floats are widened
+        to float32, integers of less than a byte to bytes.
         """
-        number, dims = tensor["data_type"], [int(dim) for dim in tensor["dims"]]
-        dtype = dtype_of(number, what)
+        kind, dims = element(tensor["data_type"], what), [int(dim) for dim in tensor["dims"]]
         if min(dims, default=0) < 0:
             raise ModelError(f"{what} has a negative extent: {dims}")
         count = math.prod(dims)
-        stored = np.dtype(np.uint16) if number == BFLOAT16 else dtype
         if tensor["data_location"] == _EXTERNAL:
-            flat = self._view(self._external(tensor, count * stored.itemsize, what), stored, what)
+            data = self._external.view(tensor, stored_bytes(kind, count), what)
+            flat = from_bytes(data, kind, count, what)
         elif tensor["raw_data"] is not None:
-            flat = self._view(tensor["raw_data"], stored, what)
+            flat = from_bytes(tensor["raw_data"], kind, count, what)
         else:
-            flat = _typed_data(tensor, stored, what)
+            flat = _typed_data(tensor, kind, count)
         if flat.size != count:
             raise ModelError(f"{what} has {flat.size} elements, its shape {dims} says {count}")
-        if number == BFLOAT16:
-            flat = (flat.astype(np.uint32) << np.uint32(16)).view(np.float32)
         try:
             return flat.reshape(dims)
         except ValueError as error:
             raise ModelError(f"{what} has shape {dims}: {error}") from None
 
-    @staticmethod
-    def _view(data: memoryview, dtype: np.dtype[Any], what: str) -> Array:
-        if data.nbytes % dtype.itemsize:
-            raise ModelError(f"{what} has {data.nbytes} bytes, no multiple of {dtype.itemsize}")
-        if dtype == np.bool_:
-            # A byte other than 0 and 1 would be an invalid bool.
-            return np.asarray(np.frombuffer(data, np.uint8) != 0)
-        return np.frombuffer(data, dtype)
-
-    def _external(self, tensor: Record, size: int, what: str) -> memoryview:
-        entries = {entry["key"]: entry["value"] for entry in tensor["external_data"]}
-        location = entries.get("location") or ""
-        data = self._file(location, what)
-        try:
-            offset = int(entries.get("offset") or 0)
-            length = int(entries.get("length") or size)
-        except ValueError:
-            raise ModelError(f"{what} has an external offset or length that is no number") from None
-        if offset < 0 or length != size or offset + length > len(data):
-            raise ModelError(
-                f"{what} wants {size} bytes: {length} at offset {offset} of {location!r}, which "
-                f"has {len(data)}"
+    def decode_sparse(self, record: Record, what: str) -> Array:
+        """The dense array of a SparseTensorProto, whose indices count elements or are tuples."""
+        if record["values"] is None or record["indices"] is None:
+            raise ModelError(f"{what} is sparse and lacks values or indices")
+        values = self.decode(record["values"], f"{what}, its values,")
+        indices = self.decode(record["indices"], f"{what}, its indices,").astype(np.int64)
+        dims = [int(dim) for dim in record["dims"]]
+        size = math.prod(dims)
+        if min(dims, default=0) < 0 or values.ndim != 1:
+            raise ModelError(f"{what} has dims {dims} and values of shape {list(values.shape)}")
+        if size * values.itemsize > _LARGEST_DENSE:
+            raise UnsupportedOperatorError(
+                f"{what} is sparse and too large to be made dense: {dims}"
             )
-        return data[offset : offset + length]
-
-    def _file(self, location: str, what: str) -> memoryview:
-        if self._folder is None:
-            raise ModelError(
-                f"{what} lies in the external file {location!r}; load the model by its path"
-            )
-        folder = self._folder.resolve()
-        # A model must not make us read files elsewhere: no absolute path, no "..", no symlink out.
-        try:
-            path = (folder / location).resolve()
-        except (OSError, ValueError, RuntimeError):
-            path = folder
-        if not location or not path.is_relative_to(folder) or path == folder:
-            raise ModelError(f"{what} lies in {location!r}, which is not inside {folder}")
-        if path not in self._files:
-            self._files[path] = map_file(path)
-        return self._files[path]
+        if indices.ndim == 2 and indices.shape == (len(values), len(dims)):
+            if (indices < 0).any() or (indices >= np.array(dims, np.int64)).any():
+                raise ModelError(f"{what} has indices outside of its dims {dims}")
+            indices = np.ravel_multi_index(tuple(indices.T), dims) if dims else indices.reshape(-1)
+        if indices.shape != values.shape:
+            raise ModelError(f"{what} has {len(values)} values and indices {list(indices.shape)}")
+        if len(indices) and not 0 <= indices.min() <= indices.max() < size:
+            raise ModelError(f"{what} has indices outside of its dims {dims}")
+        dense = np.zeros(size, values.dtype)
+        dense[indices] = values
+        return dense.reshape(dims)
 
 
-def _typed_data(tensor: Record, dtype: np.dtype[Any], what: str) -> Array:
+def _typed_data(tensor: Record, kind: Element, count: int) -> Array:
     """The elements of a tensor that does not use raw_data."""
-    if dtype == np.float32:
-        return np.asarray(tensor["float_data"], dtype)
-    if dtype == np.float64:
-        return np.asarray(tensor["double_data"], dtype)
+    if kind.name == "float32":
+        return np.asarray(tensor["float_data"], np.float32)
+    if kind.name == "float64":
+        return np.asarray(tensor["double_data"], np.float64)
     name = "int32_data"
-    if dtype == np.int64:
+    if kind.name == "int64":
         name = "int64_data"
-    elif dtype in (np.dtype(np.uint32), np.dtype(np.uint64)):
+    elif kind.name in ("uint32", "uint64"):
         name = "uint64_data"
-    wide = np.asarray(tensor[name], np.int64)
-    if dtype == np.float16:
-        return wide.astype(np.uint16).view(np.float16)
-    if dtype == np.bool_:
-        return np.asarray(wide != 0)
-    return wide.astype(dtype, copy=False)
+    return from_integers(np.asarray(tensor[name], np.int64), kind, count)

@@ -7,7 +7,7 @@ only where an older opset spells something differently.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,12 +17,19 @@ from pyhades.ir.builder import GraphBuilder
 from pyhades.ir.graph import Value
 from pyhades.ir.registry import operator
 from pyhades.ir.shapes import Shape
+from pyhades.onnx.elements import Element, ElementTable
 
 NEWEST_OPSET = 28
 """The newest opset whose operators we know (that of onnx 1.23)."""
 
 OLDEST_OPSET = 7
 """The first opset whose element-wise operators broadcast as they do today."""
+
+MICROSOFT = "com.microsoft"
+"""The domain of the operators that onnxruntime adds."""
+
+DEFAULT = ""
+"""The domain of ONNX itself, which some files spell ``ai.onnx``."""
 
 
 @dataclass
@@ -35,8 +42,11 @@ class OnnxNode:
     output_names: list[str]
     attributes: dict[str, Any]
     opset: int
+    """The version of the domain that the operator is from."""
     where: str
     """File and node, to begin an error message with."""
+    domain: str = DEFAULT
+    elements: ElementTable = field(default_factory=ElementTable)
 
     def input(self, index: int) -> Value:
         """Input ``index``, which must be present."""
@@ -61,6 +71,13 @@ class OnnxNode:
         kind = self.input(index).type
         return None if kind is None else kind.shape
 
+    def element(self, index: int) -> Element:
+        """What the file calls the type of input ``index``: int4, say, where we have int8."""
+        kind = self.elements.of(self.input(index))
+        if kind is None:
+            raise UnsupportedOperatorError(f"{self.where}: the dtype of input {index} is unknown")
+        return kind
+
     def unsupported(self, problem: str) -> UnsupportedOperatorError:
         """The exception to raise for something that pyhades does not do."""
         return UnsupportedOperatorError(f"{self.where}: {problem}")
@@ -68,26 +85,28 @@ class OnnxNode:
 
 Translator = Callable[[OnnxNode, GraphBuilder], list[Value]]
 
-_TRANSLATORS: dict[str, dict[int, Translator]] = {}
+_TRANSLATORS: dict[str, dict[str, dict[int, Translator]]] = {}
+"""By domain, operator and the version of the domain that it is spelled so since."""
 
 
-def onnx_op(*names: str, since: int) -> Callable[[Translator], Translator]:
+def onnx_op(*names: str, since: int, domain: str = DEFAULT) -> Callable[[Translator], Translator]:
     """Decorator: translate operators ``names`` from opset ``since`` up to the next registration.
 
     Examples
     --------
-    >>> @onnx_op("Twice", since=1)
+    >>> @onnx_op("Twice", since=1, domain="com.acme")
     ... def twice(node, graph):
     ...     return [graph.one("Add", node.input(0), node.input(0))]
-    >>> translator("Twice", 9) is twice
+    >>> translator("Twice", 9, "com.acme") is twice
     True
     """
 
     def decorate(function: Translator) -> Translator:
+        table = _TRANSLATORS.setdefault(domain, {})
         for name in names:
-            if since in _TRANSLATORS.setdefault(name, {}):
-                raise ValueError(f"{name} since opset {since} is registered twice")
-            _TRANSLATORS[name][since] = function
+            if since in table.setdefault(name, {}):
+                raise ValueError(f"{domain}.{name} since opset {since} is registered twice")
+            table[name][since] = function
         return function
 
     return decorate
@@ -102,13 +121,13 @@ def as_it_is(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
     return graph.emit(node.op, node.inputs, node.attributes, len(node.output_names))
 
 
-def same(*names: str, since: int = 1) -> None:
+def same(*names: str, since: int = 1, domain: str = DEFAULT) -> None:
     """Register operators that the IR spells as ONNX does from opset ``since`` on."""
-    onnx_op(*names, since=since)(as_it_is)
+    onnx_op(*names, since=since, domain=domain)(as_it_is)
 
 
-def translator(op: str, opset: int) -> Translator | None:
-    """The translator of ``op`` in ``opset``; None where there is none.
+def translator(op: str, opset: int, domain: str = DEFAULT) -> Translator | None:
+    """The translator of ``op`` in ``opset`` of ``domain``; None where there is none.
 
     Raises
     ------
@@ -117,7 +136,7 @@ def translator(op: str, opset: int) -> Translator | None:
     """
     import pyhades.onnx.ops  # noqa: F401  (fills the registry)
 
-    versions = _TRANSLATORS.get(op)
+    versions = _TRANSLATORS.get(domain, {}).get(op)
     if versions is None:
         return None
     usable = [since for since in versions if since <= opset]
@@ -126,8 +145,15 @@ def translator(op: str, opset: int) -> Translator | None:
     return versions[max(usable)]
 
 
-def supported_operators() -> list[str]:
-    """Names of the ONNX operators that can be imported."""
+def supported_domains() -> list[str]:
+    """Domains with operators that can be imported."""
     import pyhades.onnx.ops  # noqa: F401
 
     return sorted(_TRANSLATORS)
+
+
+def supported_operators(domain: str = DEFAULT) -> list[str]:
+    """Names of the operators of ``domain`` that can be imported."""
+    import pyhades.onnx.ops  # noqa: F401
+
+    return sorted(_TRANSLATORS.get(domain, {}))

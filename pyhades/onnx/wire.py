@@ -24,6 +24,8 @@ _WIRE_TYPES = {Kind.INT: _VARINT, Kind.FLOAT: _FIXED32, Kind.DOUBLE: _FIXED64}
 _FORMATS = {Kind.FLOAT: "<f", Kind.DOUBLE: "<d"}
 _LONGEST_VARINT = 10
 _LONGEST_LIST = 1024
+_DEEPEST_MESSAGE = 100
+"""Messages within messages, as many as Google's readers follow: 33 graphs within graphs."""
 
 
 class WireReader:
@@ -49,7 +51,7 @@ class WireReader:
         ModelError
             The bytes are truncated or are no such message; it names file and offset.
         """
-        return self._message(message, 0, len(self._buffer))
+        return self._message(message, 0, len(self._buffer), 0)
 
     def _fail(self, at: int, problem: str) -> NoReturn:
         raise ModelError(
@@ -70,7 +72,9 @@ class WireReader:
                 return value & 0xFFFF_FFFF_FFFF_FFFF, at
         self._fail(begin, "a number is longer than ten bytes")
 
-    def _message(self, message: Message, at: int, end: int) -> Record:
+    def _message(self, message: Message, at: int, end: int, depth: int) -> Record:
+        if depth > _DEEPEST_MESSAGE:
+            self._fail(at, f"messages are nested more than {_DEEPEST_MESSAGE} deep")
         record: Record = {f.name: [] if f.repeated else None for f in message.fields.values()}
         while at < end:
             begin = at
@@ -81,7 +85,7 @@ class WireReader:
             if number == 0:
                 self._fail(begin, "field number 0")
             if field is not None:
-                self._store(record, message, field, wire_type, begin, at, stop)
+                self._store(record, message, field, wire_type, begin, at, stop, depth)
             at = stop
         return record
 
@@ -109,6 +113,7 @@ class WireReader:
         begin: int,
         at: int,
         stop: int,
+        depth: int,
     ) -> None:
         kind = field.kind
         expected = _LENGTH if isinstance(kind, Message) else _WIRE_TYPES.get(kind, _LENGTH)
@@ -116,7 +121,7 @@ class WireReader:
         if wire_type != expected and not packed:
             self._fail(begin, f"{message.name}.{field.name} has wire type {wire_type}")
         if isinstance(kind, Message):
-            value: Any = self._message(kind, at, stop)
+            value: Any = self._message(kind, at, stop, depth + 1)
         elif packed:
             record[field.name] = _joined(record[field.name], self._packed(kind, begin, at, stop))
             return

@@ -10,7 +10,8 @@ import numpy as np
 
 from pyhades.errors import ArgumentError
 from pyhades.ir.graph import Graph, Node, TensorType, Value
-from pyhades.onnx.schema import MODEL, onnx_dtype
+from pyhades.onnx.elements import onnx_dtype
+from pyhades.onnx.schema import MODEL
 from pyhades.onnx.translate import as_it_is, translator
 from pyhades.onnx.wire import Chunks, Record, encode
 

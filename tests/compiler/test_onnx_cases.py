@@ -12,7 +12,7 @@ import pyhades
 from pyhades.errors import PyhadesError, UnsupportedOperatorError
 from pyhades.ir.graph import Graph
 from pyhades.ir.inference import type_of
-from pyhades.onnx.schema import DTYPES
+from pyhades.onnx.elements import DTYPES
 from pyhades.onnx.translate import OLDEST_OPSET, supported_operators
 from tests.onnx.test_backend_cases import EXCLUDED, MODULES, as_array, cases_of, element_types
 

@@ -86,7 +86,7 @@ def test_examples_stand_in_the_listed_files(extension, example):
 @pytest.fixture
 def restored():
     """The registries of operators as they were, afterwards."""
-    tables = [registry._OPERATORS, translate._TRANSLATORS, decomposing._RULES]
+    tables = [registry._OPERATORS, *translate._TRANSLATORS.values(), decomposing._RULES]
     saved = [dict(table) for table in tables]
     yield
     for table, old in zip(tables, saved, strict=True):

@@ -14,7 +14,7 @@ from onnx import numpy_helper
 from pyhades import load_onnx
 from pyhades.errors import ModelError, PyhadesError, ShapeError, UnsupportedOperatorError
 from pyhades.ir.interpreter import interpret
-from pyhades.onnx.schema import DTYPES
+from pyhades.onnx.elements import DTYPES
 from pyhades.onnx.translate import OLDEST_OPSET, supported_operators
 
 # One module of cases per test, imported when the test runs: making all cases takes long.

@@ -6,7 +6,7 @@ import numpy as np
 
 from pyhades.ir.builder import GraphBuilder
 from pyhades.ir.graph import Value
-from pyhades.onnx.tensors import dtype_of
+from pyhades.onnx.elements import dtype_of
 from pyhades.onnx.translate import OnnxNode, onnx_op, same
 
 same("Abs", "Ceil", "Elu", "Exp", "Floor", "HardSigmoid", "LeakyRelu", "Log", "Neg", since=6)

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from pyhades.numerics.array import Array
+from pyhades.numerics.window import Window, windows
 
 Axes = tuple[int, ...]
 
@@ -79,3 +80,13 @@ def _shifted(x: Array, axis: int) -> tuple[Array, Array]:
     shifted = x - np.where(np.isinf(peak), 0, peak).astype(x.dtype)
     total = np.exp(shifted).sum(axis=axis, keepdims=True)
     return shifted, np.where(total > 0, total, x.dtype.type(1))
+
+
+def local_response(x: Array, size: int, alpha: float, beta: float, bias: float) -> Array:
+    """X [n, c, ...] divided by a power of the mean square of ``size`` channels around each."""
+    window = Window((size,), (1,), (1,), ((size - 1) // 2,), (size // 2,))
+    columns = np.moveaxis(x * x, 1, -1)
+    lines = columns.reshape(1, -1, columns.shape[-1])
+    squares = windows(lines, window, lines.shape[2:], 0).sum(axis=-1)
+    near = np.moveaxis(squares.reshape(columns.shape), -1, 1)
+    return np.asarray(x / (bias + alpha / size * near) ** beta, x.dtype)

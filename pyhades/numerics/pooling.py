@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -44,3 +45,16 @@ def average_pool(
         inside = replace(window, pads_begin=none, pads_end=none)
     seen = windows(ones, inside, counts, 0).sum(axis=-1)
     return np.asarray(sums / np.maximum(seen, 1))
+
+
+def lp_pool(x: Array, window: Window, counts: Sequence[int], p: int) -> Array:
+    """``sum(|x| ** p) ** (1 / p)`` per window; positions outside count as zeros."""
+    return np.asarray(np.linalg.norm(windows(x, window, counts, 0), ord=p, axis=-1))
+
+
+def max_unpool(x: Array, positions: Array, shape: Sequence[int], output: Sequence[int]) -> Array:
+    """Zeros of ``shape`` with ``x`` at flat ``positions``; its ends are cut or extended."""
+    flat = np.zeros(math.prod(shape), x.dtype)
+    flat[positions.reshape(-1)] = x.reshape(-1)
+    pads = [(0, max(o - s, 0)) for s, o in zip(shape, output, strict=True)]
+    return np.pad(flat.reshape(shape), pads)[tuple(slice(o) for o in output)]

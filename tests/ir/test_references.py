@@ -226,3 +226,29 @@ def test_einsum(equation: str) -> None:
         for index, term in enumerate(terms)
     }
     check_against_rival("Einsum", 12, feeds, equation=equation)
+
+
+@pytest.mark.parametrize("attributes", POOLS)
+@pytest.mark.parametrize("p", [1, 2, 3])
+def test_lp_pool(attributes: dict[str, Any], p: int) -> None:
+    check_against_rival("LpPool", 18, {"x": noise(2, 3, 9, 8)}, p=p, **attributes)
+
+
+@pytest.mark.parametrize("p", [1, 2, 3])
+def test_global_lp_pool(p: int) -> None:
+    for shape in ((2, 3, 9), (2, 3, 9, 8), (1, 2, 3, 4, 5)):
+        check_against_rival("GlobalLpPool", 17, {"x": noise(*shape)}, p=p)
+
+
+@pytest.mark.parametrize("size", [1, 3, 5, 7])
+def test_local_response_normalization(size: int) -> None:
+    numbers = {"size": size, "alpha": 0.3, "beta": 0.6, "bias": 1.5}
+    check_against_rival("LRN", 13, {"x": noise(2, 5, 4, 3)}, **numbers)
+
+
+@pytest.mark.parametrize("align_corners", [0, 1])
+def test_affine_grid(align_corners: int) -> None:
+    for shape, size in (((2, 2, 3), [2, 3, 5, 4]), ((1, 3, 4), [1, 2, 3, 4, 2])):
+        constants = {"size": np.array(size, np.int64)}
+        feeds = {"theta": noise(*shape)}
+        check_against_rival("AffineGrid", 20, feeds, constants, align_corners=align_corners)

@@ -18,6 +18,7 @@ from pyhades.numerics.array import Array
 from pyhades.numerics.normalization import (
     affine,
     by_statistics,
+    local_response,
     log_softmax,
     lp_normalize,
     per_channel,
@@ -164,6 +165,26 @@ class LpNormalization(_AlongAxis):
         if p not in (1, 2):
             fail(node, f"p {p} is not 1 or 2")
         y = lp_normalize(x, attribute(node, "axis"), p)
+        return [y.astype(inputs[0].dtype, copy=False)]
+
+
+@ir_op("LRN", "F -> F", alpha=1e-4, beta=0.75, bias=1.0, size=None)
+class LocalResponseNormalization(Operator):
+    """x divided by a power of the mean square of ``size`` channels around each."""
+
+    flops_per_element = 6
+
+    def shapes(self, node: Node) -> list[Shape]:
+        x, size = shape_of(node, 0), attribute(node, "size")
+        if len(x) < 2:
+            fail(node, f"x needs an axis of channels, has rank {len(x)}")
+        if size is None or size < 1:
+            fail(node, f"size {size} must be at least 1")
+        return [x]
+
+    def reference(self, node: Node, *inputs: Any) -> list[Array]:
+        numbers = (attribute(node, name) for name in ("size", "alpha", "beta", "bias"))
+        y = local_response(widened(inputs[0]), *numbers)
         return [y.astype(inputs[0].dtype, copy=False)]
 
 

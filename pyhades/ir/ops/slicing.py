@@ -1,7 +1,8 @@
-"""Slice and Pad."""
+"""Slice, Pad and CenterCropPad."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from pyhades.ir.shapes import (
     UNKNOWN,
     Shape,
     UnknownShape,
+    concrete,
     fail,
     integers_of,
     normalize_axes,
@@ -145,3 +147,45 @@ class Pad(Movement):
         grown = [(max(before, 0), max(after, 0)) for before, after in pads]
         fill = 0 if value is None or value.size == 0 else value.reshape(())
         return [pad(cropped, grown, attribute(node, "mode"), fill)]
+
+
+def centred_pads(have: Sequence[int], wanted: Sequence[int]) -> list[tuple[int, int]]:
+    """What to add (or, negative, to take away) before and after, per axis."""
+    pads = []
+    for extent, target in zip(have, wanted, strict=True):
+        missing = target - extent
+        before = missing // 2 if missing > 0 else -(-missing // 2)
+        pads.append((before, missing - before))
+    return pads
+
+
+@ir_op("CenterCropPad", "T, I -> T", axes=None)
+class CenterCropPad(Movement):
+    """The middle of ``axes``, or them in the middle of zeros."""
+
+    def wanted(self, node: Node, x: Shape, target: list[int]) -> Shape:
+        """The shape after cropping and padding."""
+        stated = attribute(node, "axes")
+        axes = normalize_axes(node, range(len(x)) if stated is None else stated, len(x))
+        if len(target) != len(axes) or min(target, default=0) < 0:
+            fail(node, f"the shape {target} does not fit {len(axes)} axes")
+        result = list(x)
+        for axis, extent in zip(axes, target, strict=True):
+            result[axis] = extent
+        return tuple(result)
+
+    def shapes(self, node: Node) -> list[Shape]:
+        x = shape_of(node, 0)
+        try:
+            return [self.wanted(node, x, integers_of(node, 1) or [])]
+        except UnknownShape:
+            return [(UNKNOWN,) * len(x)]
+
+    def reference(self, node: Node, *inputs: Any) -> list[Array]:
+        x, target = inputs
+        wanted = concrete(self.wanted(node, x.shape, [int(extent) for extent in target]))
+        pads = centred_pads(x.shape, wanted)
+        inner = tuple(
+            slice(max(-b, 0), n - max(-e, 0)) for n, (b, e) in zip(x.shape, pads, strict=True)
+        )
+        return [np.pad(x[inner], [(max(b, 0), max(e, 0)) for b, e in pads])]

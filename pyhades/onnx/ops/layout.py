@@ -19,6 +19,7 @@ same("Expand", since=8)
 same("ConstantOfShape", since=9)
 same("GatherElements", "GatherND", "Range", "ScatterElements", "ScatterND", since=11)
 same("Trilu", since=14)
+same("CenterCropPad", since=18)
 
 
 @onnx_op("Constant", since=1)

@@ -46,6 +46,20 @@ def group_normalization_18(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
     return graph.emit("GroupNormalization", [node.input(0), *vectors], node.attributes)
 
 
+_TINY_DEVIATION = 1e-9
+
+
+@onnx_op("MeanVarianceNormalization", since=9)
+def mean_variance_normalization(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
+    """(x - mean) / (deviation + a tiny number), over ``axes`` together."""
+    x, axes = node.input(0), graph.integers(node.attributes.get("axes", [0, 2, 3]))
+    centred = graph.one("Sub", x, graph.one("ReduceMean", x, axes, keepdims=1))
+    square = graph.one("Mul", centred, centred)
+    deviation = graph.one("Sqrt", graph.one("ReduceMean", square, axes, keepdims=1))
+    tiny = graph.constant(_TINY_DEVIATION, node.dtype(0))
+    return [graph.one("Div", centred, graph.one("Add", deviation, tiny))]
+
+
 @onnx_op("Softmax", "LogSoftmax", since=1)
 def softmax_1(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
     """Normalised over all axes from ``axis`` (default 1) on, as if they were one."""

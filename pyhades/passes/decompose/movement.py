@@ -6,6 +6,7 @@ import numpy as np
 
 from pyhades.ir.graph import Node
 from pyhades.ir.inference import constant
+from pyhades.ir.ops.slicing import centred_pads
 from pyhades.ir.registry import attribute
 from pyhades.ir.shapes import shape
 from pyhades.passes.decompose.rule import Builder, rule, source
@@ -104,3 +105,12 @@ def _trilu(build: Builder, node: Node) -> None:
     below = np.tri(rows, columns, diagonal - 1 if upper else diagonal, dtype=np.bool_)
     mask = constant(f"{build.name}.mask", ~below if upper else below)
     build.become("Where", mask, x, build.number(0, x))
+
+
+@rule("CenterCropPad")
+def _center_crop_pad(build: Builder, node: Node) -> None:
+    """Pads of either sign, half at each end."""
+    x, wanted = source(node), shape(node.outputs[0])
+    pads = centred_pads(shape(x), wanted)
+    flat = [begin for begin, _ in pads] + [end for _, end in pads]
+    build.become("Pad", x, build.integers("pads", flat))

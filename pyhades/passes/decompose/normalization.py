@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 import numpy as np
 
@@ -133,3 +134,25 @@ def _lp_normalization(build: Builder, node: Node) -> None:
     smallest = np.asarray(np.finfo(dtype_of(x)).tiny, dtype_of(x))
     tiny = constant(f"{build.name}.tiny", smallest)
     build.become("Div", x, build.apply("Max", norm, tiny, suffix="positive"))
+
+
+@rule("LRN")
+def _local_response(build: Builder, node: Node) -> None:
+    """The channels as the lines of an image, whose own channels are the positions."""
+    x, size = source(node), attribute(node, "size")
+    n, c, *spatial = shape(x)
+    square = build.apply("Mul", x, x, suffix="square")
+    lines = build.transpose(build.reshape(square, (n, c, prod(spatial)), "lines"), (0, 2, 1))
+    mean = build.apply(
+        "AveragePool",
+        build.reshape(lines, (n, prod(spatial), c, 1), "image"),
+        suffix="mean",
+        kernel_shape=[size, 1],
+        pads=[(size - 1) // 2, 0, size // 2, 0],
+        count_include_pad=1,
+    )
+    pooled = build.reshape(mean, (n, prod(spatial), c), "pooled")
+    near = build.reshape(build.transpose(pooled, (0, 2, 1)), shape(x), "near")
+    scaled = build.apply("Mul", near, build.number(attribute(node, "alpha"), x), suffix="scaled")
+    base = build.apply("Add", scaled, build.number(attribute(node, "bias"), x), suffix="base")
+    build.become("Div", x, build.apply("Pow", base, build.number(attribute(node, "beta"), x)))

@@ -14,10 +14,10 @@ import numpy as np
 
 from pyhades.ir.graph import Node, Value
 from pyhades.ir.inference import constant
-from pyhades.ir.ops.pooling import pool_window
-from pyhades.ir.registry import attribute
+from pyhades.ir.ops.pooling import MaxUnpool, lp_order, pool_window
+from pyhades.ir.registry import attribute, operator
 from pyhades.ir.shapes import shape
-from pyhades.passes.decompose.rule import Builder, rule, source
+from pyhades.passes.decompose.rule import Builder, dtype_of, rule, source
 
 
 @rule("GlobalAveragePool", "GlobalMaxPool")
@@ -103,3 +103,74 @@ def _column_major(build: Builder, indices: Value, x: tuple[int, ...]) -> Value:
     start = build.apply("Sub", indices, within, suffix="start")
     table = constant(f"{build.name}.order", order)
     return build.apply("Add", start, build.apply("Gather", table, within, axis=0), suffix="order")
+
+
+@rule("LpPool")
+def _lp_pool(build: Builder, node: Node) -> None:
+    """A root of the mean of powers, pads counted, times their number."""
+    x, p = source(node), lp_order(node)
+    geometry = pool_window(node, shape(x))
+    ends = [
+        max((int(count) - 1) * stride + extent - have - begin, 0)
+        for count, stride, extent, have, begin in zip(
+            geometry.output,
+            geometry.strides,
+            geometry.extents,
+            shape(x)[2:],
+            geometry.pads_begin,
+            strict=True,
+        )
+    ]
+    mean = build.apply(
+        "AveragePool",
+        _powers(build, x, p),
+        suffix="mean",
+        kernel_shape=list(geometry.kernel),
+        strides=list(geometry.strides),
+        dilations=list(geometry.dilations),
+        pads=[*geometry.pads_begin, *ends],
+        count_include_pad=1,
+    )
+    total = build.apply("Mul", mean, build.number(prod(geometry.kernel), x), suffix="total")
+    _become_root(build, total, p)
+
+
+@rule("GlobalLpPool")
+def _global_lp_pool(build: Builder, node: Node) -> None:
+    x, p = source(node), lp_order(node)
+    axes = range(2, len(shape(x)))
+    _become_root(build, build.reduce("ReduceSum", _powers(build, x, p), axes), p)
+
+
+def _powers(build: Builder, x: Value, p: int) -> Value:
+    if p == 2:
+        return build.apply("Mul", x, x, suffix="square")
+    magnitude = build.apply("Abs", x)
+    return magnitude if p == 1 else build.apply("Pow", magnitude, build.number(p, x))
+
+
+def _become_root(build: Builder, total: Value, p: int) -> None:
+    if p == 1:
+        build.become("Identity", total)
+    elif p == 2:
+        build.become("Sqrt", total)
+    else:
+        build.become("Pow", total, build.number(1 / p, total))
+
+
+@rule("MaxUnpool")
+def _max_unpool(build: Builder, node: Node) -> None:
+    """Scattered into zeros, then cut or extended to the shape that is asked for."""
+    x, positions = source(node), source(node, 1)
+    rule_of = operator("MaxUnpool")
+    assert isinstance(rule_of, MaxUnpool)
+    extents, wanted = rule_of.unpooled(node), shape(node.outputs[0])
+    zeros = constant(f"{build.name}.zeros", np.zeros(prod(extents), dtype_of(x)))
+    count = prod(shape(x))
+    flat = [build.reshape(v, (count,), f"flat{i}") for i, v in enumerate((positions, x))]
+    scattered = build.apply("ScatterElements", zeros, *flat, axis=0)
+    y = build.reshape(scattered, extents, "unpooled")
+    pads = [have - want for want, have in zip(extents, wanted, strict=True)]
+    if any(pads):
+        y = build.apply("Pad", y, build.integers("ends", [0] * len(pads) + pads))
+    build.become("Identity", y)

@@ -7,6 +7,7 @@ needs one (a copy is emitted only if the strides do not do), and ask where to st
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import numpy as np
@@ -16,6 +17,7 @@ from pyhades.compiler.iteration import coalesced
 from pyhades.compiler.view import Array, Buffer, View, constant_view, dense_strides, root_of
 from pyhades.errors import UnsupportedOperatorError
 from pyhades.ir.graph import Graph, Node, Value
+from pyhades.ir.registry import attribute
 from pyhades.ir.shapes import UnknownShape
 from pyhades.ir.shapes import shape as shape_of
 
@@ -38,11 +40,34 @@ def lowers(*ops: str) -> Callable[[Rule], Rule]:
     return register
 
 
+@dataclass(frozen=True)
 class Placement:
-    """Where a value is stored: inside the result of a Concat, from ``start`` along ``axis``."""
+    """Where a value is stored: inside the result of a Concat.
 
-    def __init__(self, parent: Value, axis: int, start: int) -> None:
-        self.parent, self.axis, self.start = parent, axis, start
+    ``views`` are the Reshape and Transpose nodes, last first, between the value and the part of
+    ``extent`` from ``start`` along ``axis`` that it becomes.
+    """
+
+    parent: Value
+    axis: int
+    start: int
+    extent: int
+    views: tuple[Node, ...] = ()
+
+    def inside(self, whole: View) -> View | None:
+        """The part of ``whole`` in the shape of the value; None where strides cannot say it."""
+        part: View | None = whole.slice(self.axis, self.start, self.extent)
+        for node in self.views:
+            source = node.inputs[0]
+            assert source is not None and part is not None
+            if node.op == "Transpose":
+                perm = attribute(node, "perm") or range(part.rank)[::-1]
+                part = part.transpose([list(perm).index(axis) for axis in range(part.rank)])
+            else:
+                part = part.reshape(shape_of(source))
+            if part is None:
+                return None
+        return part
 
 
 class Lowering:
@@ -131,6 +156,10 @@ class Lowering:
         The elements are those of ``value`` in row-major order, in whatever shape strides can say.
         """
         return self._reshaped[value] if value in self._reshaped else self.view(value)
+
+    def viewed(self, value: Value) -> View | None:
+        """Where ``value`` lies, if it does without a copy."""
+        return self._views.get(value)
 
     def input(self, node: Node, index: int) -> View:
         """The view of a required input."""
@@ -253,8 +282,9 @@ class Lowering:
             parent = placement.parent
             if parent not in self.stored:
                 self.stored[parent] = self._place(parent, self.orders[parent])
-            whole = self.stored[parent]
-            return whole.slice(placement.axis, placement.start, extents[placement.axis])
+            part = placement.inside(self.stored[parent])
+            if part is not None:  # it may be, where the parent has got gaps of its own
+                return part
         order = self.orders.get(value, order)
         assert value.type is not None
         buffer = self._io.get(value)
@@ -307,6 +337,12 @@ def is_channels_last(view: View) -> bool:
     if c > 1 and c_stride != 1:
         return False
     return pixel >= c and (h == 1 or h_stride == w * pixel)
+
+
+def is_planar(view: View) -> bool:
+    """Whether rows of [n, c, h, w] are contiguous, and are not pixels of one channel as well."""
+    _, c, _, w = view.shape
+    return c > 1 and w > 1 and view.strides[3] == 1
 
 
 def _is_worth_sharing(array: Array, root: Array) -> bool:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from pyhades.compiler.instruction import Lowered
 from pyhades.compiler.lowering import Lowering, Placement
 from pyhades.compiler.view import View
-from pyhades.ir.graph import Graph, Value
+from pyhades.ir.graph import Graph, Node, Value
 from pyhades.ir.registry import attribute
 from pyhades.ir.shapes import shape
+
+_VIEWS = ("Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze")
 
 
 def lower(graph: Graph) -> Lowered:
     """Lower ``graph``, twice: the first time shows which layouts values get by themselves.
 
-    A value goes where the Concat that reads it wants it if its producer stores it (it is not a view
-    of something else), can leave gaps between pixels, and has the axis order of the Concat.
+    A value goes where the Concat that reads it wants it if its producer stores it, or stores what
+    it is another shape of, can leave gaps between pixels, and has the axis order of the Concat.
     """
     import pyhades.compiler.lower  # noqa: F401  (fills the table of rules)
 
@@ -32,20 +34,46 @@ def lower(graph: Graph) -> Lowered:
         start = 0
         for value in node.inputs:
             assert value is not None
-            if value not in placements and _may_be_placed(trial, value, order):
-                placements[value] = Placement(result, axis, start)
-                orders[result] = order
-            start += shape(value)[axis]
+            extent = shape(value)[axis]
+            stored, views = _stored_part(trial, value)
+            if stored not in placements and _may_be_placed(trial, stored, value, order):
+                placement = Placement(result, axis, start, extent, views)
+                if _leaves_known_gaps(trial.stored[stored], placement, trial.stored[result]):
+                    placements[stored] = placement
+                    orders[result] = order
+            start += extent
     return Lowering(graph, placements, orders).run()
 
 
-def _may_be_placed(trial: Lowering, value: Value, order: tuple[int, ...]) -> bool:
-    view = trial.stored.get(value)
-    if view is None or value in trial.rigid or view.buffer.kind != "arena":
+def _stored_part(trial: Lowering, value: Value) -> tuple[Value, tuple[Node, ...]]:
+    """What a producer stored of which ``value`` is a view, and the nodes between, last first."""
+    views = []
+    while value not in trial.stored:
+        node = value.producer
+        if node is None or node.op not in _VIEWS or node.inputs[0] is None:
+            break
+        views.append(node)
+        value = node.inputs[0]
+    return value, tuple(views)
+
+
+def _may_be_placed(trial: Lowering, stored: Value, value: Value, order: tuple[int, ...]) -> bool:
+    view = trial.stored.get(stored)
+    if view is None or stored in trial.rigid or view.buffer.kind != "arena":
         return False
-    return _same_order(view, order)
+    seen = trial.viewed(value)
+    return seen is not None and seen.buffer is view.buffer and seen.is_dense(order)
 
 
-def _same_order(view: View, order: tuple[int, ...]) -> bool:
-    """Whether a dense tensor of that axis order has the strides of ``view``."""
-    return view.is_dense(order)
+def _leaves_known_gaps(stored: View, placement: Placement, whole: View) -> bool:
+    """Whether what was dense stays so, but for gaps between pixels and between images.
+
+    A Concat of the value itself is known to do no more. What lies between the value and the Concat
+    may move the new axis anywhere.
+    """
+    part = placement.inside(whole)
+    if part is None or not placement.views:
+        return part is not None
+    moving = [axis for axis in stored.order()[::-1] if stored.shape[axis] != 1]
+    ratios = [part.strides[axis] / stored.strides[axis] for axis in moving]
+    return ratios[:1] in ([], [1]) and len(set(ratios[1:-1])) <= 1

@@ -77,6 +77,17 @@ class View:
             for extent, have, want in zip(self.shape, self.strides, expected, strict=True)
         )
 
+    def is_same(self, other: View) -> bool:
+        """Whether both are the same elements of one buffer, whatever strides axes of 1 have."""
+        return (self.buffer, self.shape, self.offset) == (
+            other.buffer,
+            other.shape,
+            other.offset,
+        ) and all(
+            extent == 1 or mine == yours
+            for extent, mine, yours in zip(self.shape, self.strides, other.strides, strict=True)
+        )
+
     def transpose(self, perm: Sequence[int]) -> View:
         """Axes in the order ``perm``."""
         return replace(

@@ -19,7 +19,7 @@ _FUSED = (*_CONVOLUTIONS, "FusedMatMul")
 
 
 def fuse_epilogue(graph: Graph) -> Graph:
-    """Fuse what follows a float32 Conv, ConvTranspose, MatMul or ScaleShift."""
+    """Fuse what follows a float32 Conv, ConvTranspose, MatMul, ScaleShift or normalisation."""
     rewrite = Rewrite(graph)
     results = [value for node in rewrite.nodes for value in node.outputs]
     position = {value: index for index, value in enumerate(results)}
@@ -30,6 +30,10 @@ def fuse_epilogue(graph: Graph) -> Graph:
             continue
         if node.op in ("Conv", "ConvTranspose", "MatMul"):
             rewrite.replace(node, f"Fused{node.op}", node.inputs, **node.attributes)
+        elif node.op == "GroupNormalization":
+            names = ("num_groups", "epsilon")
+            attributes = {name: attribute(node, name) for name in names}
+            rewrite.replace(node, "FusedGroupNorm", node.inputs, **attributes)
         elif node.op == "Add":
             _fuse_bias(rewrite, node) or _fuse_residual(rewrite, node, position)
         elif node.op == "Mul":
@@ -114,12 +118,15 @@ def _fuse_alpha(rewrite: Rewrite, node: Node) -> None:
 
 
 def _fuse_activation(rewrite: Rewrite, node: Node) -> None:
-    fused = rewrite.private(node.inputs[0], *_FUSED, "ScaleShift")
+    fused = rewrite.private(node.inputs[0], *_FUSED, "ScaleShift", "FusedGroupNorm")
     found = None if fused is None else _activation(node)
     if fused is None or found is None:
         return
-    has_residual = fused.op != "ScaleShift" and fused.input(3) is not None
-    stage = "after" if has_residual else "activation"
+    stage = "activation"
+    if fused.op in _FUSED and (
+        fused.input(3) is not None or attribute(fused, "activation") != "none"
+    ):
+        stage = "after"
     if attribute(fused, stage) != "none":
         return
     name, parameters = found

@@ -1,4 +1,4 @@
-"""Operators that exporters spell out: Gelu by Erf or Tanh, SiLU, HardSwish, LayerNormalization."""
+"""Operators that exporters spell out: Gelu, SiLU, HardSwish, layer and group normalisation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pyhades.ir.graph import Graph, Node, Value
 from pyhades.ir.inference import constant
 from pyhades.ir.registry import attribute
 from pyhades.ir.shapes import shape
-from pyhades.passes.rewriting import Rewrite, scalar
+from pyhades.passes.rewriting import Array, Rewrite, scalar
 
 _Rule = Callable[[Rewrite, Node], bool]
 
@@ -195,8 +195,64 @@ def _affine(rewrite: Rewrite, node: Node) -> bool:
     return False
 
 
+def _group_norm(rewrite: Rewrite, node: Node) -> bool:
+    """A normalisation of single channels, each of which is a group laid side by side."""
+    norm = rewrite.private(node.inputs[0], "GroupNormalization")
+    grouped = rewrite.private(norm.inputs[0], "Reshape") if norm is not None else None
+    x = grouped.inputs[0] if grouped is not None else None
+    if norm is None or grouped is None or x is None:
+        return False
+    extents, groups = shape(x), shape(grouped.outputs[0])
+    if x.type != node.outputs[0].type or len(extents) < 3 or extents[0] != groups[0]:
+        return False
+    parameters = [_per_group(value, extents[1], groups[1]) for value in norm.inputs[1:3]]
+    if attribute(norm, "num_groups") != groups[1] or any(vector is None for vector in parameters):
+        return False
+    attributes = {"num_groups": groups[1], "epsilon": attribute(norm, "epsilon")}
+    rewrite.replace(node, "GroupNormalization", [x, *parameters], **attributes)
+    return True
+
+
+def _per_group(value: Value | None, channels: int, groups: int) -> Value | None:
+    """A constant with an element per group as one with an element per channel."""
+    if value is None or value.data is None or not groups or channels % groups:
+        return None
+    return constant(f"{value.name}.channels", np.repeat(value.data, channels // groups))
+
+
+def _group_affine(rewrite: Rewrite, node: Node) -> bool:
+    """A constant per channel that multiplies or is added after a GroupNormalization."""
+    for x, term in (node.inputs, node.inputs[::-1]):
+        norm = rewrite.private(x, "GroupNormalization")
+        if norm is None or x is None or x.type != node.outputs[0].type:
+            continue
+        scale, bias = (None if value is None else value.data for value in norm.inputs[1:3])
+        vector = _channel_vector(term, shape(norm.outputs[0]))
+        if vector is None or scale is None or bias is None:
+            continue
+        added = node.op == "Add"
+        folded = (scale, bias + vector) if added else (scale * vector, bias * vector)
+        names = (f"{node.outputs[0].name}.scale", f"{node.outputs[0].name}.bias")
+        vectors = [constant(name, data) for name, data in zip(names, folded, strict=True)]
+        inputs = [rewrite.inputs(norm)[0], *vectors]
+        rewrite.replace(node, "GroupNormalization", inputs, **norm.attributes)
+        return True
+    return False
+
+
+def _channel_vector(value: Value | None, extents: tuple[int, ...]) -> Array | None:
+    """A constant that varies along axis 1 at most, with an element per channel."""
+    if value is None or value.data is None or value.data.ndim > len(extents):
+        return None
+    padded = (1,) * (len(extents) - value.data.ndim) + value.data.shape
+    if any(extent != 1 for axis, extent in enumerate(padded) if axis != 1):
+        return None
+    return np.broadcast_to(value.data.reshape(-1), extents[1:2])
+
+
 _RULES: dict[str, tuple[_Rule, ...]] = {
-    "Mul": (_gelu, _silu, _hard_swish, _affine),
-    "Add": (_affine,),
+    "Mul": (_gelu, _silu, _hard_swish, _affine, _group_affine),
+    "Add": (_affine, _group_affine),
+    "Reshape": (_group_norm,),
     "Div": (_layer_norm,),
 }

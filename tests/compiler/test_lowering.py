@@ -56,6 +56,48 @@ def test_concat_of_convolutions_is_written_in_place():
     assert ops == {"conv2d": 5, "max_pool": 1, "copy": 3}
 
 
+def test_channels_stay_last_through_normalisation_resize_and_reduction():
+    b = Builder()
+    x = b.op("Conv", b.input(1, 3, 6, 8), b.weight(8, 3, 3, 3), pads=[1] * 4)
+    x = b.op("Reshape", x, b.ints(0, 2, -1))
+    x = b.op("InstanceNormalization", x, b.weight(2), b.weight(2))
+    x = b.op("Reshape", x, b.ints(1, 8, 6, 8))
+    x = b.op("Relu", b.op("Add", b.op("Mul", x, b.weight(8, 1, 1)), b.weight(8, 1, 1)))
+    x = b.op("Resize", x, None, b.const([1, 1, 2, 2]), mode="linear")
+    parts = [b.op("Unsqueeze", b.op("Conv", x, b.weight(8, 8, 1, 1)), b.ints(0)) for _ in range(2)]
+    x = b.op("ReduceSum", b.op("Concat", *parts, axis=0), b.ints(0), keepdims=0)
+    y = b.op("Conv", x, b.weight(1, 8, 1, 1))
+    ops = check(b.graph(y))
+    # A copy in; one channel needs none out.
+    assert ops == {"copy": 1, "conv2d": 4, "group_norm": 1, "resize": 1, "reduce": 1}
+
+
+@pytest.mark.parametrize("axis", range(5))
+def test_stacked_images_are_written_in_place_where_kernels_can(axis):
+    b = Builder()
+    x = b.input(2, 3, 4, 5)
+    parts = [b.op("Conv", x, b.weight(8, 3, 1, 1)) for _ in range(2)]
+    parts = [b.op("Unsqueeze", part, b.ints(axis)) for part in parts]
+    ops = check(b.graph(b.op("Exp", b.op("Concat", *parts, axis=axis))))
+    assert ops["copy"] == (1 if axis in (0, 1, 3) else 3)
+
+
+def test_a_stack_inside_another_concat():
+    b = Builder()
+    x = b.input(1, 3, 4, 5)
+    parts = [b.op("Conv", x, b.weight(8, 3, 1, 1)) for _ in range(3)]
+    parts = [b.op("Reshape", part, b.ints(8, 2, 10)) for part in parts]
+    inner = b.op("Concat", parts[0], parts[1], axis=1)
+    check(b.graph(b.op("Exp", b.op("Concat", inner, inner, axis=0)), b.op("Exp", parts[2])))
+
+
+def test_resize_chooses_a_layout_that_vectors_can_read():
+    for channels, copies in ((3, 0), (12, 2)):
+        b = Builder()
+        y = b.op("Resize", b.input(1, channels, 5, 6), None, b.const([1, 1, 2, 3]), mode="linear")
+        assert check(b.graph(y)).get("copy", 0) == copies
+
+
 def test_a_value_in_two_concats_and_twice_in_one():
     b = Builder()
     x = b.op("Conv", b.input(1, 3, 4, 4), b.weight(4, 3, 1, 1))

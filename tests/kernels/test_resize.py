@@ -107,6 +107,18 @@ def test_nearest_moves_any_dtype(nearest_mode, dtype):
         np.testing.assert_array_equal(kernels.resize(x, **options), reference.resize(x, **options))
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.uint8, np.float64])
+def test_nearest_moves_runs_of_either_layout(dtype):
+    for channels_last in (False, True):
+        x = image((2, 5, 6, 7), dtype, channels_last=channels_last)
+        for size in ((6, 7), (12, 7), (6, 14), (3, 9)):
+            y = np.empty((2, 5, *size), dtype)
+            if channels_last:
+                y = np.empty((2, *size, 5), dtype).transpose(0, 3, 1, 2)
+            kernels.resize(x, size, mode="nearest", out=y)
+            np.testing.assert_array_equal(y, reference.resize(x, size, mode="nearest"))
+
+
 @pytest.mark.parametrize(
     "dtype",
     [

@@ -260,6 +260,55 @@ def test_spelled_layer_norm_is_recognised_with_its_parameters():
     assert kinds(check(b.graph(y), recognise)) == {"LayerNormalization": 1}
 
 
+def spelled_group_norm(b, x, groups, instance_weights):
+    """What exporters make of GroupNormalization, of which InstanceNormalization is a part."""
+    n, c, *spatial = x.type.static_shape
+    y = b.op("Reshape", x, b.ints(0, groups, -1))
+    y = b.op("InstanceNormalization", y, *instance_weights, epsilon=1e-3)
+    return b.op("Reshape", y, b.ints(n, c, *spatial))
+
+
+def test_spelled_group_norm_is_recognised_with_its_parameters():
+    b = Builder()
+    y = spelled_group_norm(b, b.input(2, 6, 4, 3), 3, [b.weight(3), b.weight(3)])
+    y = b.op("Add", b.weight(6, 1, 1), b.op("Mul", y, b.weight(1, 6, 1, 1)))
+    z = spelled_group_norm(b, b.input(2, 4, 5), 1, [b.weight(1), b.weight(1)])
+    z = b.op("Mul", b.op("Add", z, b.const(0.5)), b.weight(4, 1))
+    graph = decompose(b.graph(y, z))
+    assert kinds(check(graph, recognise)) == {"GroupNormalization": 2}
+
+
+def test_an_instance_norm_of_other_groups_is_left_alone():
+    b = Builder()
+    x = b.input(2, 6, 4, 3)
+    y = b.op("Reshape", x, b.ints(4, 3, -1))  # groups across the batch
+    y = b.op("InstanceNormalization", y, b.weight(3), b.weight(3))
+    y = b.op("Reshape", y, b.ints(2, 6, 4, 3))
+    z = spelled_group_norm(b, x, 3, [b.weight(3), b.weight(3)])
+    z = b.op("Mul", z, b.weight(4, 3))  # differs from pixel to pixel
+    graph = check(decompose(b.graph(y, z)), recognise)
+    assert kinds(graph) == {"Reshape": 2, "GroupNormalization": 2, "Mul": 1}
+
+
+def test_an_activation_moves_into_the_normalisation_before_it():
+    b = Builder()
+    x = b.input(2, 6, 4, 3)
+    y = b.op("GroupNormalization", x, b.weight(6), b.weight(6), num_groups=2)
+    z = b.op("InstanceNormalization", x, b.weight(6), b.weight(6), epsilon=1e-3)
+    graph = decompose(b.graph(b.op("LeakyRelu", y, alpha=0.1), b.op("Relu", z)))
+    assert kinds(check(graph, fuse_epilogue)) == {"FusedGroupNorm": 2}
+
+
+def test_two_activations_in_a_row_take_both_places_of_an_epilogue():
+    b = Builder()
+    y = b.op("Conv", b.input(1, 3, 5, 5), b.weight(4, 3, 3, 3))
+    y = b.op("Sigmoid", b.op("Tanh", b.op("LeakyRelu", y)))
+    graph = check(b.graph(y), fuse_epilogue)
+    assert kinds(graph) == {"FusedConv": 1, "Sigmoid": 1}
+    attributes = graph.nodes[0].attributes
+    assert (attributes["activation"], attributes["after"]) == ("leaky_relu", "tanh")
+
+
 def test_two_rolls_become_one():
     b = Builder()
     x = b.input(1, 6, 8, 3)

@@ -131,7 +131,7 @@ def rms_norm(i: Instruction, x, weight=None, residual=None):
 
 def group_norm(i: Instruction, x, weight, bias):
     attributes = {"num_groups": i.attributes["groups"], "epsilon": i.attributes["epsilon"]}
-    return ir("GroupNormalization", 1, x, weight, bias, **attributes)
+    return finish(i, ir("GroupNormalization", 1, x, weight, bias, **attributes)[0], None)
 
 
 def scale_shift(i: Instruction, x, scale, shift):

@@ -228,6 +228,11 @@ Status bind_any(const OpDesc& desc, Interpolation mode, std::vector<AxisTable> t
         params->axes.push_back({y.shape[i], table.taps, x.strides[i], y.strides[i],
                                 table.indices.data(), table.weights.data(), table.outside.data()});
     }
+    // The innermost axis of the output last: kernels walk its runs.
+    std::stable_sort(params->axes.begin(), params->axes.end(),
+                     [](const ResizeAxis& a, const ResizeAxis& b) {
+                         return std::llabs(a.y_stride) > std::llabs(b.y_stride);
+                     });
     params->elements = element_count(y);
     params->extrapolation = encode_element(x.dtype, desc.attributes, "extrapolation_value");
     bound->run = run_any;

@@ -1,3 +1,5 @@
+#include <cstring>
+
 #include "kernels/resize/resize_generic.h"
 #include "simd/storage.h"
 
@@ -25,6 +27,13 @@ struct Cursor {
 
     bool outside(const ResizeAnyArgs& a) const {
         for (int64_t axis = 0; axis < a.rank; ++axis)
+            if (a.axes[axis].outside[position[axis]]) return true;
+        return false;
+    }
+
+    // Whether a position along one of the outer axes is outside.
+    bool outside_rows(const ResizeAnyArgs& a) const {
+        for (int64_t axis = 0; axis + 1 < a.rank; ++axis)
             if (a.axes[axis].outside[position[axis]]) return true;
         return false;
     }
@@ -80,13 +89,52 @@ void resize_any(const ResizeAnyArgs& a) {
     }
 }
 
+// Whether indices rise by one.
+bool is_line(const int32_t* indices, int64_t n) {
+    for (int64_t i = 1; i < n; ++i)
+        if (indices[i] != indices[0] + i) return false;
+    return true;
+}
+
+// Positions [first, first + n) of the innermost axis.
+template <class T>
+void nearest_run(const ResizeAxis& axis, int64_t first, int64_t n, const T* x, T* y) {
+    const int32_t* indices = axis.indices + first;
+    const bool moves = axis.x_stride == 1 && axis.y_stride == 1;
+    if (moves && indices[n - 1] - indices[0] == n - 1 && is_line(indices, n)) {
+        std::memcpy(y, x + indices[0], static_cast<size_t>(n) * sizeof(T));
+        return;
+    }
+    for (int64_t i = 0; i < n; ++i) y[i * axis.y_stride] = x[indices[i] * axis.x_stride];
+}
+
+template <class T>
+void extrapolate_run(const ResizeAxis& axis, int64_t first, int64_t n, bool all, T value, T* y) {
+    for (int64_t i = 0; i < n; ++i)
+        if (all || axis.outside[first + i]) y[i * axis.y_stride] = value;
+}
+
 template <class T>
 void resize_nearest(const ResizeAnyArgs& a) {
+    const T value = *static_cast<const T*>(a.extrapolation);
+    if (a.rank == 0) {
+        *static_cast<T*>(a.y) = *static_cast<const T*>(a.x);
+        return;
+    }
+    const ResizeAxis& inner = a.axes[a.rank - 1];
     Cursor cursor(a);
-    for (int64_t i = a.first; i < a.last; ++i, cursor.advance(a)) {
+    for (int64_t i = a.first; i < a.last;) {
+        const int64_t first = cursor.position[a.rank - 1];
+        const int64_t left = inner.out - first;
+        const int64_t n = left < a.last - i ? left : a.last - i;
         T* y = static_cast<T*>(a.y) + cursor.y_offset(a);
-        *y = cursor.outside(a) ? *static_cast<const T*>(a.extrapolation)
-                               : static_cast<const T*>(a.x)[cursor.nearest_offset(a)];
+        const int64_t own = inner.indices[first] * inner.x_stride;
+        nearest_run(inner, first, n, static_cast<const T*>(a.x) + cursor.nearest_offset(a) - own,
+                    y);
+        extrapolate_run(inner, first, n, cursor.outside_rows(a), value, y);
+        i += n;
+        cursor.position[a.rank - 1] += n - 1;
+        cursor.advance(a);
     }
 }
 

@@ -132,17 +132,18 @@ def _per_channel(
 def lower_scale_shift(lowering: Lowering, node: Node) -> None:
     """scale_shift: what BatchNormalization is at inference."""
     parameters = [lowering.input(node, 1), lowering.input(node, 2)]
+    _per_channel(lowering, node, "scale_shift", parameters, **_activation(node))
+
+
+def _activation(node: Node) -> dict[str, Any]:
     names = ("activation", "activation_alpha", "activation_beta")
-    activation = {name: node.attributes[name] for name in names if name in node.attributes}
-    _per_channel(lowering, node, "scale_shift", parameters, **activation)
+    return {name: node.attributes[name] for name in names if name in node.attributes}
 
 
-@lowers("InstanceNormalization", "GroupNormalization")
+@lowers("GroupNormalization", "FusedGroupNorm")
 def lower_group_norm(lowering: Lowering, node: Node) -> None:
-    """group_norm; an instance is a group of one channel."""
-    channels = lowering.input(node, 0).shape[1]
-    instance = node.op == "InstanceNormalization"
-    groups = channels if instance else attribute(node, "num_groups")
+    """group_norm."""
     parameters = [lowering.input(node, 1), lowering.input(node, 2)]
-    epsilon = float(attribute(node, "epsilon"))
-    _per_channel(lowering, node, "group_norm", parameters, groups=groups, epsilon=epsilon)
+    attributes = {"groups": attribute(node, "num_groups"), **_activation(node)}
+    attributes["epsilon"] = float(attribute(node, "epsilon"))
+    _per_channel(lowering, node, "group_norm", parameters, **attributes)

@@ -31,6 +31,14 @@ def _kept(view: View, x: View, axes: tuple[int, ...]) -> View:
     return kept
 
 
+def _kept_order(node: Node, x: View, axes: tuple[int, ...]) -> tuple[int, ...]:
+    """The layout of the input, without the reduced axes where the output lacks them."""
+    if attribute(node, "keepdims"):
+        return x.order()
+    kept = [axis for axis in range(x.rank) if axis not in axes]
+    return tuple(kept.index(axis) for axis in x.order() if axis in kept)
+
+
 @lowers(*_FUNCTIONS)
 def lower_reduce(lowering: Lowering, node: Node) -> None:
     """Reduce."""
@@ -38,7 +46,7 @@ def lower_reduce(lowering: Lowering, node: Node) -> None:
     rule = operator(node.op)
     assert isinstance(rule, Reduce)
     axes = rule.axes(node, x.rank, integers_of(node, 1))
-    y = lowering.output(node.outputs[0])
+    y = lowering.output(node.outputs[0], _kept_order(node, x, axes))
     lowering.emit("reduce", [x], [_kept(y, x, axes)], function=_FUNCTIONS[node.op], axes=list(axes))
 
 

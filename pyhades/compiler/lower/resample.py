@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from pyhades.compiler.lowering import CHANNELS_LAST, Lowering, lowers
+from pyhades.compiler.lowering import CHANNELS_LAST, Lowering, is_planar, lowers
 from pyhades.ir.graph import Node
 from pyhades.ir.ops.resize import resize_axes, sampling_of
 from pyhades.ir.ops.slicing import Pad
 from pyhades.ir.registry import attribute, operator
 from pyhades.ir.shapes import constant_of, integers_of
 
+_INTERLEAVED = 8
+"""Channels from which vectors along them beat the gathers of a planar image, and pay for a copy."""
+
 
 @lowers("Resize")
 def lower_resize(lowering: Lowering, node: Node) -> None:
-    """resize; images come out channels-last."""
+    """resize; images of many channels are channels-last, planes of few stay planes."""
     x = lowering.input(node, 0)
     sampling = sampling_of(node)
     roi, scales, sizes = (constant_of(node, index) for index in (1, 2, 3))
@@ -22,7 +25,9 @@ def lower_resize(lowering: Lowering, node: Node) -> None:
     factors = [geometry[axis].scale if axis in geometry else 1.0 for axis in range(x.rank)]
     starts = [geometry[axis].start if axis in geometry else 0.0 for axis in range(x.rank)]
     ends = [geometry[axis].end if axis in geometry else 1.0 for axis in range(x.rank)]
-    order = CHANNELS_LAST if x.rank == 4 else None
+    if x.rank == 4 and x.shape[1] >= _INTERLEAVED:
+        x = lowering.channels_last(x)
+    order = x.order() if x.rank != 4 or is_planar(x) else CHANNELS_LAST
     lowering.emit(
         "resize",
         [x],

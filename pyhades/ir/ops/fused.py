@@ -14,6 +14,7 @@ from pyhades.ir.graph import Node
 from pyhades.ir.ops.convolution import CONV_ATTRIBUTES, TRANSPOSED_ATTRIBUTES, Conv, ConvTranspose
 from pyhades.ir.ops.elementwise import Elementwise, widened
 from pyhades.ir.ops.matrix import MatMul
+from pyhades.ir.ops.normalization import GroupNormalization
 from pyhades.ir.registry import Array, Operator, attribute, elements, ir_op
 from pyhades.ir.shapes import Shape, agree, broadcast, fail, shape_of
 from pyhades.numerics.attention import attention
@@ -119,6 +120,22 @@ class ScaleShift(Operator):
         return [
             activate(x * scale.reshape(column) + shift.reshape(column), stage(node, "activation"))
         ]
+
+
+@ir_op(
+    "FusedGroupNorm",
+    "F, F, F -> F",
+    epsilon=1e-5,
+    num_groups=None,
+    activation="none",
+    activation_alpha=0.0,
+    activation_beta=0.0,
+)
+class FusedGroupNorm(GroupNormalization):
+    """GroupNormalization, then the activation."""
+
+    def reference(self, node: Node, *inputs: Any) -> list[Array]:
+        return [activate(super().reference(node, *inputs)[0], stage(node, "activation"))]
 
 
 @ir_op("Roll", "T -> T", shifts=None, axes=None)

@@ -107,6 +107,13 @@ def _group_norm(build: Builder, node: Node) -> None:
     build.become("Add", build.apply("Mul", y, scale, suffix="scaled"), bias)
 
 
+@rule("InstanceNormalization")
+def _instance_norm(build: Builder, node: Node) -> None:
+    """An instance is a group of one channel."""
+    x, epsilon = source(node), attribute(node, "epsilon")
+    build.become("GroupNormalization", *node.inputs, num_groups=int(shape(x)[1]), epsilon=epsilon)
+
+
 def _has_no_scale_shift(node: Node) -> bool:
     varies = any(value is None or value.data is None for value in node.inputs[1:])
     return is_float64(node) or varies or len(shape(source(node))) < 2

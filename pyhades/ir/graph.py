@@ -14,16 +14,23 @@ from typing import Any
 
 import numpy as np
 
+from pyhades.ir.grid import Quantization
+
 Dim = int | str
 """An extent that is known, or the name of one that is not (``"batch"``)."""
 
 
 @dataclass(frozen=True)
 class TensorType:
-    """dtype and shape of a value; ``shape`` is None where even the rank is unknown."""
+    """dtype and shape of a value; ``shape`` is None where even the rank is unknown.
+
+    ``quantization`` says on which grid the numbers lie, if it is known that they lie on one. Types
+    that differ in nothing else are equal: what computes with the numbers need not know.
+    """
 
     dtype: np.dtype[Any]
     shape: tuple[Dim, ...] | None
+    quantization: Quantization | None = field(default=None, compare=False)
 
     @property
     def is_static(self) -> bool:
@@ -42,7 +49,8 @@ class TensorType:
 
     def __str__(self) -> str:
         shape = "?" if self.shape is None else ",".join(str(dim) for dim in self.shape)
-        return f"{self.dtype.name}[{shape}]"
+        grid = "" if self.quantization is None else f" on {self.quantization}"
+        return f"{self.dtype.name}[{shape}]{grid}"
 
 
 @dataclass(eq=False, slots=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from pyhades.errors import PyhadesError
+from pyhades.ir.carried import carried
 from pyhades.ir.graph import Graph, Node, TensorType, Value
 from pyhades.ir.registry import operator
 from pyhades.ir.shapes import UnknownShape, fail
@@ -19,8 +21,24 @@ def infer_node(node: Node) -> None:
         kinds = operator(node.op).infer(node)
     except UnknownShape:
         return
+    set_types(node, kinds)
+
+
+def set_types(node: Node, kinds: Sequence[TensorType]) -> None:
+    """Give the outputs of ``node`` their types.
+
+    What an operator does not say of the grid follows from its inputs; and what was known of a value
+    still holds when another node makes it.
+    """
+    known = [None if value.type is None else value.type.quantization for value in node.outputs]
     for value, kind in zip(node.outputs, kinds, strict=True):
         value.type = kind
+    grids = [carried(node), *[None] * (len(known) - 1)]
+    for value, own, before in zip(node.outputs, grids, known, strict=True):
+        assert value.type is not None
+        grid = value.type.quantization or own or before
+        if grid is not None and value.type.dtype.kind == "f":
+            value.type = replace(value.type, quantization=grid)
 
 
 def infer_types(graph: Graph) -> None:

@@ -14,6 +14,7 @@ from pyhades.passes.fuse_epilogue import fuse_epilogue
 from pyhades.passes.fuse_pad import fuse_pad
 from pyhades.passes.fuse_pointwise import fuse_pointwise
 from pyhades.passes.fuse_roll import fuse_roll
+from pyhades.passes.quantization import emulate_quantization, merge_quantization
 from pyhades.passes.recognise import recognise
 from pyhades.passes.recompute import recompute
 from pyhades.passes.regroup_matmul import regroup_matmul
@@ -24,6 +25,7 @@ Pass = Callable[[Graph], Graph]
 PASSES: tuple[Pass, ...] = (
     fold_constants,
     eliminate,
+    merge_quantization,
     decompose,
     fold_constants,
     eliminate,
@@ -34,6 +36,7 @@ PASSES: tuple[Pass, ...] = (
     fuse_attention,
     regroup_matmul,
     eliminate,
+    emulate_quantization,
     fuse_epilogue,
     fuse_pointwise,
     eliminate,
@@ -72,6 +75,7 @@ __all__ = [
     "Pass",
     "decompose",
     "eliminate",
+    "emulate_quantization",
     "fold_batch_norm",
     "fold_constants",
     "fuse_attention",
@@ -79,6 +83,7 @@ __all__ = [
     "fuse_pad",
     "fuse_pointwise",
     "fuse_roll",
+    "merge_quantization",
     "optimise",
     "optimise_static",
     "recognise",

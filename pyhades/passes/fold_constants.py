@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -39,8 +40,9 @@ def fold_constants(graph: Graph) -> Graph:
             _require_static(node)
             continue
         for value, array in zip(node.outputs, data, strict=True):
+            grid = None if value.type is None else value.type.quantization
             value.data, value.producer = _shared(array, tables), None
-            value.type = type_of(array)
+            value.type = replace(type_of(array), quantization=grid)
     result.nodes = live((n for n in result.nodes if n.outputs[0].data is None), result.outputs)
     return result
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pyhades.ir.graph import Graph, Node, Value
+from pyhades.ir.inference import set_types
 from pyhades.ir.registry import operator
 
 Array = np.ndarray[Any, Any]
@@ -43,8 +44,7 @@ def clone(graph: Graph) -> Graph:
 
 def infer(node: Node) -> Node:
     """``node`` after setting the types of its outputs."""
-    for value, kind in zip(node.outputs, operator(node.op).infer(node), strict=True):
-        value.type = kind
+    set_types(node, operator(node.op).infer(node))
     return node
 
 

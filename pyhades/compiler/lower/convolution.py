@@ -64,8 +64,16 @@ def lower_conv(lowering: Lowering, node: Node) -> None:
         [image_output(lowering, node)],
         **window_attributes(geometry),
         groups=attribute(node, "group"),
+        **_algorithm(node),
         **epilogue(node),
     )
+
+
+def _algorithm(node: Node) -> dict[str, str]:
+    """Numbers on grids are multiplied as they are: of transformed ones no sum is exact."""
+    kinds = [value.type for value in node.inputs[:2] if value is not None]
+    on_grids = all(kind is not None and kind.quantization is not None for kind in kinds)
+    return {"algorithm": "direct"} if on_grids else {}
 
 
 def window_attributes(geometry: Window) -> dict[str, Any]:

@@ -5,9 +5,23 @@ from pyhades.onnx.ops import (
     layout,
     matrix,
     normalization,
+    packed_weights,
+    qlinear,
+    quantization,
     reduction,
     resize,
     window,
 )
 
-__all__ = ["elementwise", "layout", "matrix", "normalization", "reduction", "resize", "window"]
+__all__ = [
+    "elementwise",
+    "layout",
+    "matrix",
+    "normalization",
+    "packed_weights",
+    "qlinear",
+    "quantization",
+    "reduction",
+    "resize",
+    "window",
+]

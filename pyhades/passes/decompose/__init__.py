@@ -13,6 +13,7 @@ from pyhades.passes.decompose import (
     normalization,
     pooling,
     precision,
+    quantization,
 )
 from pyhades.passes.decompose.rule import decompose
 
@@ -26,4 +27,5 @@ __all__ = [
     "normalization",
     "pooling",
     "precision",
+    "quantization",
 ]

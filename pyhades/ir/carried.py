@@ -1,0 +1,85 @@
+"""Which operators leave numbers on the grid that they lie on: those that only move or choose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pyhades.ir.graph import Node, Value
+from pyhades.ir.grid import Quantization
+from pyhades.ir.registry import attribute
+
+MOVES = (
+    *("Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Slice", "Split"),
+    *("Gather", "GatherND", "GatherElements", "Expand", "Tile", "DepthToSpace", "SpaceToDepth"),
+    *("MaxPool", "GlobalMaxPool", "Resize", "Concat", "Roll", "Dropout"),
+)
+"""Operators whose results hold nothing but numbers of their first input (Concat: of any)."""
+
+
+def moves(node: Node) -> bool:
+    """Whether the first result of ``node`` holds nothing but numbers of its inputs."""
+    if node.op == "Resize":
+        mode = attribute(node, "coordinate_transformation_mode")
+        return attribute(node, "mode") == "nearest" and mode != "tf_crop_and_resize"
+    return node.op in MOVES
+
+
+def carried(node: Node) -> Quantization | None:
+    """The grid of the first result of ``node``, from those of its inputs."""
+    if not moves(node):
+        return None
+    sources = node.inputs if node.op == "Concat" else node.inputs[:1]
+    grids = [_grid(value) for value in sources]
+    first = grids[0]
+    if first is None or not all(first.same(other) for other in grids[1:]):
+        return None
+    if first.axis is None:
+        return first
+    follow = _AXES.get(node.op)
+    axis = None if follow is None else follow(node, first.axis)
+    return None if axis is None else first.on_axis(axis)
+
+
+def _grid(value: Value | None) -> Quantization | None:
+    return None if value is None or value.type is None else value.type.quantization
+
+
+def _transposed(node: Node, axis: int) -> int | None:
+    perm = attribute(node, "perm")
+    kind = node.outputs[0].type
+    if kind is None or kind.shape is None:
+        return None
+    order = list(perm) if perm is not None else list(range(len(kind.shape)))[::-1]
+    return order.index(axis)
+
+
+def _reshaped(node: Node, axis: int) -> int | None:
+    """The axis before which, and along which, as many elements lie as before."""
+    source = node.inputs[0]
+    assert source is not None and source.type is not None
+    kinds = (source.type, node.outputs[0].type)
+    if any(kind is None or not kind.is_static for kind in kinds):
+        return None
+    before, after = (kind.static_shape for kind in kinds if kind is not None)
+    for position in range(len(after)):
+        if after[position] == before[axis] and _size(after[:position]) == _size(before[:axis]):
+            return position
+    return None
+
+
+def _size(extents: tuple[int, ...]) -> int:
+    count = 1
+    for extent in extents:
+        count *= extent
+    return count
+
+
+_AXES: dict[str, Callable[[Node, int], int | None]] = {
+    "Identity": lambda node, axis: axis,
+    "Transpose": _transposed,
+    "Reshape": _reshaped,
+    "Flatten": _reshaped,
+    "Squeeze": _reshaped,
+    "Unsqueeze": _reshaped,
+}
+"""Where the axis of the scales goes, for operators that keep them all."""

@@ -60,6 +60,7 @@ CONDITIONS = {
     "_has_no_scale_shift": "float64, or parameters that are not constant",
     "_has_no_phases": "other than float32, 1-D or 2-D; a computed weight; windows with gaps",
     "_diagonal_is_constant": "a diagonal that is constant",
+    "_is_computed": "",
     "_fill_varies": "a fill that is not constant",
 }
 """When a rule of pyhades/passes/decompose applies, by the name of its condition."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pyhades.ir.graph import Node, Value
-from pyhades.ir.grid import Quantization
+from pyhades.ir.quantization import Quantization
 from pyhades.ir.registry import attribute
 
 MOVES = (
@@ -20,7 +20,7 @@ def moves(node: Node) -> bool:
     """Whether the first result of ``node`` holds nothing but numbers of its inputs."""
     if node.op == "Resize":
         mode = attribute(node, "coordinate_transformation_mode")
-        return attribute(node, "mode") == "nearest" and mode != "tf_crop_and_resize"
+        return bool(attribute(node, "mode") == "nearest" and mode != "tf_crop_and_resize")
     return node.op in MOVES
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from pyhades.ir.grid import Quantization
+from pyhades.ir.quantization import Quantization
 
 Dim = int | str
 """An extent that is known, or the name of one that is not (``"batch"``)."""

@@ -61,13 +61,14 @@ def steps(x: Array, scale: Array, zero_point: Array, storage: str) -> Array:
     """
     low, high = LIMITS[storage]
     offset = zero_point.astype(x.dtype)
-    return np.clip(np.rint(x / scale), low - offset, high - offset)
+    return np.asarray(np.clip(np.rint(x / scale), low - offset, high - offset))
 
 
 def quantize(x: Array, scale: Array, zero_point: Array, storage: str) -> Array:
     """The integers of ``x``."""
     shifted = steps(x, scale, zero_point, storage) + zero_point.astype(x.dtype)
-    return shifted.astype(kept_as(storage))
+    integers: Array = shifted.astype(kept_as(storage))
+    return integers
 
 
 def dequantize(q: Array, scale: Array, zero_point: Array) -> Array:

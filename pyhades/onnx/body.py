@@ -37,10 +37,6 @@ _REASONS = {
     "Compress": "its output size depends on data",
     "Unique": "its output size depends on data",
     "NonMaxSuppression": "its output size depends on data; post-process outside of the model",
-    "QuantizeLinear": "quantised graphs are not run yet; use the float model",
-    "DequantizeLinear": "quantised graphs are not run yet; use the float model",
-    "QLinearConv": "quantised graphs are not run yet; use the float model",
-    "QLinearMatMul": "quantised graphs are not run yet; use the float model",
 }
 
 _MOST_NODES = 1 << 20
@@ -293,7 +289,8 @@ class Body:
             if reason is None:
                 similar = difflib.get_close_matches(op, supported_operators(domain), 1)
                 hint = f" (did you mean {similar[0]}?)" if similar else ""
-                reason = f"pyhades has no such operator{hint}; export the model without it"
+                whose = f" of domain {domain!r}" if domain else ""
+                reason = f"pyhades has no such operator{whose}{hint}; export the model without it"
             raise UnsupportedOperatorError(f"{where}: {reason}")
         return translate
 

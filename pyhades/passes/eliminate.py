@@ -54,6 +54,8 @@ def _same_as(node: Node) -> Value | None:
         return x
     if node.op == "Resize" and _is_trivial_resize(node):
         return x
+    if node.op == "FakeQuantize" and _is_on_the_grid(node):
+        return x
     return None
 
 
@@ -88,6 +90,13 @@ def _is_trivial_resize(node: Node) -> bool:
     )
     mode = attribute(node, "coordinate_transformation_mode")
     return bool(exact) and mode != "tf_crop_and_resize" and not attribute(node, "antialias")
+
+
+def _is_on_the_grid(node: Node) -> bool:
+    """Whether the input lies on the grid that the node puts it on."""
+    kinds = (node.inputs[0], node.outputs[0])
+    have, want = (None if v is None or v.type is None else v.type.quantization for v in kinds)
+    return have is not None and have.same(want)
 
 
 def _merge_views(rewrite: Rewrite, node: Node) -> None:

@@ -31,6 +31,8 @@ reduce_log_sum_exp reducel1 reducel2 reducemax reducemean reducemin reduceprod r
 reducesumsquare relu reshape resize rmsnormalization round scatter scatterelements scatternd selu
 shape sigmoid sign sin sinh size slice softmax softplus softsign spacetodepth split sqrt squeeze
 sub sum swish tan tanh thresholdedrelu tile topk transpose trilu unsqueeze upsample where xor
+convinteger dequantizelinear dynamicquantizelinear matmulinteger qlinearconv qlinearmatmul
+quantizelinear
 """.split()  # noqa: SIM905
 
 TRAINING = "training mode, which is refused"

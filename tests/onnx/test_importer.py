@@ -237,7 +237,7 @@ def relu_then(op: str, **attributes: Any) -> list[onnx.NodeProto]:
         ),
         (model(relu_then("If"), []), UnsupportedOperatorError, "export the branch that is taken"),
         (
-            model(relu_then("Gelu", domain="com.microsoft"), []),
+            model(relu_then("CropAndResize", domain="com.microsoft"), []),
             UnsupportedOperatorError,
             "domain 'com.microsoft'",
         ),

@@ -16,8 +16,6 @@ from pyhades.passes import optimise
 from tests.support.quantised_models import Calibration, run_as_written, run_ours, small_network
 
 SHAPE = (1, 3, 16, 16)
-STEPS = {"mask": 0.05, "scores": 0.011, "classes": 1 / 128, "features": 0.06}
-"""A few steps of the grids that the outputs of 8 bits lie on."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -53,9 +51,10 @@ def static(network, folder, style, activations, weights, **options):
     return path
 
 
-def share_that_differs(y, want, bound):
-    difference = np.abs(y.astype(np.float64) - want)
-    return float((difference > bound).mean())
+def differences(y, want):
+    """In steps of the grid that the numbers lie on."""
+    step = np.diff(np.unique(want)).min()
+    return np.abs(y.astype(np.float64) - want) / step
 
 
 @pytest.mark.parametrize("per_channel", [False, True])
@@ -66,11 +65,12 @@ def share_that_differs(y, want, bound):
 def test_static(network, tmp_path, feeds, style, activations, weights, per_channel):
     options = {"per_channel": per_channel, "reduce_range": True}
     path = static(network, tmp_path, style, activations, weights, **options)
-    results = zip(STEPS.values(), run_ours(path, feeds), run_as_written(path, feeds), strict=True)
-    for bound, y, want in results:
-        assert np.abs(y - want).max() <= bound
-        # An element in a hundred may be a step off; where one is, the mask next to it is.
-        assert share_that_differs(y, want, 1e-5) <= (0.03 if y.size > 4 else 0.25)
+    mask, scores, classes, features = map(
+        differences, run_ours(path, feeds), run_as_written(path, feeds)
+    )
+    # A number that is half a step from two points is off by a step, and its products by some.
+    assert max(scores.max(), classes.max(), features.max()) < 5
+    assert max(np.mean(y > 0.01) for y in (mask, classes, features)) < 0.03
 
 
 @pytest.mark.parametrize("activations", ["QInt16", "QUInt16"])
@@ -92,7 +92,7 @@ def test_dynamic(network, tmp_path, feeds, weights, per_channel):
 
 
 def test_integers_disappear(network, tmp_path):
-    """Neither casts nor steps on their own are left: the grids are in chains of their neighbours."""
+    """Neither casts nor steps on their own are left: grids are in the chains around them."""
     path = static(network, tmp_path, "QDQ", "QUInt8", "QInt8", per_channel=True)
     graph = optimise(pyhades.load_onnx(path))
     assert not {node.op for node in graph.nodes} & {"Cast", "Round", "Div", "Clip", "Sub"}

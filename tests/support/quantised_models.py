@@ -139,5 +139,3 @@ class Calibration:
 
     def get_next(self) -> dict[str, Array] | None:
         return next(self._feeds, None)
-
-

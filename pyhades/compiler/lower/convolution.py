@@ -69,7 +69,7 @@ def lower_conv(lowering: Lowering, node: Node) -> None:
     )
 
 
-def _algorithm(node: Node) -> dict[str, str]:
+def _algorithm(node: Node) -> dict[str, Any]:
     """Numbers on grids are multiplied as they are: of transformed ones no sum is exact."""
     kinds = [value.type for value in node.inputs[:2] if value is not None]
     on_grids = all(kind is not None and kind.quantization is not None for kind in kinds)

@@ -1,6 +1,6 @@
 """Quantised numbers: onto a grid, to its integers and back, and products of integers.
 
-``storage`` names the type of the integers in the file; see :mod:`pyhades.numerics.grid`. Scales
+``storage`` names the type of the integers in the file; see :mod:`pyhades.numerics.quantization`. Scales
 are float32. A scale or a zero point is one number, a vector along ``axis``, or one per block of
 ``block_size`` positions of it; an omitted zero point is 0.
 """
@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 
 from pyhades.ir.graph import Node, TensorType
-from pyhades.ir.grid import Quantization
 from pyhades.ir.ops.convolution import CONV_ATTRIBUTES, Conv
 from pyhades.ir.ops.elementwise import widened
 from pyhades.ir.ops.matrix import MatMul
+from pyhades.ir.quantization import Quantization
 from pyhades.ir.registry import Array, Operator, attribute, ir_op
 from pyhades.ir.shapes import Shape, agree, broadcast, fail, normalize_axis, shape_of
 from pyhades.ir.signature import DType
-from pyhades.numerics import grid
+from pyhades.numerics import quantization as grid
 from pyhades.numerics.matrix import product
 
 GRID: dict[str, Any] = {"axis": 1, "block_size": 0, "storage": "uint8"}

@@ -10,7 +10,7 @@ import numpy as np
 from pyhades.errors import ModelError
 from pyhades.ir.builder import GraphBuilder
 from pyhades.ir.graph import Value
-from pyhades.onnx.ops.grids import in_float32, rank
+from pyhades.onnx.ops.on_grid import in_float32, rank
 from pyhades.onnx.translate import MICROSOFT, OnnxNode, onnx_op
 
 _FP4 = (0.0, 0.005208333333, 0.66666667, 1.0, 0.33333333, 0.5, 0.16666667, 0.25)
@@ -52,7 +52,7 @@ def _rows(graph: GraphBuilder, codes: Value, rows: int, count: int) -> Value:
 
 @onnx_op("MatMulNBits", since=1, domain=MICROSOFT)
 def matmul_nbits(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
-    """a [..., k] times a weight [n, k] whose rows are blocks of ``bits`` bits with a scale each."""
+    """Rows [..., k] times a weight [n, k] whose rows are blocks with a scale each."""
     n, k, block = (_required(node, name) for name in ("N", "K", "block_size"))
     bits = node.attributes.get("bits", 4)
     if bits not in (2, 4, 8):
@@ -61,7 +61,8 @@ def matmul_nbits(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
     q = _rows(graph, _unpack(graph, node.input(1), bits), n, k)
     scales = _rows(graph, in_float32(graph, node.input(2)), n, blocks)
     weight = _block_weight(node, graph, q, scales, bits, (n, blocks, block))
-    y = graph.one("MatMul", in_float32(graph, node.input(0)), graph.one("Transpose", weight, perm=[1, 0]))
+    columns = graph.one("Transpose", weight, perm=[1, 0])
+    y = graph.one("MatMul", in_float32(graph, node.input(0)), columns)
     bias = node.optional(5)
     if bias is not None:
         y = graph.one("Add", y, in_float32(graph, bias))
@@ -103,7 +104,7 @@ def _block_weight(
 
 @onnx_op("MatMulBnb4", since=1, domain=MICROSOFT)
 def matmul_bnb4(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
-    """a [..., k] times a weight [n, k] of codes of 4 bits, the higher first, from a table."""
+    """Rows [..., k] times a weight [n, k] of codes of 4 bits, the higher first, from a table."""
     n, k, block = (_required(node, name) for name in ("N", "K", "block_size"))
     kind = node.attributes.get("quant_type", 1)
     if kind not in _BNB4_TABLES:

@@ -8,7 +8,7 @@ import numpy as np
 
 from pyhades.ir.builder import GraphBuilder
 from pyhades.ir.graph import Value
-from pyhades.onnx.ops.grids import (
+from pyhades.onnx.ops.on_grid import (
     channels_first,
     channels_last,
     dequantized,
@@ -23,7 +23,7 @@ from pyhades.onnx.translate import MICROSOFT, OnnxNode, onnx_op, translator
 def _float_operator(
     node: OnnxNode, graph: GraphBuilder, op: str, inputs: list[Value | None], **changes: Any
 ) -> Value:
-    """What the default domain calls ``op``, in the newest spelling, with the attributes of a node."""
+    """``op`` as the IR has it, with the attributes of ``node``; None takes one away."""
     attributes = {key: value for key, value in node.attributes.items() if key not in changes}
     attributes |= {key: value for key, value in changes.items() if value is not None}
     return graph.emit(op, inputs, attributes)[0]
@@ -35,8 +35,9 @@ def _bias(node: OnnxNode, graph: GraphBuilder, index: int, scales: tuple[int, in
     if bias is None:
         return None
     first, second = (in_float32(graph, node.input(i)) for i in scales)
-    # [1] and [m] alike: a product of [1] and [] would have the rank of neither.
-    scale = graph.one("Mul", *(graph.one("Reshape", v, graph.integers([-1])) for v in (first, second)))
+    # As vectors both: a product of [1] and [] would have the rank of neither.
+    vectors = (graph.one("Reshape", value, graph.integers([-1])) for value in (first, second))
+    scale = graph.one("Mul", *vectors)
     return graph.one("DequantizeLinear", bias, scale, axis=0, storage="int32")
 
 
@@ -89,7 +90,7 @@ for _op in ("Add", "Mul"):
 
 @onnx_op("QLinearSigmoid", "QLinearLeakyRelu", since=1, domain=MICROSOFT)
 def qlinear_activation(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
-    """x and y."""
+    """From x to y."""
     x = dequantized(node, graph, 0)
     y = _float_operator(node, graph, node.op.removeprefix("QLinear"), [x])
     return [quantized(node, graph, y, 3, like=0)]
@@ -97,7 +98,7 @@ def qlinear_activation(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
 
 @onnx_op("QLinearAveragePool", "QLinearGlobalAveragePool", since=1, domain=MICROSOFT)
 def qlinear_pool(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
-    """x and y; channels may come last."""
+    """From x to y; channels may come last."""
     last = node.attributes.get("channels_last", 0)
     x = dequantized(node, graph, 0)
     x = channels_first(node, graph, x) if last else x
@@ -109,13 +110,11 @@ def qlinear_pool(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
 
 @onnx_op("QLinearSoftmax", since=1, domain=MICROSOFT)
 def qlinear_softmax(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
-    """x and y; the attribute ``opset`` says which Softmax is meant."""
+    """From x to y; the attribute ``opset`` says which Softmax is meant."""
     x = dequantized(node, graph, 0)
     opset = node.attributes.get("opset", 13)
     attributes = {"axis": node.attributes.get("axis", -1 if opset >= 13 else 1)}
-    softmax = OnnxNode(
-        "Softmax", node.name, [x], node.output_names, attributes, opset, node.where
-    )
+    softmax = OnnxNode("Softmax", node.name, [x], node.output_names, attributes, opset, node.where)
     translate = translator("Softmax", opset)
     assert translate is not None
     (y,) = translate(softmax, graph)
@@ -124,7 +123,7 @@ def qlinear_softmax(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
 
 @onnx_op("QLinearReduceMean", since=1, domain=MICROSOFT)
 def qlinear_reduce_mean(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
-    """x and y; axes are an attribute."""
+    """From x to y; axes are an attribute."""
     x = dequantized(node, graph, 0)
     axes = node.attributes.get("axes")
     along = graph.integers(axes) if axes else None

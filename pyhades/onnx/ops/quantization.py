@@ -13,7 +13,7 @@ from pyhades.errors import ModelError
 from pyhades.ir.builder import GraphBuilder
 from pyhades.ir.graph import Value
 from pyhades.onnx.elements import ELEMENTS, Element
-from pyhades.onnx.ops.grids import dynamically_quantized, in_float32, named
+from pyhades.onnx.ops.on_grid import dynamically_quantized, in_float32, named
 from pyhades.onnx.translate import MICROSOFT, OnnxNode, onnx_op, same
 
 _FLOAT32 = np.dtype(np.float32)

@@ -8,7 +8,7 @@ from pyhades.ir.graph import Node, Value
 from pyhades.ir.inference import constant
 from pyhades.ir.registry import attribute
 from pyhades.ir.shapes import shape
-from pyhades.passes.decompose.grid import FLOAT32, Parameters
+from pyhades.passes.decompose.on_grid import FLOAT32, Parameters
 from pyhades.passes.decompose.rule import Builder, dtype_of, rule, source
 
 EXACT = 1 << 24

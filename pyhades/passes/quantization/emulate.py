@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyhades.ir.graph import Graph, Node
-from pyhades.passes.decompose.grid import FLOAT32, Parameters
+from pyhades.passes.decompose.on_grid import FLOAT32, Parameters
 from pyhades.passes.decompose.rule import Builder, dtype_of, source
 from pyhades.passes.rewriting import Rewrite
 

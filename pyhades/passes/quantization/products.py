@@ -1,9 +1,9 @@
 """Products of integers whose sums are wanted as floats become products of floats.
 
-The sums of ``ConvInteger`` and ``MatMulInteger`` are int32, and those who quantise at run time write
-a Cast after them and multiply by the scales of both operands. The operands of the product become
-floats that hold the integers: sums of integers are exact in float32 up to 2^24, in any order, and a
-larger one is rounded there as the Cast rounds it. The scales stay where they are.
+The sums of ``ConvInteger`` and ``MatMulInteger`` are int32, and those who quantise at run time
+write a Cast after them and multiply by the scales of both operands. The operands of the product
+become floats that hold the integers: sums of integers are exact in float32 up to 2^24, in any
+order, and a larger one is rounded about as the Cast rounds it. The scales stay where they are.
 """
 
 from __future__ import annotations

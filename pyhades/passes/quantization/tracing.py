@@ -97,9 +97,7 @@ class Dequantized:
         names = ("storage",) if per_tensor else tuple(GRID)
         if any(attribute(source, name) != attribute(self.node, name) for name in names):
             return False
-        made, read = (
-            [*self.build.rewrite.inputs(node), None][1:3] for node in (source, self.node)
-        )
+        made, read = ([*self.build.rewrite.inputs(node), None][1:3] for node in (source, self.node))
         return _equal(made[1], read[1]) and (per_tensor or _equal(made[0], read[0]))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pyhades.numerics.grid import LIMITS, kept_as, spread
+from pyhades.numerics.quantization import LIMITS, kept_as, spread
 
 Array = np.ndarray[Any, Any]
 
@@ -51,8 +51,11 @@ class Quantization:
             return False
         if self.block_size != other.block_size or not np.array_equal(self.scale, other.scale):
             return False
-        zeros = (0 if grid.zero_point is None else grid.zero_point for grid in (self, other))
-        return bool(np.array_equal(*np.broadcast_arrays(*zeros)))
+        mine, theirs = (
+            np.zeros((), np.int32) if grid.zero_point is None else grid.zero_point
+            for grid in (self, other)
+        )
+        return bool(np.all(mine == theirs))
 
     def integers(self, x: Array) -> Array:
         """The integers of numbers that lie on the grid, exactly as the file had them."""

@@ -28,11 +28,9 @@ def in_float32(graph: GraphBuilder, value: Value) -> Value:
     return graph.one("Cast", value, to=_FLOAT32)
 
 
-def dequantized(
-    node: OnnxNode, graph: GraphBuilder, index: int, axis: int = 1, parameters: int | None = None
-) -> Value:
-    """What input ``index`` stands for; scale and zero point follow it, or begin at ``parameters``."""
-    first = index + 1 if parameters is None else parameters
+def dequantized(node: OnnxNode, graph: GraphBuilder, index: int, axis: int = 1) -> Value:
+    """What input ``index`` stands for; its scale and zero point follow it."""
+    first = index + 1
     return graph.one(
         "DequantizeLinear",
         node.input(index),

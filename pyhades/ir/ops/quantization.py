@@ -1,8 +1,8 @@
 """Quantised numbers: onto a grid, to its integers and back, and products of integers.
 
-``storage`` names the type of the integers in the file; see :mod:`pyhades.numerics.quantization`. Scales
-are float32. A scale or a zero point is one number, a vector along ``axis``, or one per block of
-``block_size`` positions of it; an omitted zero point is 0.
+``storage`` names the type of the integers in the file; see :mod:`pyhades.numerics.quantization`.
+Scales are float32. A scale or a zero point is one number, a vector along ``axis``, or one per block
+of ``block_size`` positions of it; an omitted zero point is 0.
 """
 
 from __future__ import annotations

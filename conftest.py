@@ -37,6 +37,26 @@ def tier(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
+def trained_model() -> Callable[[str], Path]:
+    """Path of a trained network by its file name; the test is skipped where there is none.
+
+    PYHADES_REAL_MODELS names their folder: ``u2netp.onnx``, ``isnet_fp16.onnx`` and
+    ``isnet_int8_dynamic.onnx``, as published.
+    """
+
+    def path_of(name: str) -> Path:
+        folder = os.environ.get("PYHADES_REAL_MODELS")
+        if folder is None:
+            pytest.skip("PYHADES_REAL_MODELS does not name the folder of trained networks")
+        path = Path(folder, name)
+        if not path.exists():
+            pytest.skip(f"no {name} in {folder}, which PYHADES_REAL_MODELS names")
+        return path
+
+    return path_of
+
+
+@pytest.fixture(scope="session")
 def real_graph(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Path of a real graph, by name; the test is skipped where the graphs are not there.
 

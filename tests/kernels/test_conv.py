@@ -122,6 +122,14 @@ def test_windows(isa, case):
     Case(24, 3, 3, 24, (3, 3), pads=(5, 5, 5, 5), groups=24),
     Case(24, 9, 30, 24, (1, 7), pads=(0, 3, 0, 3), groups=24),
     Case(24, 9, 30, 24, (1, 1), groups=24),
+    *(
+        Case(20, 6, w, 20, (k, k), (s, s), (k // 2, k // 2, k - 1, k // 2), groups=20)
+        for k in (3, 4, 5, 7)
+        for s in (1, 2, 3)
+        for w in (1, 2, 7, 9, 16, 23)
+    ),
+    Case(36, 5, 14, 36, (5, 3), pads=(0, 4, 6, 4), groups=36),
+    Case(36, 1, 40, 36, (1, 5), pads=(0, 2, 0, 2), groups=36),
 ], ids=str)  # fmt: skip
 def test_depthwise(isa, case):
     check(case, isa)

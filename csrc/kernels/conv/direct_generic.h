@@ -13,19 +13,6 @@
 // the shape only.
 namespace hades::HADES_ISA {
 
-// Interval of a clamping activation; false for the others.
-HADES_INLINE bool clamp_of(const ActivationParams& activation, float* low, float* high) {
-    const float infinity = __builtin_inff();
-    *low = activation.kind == Activation::relu ? 0.0f : -infinity;
-    *high = infinity;
-    if (activation.kind == Activation::clip) {
-        *low = activation.alpha;
-        *high = activation.beta;
-    }
-    return activation.kind == Activation::none || activation.kind == Activation::relu ||
-           activation.kind == Activation::clip;
-}
-
 // What all tiles of a call have in common.
 HADES_INLINE Tile tile_of(const ConvArgs& a, int64_t channels) {
     const ConvShape& s = *a.shape;
@@ -35,9 +22,7 @@ HADES_INLINE Tile tile_of(const ConvArgs& a, int64_t channels) {
     t.y_pixel = s.y_pixel;
     t.residual_pixel = s.residual_pixel;
     t.epilogue = &s.epilogue;
-    t.clamps = clamp_of(s.epilogue.activation, &t.low, &t.high);
-    t.clamps &= clamp_of(s.epilogue.after, &t.after_low, &t.after_high);
-    t.clamps &= a.residual != nullptr || s.epilogue.after.kind == Activation::none;
+    t.clamp = clamp_of(s.epilogue, a.residual != nullptr);
     return t;
 }
 

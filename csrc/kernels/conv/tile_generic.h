@@ -1,5 +1,6 @@
 #pragma once
 #include "base/rounding.h"
+#include "kernels/conv/clamp_generic.h"
 #include "kernels/conv/conv.h"
 #include "kernels/tile/finish.h"
 #include "simd/simd.h"
@@ -30,8 +31,7 @@ struct Tile {
     int64_t y_pixel, residual_pixel;
     int last_lanes;  // output channels in the last vector
     const Epilogue* epilogue;
-    bool clamps;  // activation and after are none, relu or clip
-    float low, high, after_low, after_high;
+    Clamp clamp;
 };
 
 template <int Count>
@@ -91,10 +91,10 @@ HADES_INLINE void store_clamped(const F32 (&acc)[V][P], const Tile& t) {
         const F32 bias = t.bias ? load_n(t.bias + o, lanes) : zero();
 #pragma GCC unroll 32
         for (int p = 0; p < P; ++p) {
-            F32 value = min(set1(t.high), max(set1(t.low), acc[v][p] + bias));
+            F32 value = min(set1(t.clamp.high), max(set1(t.clamp.low), acc[v][p] + bias));
             if (t.residual) {
                 value = value + load_n(t.residual + p * t.residual_pixel + o, lanes);
-                value = min(set1(t.after_high), max(set1(t.after_low), value));
+                value = min(set1(t.clamp.after_high), max(set1(t.clamp.after_low), value));
             }
             store_n(t.y + p * t.y_pixel + o, value, lanes);
         }
@@ -115,7 +115,7 @@ static void run_tile(const Tile& t) {
             multiply<V, P>(acc, t.x + row * t.tap_row + column * t.tap_column, t.pixel,
                            t.w + row * t.w_row + column * t.w_column, t.inner);
 
-    if (t.clamps && !t.partial_out) return store_clamped<V, P>(acc, t);
+    if (t.clamp.suffices && !t.partial_out) return store_clamped<V, P>(acc, t);
     float sums[V * P * kLanes];
     float* to = t.partial_out ? t.partial_out : sums;
 #pragma GCC unroll 32

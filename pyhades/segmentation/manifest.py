@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ METADATA_KEY = "pyhades.manifest"
 SCHEMA = 1
 
 Triple = tuple[float, float, float]
+Pairs = tuple[tuple[str, Any], ...]
+"""A mapping that does not change; any mapping is accepted."""
 
 IMAGENET_MEAN: Triple = (0.485, 0.456, 0.406)
 IMAGENET_STD: Triple = (0.229, 0.224, 0.225)
@@ -29,15 +32,17 @@ Policy = Literal["stretch", "letterbox-centre", "letterbox-topleft", "short-side
 Resample = Literal["bilinear", "bicubic", "lanczos", "nearest"]
 Scale = Literal["1/255", "1/max"]
 ChannelOrder = Literal["rgb", "bgr"]
-Activation = Literal["none", "sigmoid", "softmax"]
+Layout = Literal["nchw", "nhwc"]
+Activation = Literal["none", "sigmoid", "softmax", "argmax", "labels"]
 Range = Literal["none", "minmax", "clip"]
-Upsample = Literal["bilinear", "bilinear-align-corners", "bicubic"]
+Upsample = Literal["bilinear", "bilinear-align-corners", "bicubic", "lanczos-8bit"]
 
 _CHOICES: dict[str, object] = {
     "policy": Policy,
     "resample": Resample,
     "scale": Scale,
     "channel_order": ChannelOrder,
+    "output_layout": Layout,
     "activation": Activation,
     "range": Range,
     "upsample": Upsample,
@@ -68,17 +73,33 @@ class ModelManifest:
         Subtracted and divided by after scaling, in the order of ``channel_order``.
     channel_order
         Order of the channels that the network expects.
+    input
+        Name of the input that takes the picture; None where it can be told from the others.
+    states
+        Output per input that carries what was seen from frame to frame, as a mapping.
+    constants
+        Number or list per input that is always fed the same, as a mapping.
     output
         Index or name of the graph output that holds the prediction.
+    output_layout
+        ``"nchw"``, or ``"nhwc"`` where the channels of the output come last.
+    output_bounds
+        Numbers that stand for background and foreground, such as ``(0, 255)``; what the output
+        holds is brought to 0..1 from there before anything else.
     activation
-        What is still missing in the graph: ``"sigmoid"`` or ``"softmax"`` over the channels.
-    foreground_class
-        Channel of the foreground where the output has more than one.
+        What is still missing in the graph: ``"sigmoid"``, or over the channels ``"softmax"`` or
+        ``"argmax"`` (a hard choice). ``"labels"`` where the output holds numbers of classes.
+    foreground
+        Channel or class of the foreground, or several of them.
+    background
+        Channel or class of the background: everything else is foreground. It takes the place of
+        ``foreground``.
     range
         ``"minmax"`` stretches each prediction to 0..1 (as the authors do, but not noise),
         ``"clip"`` cuts it, ``"none"`` states that it already lies in 0..1.
     upsample
-        How the prediction gets back to the size of the image.
+        How the prediction gets back to the size of the image. ``"lanczos-8bit"`` rounds down to
+        256 levels first and enlarges those, as rembg does.
     licence
         SPDX identifier of the weights' licence, or None where unknown.
     commercial_use
@@ -103,9 +124,15 @@ class ModelManifest:
     mean: Triple = (0.0, 0.0, 0.0)
     std: Triple = (1.0, 1.0, 1.0)
     channel_order: ChannelOrder = "rgb"
+    input: str | None = None
+    states: Pairs = ()
+    constants: Pairs = ()
     output: int | str = 0
+    output_layout: Layout = "nchw"
+    output_bounds: tuple[float, float] = (0.0, 1.0)
     activation: Activation = "none"
-    foreground_class: int = 0
+    foreground: int | tuple[int, ...] = 0
+    background: int | None = None
     range: Range = "clip"
     upsample: Upsample = "bilinear"
     licence: str | None = None
@@ -113,20 +140,32 @@ class ModelManifest:
     source: str | None = None
 
     def __post_init__(self) -> None:
-        for key in ("input_size", "mean", "std"):
+        for key in _LENGTHS:
             object.__setattr__(self, key, _as_tuple(key, getattr(self, key)))
+        for key in ("states", "constants"):
+            object.__setattr__(self, key, _as_pairs(key, getattr(self, key)))
+        if isinstance(self.foreground, list):
+            object.__setattr__(self, "foreground", tuple(self.foreground))
         for key, choices in _CHOICES.items():
             one_of(f"manifest {key}", getattr(self, key), choices)
         _check_numbers(self)
 
     def replace(self, **changes: Any) -> ModelManifest:
-        """Return a copy with other values, checked again; ArgumentError for an unknown field."""
+        """Return a copy with other values, checked again; ArgumentError for an unknown field.
+
+        A foreground that is given takes the place of a background that was there.
+        """
+        changes = _in_new_names(changes)
         _reject_unknown(changes, ArgumentError, "")
+        if "foreground" in changes:
+            changes.setdefault("background", None)
         return dataclasses.replace(self, **changes)
 
     def to_json(self) -> str:
         """JSON text that :meth:`from_json` reads back."""
-        return json.dumps({"schema": SCHEMA, **dataclasses.asdict(self)}, indent=2) + "\n"
+        fields = dataclasses.asdict(self)
+        fields |= {key: dict(fields[key]) for key in ("states", "constants")}
+        return json.dumps({"schema": SCHEMA, **fields}, indent=2) + "\n"
 
     @classmethod
     def from_json(cls, text: str | bytes, where: str = "manifest") -> ModelManifest:
@@ -140,6 +179,7 @@ class ModelManifest:
         schema = fields.pop("schema", SCHEMA)
         if schema != SCHEMA:
             raise ModelError(f"{where}: schema {schema!r}; this version of pyhades reads {SCHEMA}")
+        fields = _in_new_names(fields)
         _reject_unknown(fields, ModelError, where + ": ")
         missing = [key for key in ("name", "input_size") if key not in fields]
         if missing:
@@ -176,15 +216,49 @@ def _reject_unknown(
         )
 
 
+_LENGTHS = {"input_size": 2, "mean": 3, "std": 3, "output_bounds": 2}
+"""Of the fields that are tuples of numbers."""
+
+
+def _in_new_names(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields under the names that they have now."""
+    renamed = dict(fields)
+    if "foreground_class" in renamed:
+        renamed.setdefault("foreground", renamed.pop("foreground_class"))
+    return renamed
+
+
 def _as_tuple(key: str, value: Any) -> tuple[Any, ...]:
-    length = 2 if key == "input_size" else 3
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    length = _LENGTHS[key]
+    if key != "output_bounds" and _is_number(value):
         value = (value,) * length
     if not isinstance(value, list | tuple) or len(value) != length:
         raise ArgumentError(f"manifest {key}={value!r}: expected {length} numbers")
-    if not all(isinstance(item, int | float) and not isinstance(item, bool) for item in value):
+    if not all(map(_is_number, value)):
         raise ArgumentError(f"manifest {key}={value!r}: expected {length} numbers")
     return tuple(value) if key == "input_size" else tuple(float(item) for item in value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _as_pairs(key: str, value: Any) -> Pairs:
+    """A mapping as pairs, its lists as tuples, so that a manifest can be hashed."""
+    try:
+        pairs = dict(value).items()
+    except (TypeError, ValueError):
+        raise ArgumentError(f"manifest {key}={value!r}: expected a mapping by input name") from None
+
+    def frozen(item: Any) -> Any:
+        return tuple(map(frozen, item)) if isinstance(item, list | tuple) else item
+
+    result = tuple((name, frozen(item)) for name, item in pairs)
+    kinds: Any = str if key == "states" else int | float | tuple
+    if not all(isinstance(name, str) and isinstance(item, kinds) for name, item in result):
+        what = "names of outputs" if key == "states" else "numbers or lists of them"
+        raise ArgumentError(f"manifest {key}={value!r}: expected {what} by input name")
+    return result
 
 
 def _check_numbers(manifest: ModelManifest) -> None:
@@ -194,17 +268,33 @@ def _check_numbers(manifest: ModelManifest) -> None:
             f"manifest input_size={manifest.input_size!r}: "
             "expected two positive integers (height, width)"
         )
-    for key in ("multiple_of", "foreground_class"):
-        value, least = getattr(manifest, key), 1 if key == "multiple_of" else 0
-        if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            raise ArgumentError(
-                f"manifest {key}={value!r}: expected an integer of at least {least}"
-            )
+    _check_integers("multiple_of", manifest.multiple_of, 1)
+    if isinstance(manifest.foreground, tuple):
+        if not manifest.foreground:
+            raise ArgumentError("manifest foreground=[]: expected at least one class")
+        for each in manifest.foreground:
+            _check_integers("foreground", each, 0)
+    else:
+        _check_integers("foreground", manifest.foreground, 0)
+    if manifest.background is not None:
+        _check_integers("background", manifest.background, 0)
+    low, high = manifest.output_bounds
+    if not (math.isfinite(low) and math.isfinite(high) and low != high):
+        raise ArgumentError(
+            f"manifest output_bounds={manifest.output_bounds!r}: expected two different numbers"
+        )
     if any(not value > 0 for value in manifest.std):
         raise ArgumentError(f"manifest std={manifest.std!r}: every value must be positive")
     if not isinstance(manifest.output, int | str) or isinstance(manifest.output, bool):
         raise ArgumentError(f"manifest output={manifest.output!r}: expected an index or a name")
+    if manifest.input is not None and not isinstance(manifest.input, str):
+        raise ArgumentError(f"manifest input={manifest.input!r}: expected a name")
     for key in ("antialias", "commercial_use"):
         value = getattr(manifest, key)
         if not isinstance(value, bool) and not (key == "commercial_use" and value is None):
             raise ArgumentError(f"manifest {key}={value!r}: expected true or false")
+
+
+def _check_integers(key: str, value: object, least: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ArgumentError(f"manifest {key}={value!r}: expected an integer of at least {least}")

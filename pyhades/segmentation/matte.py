@@ -6,11 +6,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from pyhades import kernels
 from pyhades.errors import ModelError
 from pyhades.segmentation.manifest import ModelManifest
 from pyhades.segmentation.preprocess import Placement
+
+Planes = NDArray[np.float32]
 
 MINIMUM_CONTRAST = 0.1
 """A prediction in 0..1 that varies by less than this holds no object: stretching it shows noise."""
@@ -22,22 +25,14 @@ def prediction_plane(
     """Extract the foreground prediction: float32 ``[h, w]``, activated, padding cropped.
 
     ``output`` is what the network returned: ``[1, c, h, w]``, ``[1, h, w]``, ``[c, h, w]`` or
-    ``[h, w]``, at the size of its input or a fraction of it.
+    ``[h, w]``, or the same with channels last as the manifest says, at the size of the network's
+    input or a fraction of it.
     """
     planes = _channels_first(output, manifest)
-    if manifest.activation == "softmax":
-        if len(planes) < 2:
-            raise ModelError(
-                f"{manifest.name}: softmax needs more than one channel in {output.shape}"
-            )
-        exponent = np.exp(planes - planes.max(axis=0))
-        plane = exponent[manifest.foreground_class] / exponent.sum(axis=0)
-    else:
-        plane = planes[manifest.foreground_class]
-    if manifest.activation == "sigmoid":
-        # exp only ever sees numbers below zero, so nothing overflows.
-        decay = np.exp(-np.abs(plane))
-        plane = np.where(plane >= 0, 1, decay) / (1 + decay)
+    low, high = manifest.output_bounds
+    if (low, high) != (0, 1):
+        planes = (planes - np.float32(low)) / np.float32(high - low)
+    plane = _foreground(_activated(planes, output, manifest), manifest)
     if not np.isfinite(plane).all():
         raise ModelError(f"{manifest.name}: the network returned values that are not finite")
     return _crop(plane, placement)
@@ -67,6 +62,8 @@ def upscale(
 ) -> NDArray[np.uint8]:
     """Alpha as uint8 at ``size`` (height, width) from a prediction in 0..1."""
     options: dict[str, Any] = {"threads": threads, "isa": isa}
+    if manifest.upsample == "lanczos-8bit":
+        return _enlarged_levels(plane, size)
     if manifest.upsample == "bilinear":
         return kernels.upscale_mask(np.ascontiguousarray(plane), size, **options)
     return quantize(upscale_float(plane, size, manifest, **options))
@@ -81,6 +78,8 @@ def upscale_float(
     isa: str | None = None,
 ) -> NDArray[np.float32]:
     """Alpha as float32 in 0..1 at ``size`` (height, width) from a prediction in 0..1."""
+    if manifest.upsample == "lanczos-8bit":
+        return _enlarged_levels(plane, size).astype(np.float32) / np.float32(255)
     aligned = manifest.upsample == "bilinear-align-corners"
     resized = kernels.resize(
         np.ascontiguousarray(plane),
@@ -93,24 +92,82 @@ def upscale_float(
     return np.clip(resized, 0, 1)
 
 
+def _enlarged_levels(plane: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Levels that are rounded down and then enlarged by Pillow, as rembg does."""
+    levels = Image.fromarray((np.clip(plane, 0, 1) * 255).astype(np.uint8))
+    return np.asarray(levels.resize(size[::-1], Image.Resampling.LANCZOS))
+
+
 def quantize(alpha: NDArray[np.float32]) -> NDArray[np.uint8]:
     """0..1 to 0..255, half rounded up."""
     return (alpha * np.float32(255) + np.float32(0.5)).astype(np.uint8)
 
 
+def _activated(
+    planes: NDArray[np.float32], output: NDArray[Any], manifest: ModelManifest
+) -> NDArray[np.float32]:
+    """Apply what the graph left out: one plane of probabilities per channel or class."""
+    if manifest.activation in ("softmax", "argmax") and len(planes) < 2:
+        raise ModelError(
+            f"{manifest.name}: {manifest.activation} needs more than one channel in {output.shape}"
+        )
+    if manifest.activation == "softmax":
+        exponent = np.exp(planes - planes.max(axis=0))
+        shares: Planes = exponent / exponent.sum(axis=0)
+        return shares
+    if manifest.activation == "argmax":
+        labels: Planes = np.argmax(planes, axis=0)[None].astype(np.float32)
+        return labels
+    if manifest.activation == "sigmoid":
+        # exp only ever sees numbers below zero, so nothing overflows.
+        decay = np.exp(-np.abs(planes))
+        probabilities: Planes = np.where(planes >= 0, 1, decay) / (1 + decay)
+        return probabilities
+    return planes
+
+
+def _foreground(planes: NDArray[np.float32], manifest: ModelManifest) -> NDArray[np.float32]:
+    """One plane out of those of all classes, or out of the numbers of the classes."""
+    chosen, background = manifest.foreground, manifest.background
+    classes = chosen if isinstance(chosen, tuple) else (chosen,)
+    if manifest.activation in ("labels", "argmax"):
+        named = np.isin(planes[0], classes if background is None else background)
+        hard: Planes = (named == (background is None)).astype(np.float32)
+        return hard
+    most = max(classes) if background is None else background
+    if most >= len(planes):
+        name = "foreground" if background is None else "background"
+        raise ModelError(
+            f"{manifest.name}: {name}={most}, but output {manifest.output!r} has "
+            f"{len(planes)} channels"
+        )
+    if background is not None:
+        plane: Planes = np.float32(1) - planes[background]
+    elif len(classes) == 1:
+        plane = planes[classes[0]]
+    elif manifest.activation == "softmax":
+        plane = planes[list(classes)].sum(axis=0)
+    else:
+        # Independent probabilities do not add up; the largest stands for them.
+        plane = planes[list(classes)].max(axis=0)
+    return plane
+
+
 def _channels_first(output: NDArray[Any], manifest: ModelManifest) -> NDArray[np.float32]:
-    planes = output[0] if output.ndim == 4 else output
+    planes = output
+    while planes.ndim > 4 and 1 in planes.shape[1:]:
+        planes = planes.squeeze(1 + planes.shape[1:].index(1))
+    if planes.ndim == 4 and len(planes) == 1:
+        planes = planes[0]
     planes = planes[None] if planes.ndim == 2 else planes
-    if planes.ndim != 3 or (output.ndim == 4 and output.shape[0] != 1):
+    if planes.ndim != 3:
+        wanted = "[1, h, w, c]" if manifest.output_layout == "nhwc" else "[1, c, h, w]"
         raise ModelError(
             f"{manifest.name}: output {manifest.output!r} has shape {output.shape}; "
-            "expected [1, c, h, w]"
+            f"expected {wanted}"
         )
-    if manifest.foreground_class >= len(planes):
-        raise ModelError(
-            f"{manifest.name}: foreground_class={manifest.foreground_class}, "
-            f"but output {manifest.output!r} has {len(planes)} channels"
-        )
+    if manifest.output_layout == "nhwc" and output.ndim > 2:
+        planes = np.moveaxis(planes, -1, 0)
     return planes.astype(np.float32, copy=False)
 
 

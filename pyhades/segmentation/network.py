@@ -10,9 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 import pyhades
-from pyhades.errors import ClosedError
-from pyhades.ir.graph import Graph
+from pyhades.errors import ClosedError, ShapeError
+from pyhades.ir.graph import Graph, Value
+from pyhades.ir.inference import type_of
 from pyhades.options import EngineOptions
+from pyhades.passes.rewriting import clone
+from pyhades.segmentation.meaning import InputPlan, plan_inputs
 
 PROGRAMS_KEPT = 4
 """Programs specialised to an input size that a dynamic network keeps."""
@@ -34,9 +37,11 @@ class CompiledNetwork:
     Parameters
     ----------
     graph
-        With one input ``[1, 3, h, w]``.
+        The network.
     output
         Index or name of the output that is wanted. What only the others need is not computed.
+    plan
+        How its inputs are fed; by default it has one, ``[1, 3, h, w]``.
     options
         See :func:`pyhades.compile`.
     """
@@ -46,42 +51,115 @@ class CompiledNetwork:
         graph: Graph,
         output: int | str = 0,
         *,
+        plan: InputPlan | None = None,
         options: EngineOptions | None = None,
     ) -> None:
+        self._plan = plan or plan_inputs(graph)
         names = [value.name for value in graph.outputs]
-        wanted = graph.outputs[names.index(output) if isinstance(output, str) else output]
-        self._graph: Graph | None = Graph(
-            graph.inputs, [wanted], graph.nodes, graph.name, graph.source, graph.metadata
-        )
-        self._input, self._output = graph.inputs[0].name, wanted.name
+        self._output = output if isinstance(output, str) else names[output]
+        wanted = dict.fromkeys([self._output, *(state.output for state in self._plan.states)])
+        graph = Graph(
+            graph.inputs, [graph.outputs[names.index(name)] for name in wanted], graph.nodes,
+            graph.name, graph.source, graph.metadata,
+        )  # fmt: skip
+        self._graph: Graph | None = _with_constants(graph, self._plan)
         self._options = options
-        self._programs: OrderedDict[tuple[int, ...], Any] = OrderedDict()
+        self._programs: OrderedDict[tuple[tuple[int, ...], ...], Any] = OrderedDict()
         self._lock = threading.Lock()
-        kind = graph.inputs[0].type
-        if kind is not None and kind.is_static:
+        height, width = self._plan.side
+        if height is not None and width is not None:
             # What is wrong with a model should be said when it is loaded, not at the first image.
-            self._program(kind.static_shape)
+            self._program(self._shapes((height, width), self._first_states()))
+
+    @property
+    def is_recurrent(self) -> bool:
+        """Whether what was seen in a frame goes into the next."""
+        return bool(self._plan.states)
 
     def __call__(self, planes: NDArray[np.float32], /) -> NDArray[Any]:
-        """Predict from float32 ``[1, 3, h, w]``, compiling first if this size is new."""
-        output: NDArray[Any] = self._program(planes.shape).run({self._input: planes})[self._output]
-        return output
+        """Predict from float32 ``[1, 3, h, w]``, compiling first if this size is new.
 
-    def _program(self, shape: tuple[int, ...]) -> Any:
+        A recurrent network sees the picture as the first frame of a sequence.
+        """
+        return self._run(planes, self._first_states())[0]
+
+    def sequence(self) -> Network:
+        """A network that carries what it saw from call to call."""
+        return _Sequence(self)
+
+    def _run(
+        self, planes: NDArray[np.float32], states: list[NDArray[Any]]
+    ) -> tuple[NDArray[Any], list[NDArray[Any]]]:
+        """The prediction and the states behind the frame."""
+        size = (planes.shape[2], planes.shape[3])
+        program = self._program(self._shapes(size, states))
+        feeds = {self._plan.picture: self._fed(planes, program)}
+        feeds |= {s.input: array for s, array in zip(self._plan.states, states, strict=True)}
+        outputs = program.run(feeds)
+        after = [outputs[state.output] for state in self._plan.states]
+        prediction = outputs[self._output]
+        # Of a batch that the file fixes, all pictures are the same.
+        return prediction[:1] if prediction.ndim == 4 else prediction, after
+
+    def _fed(self, planes: NDArray[np.float32], program: Any) -> NDArray[Any]:
+        """The picture in the layout, the dtype and the batch of the network's input."""
+        plan = self._plan
+        array: NDArray[Any] = planes
+        if plan.layout == "nhwc":
+            array = np.ascontiguousarray(planes.transpose(0, 2, 3, 1))
+        if plan.dtype.kind in "iu":
+            limits = np.iinfo(plan.dtype)
+            array = np.clip(np.rint(array), limits.min, limits.max)
+        array = array.astype(plan.dtype, copy=False)
+        batch = program.inputs[plan.picture].static_shape[0]
+        return array if batch == 1 else np.repeat(array, batch, axis=0)
+
+    def _first_states(self) -> list[NDArray[Any]]:
+        kinds = {value.name: value.type for value in self._inputs()}
+        states = []
+        for state, shape in zip(self._plan.states, self._plan.state_shapes, strict=True):
+            kind = kinds[state.input]
+            states.append(np.zeros(shape, np.float32 if kind is None else kind.dtype))
+        return states
+
+    def _inputs(self) -> list[Value]:
+        if self._graph is None:
+            raise ClosedError("the network was closed")
+        return self._graph.inputs
+
+    def _shapes(
+        self, size: tuple[int, int], states: list[NDArray[Any]]
+    ) -> dict[str, tuple[int, ...]]:
+        found = {self._plan.picture: self._plan.picture_shape(size)}
+        found |= {s.input: array.shape for s, array in zip(self._plan.states, states, strict=True)}
+        return found
+
+    def _program(self, shapes: dict[str, tuple[int, ...]]) -> Any:
+        key = tuple(shapes.values())
         with self._lock:
             if self._graph is None:
                 raise ClosedError("the network was closed")
-            if shape in self._programs:
-                self._programs.move_to_end(shape)
-                return self._programs[shape]
-            program = pyhades.compile(
-                self._graph, input_shapes={self._input: shape}, options=self._options
-            )
-            self._programs[shape] = program
+            if key in self._programs:
+                self._programs.move_to_end(key)
+                return self._programs[key]
+            self._programs[key] = program = self._compiled(shapes)
             if len(self._programs) > PROGRAMS_KEPT:
                 # Another thread may be running it, so it is dropped and not closed.
                 self._programs.popitem(last=False)
             return program
+
+    def _compiled(self, shapes: dict[str, tuple[int, ...]]) -> Any:
+        """For one picture; for as many as the file fixes where it does not take one alone."""
+        assert self._graph is not None
+        try:
+            return pyhades.compile(self._graph, input_shapes=shapes, options=self._options)
+        except ShapeError:
+            batch = self._plan.extents[0] if self._plan.extents else None
+            if batch in (None, 1):
+                raise
+            picture = self._plan.picture
+            shapes = {**shapes, picture: (batch, *shapes[picture][1:])}
+            return pyhades.compile(self._graph, input_shapes=shapes, options=self._options)
 
     def close(self) -> None:
         """Close all programs."""
@@ -89,3 +167,38 @@ class CompiledNetwork:
             programs, self._programs, self._graph = self._programs, OrderedDict(), None
         for program in programs.values():
             program.close()
+
+
+class _Sequence:
+    """Frames in their order; a change of their size begins anew."""
+
+    def __init__(self, network: CompiledNetwork) -> None:
+        self._network = network
+        self._states: list[NDArray[Any]] | None = None
+        self._shape: tuple[int, ...] = ()
+
+    def __call__(self, planes: NDArray[np.float32], /) -> NDArray[Any]:
+        states = self._states
+        if states is None or planes.shape != self._shape:
+            states = self._network._first_states()
+        output, self._states = self._network._run(planes, states)
+        self._shape = planes.shape
+        return output
+
+    def close(self) -> None:
+        """Forget what was seen; the network stays open."""
+        self._states = None
+
+
+def _with_constants(graph: Graph, plan: InputPlan) -> Graph:
+    """A copy in which inputs that are always fed the same are constants, so that they fold."""
+    constants = dict(plan.constants)
+    if not constants:
+        return graph
+    result = clone(graph)
+    for value in result.inputs:
+        if value.name in constants:
+            value.data = constants[value.name]
+            value.type = type_of(value.data)
+    result.inputs = [value for value in result.inputs if value.data is None]
+    return result

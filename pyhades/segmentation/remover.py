@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import html
+import logging
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -21,7 +22,8 @@ from pyhades.compiler.program import Precision
 from pyhades.errors import ArgumentError, ArgumentTypeError, ClosedError, ConfigurationError
 from pyhades.options import EngineOptions, engine_options, refuse_precision
 from pyhades.segmentation.bulk import overlap
-from pyhades.segmentation.catalogue import Identification, identify
+from pyhades.segmentation.catalogue import Identification, Profile, identify
+from pyhades.segmentation.catalogue.identify import foreground_text
 from pyhades.segmentation.compose import Background, BackgroundLike
 from pyhades.segmentation.cutout import Cutout, Output
 from pyhades.segmentation.image_input import (
@@ -34,7 +36,10 @@ from pyhades.segmentation.image_input import (
 from pyhades.segmentation.manifest import ModelManifest
 from pyhades.segmentation.matte import normalise_range, prediction_plane, upscale, upscale_float
 from pyhades.segmentation.network import CompiledNetwork, Network
+from pyhades.segmentation.plausibility import complaint, look_at_samples
 from pyhades.segmentation.preprocess import place, preprocess
+
+log = logging.getLogger(__name__)
 
 DEFAULT_MODEL = Path(__file__).parent / "data" / "default.onnx"
 
@@ -61,6 +66,12 @@ class Remover:
         Keep the colours of pixels that are fully transparent.
     max_pixels
         Images with more pixels are refused before they are decoded.
+    profile
+        Of a model of the catalogue: ``"reference"`` prepares pictures as its authors do,
+        ``"rembg"`` as that tool does.
+    check
+        Whether to look at masks of photographs that ship with pyhades when the model is loaded, and
+        to warn if they are blank, full or grey. By default for models whose meaning was guessed.
     **manifest
         Replace single fields of the model's manifest, see
         :class:`~pyhades.segmentation.manifest.ModelManifest`: ``input_size=(1024, 1024)``.
@@ -95,15 +106,18 @@ class Remover:
         estimate_foreground: bool = True,
         keep_hidden: bool = False,
         max_pixels: int = MAX_PIXELS,
+        profile: Profile = "reference",
+        check: bool | None = None,
         **manifest: Any,
     ) -> None:
         chosen = engine_options(options, threads=threads, isa=isa, precision=precision)
+        one_of("profile", profile, Profile)
         source = _check_model(model)
         graph = pyhades.load_onnx(source)
         path = None if isinstance(source, bytes) else source
-        found = identify(graph, path, **manifest)
+        found = identify(graph, path, profile=profile, **manifest)
         one_of("precision", chosen.precision or "fp32", Precision)
-        network = CompiledNetwork(graph, found.manifest.output, options=chosen)
+        network = CompiledNetwork(graph, found.manifest.output, plan=found.inputs, options=chosen)
         self._set_up(network, found, chosen, estimate_foreground, keep_hidden, max_pixels)
         self.precision = chosen.precision or "fp32"
         self._label = f"{len(source)} bytes" if isinstance(source, bytes) else str(source)
@@ -113,8 +127,12 @@ class Remover:
             "estimate_foreground": estimate_foreground,
             "keep_hidden": keep_hidden,
             "max_pixels": max_pixels,
+            "profile": profile,
+            "check": False,
             **manifest,
         }
+        if found.is_guess if check is None else check:
+            self._check_samples()
 
     @classmethod
     def from_network(
@@ -199,8 +217,10 @@ class Remover:
 
     def cut(self, image: ImageLike | LoadedImage, *, channel_order: ChannelOrder = "rgb") -> Cutout:
         """Compute the matte, to be rendered or encoded together with its image."""
-        loaded = self._load(image, channel_order)
-        plane = self._predict(loaded)
+        return self._cut(self._load(image, channel_order), self._network)
+
+    def _cut(self, loaded: LoadedImage, network: Network | None) -> Cutout:
+        plane = self._predict(loaded, network)
         alpha = upscale(plane, loaded.size, self.manifest, **self._kernel_options)
         if loaded.alpha is not None:
             product = alpha.astype(np.uint16) * loaded.alpha
@@ -228,11 +248,65 @@ class Remover:
         if dtype is not np.float32:
             raise ArgumentError(f"dtype={dtype!r}: expected numpy.uint8 or numpy.float32")
         loaded = self._load(image, channel_order)
-        plane = self._predict(loaded)
+        plane = self._predict(loaded, self._network)
         alpha = upscale_float(plane, loaded.size, self.manifest, **self._kernel_options)
         if loaded.alpha is not None:
             alpha *= loaded.alpha.astype(np.float32) / np.float32(255)
         return alpha
+
+    def frames(
+        self,
+        frames: Iterable[ImageLike],
+        output: Output = "rgba",
+        background: BackgroundLike | None = None,
+        *,
+        ahead: int = 2,
+    ) -> Iterator[Image.Image]:
+        """Results for the frames of a video, in their order, lazily.
+
+        A recurrent network carries what it saw from frame to frame, and begins anew with every call
+        of this method and where the size of the frames changes; any other sees each frame alone.
+
+        Parameters
+        ----------
+        frames
+            Images in the order of time.
+        output, background
+            See calling a remover.
+        ahead
+            How many frames are read ahead, and finished behind.
+
+        Returns
+        -------
+        iterator of PIL.Image.Image
+            A result per frame. An error ends it, as what follows would lack what was seen.
+
+        Examples
+        --------
+        >>> remover = Remover()
+        >>> still = np.zeros((40, 60, 3), np.uint8)
+        >>> [cutout.size for cutout in remover.frames([still, still])]
+        [(60, 40), (60, 40)]
+        """
+        behind = _check_output(output, background)
+        network = self._network
+        if isinstance(network, CompiledNetwork):
+            network = network.sequence()
+        steps = overlap(
+            frames,
+            self._load,
+            lambda frame: self._cut(frame, network),
+            lambda cut: cut.to_pil(output, behind),
+            ahead=ahead,
+        )
+
+        def results() -> Iterator[Image.Image]:
+            for _, result in steps:
+                if isinstance(result, Exception):
+                    raise result
+                yield result
+
+        return results()
 
     def map(
         self,
@@ -271,9 +345,9 @@ class Remover:
             return image
         return load_image(image, channel_order=channel_order, max_pixels=self._max_pixels)
 
-    def _predict(self, image: LoadedImage) -> NDArray[np.float32]:
+    def _predict(self, image: LoadedImage, network: Network | None) -> NDArray[np.float32]:
         """Predict the foreground in 0..1, at the size that the network gives it."""
-        if self._network is None:
+        if self._network is None or network is None:
             raise ClosedError(f"{self!r} was closed")
         rgb = image.rgb
         if image.alpha is not None:
@@ -281,8 +355,15 @@ class Remover:
             rgb = kernels.composite(rgb, image.alpha, (255, 255, 255), **self._kernel_options)
         placement = place(image.size, self.manifest)
         planes = preprocess(rgb, self.manifest, placement, **self._kernel_options)
-        plane = prediction_plane(self._network(planes), self.manifest, placement)
+        plane = prediction_plane(network(planes), self.manifest, placement)
         return normalise_range(plane, self.manifest)
+
+    def _check_samples(self) -> None:
+        problem = complaint(
+            look_at_samples(lambda path: self._predict(self._load(path), self._network))
+        )
+        if problem:
+            log.warning("%s: %s", self._label, problem)
 
     def close(self) -> None:
         """Give back the network's memory; using the remover afterwards raises ClosedError."""
@@ -317,7 +398,8 @@ class Remover:
             "model": self._label,
             "manifest": f"{manifest.name}, {self._identification.basis}",
             "input": f"{width} x {height}, {how}",
-            "output": f"{manifest.output!r}, {manifest.activation}, range {manifest.range}",
+            "output": f"{manifest.output!r}, {manifest.activation}, "
+            f"foreground {foreground_text(manifest)}, range {manifest.range}",
             "licence": licence,
             "threads": str(self.threads),
             "isa": self.isa,
@@ -377,7 +459,7 @@ def remove_background(
     >>> remove_background(image).size
     (60, 40)
     """
-    hashable = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
+    hashable = {key: _hashable(value) for key, value in options.items()}
     remover = _kept_remover(None if model is None else os.fspath(model), **hashable)
     return remover(image, output, background, channel_order=channel_order)
 
@@ -385,6 +467,12 @@ def remove_background(
 @functools.lru_cache(maxsize=2)
 def _kept_remover(model: str | None, **options: Any) -> Remover:
     return Remover(model, **options)
+
+
+def _hashable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return tuple((key, _hashable(item)) for key, item in value.items())
+    return tuple(map(_hashable, value)) if isinstance(value, list) else value
 
 
 def _rebuild(arguments: dict[str, Any]) -> Remover:

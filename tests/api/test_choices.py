@@ -188,6 +188,7 @@ OTHERS: dict[str, Callable[[], Call]] = {
     "pyhades.segmentation.remover.Remover.from_network": lambda: Call(
         pyhades.Remover.from_network, (Instant(), MANIFEST)
     ),
+    "pyhades.segmentation.remover.Remover.frames": lambda: remover("frames"),
     "pyhades.segmentation.remover.Remover.map": lambda: remover("map"),
     "pyhades.segmentation.remover.Remover.matte": lambda: remover("matte"),
     "pyhades.segmentation.remover.remove_background": lambda: Call(

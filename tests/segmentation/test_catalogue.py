@@ -1,14 +1,25 @@
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import logging
 
 import numpy as np
 import pytest
 
-from pyhades.errors import ModelError
+from pyhades.errors import ArgumentError, ModelError
 from pyhades.ir.graph import Graph, Node, TensorType, Value
+from pyhades.networks import u2net
 from pyhades.segmentation import catalogue
-from pyhades.segmentation.catalogue import CATALOGUE, identify
+from pyhades.segmentation.catalogue import (
+    CATALOGUE,
+    ENTRIES,
+    PROFILES,
+    PublishedFile,
+    find_entry,
+    identify,
+    published,
+)
 from pyhades.segmentation.manifest import METADATA_KEY, ModelManifest
 
 FLOAT = np.dtype(np.float32)
@@ -26,22 +37,50 @@ def graph(size, final_ops, *, channels=1, parameters=10, metadata=None, batch=1)
 
 
 def test_u2net_is_told_from_its_small_version_by_its_weights():
-    large = identify(graph((320, 320), ["Sigmoid"] * 7, parameters=11_000_000))
-    small = identify(graph((320, 320), ["Sigmoid"] * 7, parameters=1_000_000))
-    assert large.manifest is CATALOGUE["u2net"] and not large.is_guess
-    assert small.manifest is CATALOGUE["u2netp"] and "signature" in small.basis
+    large, small = identify(u2net(320)), identify(u2net(320, small=True))
+    facts = {"licence": None, "commercial_use": None}
+    assert large.manifest == CATALOGUE["u2net"].replace(**facts) and not large.is_guess
+    assert small.manifest == CATALOGUE["u2netp"].replace(**facts) and "signature" in small.basis
 
 
-def test_published_files_are_recognised_by_hash(tmp_path, monkeypatch):
+def test_architecture_does_not_tell_the_licence():
+    """Weights of one architecture are published under several."""
+    assert CATALOGUE["u2net"].commercial_use is True
+    assert identify(u2net(320)).manifest.commercial_use is None
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "md5"])
+def test_published_files_are_recognised_by_checksum(tmp_path, monkeypatch, algorithm):
     path = tmp_path / "anything.onnx"
     path.write_bytes(b"hello")
-    digest = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
-    published = catalogue._PublishedFile("u2net", 5)
-    monkeypatch.setattr(catalogue, "_BY_SHA256", {digest: published})
+    checksum = {algorithm: hashlib.new(algorithm, b"hello").hexdigest()}
+    file = PublishedFile("u2net.onnx", size=5, **checksum)
+    entry = dataclasses.replace(ENTRIES["u2net"], files=(file,))
+    monkeypatch.setattr(published, "ENTRIES", {"u2net": entry})
     found = identify(graph((320, 320), ["Add"]), path)
-    assert found.manifest is CATALOGUE["u2net"] and "sha256" in found.basis
+    assert found.manifest is CATALOGUE["u2net"] and f"by {algorithm}" in found.basis
+    found = identify(graph((320, 320), ["Add"]), path, profile="rembg")
+    assert found.manifest is entry.profiles["rembg"] and "profile rembg" in found.basis
     path.write_bytes(b"hallo")
     assert identify(graph((320, 320), ["Add"]), path).is_guess
+
+
+@pytest.mark.parametrize("entry", ENTRIES.values(), ids=list(ENTRIES))
+def test_entries_are_whole(entry):
+    assert entry.about and entry.manifest.source
+    for name, manifest in entry.profiles.items():
+        assert name in PROFILES and manifest.name == entry.name
+        assert ModelManifest.from_json(manifest.to_json()) == manifest
+    for file in entry.files:
+        assert file.checksum is not None, "a file that cannot be checked is not offered"
+        algorithm, digest = file.checksum
+        assert len(digest) == hashlib.new(algorithm).digest_size * 2
+        assert file.url is None or file.url.startswith("https://")
+
+
+def test_unknown_names_get_near_ones():
+    with pytest.raises(ArgumentError, match="'u2nett'; did you mean u2net"):
+        find_entry("u2nett")
 
 
 def test_the_models_own_manifest_wins():
@@ -51,18 +90,18 @@ def test_the_models_own_manifest_wins():
 
 
 @pytest.mark.parametrize(
-    "final_op, channels, activation, foreground_class",
-    [("Sigmoid", 1, "none", 0), ("Conv", 1, "sigmoid", 0), ("Conv", 2, "softmax", 1)],
+    "final_op, channels, activation, foreground",
+    [("Sigmoid", 1, "none", 0), ("Sum", 1, "sigmoid", 0), ("Sum", 2, "softmax", 1)],
 )
 def test_unknown_models_get_a_guess_that_is_logged(
-    caplog, final_op, channels, activation, foreground_class
+    caplog, final_op, channels, activation, foreground
 ):
     with caplog.at_level(logging.WARNING, "pyhades"):
         found = identify(graph((256, 512), [final_op], channels=channels))
     assert found.is_guess and "guessed" in found.basis
     assert found.manifest.input_size == (256, 512)
     assert found.manifest.activation == activation
-    assert found.manifest.foreground_class == foreground_class
+    assert found.manifest.foreground == foreground
     assert "Override these with arguments" in caplog.text
 
 

@@ -48,7 +48,7 @@ def test_activations_are_applied_and_do_not_overflow():
     expected = 1 / (1 + np.exp(-logits.astype(np.float64)))
     np.testing.assert_allclose(sigmoid, expected, atol=1e-7)
     two = np.stack([np.zeros_like(logits), logits])[None]
-    fields = {"activation": "softmax", "foreground_class": 1}
+    fields = {"activation": "softmax", "foreground": 1}
     np.testing.assert_allclose(
         prediction_plane(two, manifest(**fields), WHOLE), expected, atol=1e-7
     )
@@ -65,7 +65,7 @@ def test_output_ranks(shape):
     [
         ((2, 1, 4, 6), {}, "expected \\[1, c, h, w\\]"),
         ((24,), {}, "expected \\[1, c, h, w\\]"),
-        ((1, 1, 4, 6), {"foreground_class": 1}, "has 1 channels"),
+        ((1, 1, 4, 6), {"foreground": 1}, "has 1 channels"),
         ((1, 1, 4, 6), {"activation": "softmax"}, "more than one channel"),
     ],
 )

@@ -39,7 +39,7 @@ _REASONS = {
     "NonMaxSuppression": "its output size depends on data; post-process outside of the model",
 }
 
-_MOST_NODES = 1 << 20
+_MOST_NODES = 1 << 18
 """Nodes with all functions and loops written out; a few kilobytes could ask for 2^100."""
 
 _CONFUSED = (
@@ -67,9 +67,9 @@ class ModelFile:
     """Values that bear a name of the file already."""
     nodes: int = 0
 
-    def count_node(self) -> None:
+    def count(self, nodes: int) -> None:
         """Refuse files that unfold to more nodes than any network has."""
-        self.nodes += 1
+        self.nodes += nodes
         if self.nodes > _MOST_NODES:
             raise ModelError(
                 f"{self.source}: more than {_MOST_NODES} nodes with functions and loops written out"
@@ -125,17 +125,21 @@ class Body:
         """An error about the file."""
         return ModelError(f"{self.file.source}: {problem}")
 
+    def _taken(self, what: str, name: str) -> ModelError:
+        return self.error(f"{what} {name!r} has a name that is taken")
+
     def define(self, name: str, value: Value, what: str) -> None:
         """Give ``value`` a name of the file; ModelError where it is empty or taken."""
         if not name:
             raise self.error(f"{what} has no name")
         if not self.scope.define(name, value):
-            raise self.error(f"{what} {name!r} has a name that is taken")
+            raise self._taken(what, name)
         self.file.named.add(value)
 
     def add_initializers(self, record: Record) -> None:
-        """Constants of a GraphProto, dense and sparse."""
-        for tensor in record["initializers"]:
+        """Constants of a GraphProto, dense and sparse. Of several with one name the last counts."""
+        last = {tensor["name"]: tensor for tensor in record["initializers"]}
+        for tensor in last.values():
             self._add_initializer(tensor["name"], tensor, sparse=None)
         for sparse in record["sparse_initializers"]:
             values = sparse["values"]
@@ -154,12 +158,23 @@ class Body:
 
     def add_nodes(self, records: Sequence[Record]) -> None:
         """Translate nodes, in whichever order the file has them."""
+        self._check_outputs(records)
         order, cycle = sorted_nodes(records)
         if cycle:
             names = " -> ".join(_label(i, records[i]) for i in [*cycle, cycle[0]])
             raise self.error(f"the nodes {names} read each other's results in a cycle")
         for index in order:
             self._add_node(index, records[index])
+
+    def _check_outputs(self, records: Sequence[Record]) -> None:
+        """Refuse names that are made twice, which would be confusing to sort."""
+        seen: set[str] = set()
+        for index, record in enumerate(records):
+            for name in record["outputs"]:
+                if name in seen or self.scope.has(name):
+                    raise self._taken(f"node {_label(index, record)}: output", name)
+                if name:
+                    seen.add(name)
 
     def output(self, info: Record) -> Value:
         """The value that a ValueInfoProto names as an output, with what it knows of its type."""
@@ -189,10 +204,11 @@ class Body:
         return tensor_type(info["type"], f"{self.file.source}: {what} {info['name']!r}")
 
     def _add_node(self, index: int, record: Record) -> None:
-        self.file.count_node()
         op, domain = record["op_type"] or "", canonical(record["domain"])
         where = f"{self.file.source}: node {_label(index, record)} ({op})"
-        function = self.file.functions.find(domain, op, record["overload"] or "")
+        function = self.file.functions.find(record)
+        # The nodes of a function count before there are too many of them.
+        self.file.count(1 if function is None else self.file.functions.size(record, where))
         opset = self._opsets.version(domain) if function is None else 0
         translate = self._translator(op, domain, opset, where) if function is None else None
         outputs = list(record["outputs"])
@@ -244,7 +260,6 @@ class Body:
                 f"{len(function['outputs'])} outputs, the node has {len(given)} and "
                 f"{len(node.output_names)}"
             )
-        self.file.functions.enter(function, node.where)
         scope = Scope()
         for index, name in enumerate(names):
             scope.define(name, given[index] if index < len(given) else None)
@@ -258,7 +273,6 @@ class Body:
             bound=defaults | node.attributes,
         )
         body.add_nodes(function["nodes"])
-        self.file.functions.leave()
         made = function["outputs"][: len(node.output_names)]
         return body.handed_out([body._output_of_call(name, node.where) for name in made])
 
@@ -311,7 +325,7 @@ class Body:
                 value = self.builder.one("Identity", value)
             value.name = self._prefix + name
             self._made.add(value)
-            self.define(name, value, f"{node.where}: output")
+            self.define(name, value, "output")
 
 
 def _label(index: int, record: Record) -> str:

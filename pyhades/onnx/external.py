@@ -8,21 +8,24 @@ import stat
 from pathlib import Path
 
 from pyhades.errors import ModelError
+from pyhades.onnx.strangers import LFS_POINTER, stranger
 from pyhades.onnx.wire import Record
 
 
 def map_file(path: Path) -> memoryview:
     """Map a file read-only; ModelError where it cannot be read or is empty."""
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            # Opening a pipe would wait for its writer.
-            what = "a folder" if path.is_dir() else "no regular file"
-            raise ModelError(f"{path}: cannot read the model: this is {what}")
-        with path.open("rb") as file:
-            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        kind = path.stat()
+        # Opening a pipe would wait for its writer, so it is not opened.
+        if stat.S_ISREG(kind.st_mode) and kind.st_size:
+            with path.open("rb") as file:
+                return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "the file is empty"
-        raise ModelError(f"{path}: cannot read the model: {reason}") from None
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+    else:
+        empty = "the file is empty; the download may have failed"
+        reason = empty if stat.S_ISREG(kind.st_mode) else "it is no regular file"
+    raise ModelError(f"{path}: cannot read the model: {reason}") from None
 
 
 class ExternalFiles:
@@ -48,6 +51,8 @@ class ExternalFiles:
         entries = {entry["key"]: entry["value"] for entry in tensor["external_data"]}
         location = entries.get("location") or ""
         data = self._file(location, what)
+        if bytes(data[: len(LFS_POINTER)]) == LFS_POINTER:
+            raise ModelError(f"{what} lies in {location!r}, which is {stranger(data)}")
         try:
             offset = int(entries.get("offset") or 0)
             length = int(entries.get("length") or size)

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import IO
 
-from pyhades.errors import ArgumentTypeError, ModelError
+from pyhades.errors import ModelError
 from pyhades.ir.builder import GraphBuilder
 from pyhades.ir.graph import Graph, Value
 from pyhades.onnx.body import Body, ModelFile
 from pyhades.onnx.elements import ELEMENTS
-from pyhades.onnx.external import map_file
 from pyhades.onnx.functions import Functions
 from pyhades.onnx.opsets import Opsets
 from pyhades.onnx.schema import MODEL
 from pyhades.onnx.scope import Scope
+from pyhades.onnx.source import ModelSource, open_model
 from pyhades.onnx.tensors import TensorDecoder
 from pyhades.onnx.wire import Record, WireReader
 
 
-def load_onnx(model: str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]) -> Graph:
+def load_onnx(model: ModelSource) -> Graph:
     """Read an ONNX model.
 
     A file is mapped, not read: constants of the graph are read-only views into it, which may be
@@ -31,7 +29,8 @@ def load_onnx(model: str | os.PathLike[str] | bytes | bytearray | memoryview | I
     Parameters
     ----------
     model
-        Path of the file, its bytes, or a binary file object. External data is found beside a path.
+        Path of the file (``~`` is the home folder), its bytes, a binary file object, or an
+        ``onnx.ModelProto``. External data is found beside a path.
 
     Returns
     -------
@@ -56,29 +55,30 @@ def load_onnx(model: str | os.PathLike[str] | bytes | bytearray | memoryview | I
     Traceback (most recent call last):
         ...
     pyhades.errors.ModelError: <bytes>: malformed at byte 0: wire type 6; the file is damaged, ...
+    >>> load_onnx(b"<!DOCTYPE html>")
+    Traceback (most recent call last):
+        ...
+    pyhades.errors.ModelError: <bytes>: this is an HTML page: the download gave a web page ...
     """
-    if isinstance(model, str | os.PathLike):
-        path = Path(model)
-        return _Importer(map_file(path), str(path), path).graph()
-    data = model.read() if hasattr(model, "read") else model
-    if not isinstance(data, bytes | bytearray | memoryview):
-        raise ArgumentTypeError(
-            f"model must be a path, bytes or a binary file, not {type(model).__name__}"
-        )
-    return _Importer(memoryview(data).cast("B"), "<bytes>", None).graph()
+    opened = open_model(model)
+    try:
+        record = WireReader(opened.data, opened.label).read(MODEL)
+        if record["graph"] is None:
+            raise ModelError(f"{opened.label}: there is no graph in it; this is not an ONNX model")
+    except ModelError as error:
+        raise opened.failure(error) from None
+    return _Importer(record, opened.label, opened.path).graph()
 
 
 class _Importer:
-    def __init__(self, buffer: memoryview, source: str, path: Path | None) -> None:
+    def __init__(self, model: Record, source: str, path: Path | None) -> None:
         self._source = source
         self._path = path
-        self._model = WireReader(buffer, source).read(MODEL)
+        self._model = model
 
     def graph(self) -> Graph:
         """Translate the model."""
         record = self._model["graph"]
-        if record is None:
-            raise self._error("there is no graph in it; this is not an ONNX model")
         file = ModelFile(
             self._source,
             TensorDecoder(self._path),

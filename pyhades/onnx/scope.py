@@ -22,6 +22,10 @@ class Scope:
         self._names[name] = value
         return True
 
+    def has(self, name: str) -> bool:
+        """Whether this graph itself has the name."""
+        return name in self._names
+
     def local(self, name: str) -> Value | None:
         """The value of a name of this graph itself."""
         return self._names.get(name)
@@ -45,7 +49,9 @@ class Captures(Scope):
         """Values of the graph around to the inputs that stand for them."""
 
     def find(self, name: str) -> Value | None:
-        """The constant of that name, or an input for the value of that name."""
+        """The value of a name here; a constant of the graph around, or an input for its value."""
+        if self.has(name):
+            return self._names[name]
         value = self._around.find(name)
         if value is None or value.is_constant:
             return value

@@ -20,6 +20,7 @@ from pyhades import kernels
 from pyhades.arguments import check_count, one_of
 from pyhades.compiler.program import Precision
 from pyhades.errors import ArgumentError, ArgumentTypeError, ClosedError, ConfigurationError
+from pyhades.onnx.source import ModelSource, expanded, model_bytes
 from pyhades.options import EngineOptions, engine_options, refuse_precision
 from pyhades.segmentation.bulk import overlap
 from pyhades.segmentation.catalogue import Identification, Profile, identify
@@ -44,7 +45,7 @@ log = logging.getLogger(__name__)
 DEFAULT_MODEL = Path(__file__).parent / "data" / "default.onnx"
 
 OnError = Literal["raise", "return"]
-ModelLike = str | os.PathLike[str] | bytes
+ModelLike = ModelSource
 
 
 class Remover:
@@ -53,7 +54,8 @@ class Remover:
     Parameters
     ----------
     model
-        Path or bytes of an ONNX file; None for the small demonstration model in the package.
+        ONNX file: a path, bytes, a binary file object or an ``onnx.ModelProto``; None for the
+        small demonstration model in the package.
     threads, isa
         Threads (default: see :func:`pyhades.show_config`) and instruction set tier.
     precision
@@ -480,9 +482,11 @@ def _rebuild(arguments: dict[str, Any]) -> Remover:
 
 
 def _check_model(model: ModelLike | None) -> Path | bytes:
-    if isinstance(model, bytes):
-        return model
-    path = DEFAULT_MODEL if model is None else Path(model)
+    if model is not None and not isinstance(model, str | os.PathLike):
+        return bytes(model_bytes(model))
+    path = DEFAULT_MODEL if model is None else expanded(model)
+    if path.is_dir():
+        return path  # the importer knows folders of several kinds by their names
     if not path.is_file():
         if model is None:
             raise ConfigurationError(

@@ -203,15 +203,13 @@ def test_external_data_does_not_escape(tmp_path: Path, location: str) -> None:
 def test_what_is_no_model(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"absent\.onnx: cannot read"):
         load_onnx(tmp_path / "absent.onnx")
-    with pytest.raises(ModelError, match="cannot read"):
-        load_onnx(tmp_path)
     (tmp_path / "empty.onnx").write_bytes(b"")
     with pytest.raises(ModelError, match="empty"):
         load_onnx(tmp_path / "empty.onnx")
     with pytest.raises(ModelError, match="no graph"):
-        load_onnx(b"")
+        load_onnx(b"\x08\x08")
     with pytest.raises(ModelError, match="malformed at byte 0"):
-        load_onnx(b"\x89PNG\r\n\x1a\n")
+        load_onnx(b"\x0f\x0f")
     with pytest.raises(ArgumentTypeError, match="int"):
         load_onnx(3)  # type: ignore[arg-type]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from pyhades.ir.graph import Node, Value
 from pyhades.ir.quantization import Quantization
@@ -35,13 +36,26 @@ def carried(node: Node) -> Quantization | None:
         return None
     if first.axis is None:
         return first
+    if first.scale.ndim > 1 and node.op == "Transpose":
+        return _turned(node, first)
     follow = _AXES.get(node.op)
-    axis = None if follow is None else follow(node, first.axis)
-    return None if axis is None else first.on_axis(axis)
+    axis = None if follow is None or first.scale.ndim > 1 else follow(node, first.axis)
+    return None if axis is None else replace(first, axis=axis)
 
 
 def _grid(value: Value | None) -> Quantization | None:
     return None if value is None or value.type is None else value.type.quantization
+
+
+def _turned(node: Node, grid: Quantization) -> Quantization | None:
+    """A grid whose scales have the axes of the tensor, along with its axes."""
+    axis = None if grid.axis is None else _transposed(node, grid.axis)
+    perm = attribute(node, "perm")
+    if axis is None:
+        return None
+    zero = grid.zero_point
+    turned = zero.transpose(perm) if zero is not None and zero.ndim > 1 else zero
+    return replace(grid, scale=grid.scale.transpose(perm), zero_point=turned, axis=axis)
 
 
 def _transposed(node: Node, axis: int) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -66,10 +66,6 @@ class Quantization:
         if self.zero_point is not None:
             q = q + spread(self.zero_point, x.shape, axis, self.block_size)
         return np.clip(q, low, high).astype(kept_as(self.storage))
-
-    def on_axis(self, axis: int) -> Quantization:
-        """The same grid along another axis."""
-        return replace(self, axis=axis)
 
     def __str__(self) -> str:
         if self.axis is None:

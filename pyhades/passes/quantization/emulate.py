@@ -5,12 +5,13 @@ from __future__ import annotations
 from pyhades.ir.graph import Graph, Node
 from pyhades.passes.decompose.on_grid import FLOAT32, Parameters
 from pyhades.passes.decompose.rule import Builder, dtype_of, source
+from pyhades.passes.quantization.counting import count_steps
 from pyhades.passes.rewriting import Rewrite
 
 
 def emulate_quantization(graph: Graph) -> Graph:
     """Spell every FakeQuantize out; the values that they make keep the types that name the grid."""
-    rewrite = Rewrite(graph)
+    rewrite = Rewrite(count_steps(graph))
     for node in rewrite.nodes:
         if node.op == "FakeQuantize":
             node.inputs = rewrite.inputs(node)

@@ -101,3 +101,11 @@ def test_grids_that_do_not_fit(scale, attributes):
     b.op("FakeQuantize", b.input(1, 4), b.const(scale), **attributes)
     with pytest.raises(ShapeError, match="FakeQuantize"):
         infer_node(b.nodes[-1])
+
+
+def test_blocks_turn_with_their_tensor():
+    b = Builder()
+    q, scale = b.const(np.arange(20).reshape(2, 10), np.uint8), b.const(np.ones((2, 3)))
+    y = b.op("DequantizeLinear", q, scale, axis=1, block_size=4, storage="uint4")
+    grid = typed(b, b.op("Transpose", y, perm=[1, 0]))
+    assert (grid.axis, grid.scale.shape) == (0, (3, 2))

@@ -61,16 +61,28 @@ def differences(y, want):
 @pytest.mark.parametrize(
     ("activations", "weights"), [("QUInt8", "QInt8"), ("QInt8", "QInt8"), ("QUInt8", "QUInt8")]
 )
-@pytest.mark.parametrize("style", ["QDQ", "QOperator"])
-def test_static(network, tmp_path, feeds, style, activations, weights, per_channel):
+def test_static(network, tmp_path, feeds, activations, weights, per_channel):
     options = {"per_channel": per_channel, "reduce_range": True}
-    path = static(network, tmp_path, style, activations, weights, **options)
+    path = static(network, tmp_path, "QDQ", activations, weights, **options)
     mask, scores, classes, features = map(
         differences, run_ours(path, feeds), run_as_written(path, feeds)
     )
     # A number that is half a step from two points is off by a step, and its products by some.
     assert max(scores.max(), classes.max(), features.max()) < 5
     assert max(np.mean(y > 0.01) for y in (mask, classes, features)) < 0.03
+
+
+@pytest.mark.parametrize("per_channel", [False, True])
+@pytest.mark.parametrize(
+    ("activations", "weights"), [("QUInt8", "QInt8"), ("QInt8", "QInt8"), ("QUInt8", "QUInt8")]
+)
+@pytest.mark.parametrize("isa", ["scalar", "avx2"])
+def test_static_as_operators(network, tmp_path, feeds, isa, activations, weights, per_channel):
+    """onnxruntime multiplies the integers themselves; so do we, in effect."""
+    options = {"per_channel": per_channel, "reduce_range": True}
+    path = static(network, tmp_path, "QOperator", activations, weights, **options)
+    for y, want in zip(run_ours(path, feeds, isa=isa), run_as_written(path, feeds), strict=True):
+        assert np.array_equal(y, want)
 
 
 @pytest.mark.parametrize("activations", ["QInt16", "QUInt16"])
@@ -113,11 +125,11 @@ def trained(name: str) -> Path:
     return path
 
 
-def photograph(side: int) -> np.ndarray:
+def photograph(side: int, name: str = "portrait") -> np.ndarray:
     from PIL import Image
 
     folder = Path(pyhades.__file__).parent / "segmentation" / "data"
-    with Image.open(folder / "portrait.jpg") as image:
+    with Image.open(folder / f"{name}.jpg") as image:
         pixels = np.asarray(image.convert("RGB").resize((side, side)), np.float32) / 255
     mean, deviation = np.float32([0.485, 0.456, 0.406]), np.float32([0.229, 0.224, 0.225])
     return ((pixels - mean) / deviation).transpose(2, 0, 1)[None].copy()
@@ -132,3 +144,27 @@ def test_trained_network(tmp_path, weights):
     y, want = run_ours(path, feeds)[0], run_as_written(path, feeds)[0]
     assert np.abs(y - want).mean() < 1e-3
     assert ((y > 0.5) != (want > 0.5)).mean() < 1e-4
+
+
+class Photographs(Calibration):
+    """The pictures that are shipped."""
+
+    def __init__(self, name):
+        self._feeds = iter([{name: photograph(320, picture)} for picture in ("pet", "mug")])
+
+
+def test_trained_network_as_operators(tmp_path):
+    """Equal to the last bit, through 119 convolutions."""
+    source = trained("u2netp.onnx")
+    path, name = tmp_path / "u2netp.onnx", onnx.load(source).graph.input[0].name
+    quantize_static(
+        str(source),
+        str(path),
+        Photographs(name),
+        quant_format=QuantFormat.QOperator,
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QUInt8,
+    )
+    feeds = {name: photograph(320)}
+    y, want = run_ours(path, feeds)[0], run_as_written(path, feeds)[0]
+    assert np.array_equal(y, want)

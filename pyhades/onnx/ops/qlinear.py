@@ -172,8 +172,8 @@ def matmul_integer_to_float(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
 def dynamic_quantize_matmul(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
     """Floats, put on a grid as they come, times integers with scale and zero point, plus a bias."""
     q, scale, zero = dynamically_quantized(graph, node.input(0))
-    a = graph.one("DequantizeLinear", q, scale, zero, storage="uint8")
-    b = dequantized(node, graph, 1, axis=rank(node, 1) - 1)
-    y = graph.one("MatMul", a, b)
+    sums = graph.one("MatMulInteger", q, node.input(1), zero, node.optional(3))
+    scales = graph.one("Mul", scale, in_float32(graph, node.input(2)))
+    y = graph.one("Mul", graph.one("Cast", sums, to=np.dtype(np.float32)), scales)
     bias = node.optional(4)
     return [y if bias is None else graph.one("Add", y, bias)]

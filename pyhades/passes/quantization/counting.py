@@ -162,7 +162,8 @@ def _constant_counts(value: Value, grid: Quantization) -> Value:
     if grid.zero_point is not None:
         zero = spread(grid.zero_point, extents, axis, grid.block_size)
         counts = np.asarray(counts - zero, np.float32)
-    storage = grid.storage if grid.zero_point is None else "int32"
+    centred = grid.zero_point is None or not grid.zero_point.any()
+    storage = grid.storage if centred else "int32"
     unit = Quantization(np.ones((), np.float32), None, storage)
     kind = TensorType(counts.dtype, counts.shape, unit)
     return Value(f"{value.name}.steps", kind, counts)

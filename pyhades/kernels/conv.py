@@ -104,9 +104,9 @@ def conv2d(
         Divides the channels of ``x`` and of the result into groups that do not see each other.
     activation
         ``"relu"``, ``"sigmoid"``, ``"hard_swish"``, ``"silu"``, ``"gelu_erf"``, ``"gelu_tanh"``,
-        ``"tanh"``; with parameters ``("leaky_relu", alpha)``, ``("hard_sigmoid", alpha, beta)``,
-        ``("clip", lower, upper)``. The name alone means the defaults of
-        :func:`pyhades.kernels.leaky_relu` and :func:`pyhades.kernels.hard_sigmoid`.
+        ``"tanh"``, ``"round_float16"``; with parameters ``("leaky_relu", alpha)``,
+        ``("hard_sigmoid", alpha, beta)``, ``("clip", lower, upper)``. The name alone means the
+        defaults of :func:`pyhades.kernels.leaky_relu` and :func:`pyhades.kernels.hard_sigmoid`.
     residual
         float32 of the shape of the result, added after the activation.
     layout

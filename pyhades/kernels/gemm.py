@@ -123,9 +123,9 @@ def gemm(
         float32 ``[n]``.
     activation
         ``"relu"``, ``"sigmoid"``, ``"hard_swish"``, ``"silu"``, ``"gelu_erf"``, ``"gelu_tanh"``,
-        ``"tanh"``; with parameters ``("leaky_relu", alpha)``, ``("hard_sigmoid", alpha, beta)``,
-        ``("clip", lower, upper)``. The name alone means the defaults of
-        :func:`pyhades.kernels.leaky_relu` and :func:`pyhades.kernels.hard_sigmoid`.
+        ``"tanh"``, ``"round_float16"``; with parameters ``("leaky_relu", alpha)``,
+        ``("hard_sigmoid", alpha, beta)``, ``("clip", lower, upper)``. The name alone means the
+        defaults of :func:`pyhades.kernels.leaky_relu` and :func:`pyhades.kernels.hard_sigmoid`.
     residual
         float32 ``[m, n]``, added after the activation.
     out, threads, isa

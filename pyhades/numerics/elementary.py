@@ -25,3 +25,15 @@ def erfc(x: Array) -> Array:
 def is_infinite(x: Array, positive: bool, negative: bool) -> Array:
     """Whether x is an infinity of a sign that counts."""
     return np.asarray((np.isposinf(x) & positive) | (np.isneginf(x) & negative))
+
+
+def round_float16(x: Array) -> Array:
+    """The number of float16 that is nearest, ties to even, in the dtype of ``x``.
+
+    Examples
+    --------
+    >>> round_float16(np.float32([1 / 3, 65519, 65520])).tolist()
+    [0.333251953125, 65504.0, inf]
+    """
+    with np.errstate(over="ignore"):
+        return x.astype(np.float16).astype(x.dtype)

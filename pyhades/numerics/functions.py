@@ -15,7 +15,7 @@ import numpy as np
 
 from pyhades.numerics import activations as act
 from pyhades.numerics import arithmetic as arith
-from pyhades.numerics.elementary import erf, is_infinite
+from pyhades.numerics.elementary import erf, is_infinite, round_float16
 
 
 class Parameter(NamedTuple):
@@ -113,6 +113,7 @@ _ACTIVATIONS = (
     ElementFunction(
         "gelu_tanh", act.gelu_tanh, "Gelu", {"approximate": "tanh"}, flops=20, **_ACTIVATION
     ),
+    ElementFunction("round_float16", round_float16, "RoundFloat16", **_ACTIVATION),
     ElementFunction("tanh", np.tanh, "Tanh", flops=12, **_ACTIVATION),
 )
 

@@ -19,6 +19,7 @@ from pyhades.passes.recognise import recognise
 from pyhades.passes.recompute import recompute
 from pyhades.passes.regroup_matmul import regroup_matmul
 from pyhades.passes.specialise import specialise
+from pyhades.passes.widen_float16 import widen_float16
 
 Pass = Callable[[Graph], Graph]
 
@@ -29,6 +30,7 @@ PASSES: tuple[Pass, ...] = (
     decompose,
     fold_constants,
     eliminate,
+    widen_float16,
     fold_batch_norm,
     fuse_pad,
     recognise,
@@ -90,4 +92,5 @@ __all__ = [
     "recompute",
     "regroup_matmul",
     "specialise",
+    "widen_float16",
 ]

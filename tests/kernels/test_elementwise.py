@@ -89,6 +89,7 @@ TRUTHS = {
     "sinh": Truth(np.sinh, LIBM),
     "cosh": Truth(np.cosh, LIBM),
     "tanh": Truth(np.tanh, 3),
+    "round_float16": Truth(lambda x: x.astype(np.float16).astype(np.float64), 0),
     "asinh": Truth(np.arcsinh, LIBM),
     "acosh": Truth(np.arccosh, LIBM),
     "atanh": Truth(np.arctanh, LIBM),

@@ -22,6 +22,7 @@ using HADES_ISA::log;
 using HADES_ISA::mish;
 using HADES_ISA::reciprocal;
 using HADES_ISA::relu;
+using HADES_ISA::round_float16;
 using HADES_ISA::sigmoid;
 using HADES_ISA::silu;
 using HADES_ISA::softplus;

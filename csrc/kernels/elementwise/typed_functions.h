@@ -125,6 +125,17 @@ HADES_UNARY(softsign, {
     return magnitude == T(HUGE_VAL) ? HADES_MATH2(copysign, T(1), x) : x / (T(1) + magnitude);
 })
 
+// A double becomes a float with a sticky last bit first, so that it is rounded once.
+HADES_UNARY(round_float16, {
+    auto narrow = static_cast<float>(x);
+    const auto back = static_cast<T>(narrow);
+    if (x < back || x > back) {
+        const bool beyond = HADES_MATH(fabs, back) > HADES_MATH(fabs, x);
+        narrow = float_of((bits_of(narrow) - (beyond ? 1u : 0u)) | 1u);
+    }
+    return static_cast<T>(to_float(to_float16(narrow)));
+})
+
 HADES_BINARY(add, {
     if constexpr (kIsFloat<T>)
         return a + b;

@@ -1,4 +1,5 @@
 #pragma once
+#include "base/float16.h"
 #include "simd/emulated/lanes.h"
 
 // AVX-512 beyond SIMDe 0.8.2: what it lacks, and what it does otherwise than the instruction.
@@ -47,6 +48,12 @@ HADES_INLINE __m512 scalef(__m512 a, __m512 n) {
     return vector_of<__m512>(values);
 }
 
+HADES_INLINE __m256i cvtps_ph(__m512 a) {
+    const auto lanes = lanes_of<float>(a);
+    Lanes<uint16_t, 16> halves;
+    for (int i = 0; i < 16; ++i) halves.v[i] = to_float16(lanes.v[i]).bits;
+    return vector_of<__m256i>(halves);
+}
 HADES_INLINE __m256i cvtepi32_epi16(__m512i a) {
     return per_element<__m256i, int16_t, int32_t>(a, [](int32_t x) { return int16_t(x); });
 }
@@ -69,6 +76,7 @@ HADES_INLINE __m128i cvtusepi32_epi8(__m512i a) {
 #undef _mm512_reduce_min_ps
 #undef _mm512_scalef_ps
 #undef _mm512_roundscale_ps
+#undef _mm512_cvtps_ph
 #undef _mm512_cvtepi32_epi16
 #undef _mm512_cvtepi8_epi32
 #undef _mm512_cvtepu8_epi32
@@ -86,6 +94,7 @@ HADES_INLINE __m128i cvtusepi32_epi8(__m512i a) {
 #define _mm512_scalef_ps hades::HADES_ISA::emulated::scalef
 // SIMDe shifts its argument, an expression without parentheses.
 #define _mm512_roundscale_ps(a, mode) simde_mm512_roundscale_ps(a, (mode))
+#define _mm512_cvtps_ph(a, mode) hades::HADES_ISA::emulated::cvtps_ph(a)
 #define _mm512_cvtepi32_epi16 hades::HADES_ISA::emulated::cvtepi32_epi16
 #define _mm512_cvtepi8_epi32 hades::HADES_ISA::emulated::cvtepi8_epi32
 #define _mm512_cvtepu8_epi32 hades::HADES_ISA::emulated::cvtepu8_epi32

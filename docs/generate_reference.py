@@ -20,6 +20,7 @@ from pyhades.numerics.functions import functions_of
 from pyhades.onnx.translate import (
     _TRANSLATORS,
     DEFAULT,
+    MICROSOFT,
     NEWEST_OPSET,
     OLDEST_OPSET,
     as_it_is,
@@ -121,6 +122,13 @@ def runs_as(name: str) -> str:
     return "; ".join(ways)
 
 
+def meaning(name: str) -> str:
+    """What the newest translator of an operator of onnxruntime says of it."""
+    versions = _TRANSLATORS[MICROSOFT][name]
+    said = (versions[max(versions)].__doc__ or "").split("\n")[0]
+    return "as in ONNX" if versions[max(versions)] is as_it_is else said
+
+
 def onnx_support() -> str:
     """The page about the importer."""
     kinds = ", ".join(f"`{letter}` {meaning}" for letter, meaning in KINDS.items())
@@ -128,6 +136,7 @@ def onnx_support() -> str:
         [f"`{name}`", opsets(name), signature(name), runs_as(name)]
         for name in supported_operators()
     ]
+    elsewhere = [[f"`{name}`", meaning(name)] for name in supported_operators(MICROSOFT)]
     own = sorted(set(RULES) - set(supported_operators()))
     return f"""{NOTE}
 # ONNX operators
@@ -155,6 +164,12 @@ Inputs that decide shapes (of Reshape, Slice, Pad, Resize, Expand, Tile, ...) ha
 after folding. Extents that the file leaves open are fixed by `input_shapes`.
 
 {table(["operator", "opsets", "types", "runs as"], rows)}
+## Operators of onnxruntime
+Domain `com.microsoft`, which onnxruntime and its tools write: {len(elsewhere)} operators. They
+become others when they are read; {{doc}}`../explanation/quantised_files` tells about those on
+integers.
+
+{table(["operator", "what it takes"], elsewhere)}
 Operators of the compiler's own, made by its passes: {", ".join(f"`{name}`" for name in own)}.
 """
 

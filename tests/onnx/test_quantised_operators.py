@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx
 import pytest
-from onnx import helper
+from onnx import TensorProto, helper
 
 from pyhades import load_onnx
 from pyhades.errors import ModelError, UnsupportedOperatorError
@@ -196,6 +197,29 @@ def test_tables_of_few_bits(bits, zeros):
     x = RANDOM.integers(0, 10, (2, 3))
     attributes = {"bits": bits, "block_size": 16, "quantize_axis": 1}
     check("GatherBlockQuantized", inputs, x, constants, **attributes)
+
+
+@pytest.mark.parametrize("zeros", [False, True])
+@pytest.mark.parametrize("kind", ["INT4", "UINT4", "INT2", "UINT2"])
+def test_blocks_of_narrow_integers(kind, zeros):
+    """A weight [40, 6] in blocks of 16 rows, the last one shorter."""
+    bits, signed = int(kind[-1]), kind[0] == "I"
+    low = -(1 << (bits - 1)) if signed else 0
+    numbers = RANDOM.integers(low, low + (1 << bits), (40, 6))
+    points = RANDOM.integers(low, low + (1 << bits), (3, 6)) if zeros else np.zeros((3, 6), int)
+    scales = positive(3, 6)
+    weight = helper.make_node("DequantizeLinear", ["q", "s", "z"], ["w"], axis=0, block_size=16)
+    product = helper.make_node("MatMul", ["x", "w"], ["y"])
+    x = float32(3, 40)
+    model = onnx.load_from_string(model_of([weight, product], {"x": x}, {"s": scales}, ["y"], 25))
+    element = getattr(TensorProto, kind)
+    for name, data in {"q": numbers, "z": points}.items():
+        tensor = helper.make_tensor(name, element, data.shape, data.reshape(-1))
+        model.graph.initializer.append(tensor)
+    (y,) = run_ours(model.SerializeToString(), {"x": x})
+    wide = (np.repeat(array, 16, 0)[:40] for array in (points, scales))
+    want = x.astype(np.float64) @ ((numbers - next(wide)) * next(wide).astype(np.float64))
+    np.testing.assert_allclose(y, want, rtol=1e-5, atol=1e-5)
 
 
 def test_what_cannot_be_is_named():

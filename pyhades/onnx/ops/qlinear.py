@@ -44,7 +44,7 @@ def _bias(node: OnnxNode, graph: GraphBuilder, index: int, scales: tuple[int, in
 @onnx_op("QLinearConv", since=10)
 @onnx_op("QLinearConv", since=1, domain=MICROSOFT)
 def qlinear_conv(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
-    """x, w and y with scale and zero point each, then an int32 bias; channels may come last."""
+    """Image, weight and result with their grids, then an int32 bias; channels may come last."""
     last = node.attributes.get("channels_last", 0)
     x, w = dequantized(node, graph, 0), dequantized(node, graph, 3, axis=0)
     x = channels_first(node, graph, x) if last else x
@@ -78,6 +78,7 @@ def qgemm(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
 
 def _binary(op: str) -> Any:
     def translate(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
+        """Two operands and their result, each with scale and zero point; they broadcast."""
         a, b = dequantized(node, graph, 0), dequantized(node, graph, 3)
         return [quantized(node, graph, graph.one(op, a, b), 6, like=0)]
 
@@ -90,7 +91,7 @@ for _op in ("Add", "Mul"):
 
 @onnx_op("QLinearSigmoid", "QLinearLeakyRelu", since=1, domain=MICROSOFT)
 def qlinear_activation(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
-    """From x to y."""
+    """A tensor and its result, each with scale and zero point."""
     x = dequantized(node, graph, 0)
     y = _float_operator(node, graph, node.op.removeprefix("QLinear"), [x])
     return [quantized(node, graph, y, 3, like=0)]
@@ -98,7 +99,7 @@ def qlinear_activation(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
 
 @onnx_op("QLinearAveragePool", "QLinearGlobalAveragePool", since=1, domain=MICROSOFT)
 def qlinear_pool(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
-    """From x to y; channels may come last."""
+    """A tensor and its result, each with scale and zero point; channels may come last."""
     last = node.attributes.get("channels_last", 0)
     x = dequantized(node, graph, 0)
     x = channels_first(node, graph, x) if last else x
@@ -110,7 +111,7 @@ def qlinear_pool(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
 
 @onnx_op("QLinearSoftmax", since=1, domain=MICROSOFT)
 def qlinear_softmax(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
-    """From x to y; the attribute ``opset`` says which Softmax is meant."""
+    """A tensor and its result, each with its grid; ``opset`` says which Softmax is meant."""
     x = dequantized(node, graph, 0)
     opset = node.attributes.get("opset", 13)
     attributes = {"axis": node.attributes.get("axis", -1 if opset >= 13 else 1)}
@@ -123,7 +124,7 @@ def qlinear_softmax(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
 
 @onnx_op("QLinearReduceMean", since=1, domain=MICROSOFT)
 def qlinear_reduce_mean(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
-    """From x to y; axes are an attribute."""
+    """A tensor and its result, each with scale and zero point; axes are an attribute."""
     x = dequantized(node, graph, 0)
     axes = node.attributes.get("axes")
     along = graph.integers(axes) if axes else None
@@ -156,7 +157,7 @@ def nhwc_max_pool(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
 
 @onnx_op("MatMulIntegerToFloat", since=1, domain=MICROSOFT)
 def matmul_integer_to_float(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
-    """a, b, their scales, their zero points, a bias; float32."""
+    """Two matrices of integers, scales, zero points and a bias of floats; float32."""
     operands = []
     for index in (0, 1):
         along = rank(node, index) - (2 if index == 0 else 1)

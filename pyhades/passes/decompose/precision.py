@@ -16,7 +16,7 @@ _IN_FLOAT32 = (
     *("BatchNormalization", "Elu", "Celu", "Selu", "ThresholdedRelu", "Swish", "HardSigmoid"),
     *("LRN", "LpPool", "GlobalLpPool"),
     *("Attention", "RotaryEmbedding", "CausalConvWithState", "Einsum", "LinearAttention"),
-    *("DFT", "Det", "STFT"),
+    *("DFT", "Det", "Inverse", "STFT"),
 )
 
 _FLOAT16, _FLOAT32 = np.dtype(np.float16), np.dtype(np.float32)

@@ -36,16 +36,15 @@ ENDED = {"Upsample": 9}
 """The last opset of operators that the importer refuses after it."""
 
 _WHEN_COMPILING = "computed when compiling"
-_NO_KERNEL = "where its inputs are constant; otherwise refused, as there is no kernel"
 ELSEWHERE = {
     "BatchNormalization": "folded into the convolution before it, else `scale_shift`",
     "Constant": _WHEN_COMPILING,
     "ConstantOfShape": _WHEN_COMPILING,
-    "Einsum": _NO_KERNEL,
+    "EyeLike": _WHEN_COMPILING,
+    "MelWeightMatrix": _WHEN_COMPILING,
     "Range": _WHEN_COMPILING,
     "Shape": _WHEN_COMPILING,
     "Size": _WHEN_COMPILING,
-    "TopK": _NO_KERNEL,
 }
 """Operators that no table of rules for lowering mentions."""
 
@@ -60,6 +59,8 @@ CONDITIONS = {
     "_needs_elementary": "float64, or parameters that differ from row to row",
     "_has_no_scale_shift": "float64, or parameters that are not constant",
     "_has_no_phases": "other than float32, 1-D or 2-D; a computed weight; windows with gaps",
+    "_has_constant_length": "a length that is constant",
+    "_diagonal_varies": "another diagonal",
     "_diagonal_is_constant": "a diagonal that is constant",
     "_is_computed": "",
     "_fill_varies": "a fill that is not constant",

@@ -3,6 +3,7 @@
 from pyhades.ir.ops import (
     activation,
     arithmetic,
+    attention,
     constant,
     convolution,
     fused,
@@ -13,14 +14,18 @@ from pyhades.ir.ops import (
     normalization,
     pooling,
     quantization,
+    recurrence,
     reduction,
     resize,
+    selection,
+    signal,
     slicing,
 )
 
 __all__ = [
     "activation",
     "arithmetic",
+    "attention",
     "constant",
     "convolution",
     "fused",
@@ -31,7 +36,10 @@ __all__ = [
     "normalization",
     "pooling",
     "quantization",
+    "recurrence",
     "reduction",
     "resize",
+    "selection",
+    "signal",
     "slicing",
 ]

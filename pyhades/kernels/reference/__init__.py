@@ -48,6 +48,7 @@ from pyhades.kernels.reference.qgemm import (
     quantize_rows,
     rms_norm_quantize,
 )
+from pyhades.kernels.reference.ranking import rank
 from pyhades.kernels.reference.reduce import argmax, argmin, cumsum, reduce
 from pyhades.kernels.reference.resize import resize
 from pyhades.kernels.reference.sampling import sample
@@ -102,6 +103,7 @@ __all__ = [
     "qgemm",
     "qgemm_int8",
     "quantize_rows",
+    "rank",
     "reduce",
     "relu",
     "resize",

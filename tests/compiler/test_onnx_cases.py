@@ -20,7 +20,7 @@ from tests.onnx.test_backend_cases import EXCLUDED, MODULES, as_array, cases_of,
 FROZEN = {
     *("Reshape", "Slice", "Pad", "Resize", "Upsample", "Expand", "Tile", "TopK", "Squeeze"),
     *("Unsqueeze", "ConstantOfShape", "Range", "CumSum", "Split", "Trilu", "Dropout"),
-    *("AffineGrid", "CenterCropPad", "CumProd", "DFT", "MaxUnpool", "OneHot", "STFT"),
+    *("AffineGrid", "CenterCropPad", "CumProd", "DFT", "Col2Im", "MaxUnpool", "OneHot", "STFT"),
     *("BlackmanWindow", "HammingWindow", "HannWindow", "MelWeightMatrix"),
 }
 """Operators whose later inputs decide shapes, and so have to be constants."""

@@ -14,7 +14,7 @@ _IN_FLOAT32 = (
     *("Conv", "ConvTranspose", "AveragePool", "MaxPool", "MatMul", "Gemm", "Softmax", "LogSoftmax"),
     *("LayerNormalization", "RMSNormalization", "InstanceNormalization", "GroupNormalization"),
     *("BatchNormalization", "Elu", "Celu", "Selu", "ThresholdedRelu", "Swish", "HardSigmoid"),
-    *("LRN", "LpPool", "GlobalLpPool"),
+    *("LRN", "LpPool", "GlobalLpPool", "DeformConv", "GridSample", "MaxRoiPool"),
     *("Attention", "RotaryEmbedding", "CausalConvWithState", "Einsum", "LinearAttention"),
     *("DFT", "Det", "Inverse", "STFT"),
 )

@@ -4,6 +4,7 @@ from pyhades.ir.ops import (
     activation,
     arithmetic,
     constant,
+    control,
     convolution,
     fused,
     gather,
@@ -15,6 +16,7 @@ from pyhades.ir.ops import (
     quantization,
     reduction,
     resize,
+    selection,
     slicing,
 )
 
@@ -22,6 +24,7 @@ __all__ = [
     "activation",
     "arithmetic",
     "constant",
+    "control",
     "convolution",
     "fused",
     "gather",
@@ -33,5 +36,6 @@ __all__ = [
     "quantization",
     "reduction",
     "resize",
+    "selection",
     "slicing",
 ]

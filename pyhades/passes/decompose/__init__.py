@@ -15,7 +15,7 @@ from pyhades.passes.decompose import (
     precision,
     quantization,
 )
-from pyhades.passes.decompose.rule import decompose
+from pyhades.passes.decompose.rule import decompose, is_decomposed
 
 __all__ = [
     "activation",
@@ -23,6 +23,7 @@ __all__ = [
     "convolution",
     "decompose",
     "grid",
+    "is_decomposed",
     "movement",
     "normalization",
     "pooling",

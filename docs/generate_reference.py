@@ -13,6 +13,7 @@ from pathlib import Path
 import pyhades.compiler.lower  # noqa: F401  (fills RULES)
 from pyhades.compiler.lowering import RULES
 from pyhades.errors import UnsupportedOperatorError
+from pyhades.ir.ops.control import ControlFlow
 from pyhades.ir.registry import operator
 from pyhades.ir.signature import KINDS, Signature, Slot
 from pyhades.kernels import implementations
@@ -36,13 +37,16 @@ ENDED = {"Upsample": 9}
 """The last opset of operators that the importer refuses after it."""
 
 _WHEN_COMPILING = "computed when compiling"
+_WHEN_FOUND = "computed when compiling, or by NumPy between stages"
+_OF_GRAPHS = "written out where its course is known, otherwise its graphs run between stages"
+_IN_PYTHON = "NumPy, between stages"
 ELSEWHERE = {
     "BatchNormalization": "folded into the convolution before it, else `scale_shift`",
     "Constant": _WHEN_COMPILING,
-    "ConstantOfShape": _WHEN_COMPILING,
+    "ConstantOfShape": _WHEN_FOUND,
     "EyeLike": _WHEN_COMPILING,
     "MelWeightMatrix": _WHEN_COMPILING,
-    "Range": _WHEN_COMPILING,
+    "Range": _WHEN_FOUND,
     "Shape": _WHEN_COMPILING,
     "Size": _WHEN_COMPILING,
 }
@@ -117,6 +121,8 @@ def runs_as(name: str) -> str:
     if conditions:
         limits = "" if "" in conditions else f" ({'; '.join(conditions)})"
         ways.append(f"simpler operators{limits}")
+    if not ways and signature(name) and operator(name).sizes_depend_on_data:
+        ways.append(_OF_GRAPHS if isinstance(operator(name), ControlFlow) else _IN_PYTHON)
     if not ways:
         assert not signature(name), f"say in ELSEWHERE how {name} is computed"
         return "another operator, when imported"
@@ -151,6 +157,8 @@ node and what to do.
   `?` may be omitted, `...` may occur more than once, `*` is computed.
 - *runs as*: which rule of `pyhades/compiler` makes instructions of it. Before that, constants are
   folded: what depends on no input is computed when compiling, whatever the operator.
+  Where numbers that decide shapes are computed by the network, it runs in
+  {{doc}}`stages <../explanation/stages>`.
 
 The types are those of the import, of the NumPy references and of compiled programs. The fast
 kernels are those of float32: convolution, pooling, normalisation, softmax, matrix products and

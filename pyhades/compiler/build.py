@@ -17,9 +17,12 @@ from pyhades.compiler.instruction import Lowered
 from pyhades.compiler.memory import MemoryPlan
 from pyhades.compiler.view import Buffer, View, root_of
 from pyhades.errors import ArgumentError, ShapeError, UnsupportedOperatorError
-from pyhades.ir.graph import Graph
+from pyhades.ir.graph import Graph, Value
 
 Array = np.ndarray[Any, Any]
+
+_WORTH_NAMING = 1 << 16
+"""Bytes; less is looked at each time."""
 
 
 @dataclass(frozen=True)
@@ -111,11 +114,31 @@ def names_in_file(graph: Graph) -> dict[int, str]:
         return {}
     file = f"{Path(graph.source).resolve()} {status.st_mtime_ns} {status.st_size}"
     names: dict[int, str] = {}
-    for value in graph.values():
+    for value in graph.all_values():
         root = None if value.data is None else root_of(value.data)
-        if root is not None and _is_in_file(root):
-            names[id(root)] = f"{file} {value.name}"
+        mapped = None if root is None else _file_of(root)
+        if root is not None and mapped is not None:
+            # Graphs within graphs may call different constants alike.
+            place = _address(root) - _address(np.frombuffer(mapped, np.uint8))
+            names[id(root)] = f"{file} {value.name} {place}+{root.nbytes}"
     return names
+
+
+def names_of_content(graph: Graph) -> dict[int, str]:
+    """What identifies the large constants of a graph that lie in memory, by the id of their data.
+
+    For graphs that are compiled again and again: each constant is looked at once.
+    """
+    roots = {id(root): root for v in graph.all_values() if (root := _root(v)) is not None}
+    return {
+        key: _identity(root, {})
+        for key, root in roots.items()
+        if root.nbytes >= _WORTH_NAMING and not _is_in_file(root)
+    }
+
+
+def _root(value: Value) -> Array | None:
+    return None if value.data is None else root_of(value.data)
 
 
 def _identity(data: Array, names: Mapping[int, str]) -> str:
@@ -132,6 +155,10 @@ def _source(buffer: Buffer) -> str:
     if buffer.is_resident:
         return "resident"
     return "file" if _is_in_file(buffer.data) else "memory"
+
+
+def _address(data: Array) -> int:
+    return int(data.__array_interface__["data"][0])
 
 
 def _is_in_file(data: Array) -> bool:

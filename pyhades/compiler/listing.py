@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
+
+import numpy as np
 
 from pyhades import _native
 from pyhades.compiler.instruction import Lowered
 from pyhades.compiler.view import View
+from pyhades.ir.graph import Dim
 
 
 @dataclass(frozen=True)
@@ -54,9 +58,13 @@ def _operands(inputs: Sequence[View | None], outputs: Sequence[View | None]) -> 
 def _operand(view: View | None) -> str:
     if view is None:
         return "_"
-    dtype = {"float32": "f32", "float64": "f64", "int64": "i64", "int32": "i32"}
-    extents = ",".join(map(str, view.shape))
-    return f"{dtype.get(view.dtype.name, view.dtype.name)}[{extents}]"
+    return type_name(view.dtype, view.shape)
+
+
+def type_name(dtype: np.dtype[Any], extents: Sequence[Dim]) -> str:
+    """A dtype and a shape as listings show them."""
+    short = {"float32": "f32", "float64": "f64", "int64": "i64", "int32": "i32"}
+    return f"{short.get(dtype.name, dtype.name)}[{','.join(map(str, extents))}]"
 
 
 def as_table(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:

@@ -20,6 +20,7 @@ from pyhades.ir.graph import Graph, Node, Value
 from pyhades.ir.registry import attribute
 from pyhades.ir.shapes import UnknownShape
 from pyhades.ir.shapes import shape as shape_of
+from pyhades.passes import is_decomposed
 
 CHANNELS_LAST = (0, 2, 3, 1)
 
@@ -38,6 +39,13 @@ def lowers(*ops: str) -> Callable[[Rule], Rule]:
         return rule
 
     return register
+
+
+def has_kernel(op: str) -> bool:
+    """Whether nodes of ``op`` can be compiled: lowered, or taken apart into others that are."""
+    import pyhades.compiler.lower  # noqa: F401  (fills the table of rules)
+
+    return op in RULES or is_decomposed(op)
 
 
 @dataclass(frozen=True)

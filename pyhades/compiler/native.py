@@ -18,7 +18,7 @@ from pyhades.compiler.trace import Trace
 from pyhades.compiler.view import Array
 from pyhades.ir.graph import Graph, TensorType
 from pyhades.options import EngineOptions
-from pyhades.passes import optimise_static
+from pyhades.passes import optimise_folded
 
 
 def compile_native(
@@ -29,12 +29,12 @@ def compile_native(
     names: Mapping[int, str] | None = None,
     release: bool = True,
 ) -> NativeProgram:
-    """Compile a graph whose input shapes are fixed.
+    """Compile a graph all of whose types are static, its constants being folded.
 
     Parameters
     ----------
     graph
-        Types of its inputs are static, and those of all other values follow from them.
+        What fold_constants returns.
     options
         Threads and tier.
     arguments
@@ -44,7 +44,7 @@ def compile_native(
     release
         Give the memory that constants were packed from back to the system.
     """
-    optimised = optimise_static(graph)
+    optimised = optimise_folded(graph)
     lowered = lower(optimised)
     plan = plan_memory(lowered, bool(arguments["keep_all"]))
     known = names_in_file(graph) if names is None else names

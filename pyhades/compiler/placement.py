@@ -21,7 +21,7 @@ def lower(graph: Graph) -> Lowered:
     import pyhades.compiler.lower  # noqa: F401  (fills the table of rules)
 
     trial = Lowering(graph)
-    trial.run()
+    lowered = trial.run()
     placements: dict[Value, Placement] = {}
     orders: dict[Value, tuple[int, ...]] = {}
     for node in reversed(graph.nodes):
@@ -42,7 +42,7 @@ def lower(graph: Graph) -> Lowered:
                     placements[stored] = placement
                     orders[result] = order
             start += extent
-    return Lowering(graph, placements, orders).run()
+    return Lowering(graph, placements, orders).run() if placements else lowered
 
 
 def _stored_part(trial: Lowering, value: Value) -> tuple[Value, tuple[Node, ...]]:

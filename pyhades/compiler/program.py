@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
 
 from pyhades.arguments import one_of
+from pyhades.compiler.build import names_in_file
 from pyhades.compiler.face import Program
 from pyhades.compiler.native import compile_native
+from pyhades.compiler.stages import StagedProgram, is_static
 from pyhades.ir.graph import Graph
 from pyhades.options import EngineOptions, engine_options
-from pyhades.passes import specialise
+from pyhades.passes import fold_constants, specialise
 
 Precision = Literal["fp32"]
 """Of the weights and the arithmetic of a network."""
@@ -76,7 +78,10 @@ def compile(
         "options": chosen,
         "keep_all": keep_all,
     }
-    return compile_native(specialise(graph, input_shapes), chosen, arguments)
+    folded = fold_constants(specialise(graph, input_shapes), partly=True)
+    if is_static(folded):
+        return compile_native(folded, chosen, arguments, names=names_in_file(graph))
+    return StagedProgram(graph, folded, chosen, arguments)
 
 
 def compile_file(path: str, arguments: dict[str, Any]) -> Program:

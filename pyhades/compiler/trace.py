@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from pyhades import _native
 from pyhades.compiler.listing import Line, as_html, as_table
@@ -44,6 +45,13 @@ class Trace:
     def __init__(self, lines: Sequence[Line], timings: Sequence[_native.Timing]) -> None:
         pairs = zip(lines, timings, strict=True)
         self.lines = [TracedLine(line, *timing) for line, timing in pairs]
+
+    @classmethod
+    def of(cls, lines: Iterable[TracedLine]) -> Self:
+        """A trace of lines that are timed already."""
+        trace = cls((), ())
+        trace.lines = list(lines)
+        return trace
 
     @property
     def seconds(self) -> float:

@@ -12,9 +12,16 @@ from pyhades.ir.inference import constant, infer_node
 
 
 class GraphBuilder:
-    """Collects IR nodes, with types inferred as they come."""
+    """Collects IR nodes, with types inferred as they come.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    tolerant
+        Take nodes whose shapes do not fit, too: those of a graph that may never run.
+    """
+
+    def __init__(self, tolerant: bool = False) -> None:
+        self._tolerant = tolerant
         self.nodes: list[Node] = []
         self._count = 0
         self._scope = ""
@@ -53,7 +60,7 @@ class GraphBuilder:
             present.pop()
         results = [Value(self.fresh(op)) for _ in range(outputs)]
         node = Node(op, present, results, dict(attributes or {}), self._scope)
-        infer_node(node)
+        infer_node(node, self._tolerant)
         self.nodes.append(node)
         return results
 

@@ -103,6 +103,10 @@ class Node:
         """Input ``index``, or None where it was omitted."""
         return self.inputs[index] if index < len(self.inputs) else None
 
+    def graphs(self) -> list[Graph]:
+        """The graphs in its attributes."""
+        return [item for item in self.attributes.values() if isinstance(item, Graph)]
+
     def __repr__(self) -> str:
         outputs = ", ".join(f"%{value.name}" for value in self.outputs)
         inputs = ", ".join("_" if value is None else f"%{value.name}" for value in self.inputs)
@@ -136,6 +140,13 @@ class Graph:
             yield from fresh(node.inputs)
             yield from fresh(node.outputs)
         yield from fresh(self.outputs)
+
+    def all_values(self) -> Iterator[Value]:
+        """Every value of this graph and of the graphs in attributes of its nodes."""
+        yield from self.values()
+        for node in self.nodes:
+            for inner in node.graphs():
+                yield from inner.all_values()
 
     def consumers(self) -> dict[Value, list[Node]]:
         """Which nodes read each value (graph outputs are not listed)."""

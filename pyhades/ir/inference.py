@@ -8,19 +8,31 @@ from typing import Any
 
 import numpy as np
 
-from pyhades.errors import PyhadesError
+from pyhades.errors import PyhadesError, ShapeError
 from pyhades.ir.carried import carried
 from pyhades.ir.graph import Graph, Node, TensorType, Value
 from pyhades.ir.registry import operator
 from pyhades.ir.shapes import UnknownShape, fail
 
 
-def infer_node(node: Node) -> None:
-    """Set the types of the outputs of ``node``; they stay None where nothing is known."""
+def infer_node(node: Node, tolerant: bool = False) -> None:
+    """Set the types of the outputs of ``node``; they stay None where nothing is known.
+
+    With ``tolerant``, nothing is known of the shapes of what does not fit: of nodes that may never
+    run.
+    """
     try:
         kinds = operator(node.op).infer(node)
     except UnknownShape:
         return
+    except ShapeError:
+        if not tolerant:
+            raise
+        signature = operator(node.op).signature
+        dtypes = signature.output_dtypes(node, signature.bind(node))
+        kinds = [TensorType(dtype, None) for dtype in dtypes if dtype is not None]
+        if len(kinds) != len(dtypes):
+            return
     set_types(node, kinds)
 
 

@@ -46,6 +46,10 @@ class Operator:
     """
 
     flops_per_element = 1
+    deciding: tuple[int, ...] = ()
+    """Inputs whose values must be known before a kernel is chosen; most decide a shape."""
+    sizes_depend_on_data = False
+    """Whether its sizes are known only when it has run, whatever is known of its inputs."""
 
     def __init__(self, name: str, signature: str, **defaults: Any) -> None:
         self.name = name

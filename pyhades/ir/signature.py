@@ -1,7 +1,7 @@
 """Operator signatures: which dtypes go in, which come out, and which inputs may be omitted.
 
 A signature reads ``"F, F, F? -> F, I64?"``: letters are type variables, equal letters have equal
-dtypes, ``?`` marks what may be omitted and ``...`` what may occur once or more. The first letter
+dtypes, ``?`` marks what may be omitted and ``...`` what may occur more than once. The first letter
 of a variable restricts it (see :data:`KINDS`); lower-case names are NumPy dtypes; ``*`` is a dtype
 that the operator computes itself.
 """
@@ -45,8 +45,8 @@ class Slot:
 
     @classmethod
     def parse(cls, text: str) -> Slot:
-        """Read ``T``, ``T?`` or ``T...``."""
-        return cls(text.rstrip("?."), text.endswith("?"), text.endswith("..."))
+        """Read ``T``, ``T?``, ``T...`` or ``T?...``."""
+        return cls(text.rstrip("?."), "?" in text, text.endswith("..."))
 
 
 @dataclass(frozen=True)

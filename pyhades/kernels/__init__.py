@@ -54,6 +54,7 @@ from pyhades.kernels.resize import resize
 from pyhades.kernels.roi import roi_align, roi_max_pool
 from pyhades.kernels.sampling import sample
 from pyhades.kernels.softmax import log_softmax, softmax
+from pyhades.kernels.suppression import suppress
 from pyhades.kernels.typed import binary, cast, unary, where
 from pyhades.quant import dequantize, from_mxfp4, quantize
 
@@ -136,6 +137,7 @@ __all__ = [
     "sqrt",
     "subtract",
     "supported_tiers",
+    "suppress",
     "tanh",
     "tiers",
     "top_k",

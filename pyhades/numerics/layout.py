@@ -59,3 +59,12 @@ def space_to_depth(x: Array, block: int, depth_first: bool) -> Array:
     y = x.reshape(n, c, h // block, block, w // block, block)
     order = (0, 1, 3, 5, 2, 4) if depth_first else (0, 3, 5, 1, 2, 4)
     return y.transpose(order).reshape(n, c * block * block, h // block, w // block)
+
+
+def reverse_sequence(x: Array, lengths: Array, time: int, batch: int) -> Array:
+    """The first ``lengths`` elements along axis ``time`` reversed, per entry of axis ``batch``."""
+    y = x.copy()
+    target, source = np.moveaxis(y, (time, batch), (0, 1)), np.moveaxis(x, (time, batch), (0, 1))
+    for entry, length in enumerate(lengths):
+        target[:length, entry] = source[:length, entry][::-1]
+    return y

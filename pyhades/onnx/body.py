@@ -38,16 +38,6 @@ _DOMAINS = {
 }
 """What to do about domains that are refused."""
 
-_REASONS = {
-    "If": "control flow; export the branch that is taken",
-    "Loop": "control flow; export with the loop unrolled",
-    "Scan": "control flow; export with the loop unrolled",
-    "NonZero": "its output size depends on data; compute a mask instead",
-    "Compress": "its output size depends on data",
-    "Unique": "its output size depends on data",
-    "NonMaxSuppression": "its output size depends on data; post-process outside of the model",
-}
-
 _MOST_NODES = 1 << 18
 """Nodes with all functions and loops written out; a few kilobytes could ask for 2^100."""
 
@@ -308,13 +298,12 @@ class Body:
         except ModelError as error:
             raise ModelError(f"{where}: {error}") from None
         if translate is None:
-            reason = _REASONS.get(op)
-            if reason is None:
-                similar = difflib.get_close_matches(op, supported_operators(domain), 1)
-                hint = f" (did you mean {similar[0]}?)" if similar else ""
-                whose = f" of domain {domain!r}" if domain else ""
-                reason = f"pyhades has no such operator{whose}{hint}; export the model without it"
-            raise UnsupportedOperatorError(f"{where}: {reason}")
+            similar = difflib.get_close_matches(op, supported_operators(domain), 1)
+            hint = f" (did you mean {similar[0]}?)" if similar else ""
+            whose = f" of domain {domain!r}" if domain else ""
+            raise UnsupportedOperatorError(
+                f"{where}: pyhades has no such operator{whose}{hint}; export the model without it"
+            )
         return translate
 
     def _read(self, name: str, where: str) -> Value | None:

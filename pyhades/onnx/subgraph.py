@@ -101,7 +101,7 @@ class Subgraph:
             Those values of the graph around, in the order of the inputs that stand for them.
         """
         scope = Captures(self._around.scope)
-        body = self._around.within(GraphBuilder(), scope, "")
+        body = self._around.within(GraphBuilder(tolerant=True), scope, "")
         declared = self.input_types()
         inputs = []
         for index, name in enumerate(self._input_names):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from pyhades.ir.graph import Graph
-from pyhades.passes.decompose import decompose
+from pyhades.passes.decompose import decompose, is_decomposed
 from pyhades.passes.eliminate import eliminate
 from pyhades.passes.fold_batch_norm import fold_batch_norm
 from pyhades.passes.fold_constants import fold_constants
@@ -18,6 +18,7 @@ from pyhades.passes.quantization import emulate_quantization, merge_quantization
 from pyhades.passes.recognise import recognise
 from pyhades.passes.recompute import recompute
 from pyhades.passes.regroup_matmul import regroup_matmul
+from pyhades.passes.separate_suppression import separate_suppression
 from pyhades.passes.specialise import specialise
 from pyhades.passes.widen_float16 import widen_float16
 
@@ -62,12 +63,12 @@ def optimise(graph: Graph, input_shapes: Mapping[str, Sequence[int]] | None = No
     >>> len(optimise(graph).nodes) < len(graph.nodes) / 2
     True
     """
-    return optimise_static(specialise(graph, input_shapes))
+    return optimise_folded(fold_constants(specialise(graph, input_shapes)))
 
 
-def optimise_static(graph: Graph) -> Graph:
-    """Apply every pass to a graph whose inputs have static types."""
-    for transform in PASSES:
+def optimise_folded(graph: Graph) -> Graph:
+    """Apply every pass but the first to a graph whose constants are folded."""
+    for transform in PASSES[1:]:
         graph = transform(graph)
     return graph
 
@@ -85,12 +86,14 @@ __all__ = [
     "fuse_pad",
     "fuse_pointwise",
     "fuse_roll",
+    "is_decomposed",
     "merge_quantization",
     "optimise",
-    "optimise_static",
+    "optimise_folded",
     "recognise",
     "recompute",
     "regroup_matmul",
+    "separate_suppression",
     "specialise",
     "widen_float16",
 ]

@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from pyhades.errors import ShapeError
+from pyhades.ir.copying import clone
 from pyhades.ir.graph import Graph, Node, Value
 from pyhades.ir.inference import evaluate, infer_node, type_of
 from pyhades.ir.registry import attribute
-from pyhades.passes.rewriting import clone, live
+from pyhades.passes.inline_control_flow import inline, sink_constants
+from pyhades.passes.rewriting import live
 
 Array = np.ndarray[Any, Any]
 
 _RANDOM = {"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial"}
 
 
-def fold_constants(graph: Graph) -> Graph:
+def fold_constants(graph: Graph, partly: bool = False) -> Graph:
     """Fold constants by the NumPy references of the operators.
 
     One walk infers and folds, because shapes depend on folded values (Resize sizes computed from a
-    Shape) and folded values on shapes. Afterwards every type is static and no shape arithmetic is
-    left. Equal results share their data.
+    Shape) and folded values on shapes; control flow whose course turns out to be known is written
+    out. Afterwards every type is static and no shape arithmetic is left. Equal results share their
+    data.
+
+    Parameters
+    ----------
+    graph
+        With static types of its inputs.
+    partly
+        Leave types alone that depend on data.
 
     Raises
     ------
@@ -33,17 +44,26 @@ def fold_constants(graph: Graph) -> Graph:
     """
     result = clone(graph)
     tables: dict[bytes, Array] = {}
-    for node in result.nodes:
+    pending, nodes = deque(result.nodes), []
+    while pending:
+        node = pending.popleft()
+        inner = inline(node)
+        if inner is not None:
+            pending.extendleft(reversed(inner))
+            continue
+        sink_constants(node)
         infer_node(node)
         data = _evaluate(node)
         if data is None:
-            _require_static(node)
+            nodes.append(node)
+            if not partly:
+                _require_static(node)
             continue
         for value, array in zip(node.outputs, data, strict=True):
             grid = None if value.type is None else value.type.quantization
             value.data, value.producer = _shared(array, tables), None
             value.type = replace(type_of(array), quantization=grid)
-    result.nodes = live((n for n in result.nodes if n.outputs[0].data is None), result.outputs)
+    result.nodes = live(nodes, result.outputs)
     return result
 
 

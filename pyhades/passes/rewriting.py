@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pyhades.ir.copying import clone as clone
 from pyhades.ir.graph import Graph, Node, Value
 from pyhades.ir.inference import set_types
 from pyhades.ir.registry import operator
@@ -15,31 +16,6 @@ from pyhades.ir.registry import operator
 Array = np.ndarray[Any, Any]
 
 _LARGEST = float(np.finfo(np.float32).max)
-
-
-def clone(graph: Graph) -> Graph:
-    """A graph of new nodes and values over the same constant data."""
-    twin: dict[Value, Value] = {
-        value: Value(value.name, value.type, value.data) for value in graph.values()
-    }
-    nodes = [
-        Node(
-            node.op,
-            [None if value is None else twin[value] for value in node.inputs],
-            [twin[value] for value in node.outputs],
-            dict(node.attributes),
-            node.name,
-        )
-        for node in graph.nodes
-    ]
-    return Graph(
-        [twin[value] for value in graph.inputs],
-        [twin[value] for value in graph.outputs],
-        nodes,
-        graph.name,
-        graph.source,
-        dict(graph.metadata),
-    )
 
 
 def infer(node: Node) -> Node:

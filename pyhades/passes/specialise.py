@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pyhades.errors import ArgumentError, ShapeError
+from pyhades.ir.copying import clone
 from pyhades.ir.graph import Graph, TensorType, Value
 from pyhades.ir.registry import fits_in_memory
-from pyhades.passes.rewriting import clone
 
 
 def specialise(graph: Graph, input_shapes: Mapping[str, Sequence[int]] | None = None) -> Graph:

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 import pyhades
 from pyhades.errors import ClosedError, ShapeError
+from pyhades.ir.copying import clone
 from pyhades.ir.graph import Graph, Value
 from pyhades.ir.inference import type_of
 from pyhades.options import EngineOptions
-from pyhades.passes.rewriting import clone
 from pyhades.segmentation.meaning import InputPlan, plan_inputs
 
 PROGRAMS_KEPT = 4

@@ -223,8 +223,6 @@ def relu_then(op: str, **attributes: Any) -> list[onnx.NodeProto]:
     ("proto", "error", "message"),
     [
         (model(relu_then("Rellu"), []), UnsupportedOperatorError, r"'odd' \(Rellu\).*mean Relu"),
-        (model(relu_then("NonZero"), []), UnsupportedOperatorError, "size depends on data"),
-        (model(relu_then("Loop"), []), UnsupportedOperatorError, "control flow"),
         *(
             (
                 model(relu_then(op), []),

@@ -11,6 +11,7 @@ from pyhades.compiler.lower import (
     pooling,
     reduction,
     resample,
+    suppression,
     transposed,
 )
 
@@ -25,5 +26,6 @@ __all__ = [
     "pooling",
     "reduction",
     "resample",
+    "suppression",
     "transposed",
 ]

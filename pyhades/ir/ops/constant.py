@@ -40,6 +40,8 @@ class Constant(Movement):
 class ConstantOfShape(Movement):
     """A tensor of the shape given as input, filled with ``value`` (a float32 zero by default)."""
 
+    deciding = (0,)
+
     @staticmethod
     def _value(node: Node) -> Array:
         value = attribute(node, "value")
@@ -96,6 +98,8 @@ class Size(Movement):
 @ir_op("Range", "N, N, N -> N", stash_type=1)
 class Range(Movement):
     """start, start + delta, ... up to but without limit; the inputs are scalars."""
+
+    deciding = (0, 1, 2)
 
     @staticmethod
     def _count(node: Node, start: Array, limit: Array, delta: Array) -> int:

@@ -58,6 +58,8 @@ class Identity(Movement):
 class Dropout(Movement):
     """Inference: the input, and a mask of ones."""
 
+    deciding = (2,)
+
     def shapes(self, node: Node) -> list[Shape]:
         with suppress(UnknownShape):
             self._refuse_training(node, constant_of(node, 2))
@@ -95,6 +97,8 @@ class BitCast(Movement):
 @ir_op("Reshape", "T, int64 -> T", allowzero=0)
 class Reshape(Movement):
     """New shape, same elements; -1 is computed and 0 copies the extent (unless allowzero)."""
+
+    deciding = (1,)
 
     def shapes(self, node: Node) -> list[Shape]:
         try:
@@ -177,6 +181,8 @@ class Transpose(Movement):
 class Squeeze(Movement):
     """Drop axes of extent 1: those named by the second input, or all."""
 
+    deciding = (1,)
+
     def shapes(self, node: Node) -> list[Shape]:
         x, stated = shape_of(node, 0), integers_of(node, 1)
         if stated is None:
@@ -196,6 +202,8 @@ class Squeeze(Movement):
 @ir_op("Unsqueeze", "T, int64 -> T")
 class Unsqueeze(Movement):
     """Insert axes of extent 1 at positions of the result."""
+
+    deciding = (1,)
 
     def shapes(self, node: Node) -> list[Shape]:
         rest, stated = list(shape_of(node, 0)), integers_of(node, 1) or []
@@ -235,6 +243,8 @@ class Concat(Movement):
 class Split(Movement):
     """Cut along ``axis`` into the sizes of the second input, or into equal parts."""
 
+    deciding = (1,)
+
     def sizes(self, node: Node, extent: int, stated: list[int] | None) -> list[int]:
         """Extent of each part."""
         count = len(node.outputs)
@@ -271,6 +281,8 @@ class Split(Movement):
 class Expand(Movement):
     """Broadcast to the broadcast of both shapes."""
 
+    deciding = (1,)
+
     def shapes(self, node: Node) -> list[Shape]:
         try:
             wanted = integers_of(node, 1) or []
@@ -287,6 +299,8 @@ class Expand(Movement):
 @ir_op("Tile", "T, int64 -> T")
 class Tile(Movement):
     """Repeat along each axis."""
+
+    deciding = (1,)
 
     def shapes(self, node: Node) -> list[Shape]:
         x = shape_of(node, 0)

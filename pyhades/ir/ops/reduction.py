@@ -34,6 +34,8 @@ from pyhades.numerics.reduction import (
 class Reduce(Operator):
     """A reduction whose axes are an input; no axes means all, or none if noop_with_empty_axes."""
 
+    deciding = (1,)
+
     def __init__(self, name: str, kind: str, function: Callable[[Array, Axes], Array]) -> None:
         super().__init__(name, f"{kind}, int64? -> {kind}", keepdims=1, noop_with_empty_axes=0)
         self.function = function
@@ -111,6 +113,8 @@ register(ArgExtreme("ArgMax", largest=True), ArgExtreme("ArgMin", largest=False)
 class CumSum(Operator):
     """Running sum along an axis that is an input."""
 
+    deciding = (1,)
+
     def shapes(self, node: Node) -> list[Shape]:
         return [shape_of(node, 0)]
 
@@ -134,6 +138,8 @@ class CumProd(CumSum):
 class TopK(Operator):
     """The k largest or smallest elements along an axis, sorted; ties go to the lower index."""
 
+    deciding = (1,)
+
     def shapes(self, node: Node) -> list[Shape]:
         x = shape_of(node, 0)
         axis = normalize_axis(node, attribute(node, "axis"), len(x))
@@ -154,6 +160,8 @@ class TopK(Operator):
 @ir_op("Trilu", "T, int64? -> T", upper=1)
 class Trilu(Operator):
     """Upper or lower triangle of each matrix, the rest zero."""
+
+    deciding = (1,)
 
     def shapes(self, node: Node) -> list[Shape]:
         x = shape_of(node, 0)

@@ -125,6 +125,8 @@ def _from_sizes(node: Node, extents: list[int], sizes: list[int]) -> tuple[list[
 class Resize(Operator):
     """Resample x to scales or sizes (opset 19, and tf_half_pixel_for_nn of opset 11)."""
 
+    deciding = (1, 2, 3)
+
     def shapes(self, node: Node) -> list[Shape]:
         x = shape_of(node, 0)
         self._check_dtype(node)

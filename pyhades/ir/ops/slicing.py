@@ -44,6 +44,8 @@ def slice_range(start: int, end: int, step: int, extent: int) -> range:
 class Slice(Movement):
     """Every step-th element from start to end along each of ``axes``."""
 
+    deciding = (1, 2, 3, 4)
+
     def ranges(
         self, node: Node, x: Shape, parameters: list[list[int] | None]
     ) -> dict[int, range | None]:
@@ -101,6 +103,8 @@ class Slice(Movement):
 @ir_op("Pad", "T, int64, T?, I? -> T", mode="constant")
 class Pad(Movement):
     """Extend (or, by negative pads, crop) each of ``axes`` at both ends."""
+
+    deciding = (1, 3)
 
     def pads(
         self, node: Node, rank: int, flat: list[int], stated: list[int] | None

@@ -57,6 +57,7 @@ from pyhades.kernels.reference.resize import resize
 from pyhades.kernels.reference.roi import roi_align, roi_max_pool
 from pyhades.kernels.reference.sampling import sample
 from pyhades.kernels.reference.softmax import log_softmax, softmax
+from pyhades.kernels.reference.suppression import suppress
 from pyhades.kernels.reference.typed import binary, cast, unary, where
 
 __all__ = [
@@ -129,6 +130,7 @@ __all__ = [
     "softplus",
     "sqrt",
     "subtract",
+    "suppress",
     "tanh",
     "top_k",
     "transpose",

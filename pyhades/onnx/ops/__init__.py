@@ -2,6 +2,7 @@
 
 from pyhades.onnx.ops import (
     attention,
+    control,
     elementwise,
     layout,
     matrix,
@@ -12,12 +13,14 @@ from pyhades.onnx.ops import (
     quantization,
     reduction,
     resize,
+    selection,
     signal,
     window,
 )
 
 __all__ = [
     "attention",
+    "control",
     "elementwise",
     "layout",
     "matrix",
@@ -28,6 +31,7 @@ __all__ = [
     "quantization",
     "reduction",
     "resize",
+    "selection",
     "signal",
     "window",
 ]

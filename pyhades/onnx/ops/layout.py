@@ -129,4 +129,3 @@ def hardmax_1(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
 
 same("Hardmax", since=13)
 same("OneHot", since=9)
-same("ReverseSequence", since=10)

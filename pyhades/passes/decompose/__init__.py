@@ -21,7 +21,7 @@ from pyhades.passes.decompose import (
     selection,
     signal,
 )
-from pyhades.passes.decompose.rule import decompose
+from pyhades.passes.decompose.rule import decompose, is_decomposed
 
 __all__ = [
     "activation",
@@ -32,6 +32,7 @@ __all__ = [
     "einsum",
     "elimination",
     "grid",
+    "is_decomposed",
     "movement",
     "normalization",
     "pooling",

@@ -6,8 +6,9 @@ import numpy as np
 
 from pyhades.ir.graph import Node
 from pyhades.ir.inference import constant
+from pyhades.ir.ops.selection import ReverseSequence
 from pyhades.ir.ops.slicing import centred_pads
-from pyhades.ir.registry import attribute
+from pyhades.ir.registry import attribute, operator
 from pyhades.ir.shapes import shape
 from pyhades.passes.decompose.rule import Builder, rule, source
 
@@ -114,3 +115,23 @@ def _center_crop_pad(build: Builder, node: Node) -> None:
     pads = centred_pads(shape(x), wanted)
     flat = [begin for begin, _ in pads] + [end for _, end in pads]
     build.become("Pad", x, build.integers("pads", flat))
+
+
+@rule("ReverseSequence")
+def _reverse_sequence(build: Builder, node: Node) -> None:
+    """Elements by position: counted from the end of the sequence, as long as it lasts."""
+    x, lengths = source(node), source(node, 1)
+    operator_ = operator("ReverseSequence")
+    assert isinstance(operator_, ReverseSequence)
+    time, batch = operator_.axes(node)
+    extents = shape(x)
+    steps = [extent if axis == time else 1 for axis, extent in enumerate(extents)]
+    entries = [extent if axis == batch else 1 for axis, extent in enumerate(extents)]
+    positions = constant(f"{build.name}.positions", np.arange(extents[time]).reshape(steps))
+    ends = build.reshape(lengths, entries, "ends")
+    one = constant(f"{build.name}.one", np.array(1, np.int64))
+    mirrored = build.apply("Sub", build.apply("Sub", ends, one, suffix="last"), positions)
+    inside = build.apply("Less", positions, ends)
+    where = build.apply("Where", inside, mirrored, positions)
+    spread = build.apply("Expand", where, build.integers("extents", extents))
+    build.become("GatherElements", x, spread, axis=time)

@@ -33,6 +33,11 @@ def decompose(graph: Graph) -> Graph:
             return graph
 
 
+def is_decomposed(op: str) -> bool:
+    """Whether there are rules for nodes of ``op``."""
+    return op in _RULES
+
+
 def always(node: Node) -> bool:
     """The condition of rules that apply to every node."""
     return True

@@ -8,7 +8,7 @@ import numpy as np
 
 from pyhades.ir.graph import Node, Value
 from pyhades.ir.inference import constant
-from pyhades.ir.ops.selection import OneHot, ReverseSequence
+from pyhades.ir.ops.one_hot import OneHot
 from pyhades.ir.registry import attribute, operator
 from pyhades.ir.shapes import integers_of, shape
 from pyhades.passes.decompose.rule import Builder, dtype_of, rule, source
@@ -48,24 +48,6 @@ def _one_hot(build: Builder, node: Node) -> None:
         for i, name in enumerate(("off", "on"))
     )
     build.become("Where", hot, on, off)
-
-
-@rule("ReverseSequence")
-def _reverse_sequence(build: Builder, node: Node) -> None:
-    known = operator("ReverseSequence")
-    assert isinstance(known, ReverseSequence)
-    x, lengths = source(node), source(node, 1)
-    extents = shape(x)
-    batch, time = known.axes(node, len(extents))
-    column = [extents[batch] if axis == batch else 1 for axis in range(len(extents))]
-    length = build.reshape(lengths, column, "lengths")
-    steps = _range(build, extents[time], time, len(extents))
-    last = build.apply("Sub", length, build.number(1, length), suffix="last")
-    mirrored = build.apply("Sub", last, steps, suffix="mirrored")
-    inside = build.apply("Less", steps, length, suffix="inside")
-    where = build.apply("Where", inside, mirrored, steps, suffix="where")
-    indices = build.apply("Expand", where, build.integers("extents", extents), suffix="indices")
-    build.become("GatherElements", x, indices, axis=time)
 
 
 def _diagonal_varies(node: Node) -> bool:

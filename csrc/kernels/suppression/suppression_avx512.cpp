@@ -1,0 +1,1 @@
+#include "kernels/suppression/suppression_generic.h"

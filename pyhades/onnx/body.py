@@ -17,6 +17,7 @@ from pyhades.onnx.elements import ELEMENTS, ElementTable
 from pyhades.onnx.functions import Functions
 from pyhades.onnx.opsets import Opsets, canonical
 from pyhades.onnx.order import sorted_nodes
+from pyhades.onnx.results import settle
 from pyhades.onnx.scope import Scope
 from pyhades.onnx.subgraph import Subgraph
 from pyhades.onnx.tensors import TensorDecoder, tensor_type
@@ -226,6 +227,7 @@ class Body:
             where,
             domain,
             self.file.elements,
+            self._attributes.elements(record["attributes"]),
         )
         scope = self.builder.scope(self._prefix + (record["name"] or outputs[0]))
         make = self._caller(function) if function is not None else translate
@@ -236,7 +238,7 @@ class Body:
     def _translate(self, translate: Translator, node: OnnxNode) -> list[Value]:
         where = node.where
         try:
-            return translate(node, self.builder)
+            return settle(node, translate(node, self.builder), self.builder)
         except PyhadesError as error:
             text = str(error)
             if not text.startswith(where):
@@ -322,7 +324,10 @@ class Body:
                 continue  # an output in the middle that the file leaves out
             if value in self.file.named:
                 # A value of another name, passed on: only a node of its own can have this one.
+                kind = self.file.elements.of(value)
                 value = self.builder.one("Identity", value)
+                if kind is not None:
+                    self.file.elements.mark(value, kind)
             value.name = self._prefix + name
             self._made.add(value)
             self.define(name, value, "output")

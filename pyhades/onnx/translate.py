@@ -47,6 +47,8 @@ class OnnxNode:
     """File and node, to begin an error message with."""
     domain: str = DEFAULT
     elements: ElementTable = field(default_factory=ElementTable)
+    attribute_elements: dict[str, Element] = field(default_factory=dict)
+    """The element type in the file of each attribute that is a tensor."""
 
     def input(self, index: int) -> Value:
         """Input ``index``, which must be present."""

@@ -120,7 +120,8 @@ def _run(graph: Graph) -> Verdict:
             extents = value.type.shape
             shapes[value.name] = [d if isinstance(d, int) else OPEN_EXTENT for d in extents]
     with pyhades.compile(graph, input_shapes=shapes, threads=1) as program:
-        if any(elements(kind) > SMALL for kind in program.inputs.values()):
+        kinds = [*program.inputs.values(), *program.outputs.values()]
+        if any(not k.is_static or elements(k) > SMALL for k in kinds if k is not None):
             return Verdict.LARGE
         program.run({name: _array(kind) for name, kind in program.inputs.items()})
     return Verdict.RAN

@@ -319,7 +319,12 @@ class Body:
             raise ModelError(f"{where} reads {name!r}, which nothing makes") from None
 
     def _name_results(self, results: list[Value], node: OnnxNode) -> None:
-        for value, name in zip(results, node.output_names, strict=True):
+        if len(results) < len(node.output_names):
+            raise ModelError(
+                f"{node.where}: it makes {len(results)} outputs, {len(node.output_names)} are named"
+            )
+        # What nobody named, nobody reads.
+        for value, name in zip(results, node.output_names, strict=False):
             if not name:
                 continue  # an output in the middle that the file leaves out
             if value in self.file.named:

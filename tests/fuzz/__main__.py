@@ -11,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 BATCH = 2500
+FAULTY = 3
+"""Exit code of a batch that found something; any other one is that of a crash."""
 
 
 def main() -> int:
@@ -37,7 +39,7 @@ def _here(options: argparse.Namespace) -> int:
     print(findings)
     for fault in findings.faults:
         print("FAULT", fault)
-    return 1 if findings.faults else 0
+    return FAULTY if findings.faults else 0
 
 
 def _batches(options: argparse.Namespace) -> int:
@@ -57,8 +59,8 @@ def _batches(options: argparse.Namespace) -> int:
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
         print(f"from {first}: {done.stdout.strip()}", flush=True)
-        if done.returncode not in (0, 1):
-            print(f"CRASH from {first}: exit {done.returncode}\n{done.stderr[-2000:]}", flush=True)
+        if done.returncode not in (0, FAULTY):
+            print(f"CRASH from {first}: exit {done.returncode}\n{done.stderr[-600:]}", flush=True)
         return int(done.returncode != 0)
 
     with ThreadPoolExecutor(options.jobs) as pool:

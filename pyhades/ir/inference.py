@@ -14,13 +14,27 @@ from pyhades.ir.graph import Graph, Node, TensorType, Value
 from pyhades.ir.registry import operator
 from pyhades.ir.shapes import UnknownShape, fail
 
+CONFUSED = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, MemoryError)
+"""What Python raises in a rule or a reference whose node is not what it expects."""
+
 
 def infer_node(node: Node) -> None:
-    """Set the types of the outputs of ``node``; they stay None where nothing is known."""
+    """Set the types of the outputs of ``node``; they stay None where nothing is known.
+
+    Raises
+    ------
+    ShapeError
+        Shapes, dtypes, attributes or constants do not fit the operator.
+    """
     try:
         kinds = operator(node.op).infer(node)
     except UnknownShape:
         return
+    except PyhadesError:
+        raise
+    except CONFUSED as error:
+        # A scale that is infinite, say, or an attribute that is a list and should be a number.
+        fail(node, f"attributes or constants do not fit the operator: {error}")
     set_types(node, kinds)
 
 
@@ -70,7 +84,7 @@ def evaluate(
             return operator(node.op).reference(node, *inputs)
     except PyhadesError:
         raise
-    except (ValueError, IndexError, TypeError, OverflowError, MemoryError) as error:
+    except CONFUSED as error:
         shapes = ", ".join("_" if x is None else f"{x.dtype}{list(x.shape)}" for x in inputs)
         fail(node, f"cannot compute on ({shapes}): {error}")
 

@@ -10,7 +10,7 @@ from typing import Any
 from pyhades.errors import ModelError, PyhadesError, ShapeError, UnsupportedOperatorError
 from pyhades.ir.builder import GraphBuilder
 from pyhades.ir.graph import Dim, TensorType, Value
-from pyhades.ir.inference import type_of
+from pyhades.ir.inference import CONFUSED, type_of
 from pyhades.ir.shapes import UNKNOWN
 from pyhades.onnx.attributes import AttributeDecoder
 from pyhades.onnx.elements import ELEMENTS, ElementTable
@@ -42,18 +42,6 @@ _REASONS = {
 
 _MOST_NODES = 1 << 18
 """Nodes with all functions and loops written out; a few kilobytes could ask for 2^100."""
-
-_CONFUSED = (
-    TypeError,
-    ValueError,
-    ArithmeticError,
-    LookupError,
-    AttributeError,
-    AssertionError,
-    MemoryError,
-    RecursionError,
-)
-"""What Python raises in a translator or a shape rule whose node is not what it expects."""
 
 
 @dataclass
@@ -244,7 +232,7 @@ class Body:
             if not text.startswith(where):
                 text = f"{where}: {text.removeprefix(f'{self.file.source}: ')}"
             raise type(error)(text) from None
-        except _CONFUSED as error:
+        except (*CONFUSED, AssertionError, RecursionError) as error:
             raise ModelError(
                 f"{where}: its attributes or inputs do not fit the operator "
                 f"({type(error).__name__}: {error})"

@@ -164,8 +164,9 @@ The types are those of the import, of the NumPy references and of compiled progr
 kernels are those of float32: convolution, pooling, normalisation, softmax, matrix products and
 chains of element-wise operators. float16 is computed there in float32 and rounded once at the end.
 float64 and integers run on scalar code, convolutions and normalisations of float64 as several
-operators; three and more spatial axes as convolutions and poolings of images. bfloat16 is widened
-to float32, which is also what a program takes and returns for it, so a Cast to it rounds nothing.
+operators; three and more spatial axes as convolutions and poolings of images. bfloat16 is computed
+in float32 and rounded to bfloat16 wherever an operator of the file rounds; float32 is also what a
+program takes and returns for it.
 Strings, sequences, complex
 numbers and types of less than 8 bits are refused, float8 too. `pyhades.compile` refuses what no
 kernel computes and names the node.

@@ -11,6 +11,7 @@ import numpy as np
 from pyhades.compiler.runnable import Runnable
 from pyhades.compiler.trace import Trace
 from pyhades.compiler.view import Array
+from pyhades.dtypes import widened
 from pyhades.errors import ArgumentError, ArgumentTypeError, ShapeError
 from pyhades.ir.graph import TensorType
 
@@ -63,7 +64,8 @@ class Program(Runnable):
         Parameters
         ----------
         feeds
-            An array per input name, with the dtype and shape of ``inputs``.
+            An array per input name, with the dtype and shape of ``inputs``. What a file calls
+            bfloat16 is float32; arrays of the package ml_dtypes are taken for it, too.
 
         Returns
         -------
@@ -152,6 +154,7 @@ def checked_feeds(
 
 
 def _checked(name: str, array: Array, kind: TensorType) -> Array:
+    array = widened(array, kind.dtype)
     if array.dtype != kind.dtype:
         raise ArgumentTypeError(
             f"input {name!r} has dtype {array.dtype.name}, the program takes {kind}; convert it "

@@ -14,15 +14,23 @@ from pyhades.ir.graph import Graph, Node, TensorType, Value
 from pyhades.ir.registry import operator
 from pyhades.ir.shapes import UnknownShape, fail
 
+CONFUSED = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, MemoryError)
+"""What Python raises in a rule or a reference whose node is not what it expects."""
+
 
 def infer_node(node: Node, tolerant: bool = False) -> None:
     """Set the types of the outputs of ``node``; they stay None where nothing is known.
 
     With ``tolerant``, nothing is known of the shapes of what does not fit: of nodes that may never
     run.
+
+    Raises
+    ------
+    ShapeError
+        Shapes, dtypes, attributes or constants do not fit the operator.
     """
     try:
-        kinds = operator(node.op).infer(node)
+        kinds = _inferred(node)
     except UnknownShape:
         return
     except ShapeError:
@@ -34,6 +42,16 @@ def infer_node(node: Node, tolerant: bool = False) -> None:
         if len(kinds) != len(dtypes):
             return
     set_types(node, kinds)
+
+
+def _inferred(node: Node) -> list[TensorType]:
+    try:
+        return operator(node.op).infer(node)
+    except PyhadesError:
+        raise
+    except CONFUSED as error:
+        # A scale that is infinite, say, or an attribute that is a list and should be a number.
+        fail(node, f"attributes or constants do not fit the operator: {error}")
 
 
 def set_types(node: Node, kinds: Sequence[TensorType]) -> None:
@@ -82,7 +100,7 @@ def evaluate(
             return operator(node.op).reference(node, *inputs)
     except PyhadesError:
         raise
-    except (ValueError, IndexError, TypeError, OverflowError, MemoryError) as error:
+    except CONFUSED as error:
         shapes = ", ".join("_" if x is None else f"{x.dtype}{list(x.shape)}" for x in inputs)
         fail(node, f"cannot compute on ({shapes}): {error}")
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pyhades.dtypes import widened
 from pyhades.errors import ArgumentError, ShapeError
 from pyhades.ir.graph import Graph, Node, Value
 from pyhades.ir.inference import evaluate
@@ -62,7 +63,8 @@ def _bind(graph: Graph, feeds: Mapping[str, Array]) -> dict[Value, Array]:
     arrays: dict[Value, Array] = {}
     for name, value in known.items():
         if name in feeds:
-            arrays[value] = np.asarray(feeds[name])
+            array = np.asarray(feeds[name])
+            arrays[value] = array if value.type is None else widened(array, value.type.dtype)
             _check(value, arrays[value])
         elif value.data is None:
             raise ArgumentError(f"input {name!r} is missing")

@@ -42,7 +42,8 @@ def unary(
         for floats is_nan, is_inf, is_positive_inf, is_negative_inf, floor, ceil, round (half to
         even), sqrt, reciprocal, exp, log, erf, sin, cos, tan, asin, acos, atan, sinh, cosh, tanh,
         asinh, acosh, atanh, sigmoid, silu, gelu_erf, gelu_tanh, hard_swish, mish, softplus,
-        softsign, round_float16 (to the nearest number of float16).
+        softsign, round_float16, round_bfloat16 (to the nearest number of that type, float64 by
+        way of float32).
     out, threads, isa
         See :mod:`pyhades.kernels`.
 

@@ -125,6 +125,7 @@ _OF_ONE = (
     ElementFunction("floor", np.floor, "Floor"),
     ElementFunction("ceil", np.ceil, "Ceil"),
     ElementFunction("round", np.rint, "Round"),
+    ElementFunction("round_bfloat16", arith.round_bfloat16, "RoundToBFloat16", flops=4),
     ElementFunction("sqrt", np.sqrt, "Sqrt"),
     ElementFunction("reciprocal", np.reciprocal, "Reciprocal"),
     ElementFunction("square", np.square, dtypes="N"),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pyhades.errors import ModelError, UnsupportedOperatorError
+from pyhades.onnx.elements import ELEMENTS, Element
 from pyhades.onnx.schema import ATTRIBUTE_FIELDS
 from pyhades.onnx.tensors import TensorDecoder
 from pyhades.onnx.wire import Record
@@ -53,6 +54,12 @@ class AttributeDecoder:
             elif reference in self._bound:
                 values[name] = self._bound[reference]
         return values
+
+    @staticmethod
+    def elements(records: Iterable[Record]) -> dict[str, Element]:
+        """Element types of the tensors among attributes, by name."""
+        tensors = {record["name"] or "": record["t"] for record in records}
+        return {name: ELEMENTS[t["data_type"]] for name, t in tensors.items() if t is not None}
 
     def decode(self, record: Record, where: str) -> Any:
         """int, float, str, list of those, array, or what stands for a graph."""

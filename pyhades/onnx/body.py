@@ -10,13 +10,14 @@ from typing import Any
 from pyhades.errors import ModelError, PyhadesError, ShapeError, UnsupportedOperatorError
 from pyhades.ir.builder import GraphBuilder
 from pyhades.ir.graph import Dim, TensorType, Value
-from pyhades.ir.inference import type_of
+from pyhades.ir.inference import CONFUSED, type_of
 from pyhades.ir.shapes import UNKNOWN
 from pyhades.onnx.attributes import AttributeDecoder
 from pyhades.onnx.elements import ELEMENTS, ElementTable
 from pyhades.onnx.functions import Functions
 from pyhades.onnx.opsets import Opsets, canonical
 from pyhades.onnx.order import sorted_nodes
+from pyhades.onnx.results import settle
 from pyhades.onnx.scope import Scope
 from pyhades.onnx.subgraph import Subgraph
 from pyhades.onnx.tensors import TensorDecoder, tensor_type
@@ -40,18 +41,6 @@ _DOMAINS = {
 
 _MOST_NODES = 1 << 18
 """Nodes with all functions and loops written out; a few kilobytes could ask for 2^100."""
-
-_CONFUSED = (
-    TypeError,
-    ValueError,
-    ArithmeticError,
-    LookupError,
-    AttributeError,
-    AssertionError,
-    MemoryError,
-    RecursionError,
-)
-"""What Python raises in a translator or a shape rule whose node is not what it expects."""
 
 
 @dataclass
@@ -225,6 +214,7 @@ class Body:
             where,
             domain,
             self.file.elements,
+            self._attributes.elements(record["attributes"]),
         )
         scope = self.builder.scope(self._prefix + (record["name"] or outputs[0]))
         make = self._caller(function) if function is not None else translate
@@ -235,13 +225,13 @@ class Body:
     def _translate(self, translate: Translator, node: OnnxNode) -> list[Value]:
         where = node.where
         try:
-            return translate(node, self.builder)
+            return settle(node, translate(node, self.builder), self.builder)
         except PyhadesError as error:
             text = str(error)
             if not text.startswith(where):
                 text = f"{where}: {text.removeprefix(f'{self.file.source}: ')}"
             raise type(error)(text) from None
-        except _CONFUSED as error:
+        except (*CONFUSED, AssertionError, RecursionError) as error:
             raise ModelError(
                 f"{where}: its attributes or inputs do not fit the operator "
                 f"({type(error).__name__}: {error})"
@@ -315,12 +305,20 @@ class Body:
             raise ModelError(f"{where} reads {name!r}, which nothing makes") from None
 
     def _name_results(self, results: list[Value], node: OnnxNode) -> None:
-        for value, name in zip(results, node.output_names, strict=True):
+        if len(results) < len(node.output_names):
+            raise ModelError(
+                f"{node.where}: it makes {len(results)} outputs, {len(node.output_names)} are named"
+            )
+        # What nobody named, nobody reads.
+        for value, name in zip(results, node.output_names, strict=False):
             if not name:
                 continue  # an output in the middle that the file leaves out
             if value in self.file.named:
                 # A value of another name, passed on: only a node of its own can have this one.
+                kind = self.file.elements.of(value)
                 value = self.builder.one("Identity", value)
+                if kind is not None:
+                    self.file.elements.mark(value, kind)
             value.name = self._prefix + name
             self._made.add(value)
             self.define(name, value, "output")

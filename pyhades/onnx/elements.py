@@ -105,15 +105,18 @@ class ElementTable:
     """What a file calls the element type of each value, where the dtype does not tell."""
 
     def __init__(self) -> None:
-        self._narrow: dict[Value, Element] = {}
+        self._told: dict[Value, Element] = {}
 
     def mark(self, value: Value, element: Element) -> None:
         """Say that ``value`` has elements of this type in the file."""
-        if element.is_narrow:
-            self._narrow[value] = element
+        self._told[value] = element
+
+    def is_marked(self, value: Value) -> bool:
+        """Whether the type of ``value`` was said."""
+        return value in self._told
 
     def of(self, value: Value) -> Element | None:
         """The element type of ``value``; None where not even its dtype is known."""
-        if value in self._narrow:
-            return self._narrow[value]
+        if value in self._told:
+            return self._told[value]
         return None if value.type is None else _PLAIN.get(value.type.dtype)

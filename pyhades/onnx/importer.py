@@ -8,7 +8,7 @@ from pyhades.errors import ModelError
 from pyhades.ir.builder import GraphBuilder
 from pyhades.ir.graph import Graph, Value
 from pyhades.onnx.body import Body, ModelFile
-from pyhades.onnx.elements import ELEMENTS
+from pyhades.onnx.elements import BFLOAT16, ELEMENTS
 from pyhades.onnx.functions import Functions
 from pyhades.onnx.opsets import Opsets
 from pyhades.onnx.schema import MODEL
@@ -22,9 +22,9 @@ def load_onnx(model: ModelSource) -> Graph:
     """Read an ONNX model.
 
     A file is mapped, not read: constants of the graph are read-only views into it, which may be
-    unaligned, so leave the file in place and unchanged while the graph is in use. bfloat16 weights
-    and casts become float32 values. Initializers are constants even where the file also lists them
-    as inputs.
+    unaligned, so leave the file in place and unchanged while the graph is in use. What the file
+    calls bfloat16 is float32 that is rounded to bfloat16 wherever the file's operators round.
+    Initializers are constants even where the file also lists them as inputs.
 
     Parameters
     ----------
@@ -103,6 +103,16 @@ class _Importer:
             },
         )
 
+    @staticmethod
+    def _on_grid(value: Value, body: Body) -> Value:
+        """What the nodes see of an input: a caller may feed float32 for bfloat16."""
+        if body.file.elements.of(value) is not BFLOAT16:
+            return value
+        body.builder.scope(value.name)
+        rounded = body.builder.one("RoundToBFloat16", value)
+        body.file.elements.mark(rounded, BFLOAT16)
+        return rounded
+
     def _error(self, problem: str) -> ModelError:
         return ModelError(f"{self._source}: {problem}")
 
@@ -117,6 +127,6 @@ class _Importer:
             if value.type is None:
                 raise self._error(f"input {name!r} has no type")
             body.file.elements.mark(value, ELEMENTS[info["type"]["tensor"]["element"]])
-            body.define(name, value, "input")
             inputs.append(value)
+            body.define(name, self._on_grid(value, body), "input")
         return inputs

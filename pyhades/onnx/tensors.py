@@ -19,6 +19,7 @@ from pyhades.onnx.wire import Record
 Array = np.ndarray[Any, Any]
 
 _EXTERNAL = 1
+_HIGHEST_RANK = 32
 _LARGEST_DENSE = 1 << 30
 """Bytes that a sparse tensor may have when it is made dense."""
 
@@ -37,7 +38,13 @@ def tensor_type(record: Record, what: str) -> TensorType | None:
     dtype = dtype_of(tensor["element"], what)
     if tensor["shape"] is None:
         return TensorType(dtype, None)
+    _check_rank(len(tensor["shape"]["dims"]), what)
     return TensorType(dtype, tuple(_dim(dim, what) for dim in tensor["shape"]["dims"]))
+
+
+def _check_rank(rank: int, what: str) -> None:
+    if rank > _HIGHEST_RANK:
+        raise ModelError(f"{what} has rank {rank}; NumPy's arrays have {_HIGHEST_RANK} at most")
 
 
 def _dim(record: Record, what: str) -> Dim:
@@ -68,6 +75,7 @@ class TensorDecoder:
         to float32, integers of less than a byte to bytes.
         """
         kind, dims = element(tensor["data_type"], what), [int(dim) for dim in tensor["dims"]]
+        _check_rank(len(dims), what)
         if min(dims, default=0) < 0:
             raise ModelError(f"{what} has a negative extent: {dims}")
         count = math.prod(dims)
@@ -92,6 +100,7 @@ class TensorDecoder:
         values = self.decode(record["values"], f"{what}, its values,")
         indices = self.decode(record["indices"], f"{what}, its indices,").astype(np.int64)
         dims = [int(dim) for dim in record["dims"]]
+        _check_rank(len(dims), what)
         size = math.prod(dims)
         if min(dims, default=0) < 0 or values.ndim != 1:
             raise ModelError(f"{what} has dims {dims} and values of shape {list(values.shape)}")

@@ -47,6 +47,8 @@ class OnnxNode:
     """File and node, to begin an error message with."""
     domain: str = DEFAULT
     elements: ElementTable = field(default_factory=ElementTable)
+    attribute_elements: dict[str, Element] = field(default_factory=dict)
+    """The element type in the file of each attribute that is a tensor."""
 
     def input(self, index: int) -> Value:
         """Input ``index``, which must be present."""
@@ -118,7 +120,19 @@ def as_it_is(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
     for name in node.attributes:
         if name not in known:
             raise ModelError(f"{node.where}: {node.op} has no attribute {name!r}")
+        _check_kind(node, name, known[name])
     return graph.emit(node.op, node.inputs, node.attributes, len(node.output_names))
+
+
+_KINDS: dict[type, tuple[type, ...]] = {int: (int,), float: (float, int), str: (str,)}
+
+
+def _check_kind(node: OnnxNode, name: str, default: Any) -> None:
+    """Refuse a text where a number belongs, as damaged files have it."""
+    kinds = _KINDS.get(type(default))
+    if kinds is not None and not isinstance(node.attributes[name], kinds):
+        found = type(node.attributes[name]).__name__
+        raise ModelError(f"{node.where}: attribute {name!r} is {found}, not {kinds[0].__name__}")
 
 
 def same(*names: str, since: int = 1, domain: str = DEFAULT) -> None:

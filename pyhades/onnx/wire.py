@@ -24,6 +24,7 @@ _WIRE_TYPES = {Kind.INT: _VARINT, Kind.FLOAT: _FIXED32, Kind.DOUBLE: _FIXED64}
 _FORMATS = {Kind.FLOAT: "<f", Kind.DOUBLE: "<d"}
 _LONGEST_VARINT = 10
 _LONGEST_LIST = 1024
+_SHORT_PAYLOAD = 64
 _DEEPEST_MESSAGE = 100
 """Messages within messages, as many as Google's readers follow: 33 graphs within graphs."""
 
@@ -76,6 +77,7 @@ class WireReader:
         if depth > _DEEPEST_MESSAGE:
             self._fail(at, f"messages are nested more than {_DEEPEST_MESSAGE} deep")
         record: Record = {f.name: [] if f.repeated else None for f in message.fields.values()}
+        packed: set[str] = set()
         while at < end:
             begin = at
             key, at = self._varint(at, end)
@@ -86,7 +88,11 @@ class WireReader:
                 self._fail(begin, "field number 0")
             if field is not None:
                 self._store(record, message, field, wire_type, begin, at, stop, depth)
+                if field.repeated and wire_type == _LENGTH and field.kind in _WIRE_TYPES:
+                    packed.add(field.name)
             at = stop
+        for name in packed:
+            record[name] = _joined(record[name])
         return record
 
     def _payload(self, begin: int, at: int, end: int, wire_type: int) -> tuple[int, int]:
@@ -123,16 +129,14 @@ class WireReader:
         if isinstance(kind, Message):
             value: Any = self._message(kind, at, stop, depth + 1)
         elif packed:
-            record[field.name] = _joined(record[field.name], self._packed(kind, begin, at, stop))
+            record[field.name].extend(self._packed(kind, begin, at, stop))
             return
         else:
             value = self._scalar(kind, at, stop)
-        if not field.repeated:
+        if field.repeated:
+            record[field.name].append(value)
+        else:
             record[field.name] = value
-            return
-        if isinstance(record[field.name], np.ndarray):
-            record[field.name] = record[field.name].tolist()
-        record[field.name].append(value)
 
     def _scalar(self, kind: Kind, at: int, stop: int) -> Any:
         view = self._buffer[at:stop]
@@ -147,27 +151,38 @@ class WireReader:
             return _signed(self._varint(at, stop)[0])
         return struct.unpack(_FORMATS[kind], view)[0]
 
-    def _packed(self, kind: Kind, begin: int, at: int, stop: int) -> np.ndarray[Any, Any]:
-        """Numbers of a packed list."""
+    def _packed(self, kind: Kind, begin: int, at: int, stop: int) -> list[Any]:
+        """Numbers of a packed list: themselves where they are few, else one array of them."""
+        if kind is Kind.INT and stop - at <= _SHORT_PAYLOAD:
+            numbers = []
+            while at < stop:
+                number, at = self._varint(at, stop)
+                numbers.append(_signed(number))
+            return numbers
         data = np.frombuffer(self._buffer[at:stop], np.uint8)
         if kind is Kind.INT:
-            numbers = _unpack_varints(data)
-            if numbers is None:
+            array = _unpack_varints(data)
+            if array is None:
                 self._fail(begin, "a list of numbers is cut off")
-            return numbers
+            return [array]
         dtype = np.dtype(_FORMATS[kind])
         if len(data) % dtype.itemsize:
             self._fail(begin, "a list of numbers is cut off")
-        return data.view(dtype)
+        return [data.view(dtype)]
 
 
-def _joined(numbers: Any, more: np.ndarray[Any, Any]) -> Any:
-    """A list while it is short, an array (of a large tensor, possibly a view) when it is long."""
-    if not len(numbers) and len(more) > _LONGEST_LIST:
-        return more
-    if isinstance(numbers, np.ndarray):
-        return np.concatenate([numbers, more])
-    return [*numbers, *more.tolist()]
+def _joined(parts: list[Any]) -> Any:
+    """Numbers and arrays of them as a list, or as an array (possibly a view) where it is long.
+
+    They are joined once, at the end: a file may consist of any number of small parts.
+    """
+    if not any(isinstance(part, np.ndarray) for part in parts):
+        return parts
+    if len(parts) == 1 and len(parts[0]) > _LONGEST_LIST:
+        return parts[0]
+    arrays = [np.atleast_1d(part) for part in parts]
+    numbers = np.concatenate(arrays)
+    return numbers if len(numbers) > _LONGEST_LIST else numbers.tolist()
 
 
 def _signed(value: int) -> int:

@@ -239,8 +239,14 @@ def _as_tuple(key: str, value: Any) -> tuple[Any, ...]:
     return tuple(value) if key == "input_size" else tuple(float(item) for item in value)
 
 
+_LARGEST = 2.0**63
+"""No size, mean or deviation of a picture is anywhere near; infinities are beyond it."""
+
+
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    # NaN compares as false.
+    is_real = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_real and abs(value) < _LARGEST
 
 
 def _as_pairs(key: str, value: Any) -> Pairs:

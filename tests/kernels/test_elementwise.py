@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -74,6 +75,7 @@ TRUTHS = {
     "floor": Truth(np.floor, 0),
     "ceil": Truth(np.ceil, 0),
     "round": Truth(np.rint, 0),
+    "round_bfloat16": Truth(lambda x: x.astype(ml_dtypes.bfloat16).astype(x.dtype), 0),
     "sqrt": Truth(np.sqrt, EXACT),
     "reciprocal": Truth(np.reciprocal, EXACT),
     "square": Truth(np.square, EXACT),

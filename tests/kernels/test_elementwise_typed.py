@@ -70,7 +70,9 @@ def assert_equal(actual, expected):
 
 UNARY = {
     **dict.fromkeys(["copy", "abs", "neg", "sign", "square", "relu"], NUMBERS),
-    **dict.fromkeys([*PREDICATES, "floor", "ceil", "round", "sqrt", "reciprocal"], FLOATS),
+    **dict.fromkeys(
+        [*PREDICATES, "floor", "ceil", "round", "sqrt", "reciprocal", "round_bfloat16"], FLOATS
+    ),
     "not": [BOOL],
     "bitwise_not": INTEGERS,
 }

@@ -91,6 +91,17 @@ def test_what_onnxruntime_accepts(name: str) -> None:
     agrees(ACCEPTED[name])
 
 
+def test_what_only_others_read_is_skipped() -> None:
+    """Training information, documentation, fields of later versions, and any ir_version."""
+    proto = model(RELU)
+    proto.ir_version = 99
+    proto.training_info.add().algorithm.CopyFrom(proto.graph)
+    proto.graph.doc_string = proto.graph.node[0].doc_string = "text"
+    later = b"\xfa\x7f\x03new"  # field 2047, three bytes
+    program = pyhades.compile(load_onnx(proto.SerializeToString() + later), threads=1)
+    np.testing.assert_array_equal(program(X), np.maximum(X, 0))
+
+
 def test_equal_and_empty_node_names_do_not_matter() -> None:
     nodes = [
         node("Abs", ["x"], ["a"], name="n"),

@@ -1,5 +1,6 @@
 #pragma once
 #include "simd/math.h"
+#include "simd/narrow.h"
 
 // The functions of base/functions.inc over F32. Trigonometric and hyperbolic functions, pow and
 // fmod go through libm lane by lane on every tier.
@@ -36,6 +37,7 @@ HADES_INLINE F32 sign(F32 x) {
     return select(less(x, zero()), set1(-1.0f), select(less(zero(), x), set1(1.0f), x));
 }
 HADES_INLINE F32 round(F32 x) { return round_even(x); }
+HADES_INLINE F32 round_bfloat16(F32 x) { return round_bf16(x); }
 HADES_INLINE F32 square(F32 x) { return x * x; }
 
 #define HADES_LIBM(name)                                                    \

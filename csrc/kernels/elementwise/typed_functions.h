@@ -63,6 +63,12 @@ HADES_UNARY(square, {
     else
         return static_cast<T>(Wrapping<T>(x) * Wrapping<T>(x));
 })
+HADES_UNARY(round_bfloat16, {
+    if constexpr (kIsFloat<T>)
+        return static_cast<T>(to_float(to_bfloat16(static_cast<float>(x))));
+    else
+        return x;
+})
 HADES_UNARY(relu, return x < T(0) ? T(0) : x;)
 HADES_UNARY(not, return !x;)
 HADES_UNARY(bitwise_not, return static_cast<T>(~x);)

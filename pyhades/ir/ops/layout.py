@@ -23,6 +23,7 @@ from pyhades.ir.shapes import (
     normalize_axes,
     normalize_axis,
     product,
+    rank_of,
     shape_of,
 )
 from pyhades.numerics.layout import depth_to_space, space_to_depth
@@ -308,7 +309,7 @@ class Tile(Movement):
             repeats = integers_of(node, 1) or []
         except UnknownShape:
             return [(UNKNOWN,) * len(x)]
-        if len(repeats) != len(x) or min(repeats, default=0) < 0:
+        if rank_of(node, 1) != 1 or len(repeats) != len(x) or min(repeats, default=0) < 0:
             fail(node, f"repeats {repeats} do not fit a tensor of rank {len(x)}")
         return [
             tuple(

@@ -8,7 +8,7 @@ import numpy as np
 
 from pyhades.ir.builder import GraphBuilder
 from pyhades.ir.graph import Value
-from pyhades.onnx.elements import dtype_of
+from pyhades.onnx.elements import BFLOAT16, ELEMENTS, DType, dtype_of, onnx_dtype
 from pyhades.onnx.translate import OnnxNode, onnx_op, same
 
 same("Abs", "Ceil", "Elu", "Exp", "Floor", "HardSigmoid", "LeakyRelu", "Log", "Neg", since=6)
@@ -97,8 +97,20 @@ same("Clip", since=11)
 @onnx_op("Cast", since=6)
 def cast(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
     """The target is a data type number; ``saturate`` concerns float8 only, which we refuse."""
-    to = dtype_of(node.attributes.get("to"), f"{node.where}: the target")
-    return [graph.one("Cast", node.input(0), to=to)]
+    number = node.attributes.get("to")
+    to = dtype_of(number, f"{node.where}: the target")
+    return [_cast(node, graph, to, is_bfloat16=number == BFLOAT16.number)]
+
+
+def _cast(node: OnnxNode, graph: GraphBuilder, to: DType, *, is_bfloat16: bool) -> Value:
+    """Input 0 in another dtype, on the coarser grid of bfloat16 where the file has that."""
+    result = graph.one("Cast", node.input(0), to=to)
+    if not is_bfloat16:
+        node.elements.mark(result, ELEMENTS[onnx_dtype(to)])
+        return result
+    result = graph.one("RoundToBFloat16", result)
+    node.elements.mark(result, BFLOAT16)
+    return result
 
 
 @onnx_op("BitCast", since=26)
@@ -112,8 +124,9 @@ def bit_cast(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
 
 @onnx_op("CastLike", since=15)
 def cast_like(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
-    """Attributes concern float8 only."""
-    return [graph.one("CastLike", node.input(0), node.input(1))]
+    """A Cast to the type of input 1; attributes concern float8 only."""
+    is_bfloat16 = node.element(1) is BFLOAT16
+    return [_cast(node, graph, node.dtype(1), is_bfloat16=is_bfloat16)]
 
 
 @onnx_op("Dropout", since=7)

@@ -231,7 +231,6 @@ def relu_then(op: str, **attributes: Any) -> list[onnx.NodeProto]:
             )
             for op in ("ImageDecoder", "StringNormalizer", "TfIdfVectorizer")
         ),
-        (model(relu_then("If"), []), UnsupportedOperatorError, "export the branch that is taken"),
         (
             model(relu_then("CropAndResize", domain="com.microsoft"), []),
             UnsupportedOperatorError,

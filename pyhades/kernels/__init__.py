@@ -22,10 +22,13 @@ from pyhades.kernels.arithmetic import add, divide, maximum, minimum, multiply, 
 from pyhades.kernels.attention import attention
 from pyhades.kernels.conv import conv2d
 from pyhades.kernels.cutout import cut_out
+from pyhades.kernels.deform import deform_conv2d
 from pyhades.kernels.elementwise import clip, erf, exp, log, sqrt
+from pyhades.kernels.fold import fold
 from pyhades.kernels.gather import gather, gather_elements, gather_nd, scatter_elements, scatter_nd
 from pyhades.kernels.gemm import PackedMatrix, gemm, matmul, pack_matrix
 from pyhades.kernels.gemm import pack as pack
+from pyhades.kernels.grid import grid_sample
 from pyhades.kernels.image import composite, normalize_image, png_filter, upscale_mask
 from pyhades.kernels.layout import copy, fill, pad, transpose
 from pyhades.kernels.moe import embed, moe, top_k
@@ -47,6 +50,7 @@ from pyhades.kernels.qgemm import (
 from pyhades.kernels.reduce import argmax, argmin, cumsum, reduce
 from pyhades.kernels.registry import implementations, selected, supported_tiers, tiers
 from pyhades.kernels.resize import resize
+from pyhades.kernels.roi import roi_align, roi_max_pool
 from pyhades.kernels.sampling import sample
 from pyhades.kernels.softmax import log_softmax, softmax
 from pyhades.kernels.typed import binary, cast, unary, where
@@ -69,18 +73,21 @@ __all__ = [
     "copy",
     "cumsum",
     "cut_out",
+    "deform_conv2d",
     "dequantize",
     "divide",
     "embed",
     "erf",
     "exp",
     "fill",
+    "fold",
     "from_mxfp4",
     "gather",
     "gather_elements",
     "gather_nd",
     "gelu",
     "gemm",
+    "grid_sample",
     "group_norm",
     "hard_sigmoid",
     "hard_swish",
@@ -112,6 +119,8 @@ __all__ = [
     "resize",
     "rms_norm",
     "rms_norm_quantize",
+    "roi_align",
+    "roi_max_pool",
     "rope_store",
     "rope_table",
     "sample",

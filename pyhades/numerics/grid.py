@@ -75,8 +75,10 @@ def _taps(
     x = (grid + 1) / 2 * (high - low) + low
     if mode == "nearest":
         x = np.rint(x)
+    # Cubic taps meet the border one by one, not the position that they surround.
+    first_step = "zeros" if (mode, padding) == ("cubic", "border") else padding
     outside = (x < low) | (x > high)
-    x = np.where(outside, _brought_back(x, low, high, extent, padding), x)
+    x = np.where(outside, _brought_back(x, low, high, extent, first_step), x)
     first = np.floor(x)
     t = x - first
     if mode == "nearest":
@@ -93,7 +95,8 @@ def _taps(
             weight = np.where((index >= 0) & (index < extent), weight, 0)
         elif padding == "reflection":
             index = _brought_back(index, low, high, extent, padding)
-        taps.append((np.clip(index, 0, extent - 1).astype(np.int64), weight))
+        index = np.clip(np.nan_to_num(index), 0, extent - 1)
+        taps.append((index.astype(np.int64), weight))
     return taps
 
 

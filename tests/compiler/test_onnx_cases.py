@@ -19,7 +19,7 @@ from tests.onnx.test_backend_cases import EXCLUDED, MODULES, as_array, cases_of,
 FROZEN = {
     *("Reshape", "Slice", "Pad", "Resize", "Upsample", "Expand", "Tile", "TopK", "Squeeze"),
     *("Unsqueeze", "ConstantOfShape", "Range", "CumSum", "Split", "Trilu", "Dropout"),
-    *("AffineGrid", "CenterCropPad", "MaxUnpool"),
+    *("AffineGrid", "CenterCropPad", "MaxUnpool", "Col2Im"),
 }
 """Operators whose later inputs decide shapes, and so have to be constants."""
 

@@ -252,3 +252,35 @@ def test_affine_grid(align_corners: int) -> None:
         constants = {"size": np.array(size, np.int64)}
         feeds = {"theta": noise(*shape)}
         check_against_rival("AffineGrid", 20, feeds, constants, align_corners=align_corners)
+
+
+@pytest.mark.parametrize("mode", ["avg", "max"])
+@pytest.mark.parametrize("opset", [10, 16])
+def test_roi_align(opset: int, mode: str) -> None:
+    rois = np.float32([[0.3, 1.2, 7.7, 6.9], [5.1, 4.2, 9.7, 8.4], [2.2, 2.4, 2.9, 2.7]])
+    feeds = {"x": noise(2, 3, 9, 8), "rois": rois, "images": np.int64([1, 0, 1])}
+    extents = {"output_height": 3, "output_width": 2, "spatial_scale": 0.8}
+    check_against_rival("RoiAlign", opset, feeds, mode=mode, **extents)
+
+
+def test_max_roi_pool() -> None:
+    rois = np.float32([[1, 0.3, 1.2, 7.7, 6.9], [0, 5.1, 4.2, 9.7, 8.4]])
+    feeds = {"x": noise(2, 3, 9, 8), "rois": rois}
+    check_against_rival("MaxRoiPool", 11, feeds, pooled_shape=[3, 2], spatial_scale=0.8)
+
+
+@pytest.mark.parametrize("mode", ["bilinear", "nearest", "bicubic"])
+@pytest.mark.parametrize("padding_mode", ["zeros", "border", "reflection"])
+def test_grid_sample_of_opset_16(mode: str, padding_mode: str) -> None:
+    feeds = {"x": noise(2, 3, 5, 6), "grid": noise(2, 4, 7, 2)}
+    check_against_rival("GridSample", 16, feeds, mode=mode, padding_mode=padding_mode)
+
+
+def test_col2im_of_every_rank() -> None:
+    for columns, image, block in (
+        ((1, 6, 8), [9], [2]),
+        ((2, 12, 12), [4, 5], [2, 2]),
+        ((1, 16, 6), [2, 3, 4], [2, 2, 2]),
+    ):
+        constants = {"image": np.int64(image), "block": np.int64(block)}
+        check_against_rival("Col2Im", 18, {"x": noise(*columns)}, constants)

@@ -46,6 +46,42 @@ CALLS: dict[str, tuple[dict[str, int], Any]] = {
     "softmax": ({"rows": 3}, lambda rows: {"x": random(rows, 40)}),
     "max_pool": ({"n": 2, "c": 3}, lambda n, c: {"x": random(n, c, 6, 7), "kernel": (2, 2)}),
     "average_pool": ({"n": 2, "c": 3}, lambda n, c: {"x": random(n, c, 6, 7), "kernel": (2, 2)}),
+    "deform_conv2d": (
+        {"n": 2},
+        lambda n: {
+            "x": random(n, 4, 6, 7),
+            "w": random(3, 4, 2, 2),
+            "offset": random(n, 8, 5, 6),
+        },
+    ),
+    "fold": (
+        {"n": 2, "c": 3},
+        lambda n, c: {"columns": random(n, 4 * c, 30), "size": (6, 7), "kernel": (2, 2)},
+    ),
+    "grid_sample": (
+        {"n": 2, "c": 3, "positions": 4},
+        lambda n, c, positions: {
+            "x": random(n, c, 6, 7),
+            "grid": random(n, positions, 5, 2),
+        },
+    ),
+    "roi_align": (
+        {"regions": 3, "c": 4},
+        lambda regions, c: {
+            "x": random(1, c, 6, 7),
+            "rois": np.abs(random(regions, 4)),
+            "images": np.zeros(regions, np.int64),
+            "bins": (2, 3),
+        },
+    ),
+    "roi_max_pool": (
+        {"regions": 3, "c": 4},
+        lambda regions, c: {
+            "x": random(1, c, 6, 7),
+            "rois": np.abs(random(regions, 5)),
+            "bins": (2, 3),
+        },
+    ),
     "reduce": (
         {"a": 2, "b": 4, "c": 7},
         lambda a, b, c: {"x": random(a, b, c), "function": "sum", "axes": (1,)},

@@ -28,6 +28,7 @@ EXPERTS = [
     kernels.pack_weight(quantize(np.full((2, rows, 32), 0.5, np.float32), "mxfp4"), row_order=order)
     for rows, order in [(64, "gate_up"), (32, "plain")]
 ]
+REGIONS = np.float32([[0, 0, 0, 3, 3], [0, 1, 1, 2, 3]])
 BIASES = np.ones((2, 64), np.float32), np.ones((2, 32), np.float32)
 ROUTES = np.int32([[0, 1], [1, 0]]), np.full((2, 2), 0.5, np.float32)
 ANGLES = kernels.rope_table([0, 1], np.ones(8, np.float32))
@@ -48,12 +49,15 @@ CALLS = {
     "copy": (IMAGE,),
     "cumsum": (IMAGE,),
     "cut_out": (PHOTO, PHOTO[..., 0]),
+    "deform_conv2d": (IMAGE, np.ones((3, 2, 1, 1), np.float32), IMAGE),
     "embed": (np.int32([1, 0]), to_bf16(ROWS)),
     "fill": ((2, 3), 1.0),
+    "fold": (IMAGE[0], (1, 5), (1, 2)),
     "gather": (IMAGE, COLUMN),
     "gather_elements": (IMAGE[0, 0], COLUMN),
     "gather_nd": (IMAGE[0, 0], COLUMN),
     "gemm": (IMAGE[0, 0], IMAGE[0, 0]),
+    "grid_sample": (IMAGE, np.zeros((1, 3, 5, 2), np.float32)),
     "group_norm": (IMAGE, 2),
     "layer_norm": (IMAGE,),
     "log_softmax": (IMAGE,),
@@ -71,6 +75,8 @@ CALLS = {
     "resize": (IMAGE, (8, 8)),
     "rms_norm": (IMAGE,),
     "rms_norm_quantize": (ROWS, np.ones(32, np.float32)),
+    "roi_align": (IMAGE, REGIONS[:, 1:], np.int64([0, 0]), (2, 3)),
+    "roi_max_pool": (IMAGE, REGIONS, (2, 3)),
     "rope_store": (QKV, ANGLES, CACHE, [0, 1]),
     "rope_table": ([0, 1], np.ones(8, np.float32)),
     "sample": (np.float32([[1, 3, 2]]), 1.0, 0.5),

@@ -83,3 +83,19 @@ def window_attributes(geometry: Window) -> dict[str, Any]:
         "pads": two(geometry.pads_begin, 0) + two(geometry.pads_end, 0),
         "dilations": two(geometry.dilations, 1),
     }
+
+
+@lowers("DeformConv")
+def lower_deform_conv(lowering: Lowering, node: Node) -> None:
+    """deform_conv2d; offsets and mask are read where they lie."""
+    x, weight = image_input(lowering, node), lowering.input(node, 1)
+    geometry = conv_window(node, lowering.input(node, 0).shape, weight.shape)
+    fields = [lowering.optional(node, index) for index in (2, 3, 4)]
+    lowering.emit(
+        "deform_conv2d",
+        [x, lowering.dense(weight), *fields],
+        [image_output(lowering, node)],
+        **window_attributes(geometry),
+        groups=attribute(node, "group"),
+        offset_groups=attribute(node, "offset_group"),
+    )

@@ -1,4 +1,4 @@
-"""Resize and Pad."""
+"""Resize, GridSample and Pad."""
 
 from __future__ import annotations
 
@@ -41,6 +41,22 @@ def lower_resize(lowering: Lowering, node: Node) -> None:
         exclude_outside=int(sampling.exclude_outside),
         extrapolation_value=float(attribute(node, "extrapolation_value")),
         antialias=int(sampling.antialias),
+    )
+
+
+@lowers("GridSample")
+def lower_grid_sample(lowering: Lowering, node: Node) -> None:
+    """grid_sample; the result keeps channels where x has them."""
+    x, grid = lowering.input(node, 0), lowering.input(node, 1)
+    channels_last = x.shape[1] > 1 and x.strides[1] == 1
+    order = (0, *range(2, x.rank), 1) if channels_last else None
+    lowering.emit(
+        "grid_sample",
+        [x, grid],
+        [lowering.output(node.outputs[0], order)],
+        mode=attribute(node, "mode"),
+        padding=attribute(node, "padding_mode"),
+        align_corners=attribute(node, "align_corners"),
     )
 
 

@@ -5,6 +5,7 @@ from pyhades.ir.ops import (
     arithmetic,
     constant,
     convolution,
+    fold,
     fused,
     gather,
     grid,
@@ -15,6 +16,7 @@ from pyhades.ir.ops import (
     quantization,
     reduction,
     resize,
+    roi,
     slicing,
 )
 
@@ -23,6 +25,7 @@ __all__ = [
     "arithmetic",
     "constant",
     "convolution",
+    "fold",
     "fused",
     "gather",
     "grid",
@@ -33,5 +36,6 @@ __all__ = [
     "quantization",
     "reduction",
     "resize",
+    "roi",
     "slicing",
 ]

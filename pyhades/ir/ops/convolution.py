@@ -1,4 +1,4 @@
-"""Conv and ConvTranspose in any number of spatial dimensions."""
+"""Conv and ConvTranspose in any number of spatial dimensions, DeformConv of images."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pyhades.ir.registry import Array, Operator, attribute, elements, ir_op
 from pyhades.ir.shapes import UNKNOWN, Shape, agree, concrete, fail, rank_of, shape_of
 from pyhades.ir.window import Window, window
 from pyhades.numerics.convolution import convolve, convolve_transposed
+from pyhades.numerics.deform import deform_convolve
 
 CONV_ATTRIBUTES: dict[str, Any] = {
     "auto_pad": "NOTSET",
@@ -105,6 +106,72 @@ class ConvTranspose(Operator):
     def flops(self, node: Node) -> int:
         per_input = elements(node.inputs[1].type) // shape_of(node, 1)[0]  # type: ignore[union-attr,operator]
         return 2 * per_input * elements(node.inputs[0].type)  # type: ignore[union-attr]
+
+
+@ir_op(
+    "DeformConv",
+    "F, F, F, F?, F? -> F",
+    auto_pad="NOTSET",
+    dilations=None,
+    group=1,
+    kernel_shape=None,
+    offset_group=1,
+    pads=None,
+    strides=None,
+)
+class DeformConv(Operator):
+    """Convolution of images with taps moved by offsets [n, groups * taps * 2, oh, ow].
+
+    Inputs are x, the weight, the offsets, a bias and a mask [n, groups * taps, oh, ow].
+    """
+
+    def shapes(self, node: Node) -> list[Shape]:
+        x, w = shape_of(node, 0), shape_of(node, 1)
+        _check_ranks(node, x, w)
+        if len(x) != 4:
+            fail(node, f"x has rank {len(x)}; deformable convolution is of images [n, c, h, w]")
+        group, offset_group = attribute(node, "group"), attribute(node, "offset_group")
+        if isinstance(w[1], int):
+            agree(node, x[1], w[1] * group, "channels of x and of the weight times group")
+        if isinstance(w[0], int) and w[0] % group:
+            fail(node, f"{w[0]} output channels are not divisible by group {group}")
+        if offset_group < 1 or (isinstance(x[1], int) and x[1] % offset_group):
+            fail(node, f"offset_group {offset_group} does not divide {x[1]} channels")
+        if node.input(3) is not None:
+            if rank_of(node, 3) != 1:
+                fail(node, "the bias must have rank 1")
+            agree(node, shape_of(node, 3)[0], w[0], "bias and output channels")
+        output = conv_window(node, x, w).output
+        planes = offset_group * int(np.prod(concrete(w[2:])))
+        for index, channels in ((2, 2 * planes), (4, planes)):
+            if node.input(index) is not None:
+                self._check_field(node, index, (x[0], channels, *output))
+        return [(x[0], w[0], *output)]
+
+    @staticmethod
+    def _check_field(node: Node, index: int, expected: Shape) -> None:
+        found = shape_of(node, index)
+        if len(found) != len(expected):
+            fail(node, f"input {index} has rank {len(found)}, expected {len(expected)}")
+        for have, want in zip(found, expected, strict=True):
+            agree(node, have, want, f"extents of input {index} {found} and {expected}")
+
+    def reference(self, node: Node, *inputs: Any) -> list[Array]:
+        x, w, offset, bias, mask = (None if v is None else widened(v) for v in _five(inputs))
+        assert x is not None and w is not None and offset is not None
+        geometry = conv_window(node, x.shape, w.shape)
+        groups, offset_groups = attribute(node, "group"), attribute(node, "offset_group")
+        y = deform_convolve(x, w, offset, bias, mask, geometry, groups, offset_groups)
+        return [y.astype(inputs[0].dtype, copy=False)]
+
+    def flops(self, node: Node) -> int:
+        weight = node.inputs[1]
+        per_output = elements(weight.type) // shape_of(node, 1)[0] if weight else 0  # type: ignore[operator]
+        return 2 * per_output * elements(node.outputs[0].type)
+
+
+def _five(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    return (*inputs, None, None)[:5]
 
 
 def transposed_window(node: Node, x: Shape, w: Shape) -> Window:

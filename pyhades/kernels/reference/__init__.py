@@ -3,6 +3,7 @@
 from pyhades.kernels.reference.attention import attention
 from pyhades.kernels.reference.conv import conv2d
 from pyhades.kernels.reference.cutout import cut_out
+from pyhades.kernels.reference.deform import deform_conv2d
 from pyhades.kernels.reference.elementwise import (
     add,
     clip,
@@ -27,6 +28,7 @@ from pyhades.kernels.reference.elementwise import (
     subtract,
     tanh,
 )
+from pyhades.kernels.reference.fold import fold
 from pyhades.kernels.reference.gather import (
     gather,
     gather_elements,
@@ -35,6 +37,7 @@ from pyhades.kernels.reference.gather import (
     scatter_nd,
 )
 from pyhades.kernels.reference.gemm import gemm, matmul
+from pyhades.kernels.reference.grid import grid_sample
 from pyhades.kernels.reference.image import composite, normalize_image, png_filter, upscale_mask
 from pyhades.kernels.reference.layout import copy, fill, pad, transpose
 from pyhades.kernels.reference.moe import embed, moe, top_k
@@ -50,6 +53,7 @@ from pyhades.kernels.reference.qgemm import (
 )
 from pyhades.kernels.reference.reduce import argmax, argmin, cumsum, reduce
 from pyhades.kernels.reference.resize import resize
+from pyhades.kernels.reference.roi import roi_align, roi_max_pool
 from pyhades.kernels.reference.sampling import sample
 from pyhades.kernels.reference.softmax import log_softmax, softmax
 from pyhades.kernels.reference.typed import binary, cast, unary, where
@@ -69,16 +73,19 @@ __all__ = [
     "copy",
     "cumsum",
     "cut_out",
+    "deform_conv2d",
     "divide",
     "embed",
     "erf",
     "exp",
     "fill",
+    "fold",
     "gather",
     "gather_elements",
     "gather_nd",
     "gelu",
     "gemm",
+    "grid_sample",
     "group_norm",
     "hard_sigmoid",
     "hard_swish",
@@ -107,6 +114,8 @@ __all__ = [
     "resize",
     "rms_norm",
     "rms_norm_quantize",
+    "roi_align",
+    "roi_max_pool",
     "rope_store",
     "rope_table",
     "sample",

@@ -14,7 +14,8 @@ _IN_FLOAT32 = (
     *("Conv", "ConvTranspose", "AveragePool", "MaxPool", "MatMul", "Gemm", "Softmax", "LogSoftmax"),
     *("LayerNormalization", "RMSNormalization", "InstanceNormalization", "GroupNormalization"),
     *("BatchNormalization", "Elu", "Celu", "Selu", "ThresholdedRelu", "Swish", "HardSigmoid"),
-    *("LRN", "LpPool", "GlobalLpPool"),
+    *("LRN", "LpPool", "GlobalLpPool", "DeformConv", "GridSample"),
+    "MaxRoiPool",
 )
 
 _FLOAT16, _FLOAT32 = np.dtype(np.float16), np.dtype(np.float32)

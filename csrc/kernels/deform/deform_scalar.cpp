@@ -1,0 +1,1 @@
+#include "kernels/deform/deform_generic.h"

@@ -1,0 +1,40 @@
+#pragma once
+#include <cstdint>
+
+#include "base/macros.h"
+
+// Folding: overlapping blocks, one per place of a sliding window, are added up to an image.
+namespace hades {
+
+constexpr int kFoldAxes = 3;  // images of fewer axes have single positions in front
+
+struct FoldAxis {
+    int64_t extent, blocks;  // of the image, and how many windows there are
+    int64_t kernel, stride, pad, dilation;
+};
+
+// One line of one plane: all positions of the last axis.
+struct FoldLineArgs {
+    const float* columns;  // of the plane: [taps][blocks], both row-major and contiguous
+    float* y;
+    float* sums;  // scratch: as many runs as the window has steps, see phase_length
+    FoldAxis axes[kFoldAxes];
+    int64_t at[kFoldAxes - 1];  // position of the line along the axes before
+    int64_t y_pixel;
+};
+
+using FoldLine = void(const FoldLineArgs&);
+
+// Positions with one remainder modulo the stride: they add blocks that lie side by side.
+HADES_INLINE int64_t phase_length(const FoldAxis& axis) {
+    return (axis.extent + axis.stride - 1) / axis.stride;
+}
+
+#define HADES_KERNEL(function, type, tier_name) \
+    namespace tier_name {                       \
+    type function;                              \
+    }
+#include "kernels/fold/fold.inc"
+#undef HADES_KERNEL
+
+}  // namespace hades

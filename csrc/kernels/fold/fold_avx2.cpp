@@ -1,0 +1,1 @@
+#include "kernels/fold/fold_generic.h"

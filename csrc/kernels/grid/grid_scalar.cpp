@@ -1,0 +1,1 @@
+#include "kernels/grid/grid_generic.h"

@@ -1,0 +1,1 @@
+#include "kernels/roi/roi_generic.h"

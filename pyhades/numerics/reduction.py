@@ -63,11 +63,27 @@ def arg_extreme(x: Array, axis: int, largest: bool, select_last: bool = False) -
 
 def running_sum(x: Array, axis: int, exclusive: bool, reverse: bool) -> Array:
     """Sums up to each element, without itself if ``exclusive``; ``reverse``: from the end."""
+    return _running(np.cumsum, 0, x, axis, exclusive, reverse)
+
+
+def running_product(x: Array, axis: int, exclusive: bool, reverse: bool) -> Array:
+    """Products up to each element, as :func:`running_sum`."""
+    return _running(np.cumprod, 1, x, axis, exclusive, reverse)
+
+
+def _running(
+    accumulate: Callable[..., Array],
+    start: int,
+    x: Array,
+    axis: int,
+    exclusive: bool,
+    reverse: bool,
+) -> Array:
     axis %= x.ndim
-    y = np.cumsum(np.flip(x, axis) if reverse else x, axis=axis, dtype=x.dtype)
+    y = accumulate(np.flip(x, axis) if reverse else x, axis=axis, dtype=x.dtype)
     if exclusive:
         y = np.roll(y, 1, axis=axis)
-        y[(slice(None),) * axis + (slice(0, 1),)] = 0
+        y[(slice(None),) * axis + (slice(0, 1),)] = start
     return np.flip(y, axis).copy() if reverse else y
 
 

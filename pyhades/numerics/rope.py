@@ -13,9 +13,20 @@ def table(positions: Array, inverse_frequencies: Array, attention_factor: float)
     return np.concatenate([np.cos(angles), np.sin(angles)], axis=1) * attention_factor
 
 
+def turn(x: Array, cosine: Array, sine: Array, interleaved: bool = False) -> Array:
+    """Turn pairs of the last axis of x by angles whose cosines and sines broadcast to half of it.
+
+    A pair is ``(x[i], x[i + d / 2])``, or ``(x[2 i], x[2 i + 1])`` if ``interleaved``.
+    """
+    half = x.shape[-1] // 2
+    low, high = (x[..., ::2], x[..., 1::2]) if interleaved else (x[..., :half], x[..., half:])
+    turned = low * cosine - high * sine, high * cosine + low * sine
+    if interleaved:
+        return np.stack(turned, axis=-1).reshape(x.shape)
+    return np.concatenate(turned, axis=-1)
+
+
 def rotate(x: Array, table: Array) -> Array:
-    """Turn the pairs ``(x[i], x[i + d / 2])`` of vectors ``[tokens, heads, d]`` by their angles."""
+    """:func:`turn` vectors ``[tokens, heads, d]`` by a :func:`table`."""
     half = table.shape[1] // 2
-    cosine, sine = table[:, None, :half], table[:, None, half:]
-    low, high = x[..., :half], x[..., half:]
-    return np.concatenate([low * cosine - high * sine, high * cosine + low * sine], axis=-1)
+    return turn(x, table[:, None, :half], table[:, None, half:])

@@ -49,10 +49,10 @@ def fold_constants(graph: Graph) -> Graph:
 
 def _evaluate(node: Node) -> list[Array] | None:
     """The outputs of ``node`` if they are known now."""
-    if node.op in ("Shape", "Size"):
+    if node.op in ("EyeLike", "Shape", "Size"):
         source = node.inputs[0]
         if source is not None and source.type is not None and source.type.is_static:
-            # Shape needs no data: an array without memory stands for it.
+            # These need no data: an array without memory stands for it.
             stand_in = np.broadcast_to(np.zeros((), source.type.dtype), source.type.static_shape)
             return evaluate(node, [stand_in])
         return None

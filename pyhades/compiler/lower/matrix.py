@@ -92,10 +92,18 @@ def lower_attention(lowering: Lowering, node: Node) -> None:
     scores = (*q.shape[:3], k.shape[2])
     bias, mask = (lowering.optional(node, index) for index in (3, 4))
     terms = [None if term is None else term.expand(scores) for term in (bias, mask)]
-    inputs = [q, k, v, terms[0], None, None, terms[1]]
+    lengths = lowering.optional(node, 5)
+    inputs = [q, k, v, terms[0], None, None if lengths is None else lowering.dense(lengths)]
     # Heads side by side per token, as the projection that follows wants to read them.
     y = lowering.output(node.outputs[0], (0, 2, 1, 3))
-    lowering.emit("attention", inputs, [y], scale=attribute(node, "scale"))
+    lowering.emit(
+        "attention",
+        [*inputs, terms[1]],
+        [y],
+        scale=attribute(node, "scale"),
+        causal=attribute(node, "causal"),
+        window=attribute(node, "window"),
+    )
 
 
 def _unit_stride(lowering: Lowering, view: View) -> View:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pyhades.compiler.lowering import Lowering, lowers
 from pyhades.ir.graph import Node
 from pyhades.ir.ops.slicing import Slice
@@ -15,6 +17,15 @@ def lower_identity(lowering: Lowering, node: Node) -> None:
     if len(node.outputs) > 1:
         lowering.refuse(node, "its mask output is of use in training only")
     lowering.alias(node.outputs[0], lowering.input(node, 0))
+
+
+@lowers("BitCast")
+def lower_bit_cast(lowering: Lowering, node: Node) -> None:
+    """The same strides with another dtype."""
+    x = lowering.input(node, 0)
+    kind = node.outputs[0].type
+    assert kind is not None
+    lowering.alias(node.outputs[0], replace(x, dtype=kind.dtype))
 
 
 @lowers("Reshape", "Flatten", "Squeeze", "Unsqueeze")

@@ -3,6 +3,7 @@
 from pyhades.ir.ops import (
     activation,
     arithmetic,
+    attention,
     constant,
     convolution,
     fold,
@@ -14,15 +15,19 @@ from pyhades.ir.ops import (
     normalization,
     pooling,
     quantization,
+    recurrence,
     reduction,
     resize,
     roi,
+    selection,
+    signal,
     slicing,
 )
 
 __all__ = [
     "activation",
     "arithmetic",
+    "attention",
     "constant",
     "convolution",
     "fold",
@@ -34,8 +39,11 @@ __all__ = [
     "normalization",
     "pooling",
     "quantization",
+    "recurrence",
     "reduction",
     "resize",
     "roi",
+    "selection",
+    "signal",
     "slicing",
 ]

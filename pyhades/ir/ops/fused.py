@@ -17,7 +17,7 @@ from pyhades.ir.ops.matrix import MatMul
 from pyhades.ir.ops.normalization import GroupNormalization
 from pyhades.ir.registry import Array, Operator, attribute, elements, ir_op
 from pyhades.ir.shapes import Shape, agree, broadcast, fail, shape_of
-from pyhades.numerics.attention import attention
+from pyhades.numerics.attention import attention, repeat_heads, visible_keys
 from pyhades.numerics.epilogue import NONE, Stage, activate, finish
 from pyhades.numerics.functions import ACTIVATIONS, FUNCTIONS
 from pyhades.numerics.matrix import product
@@ -76,9 +76,14 @@ class FusedMatMul(MatMul):
         return [finished(node, y, residual)]
 
 
-@ir_op("FusedAttention", "F, F, F, F?, F? -> F", scale=1.0)
+@ir_op("FusedAttention", "F, F, F, F?, F?, int32? -> F", scale=1.0, causal=0, window=0)
 class FusedAttention(Operator):
-    """softmax(scale * q @ k^T + bias + mask) @ v over [b, h, tokens, d]; terms broadcast."""
+    """softmax(scale * q @ k^T + bias + mask) @ v over [b, h, tokens, d]; terms broadcast.
+
+    Query heads share key heads in order. The last input says how many keys of each batch entry
+    exist; the last query stands at the last of them. It sees none later if ``causal``, and none
+    that is ``window`` or more away, if that is not 0.
+    """
 
     def shapes(self, node: Node) -> list[Shape]:
         q, k, v = (shape_of(node, index) for index in range(3))
@@ -93,9 +98,15 @@ class FusedAttention(Operator):
         return [(*q[:3], v[3])]
 
     def reference(self, node: Node, *inputs: Any) -> list[Array]:
-        q, k, v, *terms = inputs
+        q, k, v, *rest = inputs
+        *terms, lengths = (*rest, *[None] * 3)[:3]
+        m, n, heads = q.shape[2], k.shape[2], q.shape[1]
+        lengths = np.array([n]) if lengths is None else np.clip(lengths, 0, n)
+        causal, window = bool(attribute(node, "causal")), attribute(node, "window") or None
+        visible = visible_keys(m, lengths, n, causal, window)
+        keys, values = repeat_heads(k, heads), repeat_heads(v, heads)
         present = (term for term in terms if term is not None)
-        return [attention(q, k, v, attribute(node, "scale"), present)]
+        return [attention(q, keys, values, attribute(node, "scale"), present, visible)]
 
     def flops(self, node: Node) -> int:
         q, v = shape_of(node, 0), shape_of(node, 2)

@@ -74,6 +74,24 @@ class Dropout(Movement):
             fail(node, "training_mode is set; export the model in evaluation mode")
 
 
+@ir_op("BitCast", "T -> *", to=None)
+class BitCast(Movement):
+    """The same bits, read as another dtype of that width."""
+
+    def dtypes(self, node: Node) -> list[np.dtype[Any]]:
+        return [np.dtype(attribute(node, "to"))]
+
+    def shapes(self, node: Node) -> list[Shape]:
+        x, to = node.inputs[0], np.dtype(attribute(node, "to"))
+        assert x is not None and x.type is not None
+        if x.type.dtype.itemsize != to.itemsize:
+            fail(node, f"{x.type.dtype} and {to} differ in width")
+        return [shape_of(node, 0)]
+
+    def reference(self, node: Node, *inputs: Any) -> list[Array]:
+        return [inputs[0].view(np.dtype(attribute(node, "to")))]
+
+
 @ir_op("Reshape", "T, int64 -> T", allowzero=0)
 class Reshape(Movement):
     """New shape, same elements; -1 is computed and 0 copies the extent (unless allowzero)."""

@@ -87,10 +87,11 @@ class Einsum(Operator):
     """Einstein summation, explicit or implicit, with ellipsis."""
 
     def shapes(self, node: Node) -> list[Shape]:
-        extents, output = self._labels(node)
+        _, output, extents = self.labels(node)
         return [tuple(extents[label] for label in output)]
 
-    def _labels(self, node: Node) -> tuple[dict[str, Dim], list[str]]:
+    def labels(self, node: Node) -> tuple[list[list[str]], list[str], dict[str, Dim]]:
+        """The labels of each input and of the output, and the extent of each label."""
         equation = (attribute(node, "equation") or "").replace(" ", "")
         left, arrow, right = equation.partition("->")
         terms = left.split(",")
@@ -101,20 +102,22 @@ class Einsum(Operator):
             (len(s) - len(t) + 3 for t, s in zip(terms, shapes, strict=True) if "..." in t),
             default=0,
         )
-        extents: dict[str, Dim] = {}
-        for term, shape in zip(terms, shapes, strict=True):
-            for label, dim in zip(
-                _expand_ellipsis(node, term, len(shape), covered), shape, strict=True
-            ):
-                known = extents.get(label, 1)
-                extents[label] = broadcast(node, (known,), (dim,))[0]
         if not arrow:
             once = sorted(c for c in set(left) if c.isalpha() and left.count(c) == 1)
             right = ("..." if "..." in left else "") + "".join(once)
-        output = _expand_ellipsis(node, right, len(right.replace("...", "")) + covered, covered)
+        spelled = [
+            _expand_ellipsis(node, term, len(shape), covered)
+            for term, shape in zip(terms, shapes, strict=True)
+        ]
+        extents: dict[str, Dim] = {}
+        for labels, shape in zip(spelled, shapes, strict=True):
+            for label, dim in zip(labels, shape, strict=True):
+                extents[label] = broadcast(node, (extents.get(label, 1),), (dim,))[0]
+        hidden = covered if "..." in right else 0
+        output = _expand_ellipsis(node, right, len(right.replace("...", "")) + hidden, covered)
         if any(label not in extents for label in output):
             fail(node, f"equation {equation!r} has an output label that no input has")
-        return extents, output
+        return spelled, output, extents
 
     def reference(self, node: Node, *inputs: Any) -> list[Array]:
         equation = attribute(node, "equation").replace(" ", "")
@@ -122,5 +125,25 @@ class Einsum(Operator):
         return [np.asarray(y).astype(inputs[0].dtype, copy=False)]
 
     def flops(self, node: Node) -> int:
-        extents, _ = self._labels(node)
+        _, _, extents = self.labels(node)
         return 2 * math.prod(concrete(list(extents.values())))
+
+
+@ir_op("Det", "F -> F")
+class Det(Operator):
+    """Determinants of the matrices in the last two axes."""
+
+    def shapes(self, node: Node) -> list[Shape]:
+        x = shape_of(node, 0)
+        if len(x) < 2:
+            fail(node, f"x must have rank 2 or more, has {len(x)}")
+        agree(node, x[-1], x[-2], "rows and columns")
+        return [x[:-2]]
+
+    def reference(self, node: Node, *inputs: Any) -> list[Array]:
+        (x,) = inputs
+        return [np.asarray(np.linalg.det(widened(x))).astype(x.dtype, copy=False)]
+
+    def flops(self, node: Node) -> int:
+        n = concrete(shape_of(node, 0))[-1]
+        return elements(node.outputs[0].type) * 2 * n**3 // 3

@@ -21,7 +21,14 @@ from pyhades.ir.shapes import (
     normalize_axis,
     shape_of,
 )
-from pyhades.numerics.reduction import REDUCTIONS, Axes, arg_extreme, running_sum, top_k
+from pyhades.numerics.reduction import (
+    REDUCTIONS,
+    Axes,
+    arg_extreme,
+    running_product,
+    running_sum,
+    top_k,
+)
 
 
 class Reduce(Operator):
@@ -111,6 +118,16 @@ class CumSum(Operator):
         x, axis = inputs[0], normalize_axis(node, int(inputs[1].reshape(())), inputs[0].ndim)
         exclusive, reverse = bool(attribute(node, "exclusive")), bool(attribute(node, "reverse"))
         return [running_sum(x, axis, exclusive, reverse)]
+
+
+@ir_op("CumProd", "N, I -> N", exclusive=0, reverse=0)
+class CumProd(CumSum):
+    """Running product along an axis that is an input."""
+
+    def reference(self, node: Node, *inputs: Any) -> list[Array]:
+        x, axis = inputs[0], normalize_axis(node, int(inputs[1].reshape(())), inputs[0].ndim)
+        exclusive, reverse = bool(attribute(node, "exclusive")), bool(attribute(node, "reverse"))
+        return [running_product(x, axis, exclusive, reverse)]
 
 
 @ir_op("TopK", "N, int64 -> N, int64", axis=-1, largest=1, sorted=1)

@@ -1,6 +1,7 @@
 """Translators by group; importing this package fills their registry."""
 
 from pyhades.onnx.ops import (
+    attention,
     elementwise,
     layout,
     matrix,
@@ -10,10 +11,12 @@ from pyhades.onnx.ops import (
     quantization,
     reduction,
     resize,
+    signal,
     window,
 )
 
 __all__ = [
+    "attention",
     "elementwise",
     "layout",
     "matrix",
@@ -23,5 +26,6 @@ __all__ = [
     "quantization",
     "reduction",
     "resize",
+    "signal",
     "window",
 ]

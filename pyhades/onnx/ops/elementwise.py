@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from pyhades.ir.builder import GraphBuilder
@@ -21,6 +23,33 @@ same("HardSwish", since=14)
 same("BitwiseAnd", "BitwiseNot", "BitwiseOr", "BitwiseXor", "Mish", since=18)
 same("Gelu", since=20)
 same("Swish", since=24)
+
+
+@onnx_op("SwiGLU", since=28)
+def swiglu(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
+    """A gate, through Swish, times a value."""
+    gate = graph.one("Swish", node.input(0), alpha=node.attributes.get("alpha", 1.0))
+    return [graph.one("Mul", gate, node.input(1))]
+
+
+@onnx_op("Shrink", since=9)
+def shrink(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
+    """Zero between -lambd and lambd; beyond, x comes nearer to zero by the bias."""
+    x, dtype = node.input(0), node.dtype(0)
+    bound = node.attributes.get("lambd", 0.5)
+    bias = graph.constant(node.attributes.get("bias", 0.0), dtype)
+    if dtype.kind == "f":
+        low, high = graph.constant(-bound, dtype), graph.constant(bound, dtype)
+    else:
+        # Integers are compared with integers: the next ones inside of the bounds.
+        low, high = (
+            graph.constant(math.ceil(-bound), dtype),
+            graph.constant(math.floor(bound), dtype),
+        )
+    zero = graph.constant(0, dtype)
+    above = graph.one("Where", graph.one("Greater", x, high), graph.one("Sub", x, bias), zero)
+    return [graph.one("Where", graph.one("Less", x, low), graph.one("Add", x, bias), above)]
+
 
 same(
     "Add",
@@ -44,6 +73,7 @@ same("BitShift", since=11)
 same("GreaterOrEqual", "LessOrEqual", since=12)
 
 _FLOAT32 = np.finfo(np.float32)
+_BFLOAT16 = 16
 
 
 @onnx_op("Clip", since=6)
@@ -69,6 +99,15 @@ def cast(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
     """The target is a data type number; ``saturate`` concerns float8 only, which we refuse."""
     to = dtype_of(node.attributes.get("to"), f"{node.where}: the target")
     return [graph.one("Cast", node.input(0), to=to)]
+
+
+@onnx_op("BitCast", since=26)
+def bit_cast(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
+    """The target is a data type number; bfloat16 is held as float32, whose bits are others."""
+    number = node.attributes.get("to")
+    if number == _BFLOAT16:
+        raise node.unsupported("bits cannot become bfloat16, which pyhades holds as float32")
+    return [graph.one("BitCast", node.input(0), to=dtype_of(number, f"{node.where}: the target"))]
 
 
 @onnx_op("CastLike", since=15)

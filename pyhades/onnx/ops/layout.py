@@ -9,6 +9,7 @@ import numpy as np
 from pyhades.errors import ModelError
 from pyhades.ir.builder import GraphBuilder
 from pyhades.ir.graph import Value
+from pyhades.onnx.elements import dtype_of
 from pyhades.onnx.translate import OnnxNode, onnx_op, same
 
 same("Concat", "DepthToSpace", "Flatten", "Gather", "Identity", "Shape", "Size", "SpaceToDepth")
@@ -107,3 +108,25 @@ def top_k_1(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
 
 
 same("TopK", since=10)
+
+
+@onnx_op("EyeLike", since=9)
+def eye_like(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
+    """The dtype is a data type number."""
+    number = node.attributes.get("dtype")
+    dtype = None if number is None else dtype_of(number, f"{node.where}: dtype")
+    return [graph.one("EyeLike", node.input(0), dtype=dtype, k=node.attributes.get("k", 0))]
+
+
+@onnx_op("Hardmax", since=1)
+def hardmax_1(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
+    """Over all axes from ``axis`` (default 1) on, as if they were one."""
+    axis = node.attributes.get("axis", 1)
+    matrix = graph.one("Flatten", node.input(0), axis=axis)
+    back = graph.one("Shape", node.input(0))
+    return [graph.one("Reshape", graph.one("Hardmax", matrix, axis=-1), back)]
+
+
+same("Hardmax", since=13)
+same("OneHot", since=9)
+same("ReverseSequence", since=10)

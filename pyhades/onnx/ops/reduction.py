@@ -34,3 +34,4 @@ for _name, _opset in _AXES_INPUT_SINCE.items():
 
 same("ArgMax", "ArgMin")
 same("CumSum", since=11)
+same("CumProd", since=26)

@@ -7,25 +7,35 @@ variadic arithmetic becomes chains; what kernels do in float32, or on images onl
 from pyhades.passes.decompose import (
     activation,
     arithmetic,
+    attention,
     convolution,
+    einsum,
     grid,
     movement,
     normalization,
     pooling,
     precision,
     quantization,
+    recurrence,
+    selection,
+    signal,
 )
 from pyhades.passes.decompose.rule import decompose
 
 __all__ = [
     "activation",
     "arithmetic",
+    "attention",
     "convolution",
     "decompose",
+    "einsum",
     "grid",
     "movement",
     "normalization",
     "pooling",
     "precision",
     "quantization",
+    "recurrence",
+    "selection",
+    "signal",
 ]

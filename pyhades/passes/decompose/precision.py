@@ -16,6 +16,8 @@ _IN_FLOAT32 = (
     *("BatchNormalization", "Elu", "Celu", "Selu", "ThresholdedRelu", "Swish", "HardSigmoid"),
     *("LRN", "LpPool", "GlobalLpPool", "DeformConv", "GridSample"),
     "MaxRoiPool",
+    *("Attention", "RotaryEmbedding", "CausalConvWithState", "Einsum", "LinearAttention"),
+    *("DFT", "Det", "STFT"),
 )
 
 _FLOAT16, _FLOAT32 = np.dtype(np.float16), np.dtype(np.float32)
@@ -47,7 +49,12 @@ def _reduces_without_kernel(node: Node) -> bool:
 
 @rule(*_IN_FLOAT32, when=_is_float16, first=True)
 def _in_float32(build: Builder, node: Node) -> None:
-    _compute_in(build, node, _FLOAT32, range(len(node.inputs)))
+    floats = [
+        index
+        for index, value in enumerate(node.inputs)
+        if value is not None and dtype_of(value).kind == "f"
+    ]
+    _compute_in(build, node, _FLOAT32, floats)
 
 
 @rule("Resize", when=_interpolates_without_kernel)

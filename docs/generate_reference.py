@@ -36,7 +36,6 @@ ENDED = {"Upsample": 9}
 """The last opset of operators that the importer refuses after it."""
 
 _WHEN_COMPILING = "computed when compiling"
-_NO_KERNEL = "where its inputs are constant; otherwise refused, as there is no kernel"
 ELSEWHERE = {
     "BatchNormalization": "folded into the convolution before it, else `scale_shift`",
     "Constant": _WHEN_COMPILING,
@@ -46,7 +45,6 @@ ELSEWHERE = {
     "Range": _WHEN_COMPILING,
     "Shape": _WHEN_COMPILING,
     "Size": _WHEN_COMPILING,
-    "TopK": _NO_KERNEL,
 }
 """Operators that no table of rules for lowering mentions."""
 

@@ -47,6 +47,7 @@ from pyhades.kernels.qgemm import (
     quantize_rows,
     rms_norm_quantize,
 )
+from pyhades.kernels.ranking import rank
 from pyhades.kernels.reduce import argmax, argmin, cumsum, reduce
 from pyhades.kernels.registry import implementations, selected, supported_tiers, tiers
 from pyhades.kernels.resize import resize
@@ -114,6 +115,7 @@ __all__ = [
     "qgemm_int8",
     "quantize",
     "quantize_rows",
+    "rank",
     "reduce",
     "relu",
     "resize",

@@ -119,6 +119,7 @@ OTHERS: dict[str, Callable[[], Call]] = {
     ),
     "pyhades.kernels.gemm.pack_matrix": lambda: Call(kernels.pack_matrix, (MATRIX,)),
     "pyhades.kernels.moe.top_k": lambda: Call(kernels.top_k, (MATRIX, 2)),
+    "pyhades.kernels.ranking.rank": lambda: Call(kernels.rank, (MATRIX, 2)),
     "pyhades.kernels.paged_attention.cache_block_bytes": lambda: Call(
         kernels.cache_block_bytes, (1, 16)
     ),

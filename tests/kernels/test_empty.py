@@ -86,6 +86,7 @@ CALLS: dict[str, tuple[dict[str, int], Any]] = {
         {"a": 2, "b": 4, "c": 7},
         lambda a, b, c: {"x": random(a, b, c), "function": "sum", "axes": (1,)},
     ),
+    "rank": ({"a": 2, "b": 4, "c": 7}, lambda a, b, c: {"x": random(a, b, c), "k": 0, "axis": 1}),
     "cumsum": ({"a": 2, "b": 4, "c": 7}, lambda a, b, c: {"x": random(a, b, c), "axis": 1}),
     "resize": ({"n": 2, "c": 3}, lambda n, c: {"x": random(n, c, 6, 7), "size": (9, 3)}),
     "transpose": ({"a": 2, "b": 4, "c": 7}, lambda a, b, c: {"x": random(a, b, c)}),

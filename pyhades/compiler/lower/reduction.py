@@ -66,6 +66,15 @@ def lower_arg_reduce(lowering: Lowering, node: Node) -> None:
     )
 
 
+@lowers("TopK")
+def lower_top_k(lowering: Lowering, node: Node) -> None:
+    """Rank; the number of elements is an extent of the output."""
+    x = lowering.input(node, 0)
+    outputs = [lowering.output(value) for value in node.outputs]
+    axis, largest = attribute(node, "axis") % x.rank, attribute(node, "largest")
+    lowering.emit("rank", [x], outputs, axis=axis, largest=largest)
+
+
 @lowers("CumSum")
 def lower_cumsum(lowering: Lowering, node: Node) -> None:
     """cumsum; the axis has to be constant."""

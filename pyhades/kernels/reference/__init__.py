@@ -51,6 +51,7 @@ from pyhades.kernels.reference.qgemm import (
     quantize_rows,
     rms_norm_quantize,
 )
+from pyhades.kernels.reference.ranking import rank
 from pyhades.kernels.reference.reduce import argmax, argmin, cumsum, reduce
 from pyhades.kernels.reference.resize import resize
 from pyhades.kernels.reference.roi import roi_align, roi_max_pool
@@ -109,6 +110,7 @@ __all__ = [
     "qgemm",
     "qgemm_int8",
     "quantize_rows",
+    "rank",
     "reduce",
     "relu",
     "resize",

@@ -29,6 +29,15 @@ from pyhades.onnx.translate import (
 )
 from pyhades.onnx.wire import Record
 
+_DOMAINS = {
+    "com.microsoft.nchwc": "onnxruntime wrote the file for one kind of CPU, in whose order the "
+    "weights are (8 or 16 channels at a time, which the file does not say); save it with "
+    "ORT_ENABLE_EXTENDED, or take the original",
+    "com.ms.internal.nhwc": "onnxruntime wrote the file for one of its devices; save it for the "
+    "CPU with ORT_ENABLE_EXTENDED, or take the original",
+}
+"""What to do about domains that are refused."""
+
 _REASONS = {
     "If": "control flow; export the branch that is taken",
     "Loop": "control flow; export with the loop unrolled",
@@ -290,9 +299,9 @@ class Body:
     @staticmethod
     def _translator(op: str, domain: str, opset: int, where: str) -> Translator:
         if domain not in supported_domains():
+            remedy = _DOMAINS.get(domain, "export the model with standard ONNX operators only")
             raise UnsupportedOperatorError(
-                f"{where}: operators of domain {domain!r} are not supported; export the model with "
-                "standard ONNX operators only"
+                f"{where}: operators of domain {domain!r} are not supported; {remedy}"
             )
         try:
             translate = translator(op, opset, domain)

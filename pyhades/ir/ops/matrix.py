@@ -147,3 +147,25 @@ class Det(Operator):
     def flops(self, node: Node) -> int:
         n = concrete(shape_of(node, 0))[-1]
         return elements(node.outputs[0].type) * 2 * n**3 // 3
+
+
+@ir_op("Inverse", "F -> F")
+class Inverse(Operator):
+    """Inverses of the matrices in the last two axes; of singular ones nothing is promised."""
+
+    def shapes(self, node: Node) -> list[Shape]:
+        x = shape_of(node, 0)
+        if len(x) < 2:
+            fail(node, f"x must have rank 2 or more, has {len(x)}")
+        agree(node, x[-1], x[-2], "rows and columns")
+        return [x]
+
+    def reference(self, node: Node, *inputs: Any) -> list[Array]:
+        (x,) = inputs
+        try:
+            return [np.linalg.inv(widened(x)).astype(x.dtype, copy=False)]
+        except np.linalg.LinAlgError:
+            fail(node, "a matrix is singular")
+
+    def flops(self, node: Node) -> int:
+        return elements(node.outputs[0].type) * 2 * concrete(shape_of(node, 0))[-1]

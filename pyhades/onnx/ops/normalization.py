@@ -11,7 +11,7 @@ from pyhades.onnx.translate import OnnxNode, onnx_op, same
 
 same("LpNormalization")
 same("InstanceNormalization", since=6)
-same("LayerNormalization", since=17)
+same("LayerNormalization")  # of ONNX since 17; onnxruntime writes it into older files
 same("GroupNormalization", since=21)
 same("RMSNormalization", since=23)
 

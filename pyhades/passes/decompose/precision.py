@@ -17,7 +17,7 @@ _IN_FLOAT32 = (
     *("LRN", "LpPool", "GlobalLpPool", "DeformConv", "GridSample"),
     "MaxRoiPool",
     *("Attention", "RotaryEmbedding", "CausalConvWithState", "Einsum", "LinearAttention"),
-    *("DFT", "Det", "STFT"),
+    *("DFT", "Det", "Inverse", "STFT"),
 )
 
 _FLOAT16, _FLOAT32 = np.dtype(np.float16), np.dtype(np.float32)

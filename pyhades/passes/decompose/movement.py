@@ -114,3 +114,16 @@ def _center_crop_pad(build: Builder, node: Node) -> None:
     pads = centred_pads(shape(x), wanted)
     flat = [begin for begin, _ in pads] + [end for _, end in pads]
     build.become("Pad", x, build.integers("pads", flat))
+
+
+def _has_mask(node: Node) -> bool:
+    return len(node.outputs) > 1
+
+
+@rule("Dropout", when=_has_mask)
+def _dropout(build: Builder, node: Node) -> None:
+    """Inference keeps everything, which is what the mask says."""
+    x = source(node)
+    mask = constant(f"{build.name}.mask", np.ones(shape(x), np.bool_))
+    for old, new in zip(node.outputs, (x, mask), strict=True):
+        build.rewrite.substitute(old, new)

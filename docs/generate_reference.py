@@ -6,9 +6,11 @@ what this script makes.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pyhades.compiler.lower  # noqa: F401  (fills RULES)
 from pyhades.compiler.lowering import RULES
@@ -67,6 +69,7 @@ CONDITIONS = {
     "_diagonal_varies": "another diagonal",
     "_diagonal_is_constant": "a diagonal that is constant",
     "_is_computed": "",
+    "_has_mask": "with a mask",
     "_fill_varies": "a fill that is not constant",
 }
 """When a rule of pyhades/passes/decompose applies, by the name of its condition."""
@@ -136,11 +139,66 @@ def meaning(name: str) -> str:
     return "as in ONNX" if versions[max(versions)] is as_it_is else said
 
 
+NODE_TESTS = FOLDER / "node_tests.json"
+"""What docs/node_tests.py found."""
+
+
+def proof() -> dict[str, Any]:
+    """Per operator: the ONNX project's tests, those that pass, those that a rule leaves out."""
+    table: dict[str, Any] = json.loads(NODE_TESTS.read_text(encoding="utf-8"))
+    return table
+
+
+def tests_of(row: dict[str, Any] | None) -> str:
+    """How many tests of an operator pass, and what was left out."""
+    if row is None:
+        return ""
+    left = sum(row["left_out"].values())
+    counts = f"{row['passed']} of {row['tests']}" if row["tests"] else ""
+    return ", ".join(part for part in (counts, f"{left} left out" if left else "") if part)
+
+
+def proof_page() -> str:
+    """What the tests say of all operators, and which are not read."""
+    found = proof()
+    plain = {name: row for name, row in found.items() if row["tests"]}
+    whole = [name for name, row in plain.items() if row["passed"] == row["tests"]]
+    rules: dict[str, int] = {}
+    for row in found.values():
+        for rule, count in row["left_out"].items():
+            rules[rule] = rules.get(rule, 0) + count
+    known = set(supported_operators())
+    missing = [
+        [f"`{name}`", str(row["tests"] or ""), ", ".join(row["left_out"])]
+        for name, row in found.items()
+        if name not in known
+    ]
+    cases = sum(row["tests"] for row in plain.values())
+    passed = sum(row["passed"] for row in plain.values())
+    listed = "\n".join(f"- {rule}: {count}" for rule, count in sorted(rules.items()))
+    return f"""## The ONNX project's node tests
+{len(plain)} operators have tests of plain tensors; of {len(whole)} every test passes as a compiled
+program, {passed} tests of {cases}. `python docs/node_tests.py` runs them, on the best instruction
+set that the machine has. A test of an operator's expansion into a function counts as one of that
+operator. Which tests are left out follows from rules that look at the test, never at its result:
+
+{listed}
+
+Contested are those whose expected output is not what the operator says;
+`tests/onnx/test_backend_cases.py` names them with the reasons. Inputs that decide shapes are
+constants in these runs.
+
+Operators with tests that are not read:
+
+{table(["operator", "tests", "left out for"], missing)}"""
+
+
 def onnx_support() -> str:
     """The page about the importer."""
     kinds = ", ".join(f"`{letter}` {meaning}" for letter, meaning in KINDS.items())
+    passing = proof()
     rows = [
-        [f"`{name}`", opsets(name), signature(name), runs_as(name)]
+        [f"`{name}`", opsets(name), signature(name), runs_as(name), tests_of(passing.get(name))]
         for name in supported_operators()
     ]
     elsewhere = [[f"`{name}`", meaning(name)] for name in supported_operators(MICROSOFT)]
@@ -159,6 +217,7 @@ node and what to do.
   folded: what depends on no input is computed when compiling, whatever the operator.
   Where numbers that decide shapes are computed by the network, it runs in
   {{doc}}`stages <../explanation/stages>`.
+- *tests*: how many of the ONNX project's tests pass, see below.
 
 The types are those of the import, of the NumPy references and of compiled programs. The fast
 kernels are those of float32: convolution, pooling, normalisation, softmax, matrix products and
@@ -173,7 +232,7 @@ kernel computes and names the node.
 Inputs that decide shapes (of Reshape, Slice, Pad, Resize, Expand, Tile, ...) have to be constant
 after folding. Extents that the file leaves open are fixed by `input_shapes`.
 
-{table(["operator", "opsets", "types", "runs as"], rows)}
+{table(["operator", "opsets", "types", "runs as", "tests"], rows)}
 ## Operators of onnxruntime
 Domain `com.microsoft`, which onnxruntime and its tools write: {len(elsewhere)} operators. They
 become others when they are read; {{doc}}`../explanation/quantised_files` tells about those on
@@ -181,7 +240,8 @@ integers.
 
 {table(["operator", "what it takes"], elsewhere)}
 Operators of the compiler's own, made by its passes: {", ".join(f"`{name}`" for name in own)}.
-"""
+
+{proof_page()}"""
 
 
 def kernel_table() -> str:

@@ -17,6 +17,7 @@ _HOMES = {
     "Remover": "pyhades.segmentation",
     "SamplingParams": "pyhades.llm",
     "compile": "pyhades.compiler",
+    "inspect": "pyhades.segmentation",
     "load_onnx": "pyhades.onnx",
     "remove_background": "pyhades.segmentation",
     "show_config": "pyhades.config",

@@ -39,6 +39,10 @@ class ImageError(PyhadesError, ValueError):
     """An image cannot be read, is too large, or has a mode that cannot be interpreted."""
 
 
+class DownloadError(PyhadesError, OSError):
+    """A file could not be fetched, or what came is not the file that was asked for."""
+
+
 class CancelledError(PyhadesError, RuntimeError):
     """A running program was cancelled."""
 

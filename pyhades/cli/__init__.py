@@ -14,6 +14,9 @@ from pyhades.errors import PyhadesError
 SECTIONS = {
     "Images": {
         "remove": ("pyhades.cli.remove", "Remove the background of images."),
+        "models": ("pyhades.cli.models", "Models by name: list, fetch, find and check them."),
+        "inspect": ("pyhades.cli.inspect", "Tell what a model is, and what is made of it."),
+        "verify": ("pyhades.cli.verify", "Compare a model with onnxruntime and with masks."),
     },
     "Text": {
         "generate": ("pyhades.cli.generate", "Continue a text with a language model."),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 import click
 
-from pyhades.cli.remove import make_remover, model_options
+from pyhades.cli.model import PreparedModel
+from pyhades.cli.remove import make_remover, remover_options
 from pyhades.cli.targets import write_atomically
 from pyhades.errors import ConfigurationError
 from pyhades.options import EngineOptions
@@ -26,8 +28,8 @@ PROMPT = "def read_lines(path):\n"
     show_default=True,
     help="Folder for the results.",
 )
-@model_options
-def command(out: Path, model: str | None, manifest: str | None, options: EngineOptions) -> None:
+@remover_options
+def command(out: Path, model: str | None, prepared: PreparedModel, **how: Any) -> None:
     """Remove the background of the images that ship with pyhades, and continue a line of code.
 
     Says where the results are. The text needs the extra: pip install "pyhades[llm]".
@@ -35,7 +37,7 @@ def command(out: Path, model: str | None, manifest: str | None, options: EngineO
     samples = sorted(SAMPLES.glob("*.jpg"))
     if not samples:
         raise ConfigurationError(f"no sample images in {SAMPLES}; reinstall the package")
-    with make_remover(model, manifest, options) as remover:
+    with make_remover(model, prepared, **how) as remover:
         for sample in samples:
             cutout = remover.cut(sample)
             for name, data in (
@@ -48,7 +50,7 @@ def command(out: Path, model: str | None, manifest: str | None, options: EngineO
     if importlib.util.find_spec("tokenizers") is None:
         click.echo('for the language model: pip install "pyhades[llm]" && pyhades generate "def "')
         return
-    _continue_text(options)
+    _continue_text(prepared.options)
 
 
 def _continue_text(options: EngineOptions) -> None:

@@ -12,48 +12,49 @@ from typing import Any
 import click
 from tqdm import tqdm
 
-from pyhades.cli.options import engine_options, together
+from pyhades.cli.model import PreparedModel, model_options
+from pyhades.cli.options import together
 from pyhades.cli.targets import Job, plan_jobs, write_atomically
-from pyhades.compiler.program import PRECISIONS
 from pyhades.errors import ArgumentError
-from pyhades.options import EngineOptions
 from pyhades.segmentation.bulk import overlap
 from pyhades.segmentation.compose import Background
 from pyhades.segmentation.cutout import Cutout
 from pyhades.segmentation.image_input import load_image
-from pyhades.segmentation.manifest import ModelManifest
 from pyhades.segmentation.png import Compression
 from pyhades.segmentation.remover import Remover
 
 STANDARD = "-"
 
 
-model_options = together(
-    click.option("--model", metavar="ONNX", help="Default: the embedded demonstration model."),
-    click.option("--manifest", metavar="JSON", help="What the model wants; default: recognised."),
-    engine_options(PRECISIONS),
-)
-"""Of every command that runs a network."""
+MODEL = "ONNX file, or a name of 'pyhades models list'; default: the embedded demonstration model."
+
+remover_options = together(
+    click.option("--model", metavar="MODEL", help=MODEL),
+    click.option("--download", is_flag=True, help="Fetch a named model that is not here."),
+    click.option("--offline", is_flag=True, help="Fetch nothing, whatever else is said."),
+    click.option(
+        "--check/--no-check", default=None,
+        help="Try a model on pictures that ship here and warn if its masks are none; "
+        "default: where its meaning was guessed.",
+    ),
+    model_options,
+)  # fmt: skip
+"""Of every command that cuts out pictures."""
 
 
 def make_remover(
-    model: str | None, manifest: str | None, options: EngineOptions, **others: Any
+    model: str | None, prepared: PreparedModel, *, download: bool, offline: bool, **others: Any
 ) -> Remover:
-    """Build the remover that the options of :func:`model_options` describe."""
-    fields: dict[str, Any] = {}
-    if manifest is not None:
-        try:
-            text = Path(manifest).read_bytes()
-        except OSError as error:
-            raise ArgumentError(f"--manifest {manifest}: {error.strerror}") from error
-        fields = vars(ModelManifest.from_json(text, manifest))
-    return Remover(model, options=options, **others, **fields)
+    """Build the remover that the options of :func:`remover_options` describe."""
+    if download and offline:
+        raise click.UsageError("--download fetches and --offline forbids it")
+    return Remover(model, options=prepared.options, download=download, **others, **prepared.how)
 
 
 @click.command("remove")
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
 @click.option("-o", "--out", required=True, help="File, folder, or - for standard output.")
-@model_options
+@remover_options
 @click.option("--only-mask", is_flag=True, help="Write the matte in grey.")
 @click.option("--background", help="Colour, image file or 'blur' to put the foreground on.")
 @click.option(

@@ -4,7 +4,18 @@
 """
 
 from pyhades.segmentation.cutout import Cutout
+from pyhades.segmentation.inspection import Inspection, inspect
 from pyhades.segmentation.manifest import ModelManifest
 from pyhades.segmentation.remover import Remover, remove_background
+from pyhades.segmentation.verification import Verification, verify
 
-__all__ = ["Cutout", "ModelManifest", "Remover", "remove_background"]
+__all__ = [
+    "Cutout",
+    "Inspection",
+    "ModelManifest",
+    "Remover",
+    "Verification",
+    "inspect",
+    "remove_background",
+    "verify",
+]

@@ -29,7 +29,7 @@ IMAGENET_MEAN: Triple = (0.485, 0.456, 0.406)
 IMAGENET_STD: Triple = (0.229, 0.224, 0.225)
 
 Policy = Literal["stretch", "letterbox-centre", "letterbox-topleft", "short-side"]
-Resample = Literal["bilinear", "bicubic", "lanczos", "nearest"]
+Resample = Literal["bilinear", "bicubic", "lanczos", "nearest", "lanczos-8bit"]
 Scale = Literal["1/255", "1/max"]
 ChannelOrder = Literal["rgb", "bgr"]
 Layout = Literal["nchw", "nhwc"]
@@ -67,6 +67,7 @@ class ModelManifest:
         With ``"short-side"``, both sides are rounded to a multiple of this.
     resample, antialias
         Resize kernel, and whether it widens when it shrinks (as Pillow's kernels do).
+        ``"lanczos-8bit"`` is Pillow's own, which rounds to 256 levels, as rembg does.
     scale
         ``"1/255"``, or ``"1/max"``: divide by the largest value of the resized image.
     mean, std

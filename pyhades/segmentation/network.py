@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-import pyhades
+from pyhades.compiler import Program, compile
 from pyhades.errors import ClosedError, ShapeError
 from pyhades.ir.copying import clone
 from pyhades.ir.graph import Graph, Value
@@ -64,12 +64,16 @@ class CompiledNetwork:
         )  # fmt: skip
         self._graph: Graph | None = _with_constants(graph, self._plan)
         self._options = options
-        self._programs: OrderedDict[tuple[tuple[int, ...], ...], Any] = OrderedDict()
+        self._programs: OrderedDict[tuple[tuple[int, ...], ...], Program] = OrderedDict()
         self._lock = threading.Lock()
         height, width = self._plan.side
         if height is not None and width is not None:
             # What is wrong with a model should be said when it is loaded, not at the first image.
-            self._program(self._shapes((height, width), self._first_states()))
+            self.program((height, width))
+
+    def program(self, size: tuple[int, int]) -> Program:
+        """The program for pictures of ``size`` (height, width), compiled first if it is new."""
+        return self._program(self._shapes(size, self._first_states()))
 
     @property
     def is_recurrent(self) -> bool:
@@ -101,17 +105,10 @@ class CompiledNetwork:
         # Of a batch that the file fixes, all pictures are the same.
         return prediction[:1] if prediction.ndim == 4 else prediction, after
 
-    def _fed(self, planes: NDArray[np.float32], program: Any) -> NDArray[Any]:
-        """The picture in the layout, the dtype and the batch of the network's input."""
-        plan = self._plan
-        array: NDArray[Any] = planes
-        if plan.layout == "nhwc":
-            array = np.ascontiguousarray(planes.transpose(0, 2, 3, 1))
-        if plan.dtype.kind in "iu":
-            limits = np.iinfo(plan.dtype)
-            array = np.clip(np.rint(array), limits.min, limits.max)
-        array = array.astype(plan.dtype, copy=False)
-        batch = program.inputs[plan.picture].static_shape[0]
+    def _fed(self, planes: NDArray[np.float32], program: Program) -> NDArray[Any]:
+        """The picture as the network wants it, as often as the program takes it."""
+        array = fed_picture(planes, self._plan)
+        batch = program.inputs[self._plan.picture].static_shape[0]
         return array if batch == 1 else np.repeat(array, batch, axis=0)
 
     def _first_states(self) -> list[NDArray[Any]]:
@@ -134,7 +131,7 @@ class CompiledNetwork:
         found |= {s.input: array.shape for s, array in zip(self._plan.states, states, strict=True)}
         return found
 
-    def _program(self, shapes: dict[str, tuple[int, ...]]) -> Any:
+    def _program(self, shapes: dict[str, tuple[int, ...]]) -> Program:
         key = tuple(shapes.values())
         with self._lock:
             if self._graph is None:
@@ -148,18 +145,18 @@ class CompiledNetwork:
                 self._programs.popitem(last=False)
             return program
 
-    def _compiled(self, shapes: dict[str, tuple[int, ...]]) -> Any:
+    def _compiled(self, shapes: dict[str, tuple[int, ...]]) -> Program:
         """For one picture; for as many as the file fixes where it does not take one alone."""
         assert self._graph is not None
         try:
-            return pyhades.compile(self._graph, input_shapes=shapes, options=self._options)
+            return compile(self._graph, input_shapes=shapes, options=self._options)
         except ShapeError:
             batch = self._plan.extents[0] if self._plan.extents else None
             if batch in (None, 1):
                 raise
             picture = self._plan.picture
             shapes = {**shapes, picture: (batch, *shapes[picture][1:])}
-            return pyhades.compile(self._graph, input_shapes=shapes, options=self._options)
+            return compile(self._graph, input_shapes=shapes, options=self._options)
 
     def close(self) -> None:
         """Close all programs."""
@@ -167,6 +164,17 @@ class CompiledNetwork:
             programs, self._programs, self._graph = self._programs, OrderedDict(), None
         for program in programs.values():
             program.close()
+
+
+def fed_picture(planes: NDArray[np.float32], plan: InputPlan) -> NDArray[Any]:
+    """A picture, float32 ``[1, 3, h, w]``, in the layout and the dtype of the network's input."""
+    array: NDArray[Any] = planes
+    if plan.layout == "nhwc":
+        array = np.ascontiguousarray(planes.transpose(0, 2, 3, 1))
+    if plan.dtype.kind in "iu":
+        limits = np.iinfo(plan.dtype)
+        array = np.clip(np.rint(array), limits.min, limits.max)
+    return array.astype(plan.dtype, copy=False)
 
 
 class _Sequence:

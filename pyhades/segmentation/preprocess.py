@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from pyhades import kernels
 from pyhades.segmentation.manifest import ModelManifest
@@ -57,6 +58,9 @@ def preprocess(
 ) -> NDArray[np.float32]:
     """Resize, scale and normalise ``rgb`` (uint8 ``[h, w, 3]``) to float32 ``[1, 3, H, W]``."""
     options: dict[str, Any] = {"threads": threads, "isa": isa}
+    if manifest.resample == "lanczos-8bit":
+        size = placement.size[::-1]
+        rgb = np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.LANCZOS))
     by_largest = manifest.scale == "1/max"
     mean, std = np.array(manifest.mean), np.array(manifest.std)
     if manifest.channel_order == "bgr":
@@ -69,7 +73,8 @@ def preprocess(
         (1.0, 1.0, 1.0) if by_largest else tuple(std),
         manifest.antialias,
         scale=1.0 if by_largest else 1 / 255,
-        resample=manifest.resample,
+        # What Pillow has resized has its size already.
+        resample="lanczos" if manifest.resample == "lanczos-8bit" else manifest.resample,
         **options,
     )
     if by_largest:

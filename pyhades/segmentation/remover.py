@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 import html
 import logging
@@ -20,10 +21,11 @@ from pyhades import kernels
 from pyhades.arguments import check_count, one_of
 from pyhades.compiler.program import Precision
 from pyhades.errors import ArgumentError, ArgumentTypeError, ClosedError, ConfigurationError
+from pyhades.ir.graph import Graph
 from pyhades.onnx.source import ModelSource, expanded, model_bytes
 from pyhades.options import EngineOptions, engine_options, refuse_precision
 from pyhades.segmentation.bulk import overlap
-from pyhades.segmentation.catalogue import Identification, Profile, identify
+from pyhades.segmentation.catalogue import ENTRIES, Entry, Identification, Profile, identify
 from pyhades.segmentation.catalogue.identify import foreground_text
 from pyhades.segmentation.compose import Background, BackgroundLike
 from pyhades.segmentation.cutout import Cutout, Output
@@ -36,9 +38,11 @@ from pyhades.segmentation.image_input import (
 )
 from pyhades.segmentation.manifest import ModelManifest
 from pyhades.segmentation.matte import normalise_range, prediction_plane, upscale, upscale_float
+from pyhades.segmentation.meaning import InputPlan
 from pyhades.segmentation.network import CompiledNetwork, Network
 from pyhades.segmentation.plausibility import complaint, look_at_samples
 from pyhades.segmentation.preprocess import place, preprocess
+from pyhades.segmentation.store import require
 
 log = logging.getLogger(__name__)
 
@@ -54,8 +58,9 @@ class Remover:
     Parameters
     ----------
     model
-        ONNX file: a path, bytes, a binary file object or an ``onnx.ModelProto``; None for the
-        small demonstration model in the package.
+        ONNX file: a path, bytes, a binary file object or an ``onnx.ModelProto``; or the name of a
+        model of the catalogue (``"u2net"``, see ``pyhades models list``); None for the small
+        demonstration model in the package.
     threads, isa
         Threads (default: see :func:`pyhades.show_config`) and instruction set tier.
     precision
@@ -71,6 +76,8 @@ class Remover:
     profile
         Of a model of the catalogue: ``"reference"`` prepares pictures as its authors do,
         ``"rembg"`` as that tool does.
+    download
+        Whether a model that is given by name may be fetched where it is not on this machine.
     check
         Whether to look at masks of photographs that ship with pyhades when the model is loaded, and
         to warn if they are blank, full or grey. By default for models whose meaning was guessed.
@@ -109,15 +116,16 @@ class Remover:
         keep_hidden: bool = False,
         max_pixels: int = MAX_PIXELS,
         profile: Profile = "reference",
+        download: bool = False,
         check: bool | None = None,
         **manifest: Any,
     ) -> None:
         chosen = engine_options(options, threads=threads, isa=isa, precision=precision)
         one_of("profile", profile, Profile)
-        source = _check_model(model)
+        source, entry = check_model(model, download)
         graph = pyhades.load_onnx(source)
         path = None if isinstance(source, bytes) else source
-        found = identify(graph, path, profile=profile, **manifest)
+        found = identify(graph, path, entry=entry, profile=profile, **manifest)
         one_of("precision", chosen.precision or "fp32", Precision)
         network = CompiledNetwork(graph, found.manifest.output, plan=found.inputs, options=chosen)
         self._set_up(network, found, chosen, estimate_foreground, keep_hidden, max_pixels)
@@ -228,6 +236,14 @@ class Remover:
             product = alpha.astype(np.uint16) * loaded.alpha
             alpha = ((product + 127) // 255).astype(np.uint8)
         return Cutout(loaded, alpha, **self._cutout_options)
+
+    def predict(self, image: ImageLike | LoadedImage) -> NDArray[np.float32]:
+        """What the network says of an image: float32 in 0..1, at the size that the network gives.
+
+        It is not enlarged to the size of the image, and an alpha channel of the image is not
+        multiplied in.
+        """
+        return self._predict(self._load(image), self._network)
 
     @overload
     def matte(
@@ -360,10 +376,16 @@ class Remover:
         plane = prediction_plane(network(planes), self.manifest, placement)
         return normalise_range(plane, self.manifest)
 
+    def _origin(self) -> tuple[Graph, Path | bytes, InputPlan]:
+        """The graph, where it came from and how it is fed, for those who run it elsewhere."""
+        plan = self._identification.inputs
+        if self._arguments is None or plan is None:
+            raise ArgumentTypeError("a network of the caller's has no model file")
+        source = self._arguments["model"]
+        return pyhades.load_onnx(source), source, plan
+
     def _check_samples(self) -> None:
-        problem = complaint(
-            look_at_samples(lambda path: self._predict(self._load(path), self._network))
-        )
+        problem = complaint(look_at_samples(self.predict))
         if problem:
             log.warning("%s: %s", self._label, problem)
 
@@ -436,7 +458,8 @@ def remove_background(
     image, output, background, channel_order
         See calling a :class:`Remover`.
     model
-        Path of an ONNX file; None for the small demonstration model in the package.
+        Path of an ONNX file, or the name of a model; None for the small demonstration model in the
+        package.
     **options
         See making a :class:`Remover`.
 
@@ -481,12 +504,22 @@ def _rebuild(arguments: dict[str, Any]) -> Remover:
     return Remover(**arguments)
 
 
-def _check_model(model: ModelLike | None) -> Path | bytes:
+def check_model(model: ModelLike | None, download: bool) -> tuple[Path | bytes, Entry | None]:
+    """The file or the bytes of a model, and its entry where it is given by name."""
     if model is not None and not isinstance(model, str | os.PathLike):
-        return bytes(model_bytes(model))
+        return bytes(model_bytes(model)), None
     path = DEFAULT_MODEL if model is None else expanded(model)
+    if not path.is_file() and isinstance(model, str):
+        if model in ENTRIES:
+            return require(model, allow_download=download).path, ENTRIES[model]
+        if not path.suffix and len(path.parts) == 1 and not path.exists():
+            near = difflib.get_close_matches(model, ENTRIES, 3)
+            hint = f"did you mean {' or '.join(near)}?" if near else "see 'pyhades models list'"
+            raise ArgumentError(
+                f"model={model!r}: there is no such file, and no model of that name; {hint}"
+            )
     if path.is_dir():
-        return path  # the importer knows folders of several kinds by their names
+        return path, None  # the importer knows folders of several kinds by their names
     if not path.is_file():
         if model is None:
             raise ConfigurationError(
@@ -494,7 +527,7 @@ def _check_model(model: ModelLike | None) -> Path | bytes:
                 "pass model= the path of an ONNX file"
             )
         raise ArgumentError(f"model={os.fspath(path)!r}: there is no such file")
-    return path.absolute()
+    return path.absolute(), None
 
 
 def _check_output(output: Output, background: BackgroundLike | None) -> Background | None:

@@ -185,6 +185,7 @@ OTHERS: dict[str, Callable[[], Call]] = {
     "pyhades.segmentation.cutout.Cutout.pixels": lambda: cutout("pixels"),
     "pyhades.segmentation.cutout.Cutout.to_pil": lambda: cutout("to_pil"),
     "pyhades.segmentation.image_input.load_image": lambda: Call(load_image, (PHOTO,)),
+    "pyhades.segmentation.inspection.inspect.inspect": lambda: Call(pyhades.inspect),
     "pyhades.segmentation.manifest.ModelManifest": lambda: Call(ModelManifest, ("m", (8, 8))),
     "pyhades.segmentation.remover.Remover": lambda: Call(pyhades.Remover),
     "pyhades.segmentation.remover.Remover.__call__": lambda: remover("__call__"),

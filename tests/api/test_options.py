@@ -150,7 +150,10 @@ def test_the_command_line_has_one_text_per_option():
                 )
                 having[parameter.name].add(command_name)
     assert texts == {name: {text} for name, text in HELP.items()}
-    engines = set(COMMANDS) - {"info", "convert", "bench"} | {"bench segmentation", "bench llm"}
+    engines = set(COMMANDS) - {"info", "convert", "bench", "models"} | {
+        "bench segmentation",
+        "bench llm",
+    }
     assert having["threads"] == having["isa"] == engines
     assert having["precision"] == engines | {"convert"}
 

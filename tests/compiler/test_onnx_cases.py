@@ -24,11 +24,6 @@ FROZEN = {
 }
 """Operators whose later inputs decide shapes, and so have to be constants."""
 
-REFUSED = {
-    "test_dropout_default_mask": "the mask is of use in training only",
-    "test_dropout_default_mask_ratio": "the mask is of use in training only",
-}
-
 BFLOAT16_RTOL = 2**-7
 """bfloat16 is computed, and returned, in float32: what differs is the rounding of the case."""
 
@@ -78,7 +73,7 @@ def refusal(case: Any) -> str | None:
         return "strings, complex numbers, float8 and types of less than 8 bits"
     if case.model.opset_import[0].version < OLDEST_OPSET:
         return "its opset is too old"
-    return REFUSED.get(case.name)
+    return None
 
 
 DECIDED_BY_DATA = """

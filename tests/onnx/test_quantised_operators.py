@@ -8,7 +8,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from pyhades import load_onnx
-from pyhades.errors import ModelError, UnsupportedOperatorError
+from pyhades.errors import ModelError, ShapeError, UnsupportedOperatorError
 from tests.support.quantised_models import MICROSOFT, check_model, model_of, run_ours
 
 RANDOM = np.random.default_rng(1)
@@ -244,3 +244,44 @@ def test_a_mean_without_a_kernel_in_onnxruntime():
     (y,) = run_ours(model_of([node], {"x": x}, constants, ["y"]), {"x": x})
     real = (x.astype(np.float64) - 120).mean((2, 3), keepdims=True) * 0.02
     assert np.abs(y - (real / 0.03 + 100)).max() <= 0.5 + 1e-4
+
+
+@pytest.mark.parametrize(
+    ("op", "attributes"),
+    [
+        ("MatMulNBits", {"N": 1 << 40, "K": 1 << 20, "block_size": 32}),
+        ("MatMulNBits", {"N": 8, "K": 64, "block_size": 1 << 60}),
+        ("MatMulBnb4", {"N": 1 << 40, "K": 1 << 20, "block_size": 64}),
+        ("MatMulBnb4", {"N": 8, "K": 64, "block_size": 64, "quant_type": 7}),
+    ],
+)
+def test_sizes_that_the_file_does_not_have(op, attributes):
+    node = helper.make_node(op, ["x", "w", "s"], ["y"], "odd", domain=MICROSOFT, **attributes)
+    constants = {"w": uint8(8, 2, 16), "s": positive(8, 2)}
+    with pytest.raises(ModelError, match="odd"):
+        load_onnx(model_of([node], {"x": float32(3, 64)}, constants, ["y"]))
+
+
+@pytest.mark.parametrize(
+    ("op", "inputs", "domain"),
+    [
+        ("QLinearConv", ["x", "xs"], ""),
+        ("QLinearConcat", ["ys", "yz", "x", "xs"], MICROSOFT),
+        ("QLinearConcat", ["ys", "yz", "x"], MICROSOFT),
+        ("QLinearMatMul", ["x", "xs", "xz"], ""),
+        ("QuantizeLinear", ["x"], ""),
+        ("DequantizeLinear", ["x"], ""),
+        ("DynamicQuantizeMatMul", ["x"], MICROSOFT),
+    ],
+)
+def test_inputs_that_are_missing(op, inputs, domain):
+    node = helper.make_node(op, inputs, ["y"], "odd", domain=domain)
+    needed = {name: data for name, data in PARAMETERS.items() if name in inputs}
+    model = model_of([node], {"x": uint8(1, 4, 6, 6)}, needed, ["y"])
+    try:
+        load_onnx(model)
+    except (ModelError, ShapeError) as error:
+        assert "odd" in str(error)
+    else:
+        # Only a zero point may be left out.
+        assert inputs[-1] == "xs"

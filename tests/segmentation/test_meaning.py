@@ -119,6 +119,16 @@ NETWORKS = {
         tail(SIGMOID, constant("axes", [2], np.int64), node("Unsqueeze", "s axes", "y")),
         [1, 1, 1, SIDE, SIDE], FLOAT,
     ),
+    "sigmoid, shuffled": (
+        [
+            *scores([[9, 0]] * 4),
+            node("Sigmoid", "l", "s"),
+            node("DepthToSpace", "s", "d", blocksize=2),
+            node("AveragePool", "d", "y", kernel_shape=[2, 2], strides=[2, 2]),
+        ],
+        MAP,
+        FLOAT,
+    ),
     "two logits": (two(node("Identity", "l", "y")), PLANES, FLOAT),
     "two logits, channels last": (
         two(node("Transpose", "l", "y", perm=[0, 2, 3, 1])), [1, SIDE, SIDE, 2], FLOAT,

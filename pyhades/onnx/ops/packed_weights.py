@@ -5,6 +5,8 @@ The bytes are unpacked by operators, which are folded where the weights are cons
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from pyhades.errors import ModelError
@@ -29,6 +31,18 @@ def _required(node: OnnxNode, name: str) -> int:
     if not isinstance(value, int) or value < 1:
         raise ModelError(f"{node.where}: attribute {name!r} is {value!r}, no positive number")
     return value
+
+
+def _check_packed(node: OnnxNode, elements: int) -> None:
+    """What the attributes say must be there: tables are made by them."""
+    shape = node.shape(1)
+    if shape is None or not all(isinstance(extent, int) for extent in shape):
+        raise node.unsupported("the shape of the weight is unknown; store it in the file")
+    have = math.prod(int(extent) for extent in shape)
+    if have < elements:
+        raise ModelError(
+            f"{node.where}: the weight has {have} bytes, its attributes ask for {elements}"
+        )
 
 
 def _unpack(graph: GraphBuilder, data: Value, bits: int, high_first: bool = False) -> Value:
@@ -58,6 +72,9 @@ def matmul_nbits(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
     if bits not in (2, 4, 8):
         raise node.unsupported(f"weights of {bits} bits; quantise the model to 2, 4 or 8")
     blocks = -(-k // block)
+    _check_packed(node, -(-n * k * bits // 8))
+    if block > 1 << 16:
+        raise ModelError(f"{node.where}: block_size {block} is no size of a block")
     q = _rows(graph, _unpack(graph, node.input(1), bits), n, k)
     scales = _rows(graph, in_float32(graph, node.input(2)), n, blocks)
     weight = _block_weight(node, graph, q, scales, bits, (n, blocks, block))
@@ -109,6 +126,7 @@ def matmul_bnb4(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
     kind = node.attributes.get("quant_type", 1)
     if kind not in _BNB4_TABLES:
         raise ModelError(f"{node.where}: quant_type {kind} is neither 0 (FP4) nor 1 (NF4)")
+    _check_packed(node, -(-n * k // 2))
     codes = _unpack(graph, node.input(1), 4, high_first=True)
     count = graph.integers([n * k])
     flat = graph.one("Reshape", codes, graph.integers([-1]))

@@ -135,3 +135,16 @@ def _reverse_sequence(build: Builder, node: Node) -> None:
     where = build.apply("Where", inside, mirrored, positions)
     spread = build.apply("Expand", where, build.integers("extents", extents))
     build.become("GatherElements", x, spread, axis=time)
+
+
+def _has_mask(node: Node) -> bool:
+    return len(node.outputs) > 1
+
+
+@rule("Dropout", when=_has_mask)
+def _dropout(build: Builder, node: Node) -> None:
+    """Inference keeps everything, which is what the mask says."""
+    x = source(node)
+    mask = constant(f"{build.name}.mask", np.ones(shape(x), np.bool_))
+    for old, new in zip(node.outputs, (x, mask), strict=True):
+        build.rewrite.substitute(old, new)

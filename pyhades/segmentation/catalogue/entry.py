@@ -30,8 +30,6 @@ class PublishedFile:
     """In bytes."""
     sha256: str | None = None
     md5: str | None = None
-    needs_account: bool = False
-    """Whether its host asks for an account that accepted the licence."""
 
     @property
     def checksum(self) -> tuple[str, str] | None:

@@ -17,7 +17,7 @@ _HALF = (0.5, 0.5, 0.5)
 _IMAGENET: dict[str, Any] = {"mean": IMAGENET_MEAN, "std": IMAGENET_STD}
 _REMBG: dict[str, Any] = {
     "policy": "stretch",
-    "resample": "lanczos",
+    "resample": "lanczos-8bit",
     "antialias": True,
     "scale": "1/max",
     "range": "minmax",

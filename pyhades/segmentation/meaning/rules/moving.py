@@ -18,10 +18,19 @@ if TYPE_CHECKING:
 
 @rule(
     "Identity", "Dropout", "Resize", "MaxPool", "AveragePool", "FakeQuantize", "Expand", "Tile",
-    "QuantizeLinear", "DequantizeLinear", "Roll", "GridSample", "RoiAlign",
+    "QuantizeLinear", "DequantizeLinear", "Roll", "GridSample", "RoiAlign", "RoundFloat16",
+    "CenterCropPad",
 )  # fmt: skip
 def _same(node: Node, facts: Facts) -> Fact:
     return facts.of(node.inputs[0]).through(node)
+
+
+@rule("DepthToSpace", "SpaceToDepth")
+def _shuffled(node: Node, facts: Facts) -> Fact:
+    """Bounds stay; channels are others."""
+    fact = facts.of(node.inputs[0])
+    kind = "probabilities" if fact.kind == "classes" else fact.kind
+    return fact.through(node, kind=kind, axis=None, classes=())
 
 
 @rule("GlobalAveragePool", "GlobalMaxPool", "ReduceMean", "ReduceMax", "ReduceMin")

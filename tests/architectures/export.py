@@ -1,4 +1,4 @@
-"""Export the networks of ``graphs/`` again: ``python -m tests.architectures.export [FOLDER] [NAME...]``.
+"""Export the networks again: ``python -m tests.architectures.export [FOLDER] [NAME...]``.
 
 Weights are random, then taken out. What is needed is in the README beside this file.
 """

@@ -1,4 +1,4 @@
-"""Inputs for a model of any kind: pictures, states, points, ratios, from its input specifications."""
+"""Inputs for a model of any kind: pictures, states, points, ratios."""
 
 from __future__ import annotations
 

@@ -11,6 +11,9 @@ namespace {
 // Of a second-level cache of 1 MiB (512 KiB on AMD): input rows, packed weights and sums share it.
 constexpr int64_t kInputBytes = 384 << 10;
 constexpr int64_t kWeightBytes = 320 << 10;
+static const int64_t kWeightsAtHand =
+    getenv("WAH") ? atoll(getenv("WAH")) << 10
+                  : 128 << 10;          // of a chunk, to be read again for every tile
 constexpr int64_t kMergedChannels = 8;  // below, a row of taps is too short a loop by channels
 constexpr int64_t kBorderPixels = 28;   // staged at each side of a wide row
 constexpr int64_t kChunks = 32;         // enough to balance a few threads
@@ -151,6 +154,9 @@ ConvPlan plan_direct(const ConvShape& s, int lanes) {
     plan.pitch = plan.merged_taps ? s.ic : odd_pitch(plan.ic_slice);
     choose_segments(s, aliases(s) || (plan.merged_taps && s.x_pixel != s.ic), &plan);
     choose_chunks(s, &plan);
+    const int64_t weights = plan.blocks_per_chunk * plan.block * s.ic * s.kernel_h * s.kernel_w;
+    plan.tiles_before_blocks = plan.ic_slice == s.ic && plan.blocks_per_chunk > 1 &&
+                               weights * static_cast<int64_t>(sizeof(float)) <= kWeightsAtHand;
     return plan;
 }
 

@@ -19,6 +19,11 @@ constexpr int64_t kBorderPixels = 28;   // staged at each side of a wide row
 constexpr int64_t kChunks = 32;         // enough to balance a few threads
 constexpr double kChunkMacs = 1e6;      // some 20 microseconds: less is not worth a claim
 
+// Lanes of the dot kernel idle where there are few input channels, and it adds them up for every
+// output: what counts is multiply-adds of a vector, with the lanes of the smaller tier.
+constexpr int64_t kDotLanes = 8;
+constexpr int64_t kDotSum = 8;
+
 // Per chunk of the Winograd kernel: 36 planes of tiles by a slice of input channels, and as many of
 // tiles by output channels, share the second-level cache with the weights that stream through.
 constexpr int64_t kWinogradTiles = 28;
@@ -158,6 +163,13 @@ ConvPlan plan_direct(const ConvShape& s, int lanes) {
     plan.tiles_before_blocks = plan.ic_slice == s.ic && plan.blocks_per_chunk > 1 &&
                                weights * static_cast<int64_t>(sizeof(float)) <= kWeightsAtHand;
     return plan;
+}
+
+bool dot_pays(const ConvShape& s) {
+    const int64_t runs = merges_taps(s) ? s.kernel_h : s.kernel_h * s.kernel_w;
+    const int64_t taps = s.kernel_h * s.kernel_w;
+    const int64_t vectors = runs * ceil_div(taps / runs * s.ic, kDotLanes);
+    return s.oc * (vectors + kDotSum) <= taps * s.ic;
 }
 
 ConvPlan plan_dot(const ConvShape& s, int) {

@@ -27,6 +27,15 @@ def bench_max_pool(benchmark, isa, size, channels):
     benchmark_traffic(benchmark, run, isa, x.nbytes + out.nbytes)
 
 
+def bench_max_pool_indices(benchmark, isa):
+    x = channels_last(160, 64)
+
+    def run(tier):
+        kernels.max_pool(x, (2, 2), (2, 2), return_indices=True, isa=tier)
+
+    benchmark_traffic(benchmark, run, isa, x.nbytes + 3 * x.nbytes // 4)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64", "uint8", "int8"])
 @pytest.mark.parametrize("function", ["max", "average"])
 def bench_planar(benchmark, function, dtype):

@@ -103,6 +103,12 @@ GEOMETRIES = [
     Case(8, 9, 10, 16, pads=SAME3, groups=2),
     Case(60, 9, 10, 66, pads=SAME3, groups=3, n=2),
     Case(40, 9, 33, 80, (1, 1), groups=4),
+    Case(32, 9, 33, 32, pads=SAME3, groups=8),  # four channels per group
+    Case(12, 9, 33, 12, pads=SAME3, groups=6),
+    Case(1, 9, 33, 1, pads=SAME3),
+    Case(6, 9, 33, 1, (1, 1)),
+    *(Case(24, 3, 35, o, (1, 1)) for o in (17, 33, 40, 49, 65, 100)),  # several blocks
+    Case(20, 9, 33, 50, pads=(0, 3, 2, 1), n=2),
 ]
 
 
@@ -137,10 +143,10 @@ def test_depthwise(isa, case):
 
 @pytest.mark.covers("conv_dot_f32")
 @pytest.mark.parametrize("case", [
-    *(Case(c, 6, 19, 1, pads=SAME3) for c in AROUND_LANES),
+    *(Case(c, 6, 19, 1, pads=SAME3) for c in AROUND_LANES[1:]),
     *(Case(40, 6, 19, o, pads=SAME3) for o in (2, 3, 4)),
     Case(64, 6, 100, 1, pads=SAME3),
-    Case(6, 20, 33, 1, (1, 1)),
+    Case(20, 20, 33, 1, (1, 1)),
     Case(1, 25, 33, 1, (7, 7)),
     Case(1, 25, 33, 1, (7, 7), pads=(3, 3, 3, 3)),
     Case(33, 12, 40, 2, pads=(4, 4, 4, 4), dilations=(4, 4), strides=(2, 2), n=2),

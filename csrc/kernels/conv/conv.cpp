@@ -18,7 +18,7 @@ const KernelEntry kKernels[] = {
 #undef HADES_KERNEL
 };
 
-// Up to this many output channels per group the lanes of the direct kernel would mostly idle.
+// Up to this many output channels per group the lanes of the direct kernel mostly idle.
 constexpr int64_t kDotOutputs = 4;
 
 struct ConvParams {
@@ -84,7 +84,7 @@ bool chooses_winograd(const ConvShape& s, IsaMask allowed) {
 const Algorithm& choose_algorithm(const ConvShape& s, const std::string& wish, IsaMask allowed) {
     if (s.ic == 1 && s.groups > 1) return kDepthwise;
     if (wish == "winograd" || (wish == "auto" && chooses_winograd(s, allowed))) return kWinograd;
-    return s.oc <= kDotOutputs ? kDot : kDirect;
+    return s.oc <= kDotOutputs && dot_pays(s) ? kDot : kDirect;
 }
 
 // Chooses kernel, blocking and packing.

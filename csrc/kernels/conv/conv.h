@@ -31,10 +31,11 @@ constexpr int kMaxSegments = 3;
 
 // How the work is blocked; a function of the shape and the tier, never of the number of threads.
 struct ConvPlan {
-    int64_t block;     // output channels of a packed block of weights: two vectors
-    int64_t ic_slice;  // input channels summed before the partial sums are put aside
-    bool merged_taps;  // a row of taps is one run of kernel_w * ic contiguous elements
-    int64_t pitch;     // elements between pixels of a staged source
+    int64_t block;             // output channels of a packed block of weights: two vectors
+    int64_t ic_slice;          // input channels summed before the partial sums are put aside
+    bool merged_taps;          // a row of taps is one run of kernel_w * ic contiguous elements
+    bool tiles_before_blocks;  // all weights of a chunk are at hand: the output is made in order
+    int64_t pitch;             // elements between pixels of a staged source
     ConvSegment segments[kMaxSegments];
     int segment_count;
     int64_t rows, columns;  // the grid that chunks cut: output pixels, or Winograd tiles in one row

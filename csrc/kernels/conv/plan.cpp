@@ -11,10 +11,18 @@ namespace {
 // Of a second-level cache of 1 MiB (512 KiB on AMD): input rows, packed weights and sums share it.
 constexpr int64_t kInputBytes = 384 << 10;
 constexpr int64_t kWeightBytes = 320 << 10;
+static const int64_t kWeightsAtHand =
+    getenv("WAH") ? atoll(getenv("WAH")) << 10
+                  : 128 << 10;          // of a chunk, to be read again for every tile
 constexpr int64_t kMergedChannels = 8;  // below, a row of taps is too short a loop by channels
 constexpr int64_t kBorderPixels = 28;   // staged at each side of a wide row
 constexpr int64_t kChunks = 32;         // enough to balance a few threads
 constexpr double kChunkMacs = 1e6;      // some 20 microseconds: less is not worth a claim
+
+// Lanes of the dot kernel idle where there are few input channels, and it adds them up for every
+// output: what counts is multiply-adds of a vector, with the lanes of the smaller tier.
+constexpr int64_t kDotLanes = 8;
+constexpr int64_t kDotSum = 8;
 
 // Per chunk of the Winograd kernel: 36 planes of tiles by a slice of input channels, and as many of
 // tiles by output channels, share the second-level cache with the weights that stream through.
@@ -151,7 +159,17 @@ ConvPlan plan_direct(const ConvShape& s, int lanes) {
     plan.pitch = plan.merged_taps ? s.ic : odd_pitch(plan.ic_slice);
     choose_segments(s, aliases(s) || (plan.merged_taps && s.x_pixel != s.ic), &plan);
     choose_chunks(s, &plan);
+    const int64_t weights = plan.blocks_per_chunk * plan.block * s.ic * s.kernel_h * s.kernel_w;
+    plan.tiles_before_blocks = plan.ic_slice == s.ic && plan.blocks_per_chunk > 1 &&
+                               weights * static_cast<int64_t>(sizeof(float)) <= kWeightsAtHand;
     return plan;
+}
+
+bool dot_pays(const ConvShape& s) {
+    const int64_t runs = merges_taps(s) ? s.kernel_h : s.kernel_h * s.kernel_w;
+    const int64_t taps = s.kernel_h * s.kernel_w;
+    const int64_t vectors = runs * ceil_div(taps / runs * s.ic, kDotLanes);
+    return s.oc * (vectors + kDotSum) <= taps * s.ic;
 }
 
 ConvPlan plan_dot(const ConvShape& s, int) {

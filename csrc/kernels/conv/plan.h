@@ -8,6 +8,9 @@ namespace hades {
 // Blocking of the direct kernel.
 ConvPlan plan_direct(const ConvShape& shape, int lanes);
 
+// Whether the dot kernel is faster than the direct one, for few output channels.
+bool dot_pays(const ConvShape& shape);
+
 // Blocking of the dot kernel: a block is one output channel.
 ConvPlan plan_dot(const ConvShape& shape, int lanes);
 

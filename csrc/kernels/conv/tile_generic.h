@@ -82,21 +82,32 @@ static __attribute__((noinline)) void finish(const Tile& t, const float* sums, i
     finish_rows(f, sums, vectors * kLanes, pixels, (vectors - 1) * kLanes + t.last_lanes);
 }
 
+// Everything is read before anything is stored: the compiler cannot know that y is not in t.
 template <int V, int P>
 HADES_INLINE void store_clamped(const F32 (&acc)[V][P], const Tile& t) {
+    const F32 low = set1(t.clamp.low), high = set1(t.clamp.high);
+    const F32 after_low = set1(t.clamp.after_low), after_high = set1(t.clamp.after_high);
+    const int64_t y_pixel = t.y_pixel, residual_pixel = t.residual_pixel;
+    const int last_lanes = t.last_lanes;
+    const float* bias = t.bias;
+    const float* residual = t.residual;
+    float* y = t.y;
 #pragma GCC unroll 2
     for (int v = 0; v < V; ++v) {
-        const int lanes = v == V - 1 ? t.last_lanes : kLanes;
+        const int lanes = v == V - 1 ? last_lanes : kLanes;
         const int64_t o = v * kLanes;
-        const F32 bias = t.bias ? load_n(t.bias + o, lanes) : zero();
+        const F32 offset = bias ? load_n(bias + o, lanes) : zero();
+        if (!residual) {
+#pragma GCC unroll 32
+            for (int p = 0; p < P; ++p)
+                store_n(y + p * y_pixel + o, min(high, max(low, acc[v][p] + offset)), lanes);
+            continue;
+        }
 #pragma GCC unroll 32
         for (int p = 0; p < P; ++p) {
-            F32 value = min(set1(t.clamp.high), max(set1(t.clamp.low), acc[v][p] + bias));
-            if (t.residual) {
-                value = value + load_n(t.residual + p * t.residual_pixel + o, lanes);
-                value = min(set1(t.clamp.after_high), max(set1(t.clamp.after_low), value));
-            }
-            store_n(t.y + p * t.y_pixel + o, value, lanes);
+            const F32 value = min(high, max(low, acc[v][p] + offset)) +
+                              load_n(residual + p * residual_pixel + o, lanes);
+            store_n(y + p * y_pixel + o, min(after_high, max(after_low, value)), lanes);
         }
     }
 }

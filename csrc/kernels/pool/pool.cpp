@@ -16,6 +16,8 @@ const KernelEntry kKernels[] = {
 #undef HADES_KERNEL
 };
 
+constexpr int64_t kLargestPlane = INT32_MAX;  // whose places fit a lane
+
 struct PoolParams {
     PoolRow* kernel;
     PoolRowArgs row;
@@ -124,6 +126,15 @@ void set_indices(const OpDesc& desc, PoolParams* pool) {
     pool->index_image = x.shape[1] * pool->row.index_channel;
 }
 
+std::string kernel_name(const std::string& function, const OpDesc& desc) {
+    const Tensor &x = desc.in(0), &y = desc.out(0);
+    const bool dense = x.shape[1] == 1 || (x.strides[1] == 1 && y.strides[1] == 1);
+    const bool has_indices = desc.outputs.size() > 1;
+    const bool fast = dense && x.dtype == DType::f32 &&
+                      (!has_indices || x.shape[2] * x.shape[3] <= kLargestPlane);
+    return function + (!fast ? "_any_" : has_indices ? "_indices_" : "_") + suffix_of(x.dtype);
+}
+
 Status bind_pool(const OpDesc& desc, const std::string& function, BoundOp* bound) {
     const Tensor &x = desc.in(0), &y = desc.out(0);
     if (!is_pooled(x, y) || x.dtype != y.dtype)
@@ -135,9 +146,7 @@ Status bind_pool(const OpDesc& desc, const std::string& function, BoundOp* bound
     set_strides(x, y, params.get());
     if (desc.outputs.size() > 1) set_indices(desc, params.get());
 
-    const bool dense = x.shape[1] == 1 || (x.strides[1] == 1 && y.strides[1] == 1);
-    const bool fast = dense && x.dtype == DType::f32 && desc.outputs.size() == 1;
-    const std::string name = function + (fast ? "_" : "_any_") + suffix_of(x.dtype);
+    const std::string name = kernel_name(function, desc);
     params->kernel = select<PoolRow>(kKernels, name.c_str(), desc.allowed, &bound->kernel);
     if (!params->kernel)
         return invalid("%s: dtype %s is not supported", desc.op.c_str(), name_of(x.dtype));

@@ -21,8 +21,8 @@ struct PoolRowArgs {
     bool count_include_pad;
 };
 
-// <function>_f32: channels are contiguous on both sides, no indices. <function>_any_<dtype>: any
-// strides, with indices where asked for.
+// <function>_f32: channels of x and y are contiguous; max_pool_indices_f32 gives indices as well.
+// <function>_any_<dtype>: any strides, with indices where asked for.
 using PoolRow = void(const PoolRowArgs&);
 
 #define HADES_KERNEL(function, type, tier_name) \

@@ -57,6 +57,45 @@ HADES_INLINE void pool_row(const PoolRowArgs& a) {
                        static_cast<float*>(a.y) + ox * a.y_pixel);
 }
 
+// The maximum and its place, vectors along channels: a place is counted within a plane, so that it
+// fits a lane. The first largest element in row-major order wins; NaN never does.
+HADES_INLINE void locate_maximum(const PoolRowArgs& a, const Taps& vertical, const Taps& horizontal,
+                                 int64_t c, int64_t ox) {
+    const int lanes = a.channels - c < kLanes ? static_cast<int>(a.channels - c) : kLanes;
+    const float* x = static_cast<const float*>(a.x) + c;
+    const auto place_of = [&](int64_t h, int64_t w) {
+        return set1(static_cast<int32_t>(h * a.index_row + w * a.index_pixel));
+    };
+    F32 best = set1(-__builtin_inff());
+    F32 place = bits_to_f32(place_of(vertical.origin + vertical.first * a.vertical.dilation,
+                                     horizontal.origin + horizontal.first * a.horizontal.dilation));
+    for (int64_t ky = vertical.first; ky < vertical.last; ++ky) {
+        const int64_t h = vertical.origin + ky * a.vertical.dilation;
+        for (int64_t kx = horizontal.first; kx < horizontal.last; ++kx) {
+            const int64_t w = horizontal.origin + kx * a.horizontal.dilation;
+            const F32 value = load_n(x + h * a.x_row + w * a.x_pixel, lanes);
+            const Mask wins = less(best, value);
+            best = select(wins, value, best);
+            place = select(wins, bits_to_f32(place_of(h, w)), place);
+        }
+    }
+    store_n(static_cast<float*>(a.y) + ox * a.y_pixel + c, best, lanes);
+    int32_t places[kLanes];
+    store(places, f32_to_bits(place));
+    int64_t* indices = a.indices + ox * a.i_pixel + c * a.i_channel;
+    for (int lane = 0; lane < lanes; ++lane)
+        indices[lane * a.i_channel] = a.index_base + (c + lane) * a.index_channel + places[lane];
+}
+
+void max_pool_indices_f32(const PoolRowArgs& a) {
+    const Taps vertical = taps_of(a.vertical, a.row);
+    for (int64_t ox = 0; ox < a.out_w; ++ox) {
+        const Taps horizontal = taps_of(a.horizontal, ox);
+        for (int64_t c = 0; c < a.channels; c += kLanes)
+            locate_maximum(a, vertical, horizontal, c, ox);
+    }
+}
+
 void max_pool_f32(const PoolRowArgs& a) { pool_row<Maximum>(a); }
 void average_pool_f32(const PoolRowArgs& a) { pool_row<Mean>(a); }
 

@@ -26,8 +26,9 @@ def _feed(item: Any, rng: np.random.Generator) -> np.ndarray[Any, Any]:
     if item.name == "downsample_ratio":
         return np.array([0.5], np.float32)
     if "int" in item.type:
-        return np.ones(shape, np.int64)
+        return np.ones(shape, np.int32 if "int32" in item.type else np.int64)
     if named:  # a recurrent state before the first frame
         return np.zeros(shape, np.float32)
     scale = 256 if item.name == "input_points" else 1
-    return (rng.random(shape) * scale).astype(np.float32)
+    dtype = np.float16 if "float16" in item.type else np.float32
+    return (rng.random(shape) * scale).astype(dtype)

@@ -11,6 +11,7 @@ import onnx
 from onnx import numpy_helper
 
 MARK = "random normal"
+KINDS = {MARK: np.float32, "random half": np.float16}
 SMALLEST = 256
 """Elements; smaller tensors (shapes, norms, tables) are kept as they are."""
 
@@ -31,12 +32,13 @@ def empty(model: onnx.ModelProto) -> None:
 def refill(model: onnx.ModelProto) -> onnx.ModelProto:
     """The inverse of :func:`empty`, but for the values."""
     for tensor in model.graph.initializer:
-        if not tensor.doc_string.startswith(MARK):
+        kind = next((k for k in KINDS if tensor.doc_string.startswith(k)), None)
+        if kind is None:
             continue
         mean, deviation = (float(number) for number in tensor.doc_string.split()[2:4])
         rng = np.random.default_rng(zlib.crc32(tensor.name.encode()))
         values = rng.standard_normal(tuple(tensor.dims), dtype=np.float32) * deviation + mean
-        tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float32), tensor.name))
+        tensor.CopyFrom(numpy_helper.from_array(values.astype(KINDS[kind]), tensor.name))
     return model
 
 

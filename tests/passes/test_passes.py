@@ -186,6 +186,16 @@ def batch_norm(b, channels):
     return b.weight(channels), b.weight(channels), b.weight(channels), variance
 
 
+@pytest.mark.parametrize("biased", [False, True])
+def test_batch_norm_folds_into_a_deformable_convolution(biased):
+    b = Builder()
+    x, offset, mask = b.input(1, 4, 6, 5), b.input(1, 18, 6, 5), b.input(1, 9, 6, 5)
+    bias = b.weight(6) if biased else None
+    y = b.op("DeformConv", x, b.weight(6, 4, 3, 3), offset, bias, mask, pads=[1] * 4)
+    graph = check(b.graph(b.op("BatchNormalization", y, *batch_norm(b, 6))), fold_batch_norm)
+    assert kinds(graph) == {"DeformConv": 1}
+
+
 def test_batch_norm_elsewhere_becomes_scale_shift():
     b = Builder(3)
     x = b.input(2, 4, 6, 6)

@@ -36,8 +36,9 @@ def _scale_and_shift(node: Node) -> tuple[Array, Array] | None:
     if any(data is None for data in values):
         return None
     scale, bias, mean, variance = (np.asarray(data, np.float64) for data in values)
-    factor = scale / np.sqrt(variance + attribute(node, "epsilon"))
-    return factor, bias - mean * factor
+    with np.errstate(all="ignore"):  # a damaged variance makes NaN, as it does when computed
+        factor = scale / np.sqrt(variance + attribute(node, "epsilon"))
+        return factor, bias - mean * factor
 
 
 def _fold(rewrite: Rewrite, node: Node, conv: Node, scale: Array, shift: Array) -> bool:

@@ -367,6 +367,19 @@ def test_attention_whose_weights_are_read_elsewhere_is_left_alone():
     assert "FusedAttention" not in kinds(graph)
 
 
+def test_attention_with_zeros_for_rows_that_are_all_masked():
+    b = Builder()
+    q, k, v = (b.input(1, 2, 5, 4) for _ in range(3))
+    scores = b.op("MatMul", q, b.op("Transpose", k, perm=[0, 1, 3, 2]))
+    mask = b.const(np.where(np.arange(5)[:, None] < 2, -np.inf, np.zeros((5, 5))))
+    weights = b.op("Softmax", b.op("Add", scores, mask), axis=-1)
+    weights = b.op("Where", b.op("IsNaN", weights), b.const(0.0), weights)
+    graph = b.graph(b.op("MatMul", weights, v))
+    kept = b.op("Where", b.op("IsNaN", weights), b.const(1.0), weights)
+    assert kinds(check(b.graph(kept), recognise))["Where"] == 1
+    assert kinds(check(graph, lambda g: fuse_attention(recognise(g))))["FusedAttention"] == 1
+
+
 def test_image_rows_times_a_matrix_are_regrouped():
     b = Builder()
     image, matrix = b.input(2, 3, 4, 5), b.input(2, 5, 5)

@@ -170,6 +170,15 @@ def test_decompose_gemm(trans_a, trans_b, c_shape):
     assert kinds(check(graph, decompose))["FusedMatMul"] == 1
 
 
+def test_positions_of_single_elements_are_constant():
+    b = Builder()
+    x = b.input(2, 3, 4, 5)
+    pooled, positions = b.op("MaxPool", x, outputs=2, kernel_shape=[1, 1])
+    first = b.op("Slice", positions, b.ints(0), b.ints(1), b.ints(1))
+    graph = decompose(b.graph(pooled, positions, b.op("Cast", first, to=np.dtype(np.float32))))
+    assert kinds(check(graph, fold_constants)) == {"MaxPool": 1}
+
+
 def test_batch_norm_folds_into_convolutions():
     b = Builder(3)
     x = b.input(2, 4, 6, 6)

@@ -60,6 +60,7 @@ CONDITIONS = {
     "_is_float16": "float16",
     "_has_no_kernel": "float64, or three and more spatial axes",
     "_is_no_image": "three and more spatial axes",
+    "_counts_elements": "windows of one element that are asked for positions",
     "_interpolates_without_kernel": "linear or cubic where no kernel has the dtype",
     "_reduces_without_kernel": "with a reduction, where no kernel has the dtype",
     "_needs_elementary": "float64, or parameters that differ from row to row",

@@ -115,6 +115,15 @@ def broadcast(node: Node, *shapes: Shape) -> Shape:
     return result
 
 
+def require_broadcast_to(node: Node, own: Shape, target: Shape, what: str) -> None:
+    """Refuse a shape that does not broadcast one way, to ``target``."""
+    if len(own) > len(target):
+        fail(node, f"{what} have rank {len(own)}, x has rank {len(target)}")
+    for extent, wanted in zip(reversed(own), reversed(target), strict=False):
+        if extent != 1:
+            agree(node, extent, wanted, f"extents of {what} and of x")
+
+
 def product(dims: Sequence[Dim]) -> Dim:
     """Product of extents: UNKNOWN where one is unknown and none is zero."""
     numbers = [dim for dim in dims if isinstance(dim, int)]

@@ -48,6 +48,7 @@ from pyhades.kernels.qgemm import (
     rms_norm_quantize,
 )
 from pyhades.kernels.ranking import rank
+from pyhades.kernels.recurrent import recurrence
 from pyhades.kernels.reduce import argmax, argmin, cumsum, reduce
 from pyhades.kernels.registry import implementations, selected, supported_tiers, tiers
 from pyhades.kernels.resize import resize
@@ -117,6 +118,7 @@ __all__ = [
     "quantize",
     "quantize_rows",
     "rank",
+    "recurrence",
     "reduce",
     "relu",
     "resize",

@@ -1,4 +1,4 @@
-"""Arithmetic and rounding; integers wrap around and never trap."""
+"""Arithmetic of two arrays; integers wrap around and never trap."""
 
 from __future__ import annotations
 
@@ -8,12 +8,6 @@ from typing import Any
 import numpy as np
 
 from pyhades.numerics.array import Array
-from pyhades.quant.bf16 import from_bf16, to_bf16
-
-
-def round_bfloat16(x: Array) -> Array:
-    """The nearest bfloat16, ties to even, in the dtype of x; float64 by way of float32."""
-    return from_bf16(to_bf16(x)).astype(x.dtype, copy=False)
 
 
 def divide(a: Array, b: Array) -> Array:

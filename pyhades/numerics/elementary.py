@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from pyhades.numerics.array import Array
+from pyhades.quant.bf16 import from_bf16, to_bf16
 
 _erf = np.vectorize(math.erf, otypes=[np.float64])
 _erfc = np.vectorize(math.erfc, otypes=[np.float64])
@@ -25,6 +26,17 @@ def erfc(x: Array) -> Array:
 def is_infinite(x: Array, positive: bool, negative: bool) -> Array:
     """Whether x is an infinity of a sign that counts."""
     return np.asarray((np.isposinf(x) & positive) | (np.isneginf(x) & negative))
+
+
+def round_bfloat16(x: Array) -> Array:
+    """The nearest number of bfloat16, ties to even, in the dtype of x; float64 by way of float32.
+
+    Examples
+    --------
+    >>> round_bfloat16(np.float32([1 / 3, 257])).tolist()
+    [0.333984375, 256.0]
+    """
+    return from_bf16(to_bf16(x)).astype(x.dtype, copy=False)
 
 
 def round_float16(x: Array) -> Array:

@@ -15,7 +15,7 @@ import numpy as np
 
 from pyhades.numerics import activations as act
 from pyhades.numerics import arithmetic as arith
-from pyhades.numerics.elementary import erf, is_infinite, round_float16
+from pyhades.numerics.elementary import erf, is_infinite, round_bfloat16, round_float16
 
 
 class Parameter(NamedTuple):
@@ -125,7 +125,7 @@ _OF_ONE = (
     ElementFunction("floor", np.floor, "Floor"),
     ElementFunction("ceil", np.ceil, "Ceil"),
     ElementFunction("round", np.rint, "Round"),
-    ElementFunction("round_bfloat16", arith.round_bfloat16, "RoundToBFloat16", flops=4),
+    ElementFunction("round_bfloat16", round_bfloat16, "RoundBFloat16", flops=4),
     ElementFunction("sqrt", np.sqrt, "Sqrt"),
     ElementFunction("reciprocal", np.reciprocal, "Reciprocal"),
     ElementFunction("square", np.square, dtypes="N"),

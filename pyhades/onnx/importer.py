@@ -109,7 +109,7 @@ class _Importer:
         if body.file.elements.of(value) is not BFLOAT16:
             return value
         body.builder.scope(value.name)
-        rounded = body.builder.one("RoundToBFloat16", value)
+        rounded = body.builder.one("RoundBFloat16", value)
         body.file.elements.mark(rounded, BFLOAT16)
         return rounded
 

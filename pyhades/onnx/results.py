@@ -41,7 +41,7 @@ def _settled(node: OnnxNode, index: int, value: Value, graph: GraphBuilder) -> V
     if kind is None:
         return value
     if kind is BFLOAT16 and not _is_exact(node):
-        value = graph.one("RoundToBFloat16", value)
+        value = graph.one("RoundBFloat16", value)
     node.elements.mark(value, kind)
     return value
 

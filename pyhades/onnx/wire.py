@@ -154,6 +154,8 @@ class WireReader:
     def _packed(self, kind: Kind, begin: int, at: int, stop: int) -> list[Any]:
         """Numbers of a packed list: themselves where they are few, else one array of them."""
         if kind is Kind.INT and stop - at <= _SHORT_PAYLOAD:
+            if at < stop and self._buffer[stop - 1] >= 0x80:
+                self._fail(begin, "a list of numbers is cut off")
             numbers = []
             while at < stop:
                 number, at = self._varint(at, stop)

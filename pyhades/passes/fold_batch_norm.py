@@ -10,6 +10,9 @@ from pyhades.ir.registry import attribute
 from pyhades.ir.shapes import shape
 from pyhades.passes.rewriting import Array, Rewrite
 
+_CONVOLUTIONS = {"Conv": 2, "ConvTranspose": 2, "DeformConv": 3}
+"""Which input is the bias."""
+
 
 def fold_batch_norm(graph: Graph) -> Graph:
     """Fold constant BatchNormalization; the arithmetic on weights is done in float64."""
@@ -21,7 +24,7 @@ def fold_batch_norm(graph: Graph) -> Graph:
         scale_shift = _scale_and_shift(node)
         if scale_shift is None:
             continue
-        convolution = rewrite.private(node.inputs[0], "Conv", "ConvTranspose")
+        convolution = rewrite.private(node.inputs[0], *_CONVOLUTIONS)
         if convolution is None or not _fold(rewrite, node, convolution, *scale_shift):
             _replace(rewrite, node, *scale_shift)
     return rewrite.finish()
@@ -33,12 +36,15 @@ def _scale_and_shift(node: Node) -> tuple[Array, Array] | None:
     if any(data is None for data in values):
         return None
     scale, bias, mean, variance = (np.asarray(data, np.float64) for data in values)
-    factor = scale / np.sqrt(variance + attribute(node, "epsilon"))
-    return factor, bias - mean * factor
+    with np.errstate(all="ignore"):  # a damaged variance makes NaN, as it does when computed
+        factor = scale / np.sqrt(variance + attribute(node, "epsilon"))
+        return factor, bias - mean * factor
 
 
 def _fold(rewrite: Rewrite, node: Node, conv: Node, scale: Array, shift: Array) -> bool:
-    x, weight, bias = (*rewrite.inputs(conv), None)[:3]
+    given, position = rewrite.inputs(conv), _CONVOLUTIONS[conv.op]
+    inputs = [*given, *[None] * (position + 1 - len(given))]
+    weight, bias = inputs[1], inputs[position]
     if weight is None or weight.data is None or (bias is not None and bias.data is None):
         return False
     dtype = weight.data.dtype
@@ -46,11 +52,8 @@ def _fold(rewrite: Rewrite, node: Node, conv: Node, scale: Array, shift: Array) 
     old_bias = 0.0 if bias is None or bias.data is None else bias.data
     new_bias = (old_bias * scale + shift).astype(dtype)
     name = node.outputs[0].name
-    inputs = [
-        x,
-        constant(f"{name}.weight", scaled.astype(dtype)),
-        constant(f"{name}.bias", new_bias),
-    ]
+    inputs[1] = constant(f"{name}.weight", scaled.astype(dtype))
+    inputs[position] = constant(f"{name}.bias", new_bias)
     rewrite.replace(node, conv.op, inputs, **conv.attributes)
     return True
 
@@ -58,7 +61,7 @@ def _fold(rewrite: Rewrite, node: Node, conv: Node, scale: Array, shift: Array) 
 def _scaled(conv: Node, weight: Array, scale: Array) -> Array:
     """The weight with every output channel multiplied by its scale."""
     kernel = weight.shape[2:]
-    if conv.op == "Conv":
+    if conv.op != "ConvTranspose":
         return np.asarray(weight * scale.reshape(-1, 1, *[1] * len(kernel)))
     group = attribute(conv, "group")  # [c, o / group, *kernel]: outputs of a group are columns
     grouped = weight.reshape(group, -1, *weight.shape[1:])

@@ -44,11 +44,12 @@ def fold_constants(graph: Graph, partly: bool = False) -> Graph:
     """
     result = clone(graph)
     tables: dict[bytes, Array] = {}
-    pending, nodes = deque(result.nodes), []
+    pending, nodes, written = deque(result.nodes), [], 0
     while pending:
         node = pending.popleft()
-        inner = inline(node)
+        inner = inline(node, written)
         if inner is not None:
+            written += len(inner)
             pending.extendleft(reversed(inner))
             continue
         sink_constants(node)

@@ -14,17 +14,22 @@ from pyhades.ir.registry import operator
 
 UNROLLED_NODES = 256
 """The most nodes that a Loop or Scan is written out to; longer ones run step by step."""
+MOST_UNROLLED = 1024
+"""The most that all of a graph may come to: loops within loops multiply."""
 
 
-def inline(node: Node) -> list[Node] | None:
+def inline(node: Node, written: int = 0) -> list[Node] | None:
     """The nodes that make the outputs of ``node``; None where its course is not known yet.
 
     An If with a constant condition becomes the graph that it chooses, a Loop or Scan with a known
-    number of steps becomes its steps, unless these are many.
+    number of steps becomes its steps, unless these are many. ``written`` is the number of nodes
+    that were written out before.
     """
     rule = operator(node.op)
     if isinstance(rule, If):
         return _choice(node, rule)
+    if written > MOST_UNROLLED:
+        return None
     if isinstance(rule, Loop):
         return _loop(node, rule)
     if isinstance(rule, Scan):

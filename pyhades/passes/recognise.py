@@ -250,9 +250,27 @@ def _channel_vector(value: Value | None, extents: tuple[int, ...]) -> Array | No
     return np.broadcast_to(value.data.reshape(-1), extents[1:2])
 
 
+def _safe_softmax(rewrite: Rewrite, node: Node) -> bool:
+    """A Softmax with zeros in the place of NaN, which exporters write for rows that are all masked.
+
+    Ours gives zeros there by itself. Of scores that are NaN it makes NaN, as the framework does
+    in which such models are written.
+    """
+    condition, other, x = node.inputs
+    test = rewrite.producer(condition, "IsNaN")
+    softmax = rewrite.producer(x, "Softmax")
+    if test is None or softmax is None or x is None or test.inputs[0] is not x:
+        return False
+    if scalar(other) != 0 or x.type != node.outputs[0].type:
+        return False
+    rewrite.substitute(node.outputs[0], x)
+    return True
+
+
 _RULES: dict[str, tuple[_Rule, ...]] = {
     "Mul": (_gelu, _silu, _hard_swish, _affine, _group_affine),
     "Add": (_affine, _group_affine),
     "Reshape": (_group_norm,),
+    "Where": (_safe_softmax,),
     "Div": (_layer_norm,),
 }

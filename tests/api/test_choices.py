@@ -117,6 +117,9 @@ OTHERS: dict[str, Callable[[], Call]] = {
     "pyhades.debug.compare.compare": lambda: Call(
         pyhades.debug.compare, (small_network(), {"input": np.zeros((1, 3, 32, 32), np.float32)})
     ),
+    "pyhades.kernels.recurrent.recurrence": lambda: Call(
+        kernels.recurrence, (np.ones((2, 3, 4), np.float32), np.ones((4, 1), np.float32))
+    ),
     "pyhades.kernels.gemm.pack_matrix": lambda: Call(kernels.pack_matrix, (MATRIX,)),
     "pyhades.kernels.moe.top_k": lambda: Call(kernels.top_k, (MATRIX, 2)),
     "pyhades.kernels.ranking.rank": lambda: Call(kernels.rank, (MATRIX, 2)),

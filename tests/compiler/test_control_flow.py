@@ -375,6 +375,26 @@ def test_branches_with_constants_of_one_name_are_told_apart(tmp_path):
     assert program(x, np.array(True))[0, 0] == 32 and program(x, np.array(False))[0, 0] == 128
 
 
+def test_loops_within_loops_are_not_written_out_without_bound():
+    inner = "w = Add(v, x)"
+    for depth in range(6):
+        inner = f"""
+            w{depth} = Loop (most, yes, v) <
+                body = b{depth} (int64 i{depth}, bool c{depth}, float v) => (bool go, float w) {{
+                    {inner}
+                    go = Identity(c{depth})
+                }}
+            >
+            w = Identity(w{depth})
+        """
+    text = f"""
+    agraph (float x) => (float w) <int64 most = {{3}}, bool yes = {{1}}> {{ v = Neg(x) {inner} }}
+    """
+    text = text.replace("most = {3}", "most = {8}")
+    graph = pyhades.load_onnx(model_of(text))
+    assert isinstance(pyhades.compile(graph), StagedProgram)
+
+
 def test_a_body_whose_steps_do_not_stack_is_refused():
     text = """
     agraph (float[1] x, int64 most) => (float[k,m] y)

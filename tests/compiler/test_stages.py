@@ -15,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 import pyhades
 from pyhades.compiler.stages import StagedProgram
 from pyhades.compiler.stages.engine import STAGES_KEPT
+from pyhades.debug import compare
 from pyhades.errors import ArgumentError, ClosedError, ShapeError
 from pyhades.ir.interpreter import interpret
 from tests.support.graphs import Builder
@@ -163,6 +164,16 @@ def test_arrays_belong_to_the_caller():
     assert (array == 1).all() and (second == 1).all() and second.shape == (3, 4)
 
 
+def test_constants_cannot_be_written_to():
+    b = Builder()
+    shape = b.input(2, dtype=np.int64)
+    program = pyhades.compile(b.graph(b.op("Reshape", b.const(np.arange(12)), shape)))
+    for _ in range(2):
+        array = program(np.array([3, 4]))
+        assert array[0, 0] == 0
+        array[:] = 7
+
+
 def test_numbers_that_kernels_need_are_compiled_in():
     """Sizes of a Resize: Python looks at them, and a kernel does the work."""
     b = Builder()
@@ -225,6 +236,23 @@ def test_data_that_do_not_fit_name_the_node():
     with pytest.raises(ShapeError, match=r"Reshape 'node0'.*\[5, 5\]"):
         program(np.zeros((2, 6), np.float32), np.array([5, 5]))
     assert program(np.zeros((2, 6), np.float32), np.array([4, 3])).shape == (4, 3)
+
+
+@pytest.mark.parametrize("op", ["ConstantOfShape", "Expand", "Tile", "Range"])
+def test_sizes_that_no_machine_has_are_refused(op):
+    b = Builder()
+    x, size = b.input(1), b.input(*([] if op == "Range" else [1]), dtype=np.int64)
+    one = b.const(1, np.int64)
+    inputs = {"ConstantOfShape": [size], "Range": [b.const(0, np.int64), size, one]}
+    program = pyhades.compile(b.graph(b.op(op, *inputs.get(op, [x, size]))))
+    for huge in (1 << 40, 1 << 62):
+        with pytest.raises(ShapeError, match=f"{op}.*memory"):
+            program(np.ones(1, np.float32), np.full(size.type.shape, huge))
+
+
+def test_compare_finds_no_difference():
+    found = compare(picked_pixels(), bright(50))
+    assert found.first is None and len(found.errors) > 3, str(found)
 
 
 def test_close_frees_and_refuses():

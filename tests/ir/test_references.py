@@ -284,3 +284,59 @@ def test_col2im_of_every_rank() -> None:
     ):
         constants = {"image": np.int64(image), "block": np.int64(block)}
         check_against_rival("Col2Im", 18, {"x": noise(*columns)}, constants)
+
+
+RECURRENT: list[tuple[str, dict[str, Any]]] = [
+    ("LSTM", {"direction": "bidirectional"}),
+    ("LSTM", {"direction": "reverse", "clip": 0.3}),
+    ("LSTM", {"input_forget": 1}),
+    (
+        "LSTM",
+        {
+            "activations": ["HardSigmoid", "Softsign", "ScaledTanh"],
+            "activation_alpha": [0.3, 0.9],
+            "activation_beta": [0.4, 0.8],
+        },
+    ),
+    ("GRU", {"direction": "bidirectional"}),
+    ("GRU", {"direction": "bidirectional", "linear_before_reset": 1}),
+    ("GRU", {"activations": ["HardSigmoid", "Elu"], "clip": 0.4}),
+    (
+        "RNN",
+        {
+            "direction": "bidirectional",
+            "activations": ["Affine", "LeakyRelu"],
+            "activation_alpha": [0.6, 0.2],
+            "activation_beta": [0.1],
+        },
+    ),
+    (
+        "RNN",
+        {
+            "direction": "reverse",
+            "activations": ["ThresholdedRelu"],
+            "activation_alpha": [0.7],  # onnxruntime has another default than the operator
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("op", "attributes"), RECURRENT)
+def test_recurrent_layers(op: str, attributes: dict[str, Any]) -> None:
+    gates = {"LSTM": 4, "GRU": 3, "RNN": 1}[op]
+    count = 2 if attributes.get("direction") == "bidirectional" else 1
+    steps, batch, inputs, hidden = 6, 3, 4, 5
+    state = {"h": noise(count, batch, hidden)}
+    feeds = {"x": noise(steps, batch, inputs), "lengths": np.int32([6, 3, 1]), **state}
+    constants = {
+        "w": noise(count, gates * hidden, inputs),
+        "r": noise(count, gates * hidden, hidden),
+        "b": noise(count, 2 * gates * hidden),
+    }
+    names = ["x", "w", "r", "b", "lengths", "h"]
+    if op == "LSTM":
+        feeds["c"], constants["p"] = noise(count, batch, hidden), noise(count, 3 * hidden)
+        names += ["c", "p"]
+    outputs = 3 if op == "LSTM" else 2
+    options = {"hidden_size": hidden, **attributes}
+    check_against_rival(op, 14, feeds, constants, inputs=names, outputs=outputs, **options)

@@ -258,6 +258,30 @@ def test_random_programs_over_random_views(isa, seed):
 
 
 @covers
+@pytest.mark.parametrize("width", [2, 3, 8, 31, 255, 256, 257])
+@pytest.mark.parametrize("at", ["start", "end"])
+def test_short_rows_are_computed_side_by_side(isa, width, at):
+    """Rows with gaps, a vector that repeats from row to row and one number per row, over chunks."""
+    rows = 70_000 // width
+    rng = np.random.default_rng(width)
+    x, vector, column = (
+        rng.integers(-99, 99, shape).astype(np.float32)
+        for shape in ((rows, width), (width,), (rows, 1))
+    )
+    source = guarded(x, (width + 2, 1), at)
+    y = guarded_empty((rows, width), strides=(width + 1, 1), at=at)
+    code = [NUMBERS["fma"], 3, 0, 1, 2, NUMBERS["relu"], 4, 3, 0, 0]
+    inputs = [source, *(np.broadcast_to(part, x.shape) for part in (vector, column))]
+    for threads in (1, 2):
+        _native.call("map", inputs, [y], {"code": code}, isa=isa, threads=threads)
+        np.testing.assert_array_equal(y, np.maximum(x * vector + column, 0))
+    assert_gaps_untouched(y)
+    dense = np.empty((width, rows), np.float32).T
+    _native.call("map", inputs, [dense], {"code": code}, isa=isa)
+    np.testing.assert_array_equal(dense, y)
+
+
+@covers
 def test_longest_program(isa):
     """64 steps that count, through every temporary in turn."""
     x = sample(700).clip(-4, 4).round()

@@ -123,6 +123,21 @@ def test_large_gathers_are_cut_into_chunks():
     np.testing.assert_array_equal(kernels.gather(x, indices, threads=2), one)
 
 
+def test_slices_of_a_scatter_are_shared_by_workers():
+    rng = np.random.default_rng(3)
+    x = np.zeros((40, 3, 900), np.float32)
+    updates = rng.standard_normal((40, 3, 700)).astype(np.float32)
+    indices = rng.integers(0, 900, updates.shape)  # with repetitions, of which the last counts
+    expected = x.copy()
+    for position in np.ndindex(updates.shape):
+        expected[(*position[:2], indices[position])] = updates[position]
+    for threads in (1, 2, 3):
+        actual = kernels.scatter_elements(x, indices, updates, axis=2, threads=threads)
+        np.testing.assert_array_equal(actual, expected)
+    total = kernels.scatter_elements(x, indices[:, :0], updates[:, :0], axis=2, threads=2)
+    np.testing.assert_array_equal(total, x)
+
+
 def test_indices_known_only_at_run_time_read_zeros_and_write_nothing_outside():
     x = np.arange(1, 5, dtype=np.float32)
     indices = np.array([3, 4, -4, -5, 1 << 40])

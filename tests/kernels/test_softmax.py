@@ -61,6 +61,30 @@ def test_rows_stay_inside_their_memory(isa, n, log, at):
     assert_gaps_untouched(y)
 
 
+@pytest.mark.covers("softmax_f32")
+@pytest.mark.parametrize("at", ["start", "end"])
+@pytest.mark.parametrize("log", [0, 1])
+@pytest.mark.parametrize("n", [1, 2, 3, 15, 16])
+def test_many_short_rows(isa, n, log, at):
+    x = scores(37, n, 10.0)
+    x[3::7] = -np.inf
+    x[4::7, 0] = -np.inf
+    x[5, -1] = np.nan
+    source, y = guarded(x, (n + 1, 1), at), guarded_empty((37, n), strides=(n + 2, 1), at=at)
+    _native.call("softmax", [source], [y], {"log": log}, isa=isa)
+    assert_gaps_untouched(y)
+    assert np.isnan(y[5]).all()
+    finite = np.arange(37) != 5
+    expected = (reference.log_softmax if log else reference.softmax)(x[finite])
+    actual, hidden = np.asarray(y)[finite], np.isneginf(expected)
+    assert np.array_equal(np.isneginf(actual), hidden)
+    actual, expected = np.where(hidden, 0, actual), np.where(hidden, 0, expected)
+    bound = (n / 16 + 72) * EPS32 * (1 + np.abs(expected) if log else expected) + 1e-36
+    assert_within(actual, expected, bound)
+    _native.call("softmax", [source], [source], {"log": log}, isa=isa)
+    assert np.array_equal(np.asarray(source), np.asarray(y), equal_nan=True)
+
+
 def test_huge_scores_do_not_overflow(isa):
     x = np.array([[3e38, 3e38, -3e38], [-3e38, -3e38, -3e38]], np.float32)
     expected = [[0.5, 0.5, 0], [1 / 3] * 3]

@@ -86,6 +86,7 @@ def test_every_kernel_is_called_here():
         "quantize",
         "rank",
         "suppress",
+        "recurrence",
         "top_k",
     }
     assert set(CALLS) == set(kernels.__all__) - others

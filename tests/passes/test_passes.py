@@ -170,6 +170,15 @@ def test_decompose_gemm(trans_a, trans_b, c_shape):
     assert kinds(check(graph, decompose))["FusedMatMul"] == 1
 
 
+def test_positions_of_single_elements_are_constant():
+    b = Builder()
+    x = b.input(2, 3, 4, 5)
+    pooled, positions = b.op("MaxPool", x, outputs=2, kernel_shape=[1, 1])
+    first = b.op("Slice", positions, b.ints(0), b.ints(1), b.ints(1))
+    graph = decompose(b.graph(pooled, positions, b.op("Cast", first, to=np.dtype(np.float32))))
+    assert kinds(check(graph, fold_constants)) == {"MaxPool": 1}
+
+
 def test_batch_norm_folds_into_convolutions():
     b = Builder(3)
     x = b.input(2, 4, 6, 6)
@@ -184,6 +193,16 @@ def test_batch_norm_folds_into_convolutions():
 def batch_norm(b, channels):
     variance = b.const(np.abs(b.weight(channels).data) + 0.5)
     return b.weight(channels), b.weight(channels), b.weight(channels), variance
+
+
+@pytest.mark.parametrize("biased", [False, True])
+def test_batch_norm_folds_into_a_deformable_convolution(biased):
+    b = Builder()
+    x, offset, mask = b.input(1, 4, 6, 5), b.input(1, 18, 6, 5), b.input(1, 9, 6, 5)
+    bias = b.weight(6) if biased else None
+    y = b.op("DeformConv", x, b.weight(6, 4, 3, 3), offset, bias, mask, pads=[1] * 4)
+    graph = check(b.graph(b.op("BatchNormalization", y, *batch_norm(b, 6))), fold_batch_norm)
+    assert kinds(graph) == {"DeformConv": 1}
 
 
 def test_batch_norm_elsewhere_becomes_scale_shift():
@@ -355,6 +374,19 @@ def test_attention_whose_weights_are_read_elsewhere_is_left_alone():
     y = attention(b, q, k, v)
     graph = check(b.graph(y, b.nodes[-1].inputs[0]), fuse_attention)
     assert "FusedAttention" not in kinds(graph)
+
+
+def test_attention_with_zeros_for_rows_that_are_all_masked():
+    b = Builder()
+    q, k, v = (b.input(1, 2, 5, 4) for _ in range(3))
+    scores = b.op("MatMul", q, b.op("Transpose", k, perm=[0, 1, 3, 2]))
+    mask = b.const(np.where(np.arange(5)[:, None] < 2, -np.inf, np.zeros((5, 5))))
+    weights = b.op("Softmax", b.op("Add", scores, mask), axis=-1)
+    weights = b.op("Where", b.op("IsNaN", weights), b.const(0.0), weights)
+    graph = b.graph(b.op("MatMul", weights, v))
+    kept = b.op("Where", b.op("IsNaN", weights), b.const(1.0), weights)
+    assert kinds(check(b.graph(kept), recognise))["Where"] == 1
+    assert kinds(check(graph, lambda g: fuse_attention(recognise(g))))["FusedAttention"] == 1
 
 
 def test_image_rows_times_a_matrix_are_regrouped():

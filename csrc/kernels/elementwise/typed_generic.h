@@ -52,6 +52,17 @@ void select_loop(const void* condition_data, int64_t condition_stride, const voi
     const auto* a = static_cast<const Bytes*>(a_data);
     const auto* b = static_cast<const Bytes*>(b_data);
     auto* y = static_cast<Bytes*>(y_data);
+    const auto choose = [&](int64_t a_step, int64_t b_step) {
+        for (int64_t i = 0; i < n; ++i) {
+            const Bytes yes = a[i * a_step], no = b[i * b_step];
+            y[i] = condition[i] ? yes : no;
+        }
+    };
+    if (condition_stride == 1 && y_stride == 1) {  // constants, so that loops become vectors
+        if (a_stride == 1 && b_stride == 1) return choose(1, 1);
+        if (a_stride == 0 && b_stride == 1) return choose(0, 1);
+        if (a_stride == 1 && b_stride == 0) return choose(1, 0);
+    }
     for (int64_t i = 0; i < n; ++i)
         y[i * y_stride] = condition[i * condition_stride] ? a[i * a_stride] : b[i * b_stride];
 }

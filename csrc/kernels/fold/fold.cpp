@@ -1,6 +1,7 @@
 #include "kernels/fold/fold.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "base/rounding.h"
 #include "kernels/families.h"
@@ -20,6 +21,8 @@ constexpr int64_t kLargest = int64_t{1} << 31;
 struct FoldParams {
     FoldLine* kernel;
     FoldLineArgs line;
+    std::vector<int64_t> blocks[kFoldAxes - 1];  // [extent][kernel]
+    std::vector<FoldRun> runs;
     int64_t images, channels, lines_per_chunk;
     int64_t columns_image, columns_channel, y_image, y_channel, y_at[kFoldAxes - 1] = {};
 };
@@ -28,9 +31,10 @@ void run_line(const FoldParams& fold, int64_t index, void* const* operands, floa
     FoldLineArgs line = fold.line;
     int64_t y = 0;
     for (int axis = kFoldAxes - 2; axis >= 0; --axis) {
-        line.at[axis] = index % line.axes[axis].extent;
+        const int64_t at = index % line.axes[axis].extent;
         index /= line.axes[axis].extent;
-        y += line.at[axis] * fold.y_at[axis];
+        line.blocks[axis] = fold.blocks[axis].data() + at * line.axes[axis].kernel;
+        y += at * fold.y_at[axis];
     }
     const int64_t image = index / fold.channels, channel = index % fold.channels;
     line.columns = static_cast<const float*>(operands[0]) + image * fold.columns_image +
@@ -50,6 +54,37 @@ void run_fold(const void* params, void* const* operands, Worker& worker) {
         for (int64_t line = first; line < last; ++line)
             run_line(fold, line, operands, static_cast<float*>(worker.scratch));
     });
+}
+
+// The block whose tap lies at `position` of an axis, or -1.
+int64_t block_at(const FoldAxis& axis, int64_t position, int64_t tap) {
+    const int64_t start = position + axis.pad - tap * axis.dilation;
+    if (start < 0 || start % axis.stride != 0) return -1;
+    const int64_t block = start / axis.stride;
+    return block < axis.blocks ? block : -1;
+}
+
+// Block 0 of a tap of the last axis lands at `shift`; sums are sorted by the remainder modulo the
+// stride, within which neighbouring blocks are neighbours.
+FoldRun run_of(const FoldAxis& axis, int64_t tap) {
+    const int64_t shift = tap * axis.dilation - axis.pad;
+    const int64_t phase = ((shift % axis.stride) + axis.stride) % axis.stride;
+    const int64_t first = (shift - phase) / axis.stride;
+    const int64_t room = axis.extent > phase ? ceil_div(axis.extent - phase, axis.stride) : 0;
+    const int64_t begin = std::max<int64_t>(0, -first);
+    const int64_t end = std::min(axis.blocks, room - first);
+    return {begin, phase * phase_length(axis) + first + begin, std::max<int64_t>(0, end - begin)};
+}
+
+void make_tables(FoldParams* params) {
+    const FoldLineArgs& line = params->line;
+    for (int i = 0; i < kFoldAxes - 1; ++i)
+        for (int64_t at = 0; at < line.axes[i].extent; ++at)
+            for (int64_t tap = 0; tap < line.axes[i].kernel; ++tap)
+                params->blocks[i].push_back(block_at(line.axes[i], at, tap));
+    const FoldAxis& last = line.axes[kFoldAxes - 1];
+    for (int64_t tap = 0; tap < last.kernel; ++tap) params->runs.push_back(run_of(last, tap));
+    params->line.runs = params->runs.data();
 }
 
 // The window along each axis; single positions in front of those that are there.
@@ -115,6 +150,7 @@ Status bind_fold(const OpDesc& desc, BoundOp* bound) {
     const FoldAxis& last = line.axes[kFoldAxes - 1];
     params->lines_per_chunk =
         std::max<int64_t>(1, kChunk / std::max<int64_t>(1, last.extent * last.kernel));
+    make_tables(params.get());
     params->kernel = select<FoldLine>(kKernels, "fold_f32", desc.allowed, &bound->kernel);
     bound->worker_scratch_bytes =
         static_cast<size_t>(phase_length(last) * last.stride) * sizeof(float);

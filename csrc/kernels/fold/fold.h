@@ -13,13 +13,19 @@ struct FoldAxis {
     int64_t kernel, stride, pad, dilation;
 };
 
+// What one tap of the last axis adds: `count` blocks from `block` on, to sums from `sum` on.
+struct FoldRun {
+    int64_t block, sum, count;
+};
+
 // One line of one plane: all positions of the last axis.
 struct FoldLineArgs {
     const float* columns;  // of the plane: [taps][blocks], both row-major and contiguous
     float* y;
     float* sums;  // scratch: as many runs as the window has steps, see phase_length
     FoldAxis axes[kFoldAxes];
-    int64_t at[kFoldAxes - 1];  // position of the line along the axes before
+    const int64_t* blocks[kFoldAxes - 1];  // per tap of an axis before: which block, or -1
+    const FoldRun* runs;                   // per tap of the last axis
     int64_t y_pixel;
 };
 

@@ -17,31 +17,6 @@ HADES_INLINE void add_run(float* to, const float* from, int64_t n) {
     if (rest > 0) store_n(to + i, load_n(to + i, rest) + load_n(from + i, rest), rest);
 }
 
-// The block whose tap lies at `position` of an axis, or -1.
-HADES_INLINE int64_t block_at(const FoldAxis& axis, int64_t position, int64_t tap) {
-    const int64_t start = position + axis.pad - tap * axis.dilation;
-    if (start < 0 || start % axis.stride != 0) return -1;
-    const int64_t block = start / axis.stride;
-    return block < axis.blocks ? block : -1;
-}
-
-// Adds the blocks of one row, tap by tap of the last axis; `columns` is the first tap's.
-static void add_row(const FoldLineArgs& a, const float* columns, int64_t tap_step) {
-    const FoldAxis& axis = a.axes[kFoldAxes - 1];
-    const int64_t length = phase_length(axis);
-    for (int64_t tap = 0; tap < axis.kernel; ++tap, columns += tap_step) {
-        const int64_t shift = tap * axis.dilation - axis.pad;  // where block 0 lands
-        const int64_t phase = ((shift % axis.stride) + axis.stride) % axis.stride;
-        const int64_t first = (shift - phase) / axis.stride;
-        // Positions of this remainder inside the image.
-        const int64_t room = (axis.extent - phase + axis.stride - 1) / axis.stride;
-        const int64_t begin = first < 0 ? -first : 0;
-        const int64_t end = axis.blocks < room - first ? axis.blocks : room - first;
-        if (begin < end)
-            add_run(a.sums + phase * length + first + begin, columns + begin, end - begin);
-    }
-}
-
 void fold_f32(const FoldLineArgs& a) {
     const FoldAxis &deep = a.axes[0], &tall = a.axes[1], &wide = a.axes[2];
     const int64_t length = phase_length(wide), total = length * wide.stride;
@@ -49,13 +24,15 @@ void fold_f32(const FoldLineArgs& a) {
         store_n(a.sums + i, zero(), total - i < kLanes ? static_cast<int>(total - i) : kLanes);
     const int64_t plane = tall.blocks * wide.blocks, tap_step = deep.blocks * plane;
     for (int64_t u = 0; u < deep.kernel; ++u) {
-        const int64_t layer = block_at(deep, a.at[0], u);
+        const int64_t layer = a.blocks[0][u];
         if (layer < 0) continue;
         for (int64_t v = 0; v < tall.kernel; ++v) {
-            const int64_t row = block_at(tall, a.at[1], v);
+            const int64_t row = a.blocks[1][v];
             if (row < 0) continue;
             const int64_t tap = (u * tall.kernel + v) * wide.kernel;
-            add_row(a, a.columns + tap * tap_step + layer * plane + row * wide.blocks, tap_step);
+            const float* columns = a.columns + tap * tap_step + layer * plane + row * wide.blocks;
+            for (int64_t w = 0; w < wide.kernel; ++w, columns += tap_step)
+                add_run(a.sums + a.runs[w].sum, columns + a.runs[w].block, a.runs[w].count);
         }
     }
     for (int64_t phase = 0; phase < wide.stride && phase < wide.extent; ++phase) {

@@ -22,6 +22,7 @@ struct Plan {
     std::vector<GatherLoop> loops;
     std::vector<GatherComponent> components;
     int64_t run = 1, tuples = 1;
+    int64_t slices = 1;  // outermost parts that reach different elements of the indexed tensor
 };
 
 struct GatherParams {
@@ -71,15 +72,22 @@ void run_gather(const void* params, void* const* operands, Worker& worker) {
              arguments(gather.plan, gather.wide, operands[0], operands[1], operands[2]), worker);
 }
 
-// Updates are applied by one worker: two may name the same element, and their order counts.
+// The updates of a slice are applied by one worker: two may name the same element, and their order
+// counts.
 void run_scatter(const void* params, void* const* operands, Worker& worker) {
     const auto& scatter = *static_cast<const ScatterParams*>(params);
     run_plan(scatter.copy, scatter.copy_plan,
              arguments(scatter.copy_plan, false, operands[0], nullptr, operands[3]), worker);
     sync(worker);
-    parallel_for(worker, scatter.plan.tuples > 0 ? 1 : 0, [&](int64_t) {
-        scatter.scatter(
-            arguments(scatter.plan, scatter.wide, operands[3], operands[1], operands[2]));
+    const Plan& plan = scatter.plan;
+    const int64_t length = plan.tuples / plan.slices;
+    const int64_t per_chunk =
+        std::max<int64_t>(1, kElementsPerChunk / std::max<int64_t>(1, length * plan.run));
+    parallel_for(worker, length > 0 ? ceil_div(plan.slices, per_chunk) : 0, [&](int64_t chunk) {
+        GatherArgs args = arguments(plan, scatter.wide, operands[3], operands[1], operands[2]);
+        args.first = chunk * per_chunk * length;
+        args.last = std::min(args.first + per_chunk * length, plan.tuples);
+        scatter.scatter(args);
     });
 }
 
@@ -125,7 +133,9 @@ Plan plan_elements(const Tensor& fixed, const Tensor& indices, const Tensor& den
         plan.loops.push_back({indices.shape[i], i == axis ? 0 : fixed.strides[i],
                               indices.strides[i], dense.strides[i]});
     plan.components.push_back({fixed.shape[axis], fixed.strides[axis], 0});
+    for (int i = 0; i < axis; ++i) plan.slices *= indices.shape[i];
     finish_plan(&plan);
+    if (plan.tuples == 0) plan.slices = 1;
     return plan;
 }
 

@@ -26,11 +26,13 @@ struct Cursor {
         dense += steps * loop.dense;
     }
 
-    void advance(const GatherArgs& a) {
-        for (int64_t i = a.loop_count; i-- > 0;) {
+    // `steps` of the innermost loop, which may end but not pass it.
+    void advance(const GatherArgs& a, int64_t steps) {
+        for (int64_t i = a.loop_count; i-- > 0; steps = 1) {
             const GatherLoop& loop = a.loops[i];
-            move(loop, 1);
-            if (++position[i] < loop.extent) return;
+            move(loop, steps);
+            position[i] += steps;
+            if (position[i] < loop.extent) return;
             move(loop, -loop.extent);
             position[i] = 0;
         }
@@ -60,28 +62,75 @@ void move_run(T* to, const T* from, int64_t run) {
         std::memcpy(to, from, static_cast<size_t>(run) * sizeof(T));
 }
 
-template <class T>
-void gather(const GatherArgs& a) {
+// n tuples of one number, along the innermost loop: move(fixed, dense, inside) for each.
+template <class Index, class Move>
+void walk_numbers(const GatherArgs& a, const Cursor& cursor, int64_t n, const Move& move) {
+    const GatherLoop& loop = a.loops[a.loop_count - 1];
+    const GatherComponent& component = a.components[0];
+    const Index* indices = static_cast<const Index*>(a.indices) + cursor.index + component.index;
+    for (int64_t i = 0; i < n; ++i) {
+        int64_t position = indices[i * loop.index];
+        if (position < 0) position += component.extent;
+        const bool inside = position >= 0 && position < component.extent;
+        move(cursor.fixed + i * loop.fixed + position * component.stride,
+             cursor.dense + i * loop.dense, inside);
+    }
+}
+
+// n tuples of nothing, along the innermost loop: a copy.
+template <class Move>
+void walk_plain(const GatherArgs& a, const Cursor& cursor, int64_t n, const Move& move) {
+    const GatherLoop& loop = a.loops[a.loop_count - 1];
+    for (int64_t i = 0; i < n; ++i)
+        move(cursor.fixed + i * loop.fixed, cursor.dense + i * loop.dense, true);
+}
+
+// move(fixed, dense, inside) for every tuple in order: offsets, and whether its position exists.
+template <class Move>
+void for_each_tuple(const GatherArgs& a, const Move& move) {
     Cursor cursor(a);
-    for (int64_t i = a.first; i < a.last; ++i, cursor.advance(a)) {
-        T* to = static_cast<T*>(a.dense) + cursor.dense;
-        int64_t offset;
-        if (resolve(a, cursor, &offset))
-            move_run(to, static_cast<const T*>(a.fixed) + offset, a.run);
-        else
-            std::memset(to, 0, static_cast<size_t>(a.run) * sizeof(T));
+    const bool in_runs = a.component_count <= 1 && a.loop_count > 0;
+    const int64_t inner = a.loop_count - 1;
+    for (int64_t i = a.first; i < a.last;) {
+        int64_t n = 1;
+        if (in_runs) {
+            n = a.loops[inner].extent - cursor.position[inner];
+            if (n > a.last - i) n = a.last - i;
+            if (a.component_count == 0)
+                walk_plain(a, cursor, n, move);
+            else if (a.wide)
+                walk_numbers<int64_t>(a, cursor, n, move);
+            else
+                walk_numbers<int32_t>(a, cursor, n, move);
+        } else {
+            int64_t offset;
+            const bool inside = resolve(a, cursor, &offset);
+            move(offset, cursor.dense, inside);
+        }
+        i += n;
+        cursor.advance(a, n);
     }
 }
 
 template <class T>
+void gather(const GatherArgs& a) {
+    const T* from = static_cast<const T*>(a.fixed);
+    T* to = static_cast<T*>(a.dense);
+    for_each_tuple(a, [&](int64_t fixed, int64_t dense, bool inside) {
+        if (inside)
+            move_run(to + dense, from + fixed, a.run);
+        else
+            std::memset(to + dense, 0, static_cast<size_t>(a.run) * sizeof(T));
+    });
+}
+
+template <class T>
 void scatter(const GatherArgs& a) {
-    Cursor cursor(a);
-    for (int64_t i = a.first; i < a.last; ++i, cursor.advance(a)) {
-        int64_t offset;
-        if (resolve(a, cursor, &offset))
-            move_run(static_cast<T*>(a.fixed) + offset,
-                     static_cast<const T*>(a.dense) + cursor.dense, a.run);
-    }
+    const T* from = static_cast<const T*>(a.dense);
+    T* to = static_cast<T*>(a.fixed);
+    for_each_tuple(a, [&](int64_t fixed, int64_t dense, bool inside) {
+        if (inside) move_run(to + fixed, from + dense, a.run);
+    });
 }
 
 struct Add {
@@ -112,14 +161,12 @@ struct Minimum {
 // Sums and products of integers wrap, as NumPy's do: they are computed without sign.
 template <class Reduction, class T>
 void scatter_reduce(const GatherArgs& a) {
-    Cursor cursor(a);
-    for (int64_t i = a.first; i < a.last; ++i, cursor.advance(a)) {
-        int64_t offset;
-        if (!resolve(a, cursor, &offset)) continue;
-        T* to = static_cast<T*>(a.fixed) + offset;
-        const T* from = static_cast<const T*>(a.dense) + cursor.dense;
+    for_each_tuple(a, [&](int64_t fixed, int64_t dense, bool inside) {
+        if (!inside) return;
+        T* to = static_cast<T*>(a.fixed) + fixed;
+        const T* from = static_cast<const T*>(a.dense) + dense;
         for (int64_t j = 0; j < a.run; ++j) to[j] = Reduction::apply(to[j], from[j]);
-    }
+    });
 }
 
 }  // namespace

@@ -164,6 +164,34 @@ HADES_INLINE void reduce_columns(const float* x, const LoopNest& reduced, float*
     }
 }
 
+constexpr int64_t kFew = 16;  // so few elements are reduced lane by lane, an output per lane
+
+template <class R>
+HADES_INLINE void reduce_few(const float* x, int64_t x_stride, const LoopNest& reduced, float* y,
+                             int64_t y_stride, int64_t n) {
+    float start = 0.0f;
+    if constexpr (!R::is_sum) start = R::identity;
+    for (int64_t i = 0; i < n; i += kLanes) {
+        const int lanes = lanes_left(i, n);
+        F32 all = set1(start);
+        for (int64_t r = 0; r < reduced.count; ++r) {
+            const F32 value = load_line(x + r * inner_stride(reduced, 0), x_stride, i, lanes, 0.0f);
+            if constexpr (R::is_sum)
+                all = all + R::term(value);
+            else
+                all = R::combine(all, value);
+        }
+        float results[kLanes];
+        store(results, all);
+        for (int k = 0; k < lanes; ++k) {
+            if constexpr (R::is_sum)
+                y[(i + k) * y_stride] = R::finish(results[k], reduced.count);
+            else
+                y[(i + k) * y_stride] = results[k];
+        }
+    }
+}
+
 template <class R>
 void reduce(const ReduceArgs& a) {
     const int64_t x_stride = inner_stride(*a.kept, 0);
@@ -172,6 +200,8 @@ void reduce(const ReduceArgs& a) {
     for_each_run(*a.kept, a.begin, a.end, [&](const int64_t* offsets, int64_t n) {
         const float* x = static_cast<const float*>(a.x) + offsets[0];
         float* y = static_cast<float*>(a.y) + offsets[1];
+        if (a.reduced->rank == 1 && a.reduced->count <= kFew)
+            return reduce_few<R>(x, x_stride, *a.reduced, y, y_stride, n);
         if (!by_columns) {
             for (int64_t i = 0; i < n; ++i)
                 y[i * y_stride] = reduce_element<R>(x + i * x_stride, *a.reduced);

@@ -6,6 +6,8 @@
 // Three passes over a row that stays in cache: maximum, exponentials and their sum, scaling. The
 // maximum is exact, so that no exponential overflows and the largest is 1.
 //
+// Short rows leave most lanes of a vector empty: there a lane is a row, and the sum is in float32.
+//
 // A row of nothing but -inf (everything masked) gives zeros, or -inf under the logarithm; NaN or
 // +inf anywhere in a row make the whole row NaN.
 namespace hades::HADES_ISA {
@@ -56,7 +58,49 @@ HADES_INLINE void log_softmax_row(const float* x, float* y, int64_t n, F32 peak)
     }
 }
 
+constexpr int64_t kShort = 16;  // rows of so few elements are computed side by side, one per lane
+
+HADES_INLINE void load_lanes(const SoftmaxArgs& a, int64_t row, int rows, F32* columns) {
+    float lanes[kShort][kLanes] = {};
+    for (int r = 0; r < rows; ++r)
+        for (int64_t c = 0; c < a.n; ++c) lanes[c][r] = a.x[(row + r) * a.x_stride + c];
+    for (int64_t c = 0; c < a.n; ++c) columns[c] = load(lanes[c]);
+}
+
+HADES_INLINE void store_lanes(const SoftmaxArgs& a, int64_t row, int rows, const F32* columns) {
+    float lanes[kShort][kLanes];
+    for (int64_t c = 0; c < a.n; ++c) store(lanes[c], columns[c]);
+    for (int r = 0; r < rows; ++r)
+        for (int64_t c = 0; c < a.n; ++c) a.y[(row + r) * a.y_stride + c] = lanes[c][r];
+}
+
+HADES_INLINE void softmax_short_rows(const SoftmaxArgs& a, int64_t row, int rows) {
+    F32 columns[kShort], powers[kShort];
+    load_lanes(a, row, rows, columns);
+    F32 peak = set1(-HUGE_VALF), total = zero();
+    for (int64_t c = 0; c < a.n; ++c) peak = max(columns[c], peak);
+    const Mask empty = equal(peak, set1(-HUGE_VALF));
+    peak = select(empty, zero(), peak);
+    for (int64_t c = 0; c < a.n; ++c) {
+        powers[c] = exp(columns[c] - peak);
+        total = total + powers[c];
+    }
+    const Mask masked = empty & equal(total, total);
+    const F32 fill = a.log ? set1(-HUGE_VALF) : zero();
+    const F32 scale = a.log ? log(total) : set1(1.0f) / total;
+    for (int64_t c = 0; c < a.n; ++c) {
+        const F32 y = a.log ? columns[c] - peak - scale : powers[c] * scale;
+        columns[c] = select(masked, fill, y);
+    }
+    store_lanes(a, row, rows, columns);
+}
+
 void softmax_f32(const SoftmaxArgs& a) {
+    if (a.n <= kShort && kLanes > 1) {
+        for (int64_t row = 0; row < a.rows; row += kLanes)
+            softmax_short_rows(a, row, lanes_left(row, a.rows));
+        return;
+    }
     for (int64_t row = 0; row < a.rows; ++row) {
         const float* x = a.x + row * a.x_stride;
         float* y = a.y + row * a.y_stride;

@@ -44,12 +44,20 @@ def lower_resize(lowering: Lowering, node: Node) -> None:
     )
 
 
+_MANY_CHANNELS = 4
+"""From here on whole pixels are read faster than planes are gathered from, and a copy pays."""
+
+
 @lowers("GridSample")
 def lower_grid_sample(lowering: Lowering, node: Node) -> None:
-    """grid_sample; the result keeps channels where x has them."""
+    """grid_sample; images of many channels come out channels-last."""
     x, grid = lowering.input(node, 0), lowering.input(node, 1)
-    channels_last = x.shape[1] > 1 and x.strides[1] == 1
-    order = (0, *range(2, x.rank), 1) if channels_last else None
+    last = (0, *range(2, x.rank), 1)
+    positions = grid.size // x.shape[0] // (x.rank - 2) if x.size else 0
+    pixels = x.size // (x.shape[0] * x.shape[1]) if x.size else 0
+    if x.shape[1] >= _MANY_CHANNELS and x.strides[1] != 1 and pixels <= 4 * positions:
+        x = lowering.dense(x, last)
+    order = last if x.shape[1] > 1 and x.strides[1] == 1 else None
     lowering.emit(
         "grid_sample",
         [x, grid],

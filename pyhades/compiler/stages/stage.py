@@ -11,6 +11,7 @@ import numpy as np
 
 from pyhades.compiler.stages.cutting import cut
 from pyhades.compiler.stages.engine import Engine
+from pyhades.compiler.stages.limits import refuse_giants
 from pyhades.compiler.stages.part import Part, part_of
 from pyhades.compiler.view import Array
 from pyhades.ir.graph import Graph, Node, Value
@@ -88,6 +89,7 @@ class Stage:
     def _evaluate(self, node: Node, inputs: Sequence[Array | None], run: Run) -> list[Array]:
         rule = operator(node.op)
         if not isinstance(rule, ControlFlow):
+            refuse_giants(node, inputs)
             return [np.asarray(x) for x in evaluate(node, inputs)[: len(node.outputs)]]
         bodies = self._bodies[node]
         return rule.run(node, lambda name, arrays: run.follow(bodies[name], arrays), inputs)

@@ -181,10 +181,11 @@ def _output_type(value: Value, declared: Value) -> TensorType:
 
 
 def _owned(results: Sequence[Array], feeds: Sequence[Array]) -> list[Array]:
-    """Arrays of which none shares memory with an input or with another."""
+    """Arrays of which none shares memory with an input, with a constant or with another."""
     owned: list[Array] = []
     for array in results:
-        is_free = array.flags.writeable and array.flags.c_contiguous
+        # A view may be one of a constant, which Python has reshaped, say.
+        is_free = array.base is None and array.flags.writeable and array.flags.c_contiguous
         if not is_free or any(np.may_share_memory(array, x) for x in (*feeds, *owned)):
             array = np.array(array, order="C")
         owned.append(array)

@@ -13,7 +13,15 @@ from pyhades.errors import UnsupportedOperatorError
 from pyhades.ir.graph import Dim, Node
 from pyhades.ir.ops.elementwise import widened
 from pyhades.ir.registry import Operator, attribute, ir_op
-from pyhades.ir.shapes import Shape, agree, broadcast, fail, normalize_axis, rank_of, shape_of
+from pyhades.ir.shapes import (
+    Shape,
+    agree,
+    fail,
+    normalize_axis,
+    rank_of,
+    require_broadcast_to,
+    shape_of,
+)
 from pyhades.numerics.array import Array
 from pyhades.numerics.normalization import (
     affine,
@@ -111,7 +119,7 @@ class _Trailing(Operator):
         axis = normalize_axis(node, attribute(node, "axis"), len(x))
         for index in range(1, len(node.inputs)):
             if node.inputs[index] is not None:
-                broadcast(node, x, shape_of(node, index))
+                require_broadcast_to(node, shape_of(node, index), x, "parameters")
         statistics = (*x[:axis], *[1] * (len(x) - axis))
         return [x, statistics, statistics]
 

@@ -18,7 +18,7 @@ from pyhades.ir.ops.elementwise import widened
 from pyhades.ir.ops.matrix import MatMul
 from pyhades.ir.quantization import Quantization
 from pyhades.ir.registry import Array, Operator, attribute, ir_op
-from pyhades.ir.shapes import Shape, agree, fail, normalize_axis, shape_of
+from pyhades.ir.shapes import Shape, agree, fail, normalize_axis, require_broadcast_to, shape_of
 from pyhades.ir.signature import DType
 from pyhades.numerics import quantization as grid
 from pyhades.numerics.matrix import product
@@ -73,9 +73,7 @@ class OnGrid(Operator):
         if len(parameter) != len(x):
             fail(node, f"{what} have rank {len(parameter)}, x has rank {len(x)}")
         if not block:
-            for own, extent in zip(parameter, x, strict=True):
-                if own != 1:
-                    agree(node, own, extent, f"{what} and extents of x")
+            require_broadcast_to(node, parameter, x, what)
             return
         extent, blocks = x[axis], parameter[axis]
         if not (isinstance(extent, int) and isinstance(blocks, int)):

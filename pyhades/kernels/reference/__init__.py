@@ -52,6 +52,7 @@ from pyhades.kernels.reference.qgemm import (
     rms_norm_quantize,
 )
 from pyhades.kernels.reference.ranking import rank
+from pyhades.kernels.reference.recurrent import recurrence
 from pyhades.kernels.reference.reduce import argmax, argmin, cumsum, reduce
 from pyhades.kernels.reference.resize import resize
 from pyhades.kernels.reference.roi import roi_align, roi_max_pool
@@ -112,6 +113,7 @@ __all__ = [
     "qgemm_int8",
     "quantize_rows",
     "rank",
+    "recurrence",
     "reduce",
     "relu",
     "resize",

@@ -108,7 +108,7 @@ def _cast(node: OnnxNode, graph: GraphBuilder, to: DType, *, is_bfloat16: bool) 
     if not is_bfloat16:
         node.elements.mark(result, ELEMENTS[onnx_dtype(to)])
         return result
-    result = graph.one("RoundToBFloat16", result)
+    result = graph.one("RoundBFloat16", result)
     node.elements.mark(result, BFLOAT16)
     return result
 

@@ -18,6 +18,7 @@ from pyhades.passes.decompose import (
     precision,
     quantization,
     recurrence,
+    recurrent,
     selection,
     signal,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "precision",
     "quantization",
     "recurrence",
+    "recurrent",
     "selection",
     "signal",
 ]

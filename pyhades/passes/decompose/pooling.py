@@ -31,6 +31,26 @@ def _is_no_image(node: Node) -> bool:
     return len(shape(source(node))) > 4
 
 
+def _counts_elements(node: Node) -> bool:
+    """Whether windows of one element are asked for their positions."""
+    if len(node.outputs) < 2 or attribute(node, "storage_order") == 1:
+        return False
+    geometry = pool_window(node, shape(source(node)))
+    steps = (*geometry.kernel, *geometry.strides)
+    pads = (*geometry.pads_begin, *geometry.pads_end)
+    return all(step == 1 for step in steps) and not any(pads)
+
+
+@rule("MaxPool", when=_counts_elements, first=True)
+def _positions(build: Builder, node: Node) -> None:
+    """The numbers from 0, of which exporters make indices within a plane."""
+    x = source(node)
+    numbers = np.arange(prod(shape(x)), dtype=np.int64).reshape(shape(x))
+    build.rewrite.substitute(node.outputs[1], constant(f"{build.name}.positions", numbers))
+    pooled = build.apply("MaxPool", x, suffix="pooled", **node.attributes)
+    build.rewrite.substitute(node.outputs[0], pooled)
+
+
 @dataclass(frozen=True)
 class _Line:
     """Pooling along one axis: attributes for an image of one column."""

@@ -56,6 +56,20 @@ def _in_float32(build: Builder, node: Node) -> None:
     _compute_in(build, node, _FLOAT32, floats)
 
 
+_FLOATS = {
+    **dict.fromkeys(("GRU", "LSTM", "RNN"), (0, 1, 2, 3, 5, 6, 7)),  # 4: lengths of sequences
+    "RoiAlign": (0, 1),
+    "Col2Im": (0,),
+}
+"""Which inputs are floating, where others are not."""
+
+
+@rule(*_FLOATS, when=_is_float16, first=True)
+def _some_in_float32(build: Builder, node: Node) -> None:
+    positions = [index for index in _FLOATS[node.op] if index < len(node.inputs)]
+    _compute_in(build, node, _FLOAT32, positions)
+
+
 @rule("Resize", when=_interpolates_without_kernel)
 def _resize(build: Builder, node: Node) -> None:
     _compute_in(build, node, _FLOAT32 if _is_float16(node) else np.dtype(np.float64), [0])

@@ -46,7 +46,6 @@ EXCLUDED = {
     "test_resize_downsample_scales_cubic_align_corners": (AssertionError, FRACTIONAL),
     "test_attention_4d_causal_fp16_expanded": (AssertionError, HALF),
     "test_identity_sequence": (UnsupportedOperatorError, "sequences are refused"),
-    "test_scan_sum": (UnsupportedOperatorError, "opset 8 is refused"),
     "test_if_seq": (UnsupportedOperatorError, "sequences are refused"),
     "test_if_opt": (UnsupportedOperatorError, "optionals are refused"),
     "test_loop13_seq": (UnsupportedOperatorError, "sequences are refused"),

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from pyhades.errors import ModelError
 from pyhades.ir.builder import GraphBuilder
@@ -82,10 +85,35 @@ def loop(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
     return _emit(node, graph, [*head, *carried, *captured], attributes, body.output_count - 1)
 
 
+MOST_BATCHES = 64
+"""Entries of a batch for which a Scan of opset 8 is written out."""
+
+
 @onnx_op("Scan", since=8)
 def scan_8(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
-    """Had a batch axis and lengths of its own."""
-    raise node.unsupported("Scan of opset 8 is not run; convert the model to opset 9 or newer")
+    """Had a batch axis before all others: the newer one, once per entry."""
+    if node.optional(0) is not None:
+        raise node.unsupported("lengths of sequences are gone since opset 9; convert the model")
+    operands = [node.input(index) for index in range(1, len(node.inputs))]
+    extents = operands[0].type.shape if operands and operands[0].type else None
+    batch = extents[0] if extents else None
+    if not isinstance(batch, int) or not 0 < batch <= MOST_BATCHES:
+        raise node.unsupported(
+            f"of opset 8 with a batch of {batch}; fix it to at most {MOST_BATCHES} or convert it"
+        )
+    directions = node.attributes.get("directions", [])
+    attributes = {key: x for key, x in node.attributes.items() if key != "directions"}
+    attributes["scan_input_directions"] = directions
+    found = []
+    for entry in range(batch):
+        position = graph.constant(entry, np.int64)
+        parts: list[Value | None] = [graph.one("Gather", x, position, axis=0) for x in operands]
+        found.append(scan(replace(node, inputs=parts, attributes=attributes), graph))
+    first = graph.integers([0])
+    return [
+        graph.one("Concat", *(graph.one("Unsqueeze", x, first) for x in entries), axis=0)
+        for entries in zip(*found, strict=True)
+    ]
 
 
 @onnx_op("Scan", since=9)

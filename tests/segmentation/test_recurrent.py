@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import onnxruntime
 import pytest
@@ -10,8 +12,10 @@ from pyhades import Remover, load_onnx
 from pyhades.errors import ArgumentError, ModelError
 from pyhades.segmentation.catalogue import identify
 from pyhades.segmentation.meaning import State, plan_inputs
+from tests.architectures.weights import read
 from tests.support.segmentation_models import SIDE, constant, model, node, scores
 
+GRAPHS = Path(__file__).parents[1] / "architectures" / "graphs"
 MAP = [1, 1, SIDE, SIDE]
 
 
@@ -150,3 +154,26 @@ def test_which_input_takes_the_picture_may_be_told():
     assert found.inputs.picture == "b"
     with pytest.raises(ModelError, match="no input 'c' for the picture"):
         identify(graph, input="c")
+
+
+def test_robust_video_matting_over_frames(tmp_path: Path) -> None:
+    """Four states that are one number each before the first frame, and a ratio."""
+    data = read(GRAPHS / "rvm_mobilenetv3.onnx.xz").SerializeToString()
+    path = tmp_path / "rvm.onnx"
+    path.write_bytes(data)
+    session = onnxruntime.InferenceSession(data)
+    ratio = np.array([0.5], np.float32)
+    state = {f"r{i}i": np.zeros((1, 1, 1, 1), np.float32) for i in range(1, 5)}
+    rng = np.random.default_rng(0)
+    frames = rng.integers(0, 256, (3, 160, 224, 3), dtype=np.uint8)
+    settings = {"input_size": (160, 224), "policy": "stretch"}
+    with Remover(path, check=False, constants={"downsample_ratio": 0.5}, **settings) as remover:
+        masks = [np.asarray(mask) for mask in remover.frames(frames, output="mask")]
+    for frame, have in zip(frames, masks, strict=True):
+        picture = (frame.astype(np.float32) / 255).transpose(2, 0, 1)[None]
+        found = session.run(None, {"src": picture, "downsample_ratio": ratio, **state})
+        state = {f"r{i}i": found[1 + i] for i in range(1, 5)}
+        want = 255 * found[1][0, 0]
+        assert want.std() > 10
+        assert np.abs(have - want).max() <= 1
+    assert len({mask.tobytes() for mask in masks}) == 3

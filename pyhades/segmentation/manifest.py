@@ -240,8 +240,8 @@ def _as_tuple(key: str, value: Any) -> tuple[Any, ...]:
     return tuple(value) if key == "input_size" else tuple(float(item) for item in value)
 
 
-_LARGEST = 2.0**63
-"""No size, mean or deviation of a picture is anywhere near; infinities are beyond it."""
+_LARGEST = 2.0**53
+"""No size, mean or deviation is anywhere near; whole numbers below are exact as floats."""
 
 
 def _is_number(value: Any) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 from pyhades.ir.graph import Node
 from pyhades.ir.ops.elementwise import Elementwise, FromTable
 from pyhades.ir.registry import Array, Operator, attribute, ir_op, register
-from pyhades.ir.shapes import Shape, agree, fail, shape_of
+from pyhades.ir.shapes import Shape, agree, fail, product, shape_of
 from pyhades.ir.signature import DType
 from pyhades.numerics.arithmetic import cast
 from pyhades.numerics.functions import FUNCTIONS
@@ -70,10 +70,17 @@ class Clip(Elementwise):
     @staticmethod
     def _clip(x: Array, minimum: Array | None = None, maximum: Array | None = None) -> Array:
         if minimum is not None:
-            x = np.maximum(x, minimum)
-        return x if maximum is None else np.minimum(x, maximum)
+            x = np.maximum(x, minimum.reshape(()))
+        return x if maximum is None else np.minimum(x, maximum.reshape(()))
 
     def shapes(self, node: Node) -> list[Shape]:
+        for index in range(1, len(node.inputs)):
+            bound = node.inputs[index]
+            if bound is not None and bound.type is not None and bound.type.shape is not None:
+                # One element in an axis of its own is what some exporters write for a scalar.
+                agree(
+                    node, product(bound.type.shape), 1, f"elements of bound {index} and of a scalar"
+                )
         return [shape_of(node, 0)]
 
 

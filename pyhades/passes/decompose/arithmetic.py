@@ -79,6 +79,8 @@ def _clip(build: Builder, node: Node) -> None:
     constant_bounds = all(bound is None or bound.data is not None for bound in (low, high))
     if dtype_of(x) == np.float32 and constant_bounds:
         return
+    low = None if low is None else build.reshape(low, (), "low")
+    high = None if high is None else build.reshape(high, (), "high")
     if low is not None and high is not None:
         x = build.apply("Max", x, low, suffix="bounded")
     build.become("Max" if high is None else "Min", x, low if high is None else high)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
 
@@ -9,10 +10,12 @@ from pyhades.arguments import one_of
 from pyhades.compiler.build import names_in_file
 from pyhades.compiler.face import Program
 from pyhades.compiler.native import compile_native
-from pyhades.compiler.stages import StagedProgram, is_static
+from pyhades.compiler.stages import StagedProgram, is_static, lacks_kernel
 from pyhades.ir.graph import Graph
 from pyhades.options import EngineOptions, engine_options
 from pyhades.passes import fold_constants, specialise
+
+log = logging.getLogger(__name__)
 
 Precision = Literal["fp32"]
 """Of the weights and the arithmetic of a network."""
@@ -81,7 +84,16 @@ def compile(
     folded = fold_constants(specialise(graph, input_shapes), partly=True)
     if is_static(folded):
         return compile_native(folded, chosen, arguments, names=names_in_file(graph))
+    _tell_what_numpy_runs(folded)
     return StagedProgram(graph, folded, chosen, arguments)
+
+
+def _tell_what_numpy_runs(graph: Graph) -> None:
+    """A slow path is not taken silently: operators that no kernel computes are named."""
+    ops = sorted({node.op for node in graph.nodes if lacks_kernel(node)})
+    if ops:
+        where = graph.source or graph.name
+        log.warning("%s: no native kernel for %s; NumPy runs them", where, ", ".join(ops))
 
 
 def compile_file(path: str, arguments: dict[str, Any]) -> Program:

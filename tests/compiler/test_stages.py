@@ -13,6 +13,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import pyhades
+from pyhades.compiler.lowering import RULES
 from pyhades.compiler.stages import StagedProgram
 from pyhades.compiler.stages.engine import STAGES_KEPT
 from pyhades.debug import compare
@@ -376,3 +377,14 @@ def test_a_staged_program_pickles_by_path(tmp_path):
     program = pyhades.compile(pyhades.load_onnx(path), threads=1)
     x = predictions(0, 0.1)
     assert np.array_equal(pickle.loads(pickle.dumps(program))(x), program(x))
+
+
+def test_what_numpy_runs_for_want_of_a_kernel_is_told(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(RULES, "TopK")
+    build = Builder()
+    values, indices = build.op("TopK", build.input(4), build.ints(2), outputs=2)
+    program = pyhades.compile(build.graph(values, indices))
+    assert "no native kernel for TopK; NumPy runs them" in caplog.text
+    assert program.run({"x0": np.float32([3, 1, 4, 1])})[indices.name].tolist() == [2, 0]

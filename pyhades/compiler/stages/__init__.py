@@ -5,7 +5,7 @@ at, operators whose sizes depend on data run in Python, and what follows is comp
 found. See docs/explanation/stages.md.
 """
 
-from pyhades.compiler.stages.cutting import is_static
+from pyhades.compiler.stages.cutting import is_static, lacks_kernel
 from pyhades.compiler.stages.staged_program import StagedProgram
 
-__all__ = ["StagedProgram", "is_static"]
+__all__ = ["StagedProgram", "is_static", "lacks_kernel"]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from pyhades.compiler.lowering import has_kernel
 from pyhades.ir.graph import Graph, Node, Value
+from pyhades.ir.ops.control import ControlFlow
 from pyhades.ir.ops.layout import Movement
 from pyhades.ir.registry import operator
 
@@ -30,6 +31,15 @@ class Cut:
 def is_static(graph: Graph) -> bool:
     """Whether a graph can be compiled as it is, its constants being folded."""
     return all(_is_known(node) for node in graph.nodes)
+
+
+def lacks_kernel(node: Node) -> bool:
+    """Whether nothing but NumPy computes an operator whose sizes are known."""
+    rule = operator(node.op)
+    if rule.sizes_depend_on_data or isinstance(rule, Movement | ControlFlow):
+        return False
+    known = all(value.type is not None and value.type.is_static for value in node.outputs)
+    return known and not has_kernel(node.op)
 
 
 def cut(graph: Graph) -> Cut:

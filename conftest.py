@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,6 +35,15 @@ def isa(request: pytest.FixtureRequest) -> str:
 def tier(request: pytest.FixtureRequest) -> str:
     """Every tier of this CPU that has kernels of its own."""
     return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def architecture() -> Callable[[Path], tuple[bytes, Callable[..., dict[str, Any]]]]:
+    """A graph that is stored without its weights, with random ones, and what makes inputs for it."""
+    from tests.architectures.feeds import feeds_of
+    from tests.architectures.weights import read
+
+    return lambda path: (read(path).SerializeToString(), feeds_of)
 
 
 @pytest.fixture(scope="session")

@@ -21,8 +21,6 @@ import pyhades
 from conftest import REAL_GRAPHS, ROOT
 from pyhades import _native
 from pyhades.config import thread_count
-from tests.architectures.feeds import feeds_of
-from tests.architectures.weights import read
 
 RUNS = 5
 FOLDERS = (
@@ -50,8 +48,8 @@ def medians(ours: Callable[[], Any], rival: Callable[[], Any]) -> tuple[float, f
 @pytest.mark.parametrize("isa", TIERS)
 @pytest.mark.parametrize("threads", THREADS)
 @pytest.mark.parametrize("path", GRAPHS, ids=lambda path: path.name.split(".")[0])
-def bench_architecture(benchmark, path: Path, threads: int, isa: str) -> None:
-    data = read(path).SerializeToString()
+def bench_architecture(benchmark, architecture, path: Path, threads: int, isa: str) -> None:
+    data, feeds_of = architecture(path)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(data, options)

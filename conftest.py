@@ -39,7 +39,7 @@ def tier(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def architecture() -> Callable[[Path], tuple[bytes, Callable[..., dict[str, Any]]]]:
-    """A graph that is stored without its weights, with random ones, and what makes inputs for it."""
+    """A graph that is stored without weights, with random ones, and what makes its inputs."""
     from tests.architectures.feeds import feeds_of
     from tests.architectures.weights import read
 

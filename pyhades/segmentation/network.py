@@ -75,11 +75,6 @@ class CompiledNetwork:
         """The program for pictures of ``size`` (height, width), compiled first if it is new."""
         return self._program(self._shapes(size, self._first_states()))
 
-    @property
-    def is_recurrent(self) -> bool:
-        """Whether what was seen in a frame goes into the next."""
-        return bool(self._plan.states)
-
     def __call__(self, planes: NDArray[np.float32], /) -> NDArray[Any]:
         """Predict from float32 ``[1, 3, h, w]``, compiling first if this size is new.
 

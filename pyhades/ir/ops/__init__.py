@@ -17,7 +17,6 @@ from pyhades.ir.ops import (
     one_hot,
     pooling,
     quantization,
-    recurrence,
     recurrent,
     reduction,
     resize,
@@ -25,6 +24,7 @@ from pyhades.ir.ops import (
     selection,
     signal,
     slicing,
+    token_state,
 )
 
 __all__ = [
@@ -44,7 +44,6 @@ __all__ = [
     "one_hot",
     "pooling",
     "quantization",
-    "recurrence",
     "recurrent",
     "reduction",
     "resize",
@@ -52,4 +51,5 @@ __all__ = [
     "selection",
     "signal",
     "slicing",
+    "token_state",
 ]

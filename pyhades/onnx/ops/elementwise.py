@@ -73,7 +73,6 @@ same("BitShift", since=11)
 same("GreaterOrEqual", "LessOrEqual", since=12)
 
 _FLOAT32 = np.finfo(np.float32)
-_BFLOAT16 = 16
 
 
 @onnx_op("Clip", since=6)
@@ -117,7 +116,7 @@ def _cast(node: OnnxNode, graph: GraphBuilder, to: DType, *, is_bfloat16: bool) 
 def bit_cast(node: OnnxNode, graph: GraphBuilder) -> list[Value]:
     """The target is a data type number; bfloat16 is held as float32, whose bits are others."""
     number = node.attributes.get("to")
-    if number == _BFLOAT16:
+    if number == BFLOAT16.number:
         raise node.unsupported("bits cannot become bfloat16, which pyhades holds as float32")
     return [graph.one("BitCast", node.input(0), to=dtype_of(number, f"{node.where}: the target"))]
 

@@ -17,10 +17,10 @@ from pyhades.passes.decompose import (
     pooling,
     precision,
     quantization,
-    recurrence,
     recurrent,
     selection,
     signal,
+    token_state,
 )
 from pyhades.passes.decompose.rule import decompose, is_decomposed
 
@@ -39,8 +39,8 @@ __all__ = [
     "pooling",
     "precision",
     "quantization",
-    "recurrence",
     "recurrent",
     "selection",
     "signal",
+    "token_state",
 ]

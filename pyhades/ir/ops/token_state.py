@@ -15,7 +15,7 @@ from pyhades.ir.shapes import UNKNOWN, Shape, agree, fail, product, rank_of, sha
 from pyhades.ir.signature import DType
 from pyhades.numerics.activations import swish
 from pyhades.numerics.attention import merge_heads, split_heads
-from pyhades.numerics.recurrence import causal_convolution, linear_attention
+from pyhades.numerics.token_state import causal_convolution, linear_attention
 
 
 @ir_op(

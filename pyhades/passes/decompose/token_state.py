@@ -6,7 +6,7 @@ import numpy as np
 
 from pyhades.ir.graph import Node, Value
 from pyhades.ir.inference import constant
-from pyhades.ir.ops.recurrence import LinearAttention
+from pyhades.ir.ops.token_state import LinearAttention
 from pyhades.ir.registry import attribute, operator
 from pyhades.ir.shapes import shape
 from pyhades.passes.decompose.attention import split_heads

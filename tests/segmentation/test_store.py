@@ -180,7 +180,15 @@ def test_a_full_disk_is_said_before(fetch, monkeypatch):
         fetch()
 
 
-def test_two_at_once_fetch_once(fetch, server):
+def test_two_at_once_fetch_once(fetch, server, monkeypatch):
+    begun = threading.Barrier(3)  # whoever begins after another has ended wants it once more
+    alone = download.__globals__["_alone"]
+
+    def alone_when_all_have_begun(target):
+        begun.wait(10)
+        return alone(target)
+
+    monkeypatch.setitem(download.__globals__, "_alone", alone_when_all_have_begun)
     threads = [threading.Thread(target=fetch) for _ in range(3)]
     for thread in threads:
         thread.start()

@@ -11,9 +11,7 @@ namespace {
 // Of a second-level cache of 1 MiB (512 KiB on AMD): input rows, packed weights and sums share it.
 constexpr int64_t kInputBytes = 384 << 10;
 constexpr int64_t kWeightBytes = 320 << 10;
-static const int64_t kWeightsAtHand =
-    getenv("WAH") ? atoll(getenv("WAH")) << 10
-                  : 128 << 10;          // of a chunk, to be read again for every tile
+constexpr int64_t kWeightsAtHand = 128 << 10;  // of a chunk, to be read again for every tile
 constexpr int64_t kMergedChannels = 8;  // below, a row of taps is too short a loop by channels
 constexpr int64_t kBorderPixels = 28;   // staged at each side of a wide row
 constexpr int64_t kChunks = 32;         // enough to balance a few threads

@@ -26,18 +26,34 @@ HADES_INLINE __m256i first(int n) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), lane);
 }
 
+// Whether a count is known, when compiling, to be that of a whole vector: loads need no mask then.
+#define HADES_WHOLE(n) (__builtin_constant_p(n) && (n) >= kLanes)
+
 HADES_INLINE F32 load(const float* p) { return {_mm256_loadu_ps(p)}; }
-HADES_INLINE F32 load_n(const float* p, int n) { return {_mm256_maskload_ps(p, first(n))}; }
-HADES_INLINE void store(float* p, F32 a) { _mm256_storeu_ps(p, a.v); }
-HADES_INLINE void store_n(float* p, F32 a, int n) { _mm256_maskstore_ps(p, first(n), a.v); }
+HADES_INLINE F32 load_n(const float* p, int n) {
+    return HADES_WHOLE(n) ? load(p) : F32{_mm256_maskload_ps(p, first(n))};
+}
 HADES_INLINE I32 load(const int32_t* p) {
     return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))};
 }
-HADES_INLINE I32 load_n(const int32_t* p, int n) { return {_mm256_maskload_epi32(p, first(n))}; }
+HADES_INLINE I32 load_n(const int32_t* p, int n) {
+    return HADES_WHOLE(n) ? load(p) : I32{_mm256_maskload_epi32(p, first(n))};
+}
+#undef HADES_WHOLE
+
+HADES_INLINE void store(float* p, F32 a) { _mm256_storeu_ps(p, a.v); }
 HADES_INLINE void store(int32_t* p, I32 a) {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), a.v);
 }
-HADES_INLINE void store_n(int32_t* p, I32 a, int n) { _mm256_maskstore_epi32(p, first(n), a.v); }
+// Masked stores take AMD's cores a dozen cycles, so they are kept to vectors that are not whole.
+HADES_INLINE void store_n(float* p, F32 a, int n) {
+    if (n >= kLanes) return store(p, a);
+    _mm256_maskstore_ps(p, first(n), a.v);
+}
+HADES_INLINE void store_n(int32_t* p, I32 a, int n) {
+    if (n >= kLanes) return store(p, a);
+    _mm256_maskstore_epi32(p, first(n), a.v);
+}
 
 HADES_INLINE F32 set1(float a) { return {_mm256_set1_ps(a)}; }
 HADES_INLINE I32 set1(int32_t a) { return {_mm256_set1_epi32(a)}; }

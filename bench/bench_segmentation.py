@@ -56,7 +56,7 @@ def bench_avx2_against_the_best_tier(benchmark, real_graph, name: str) -> None:
 def compare(benchmark, path: Path, threads: list[int]) -> None:
     """Record both engines, run by run in turn, and the ratios of their medians."""
     report = benchmark.pedantic(
-        measure, ([path], threads, "onnxruntime"), {"runs": RUNS}, rounds=1, iterations=1
+        measure, ([path], threads, ["onnxruntime"]), {"runs": RUNS}, rounds=1, iterations=1
     )
     rows = report["results"]
     benchmark.group = path.stem

@@ -89,22 +89,24 @@ def segmentation_figure(report: Report) -> str:
     """Time and memory of each network at the most threads that were measured."""
     rows = report["results"]
     threads = max(row["threads"] for row in rows)
-    rows = [row for row in rows if row["threads"] == threads]
-    models = list(dict.fromkeys(row["model"] for row in rows))
-    groups = {name: [row for row in rows if row["model"] == name] for name in models}
+    groups = by_network([row for row in rows if row["threads"] == threads])
     panels = [
-        Panel(
-            title,
-            {network_name(model): by_engine(mine, field) for model, mine in groups.items()},
-            short,
-        )
+        Panel(title, {name: by_engine(mine, field) for name, mine in groups.items()}, short)
         for title, field in (
             ("milliseconds per image", "median_ms"),
             ("MiB of memory", "peak_rss_mb"),
         )
     ]
-    what = f"Segmentation networks, float32, {threads} threads: less is better"
+    what = f"Segmentation networks, {threads} threads: less is better"
     return bars(what, panels, machine_line(report))
+
+
+def by_network(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """The rows of each network in each precision, by what they are called together."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(f"{network_name(row['model'])}, {row['precision']}", []).append(row)
+    return groups
 
 
 def language_model_figure(report: Report) -> str:
@@ -222,18 +224,17 @@ def segmentation_table(report: Report) -> str:
     beside = f" ({', '.join(rivals)})" if rivals else ""
     heads = [f"{count} thread{'s' * (count > 1)}, ms{beside}" for count in counts]
     lines = []
-    for model in dict.fromkeys(row["model"] for row in rows):
-        mine = [row for row in rows if row["model"] == model]
-        cells = [_cell(mine, "median_ms", count) for count in counts]
-        lines.append([network_name(model), *cells, _cell(mine, "peak_rss_mb", counts[-1])])
+    for name, mine in by_network(rows).items():
+        cells = [_cell(mine, "median_ms", count, rivals) for count in counts]
+        lines.append([name, *cells, _cell(mine, "peak_rss_mb", counts[-1], rivals)])
     return table(["network", *heads, f"memory, MiB{beside}"], lines)
 
 
-def _cell(rows: Sequence[Row], field: str, threads: int) -> str:
-    first, *others = by_engine([r for r in rows if r["threads"] == threads], field).values()
-    return f"{first:.0f}" + (
-        f" ({', '.join(f'{other:.0f}' for other in others)})" if others else ""
-    )
+def _cell(rows: Sequence[Row], field: str, threads: int, rivals: Sequence[str]) -> str:
+    """Ours, and in brackets those of the rivals; a rival may lack a precision."""
+    values = by_engine([r for r in rows if r["threads"] == threads], field)
+    others = [f"{values[name]:.0f}" if name in values else "-" for name in rivals]
+    return f"{values[OURS]:.0f}" + (f" ({', '.join(others)})" if others else "")
 
 
 def language_model_table(report: Report) -> str:
@@ -276,7 +277,7 @@ def segmentation_text(report: Report) -> str:
     """The paragraph and the table of segmentation."""
     runs = report["results"][0]["runs"]
     return (
-        f"{where(report)}: float32, batch 1, engines taking turns, medians of {runs} runs; peak "
+        f"{where(report)}: batch 1, engines taking turns, medians of {runs} runs; peak "
         "memory of a process that does nothing else.\n\n" + segmentation_table(report)
     )
 

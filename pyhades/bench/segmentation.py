@@ -24,7 +24,14 @@ from pyhades.bench.machine import check_threads, describe_machine
 from pyhades.bench.process import EngineProcess
 from pyhades.errors import ArgumentError, ConfigurationError
 
-RIVALS = ("onnxruntime",)
+ENGINES: dict[str, tuple[str, ...]] = {
+    "pyhades": ("fp32", "bf16", "int8"),
+    "onnxruntime": ("fp32", "int8"),
+    "openvino": ("fp32", "bf16", "int8"),
+}
+"""Engines, ours first, and the precisions that each may be asked for."""
+OURS, *RIVALS = ENGINES
+PRECISIONS = ENGINES[OURS]
 
 
 @dataclass(frozen=True)
@@ -55,29 +62,39 @@ class Candidate:
     threads: int
     precision: str
 
+    def file(self, model: Path) -> Path:
+        """What it reads: for int8 what its own quantiser made, beside ``model``."""
+        if self.precision != "int8":
+            return model
+        suffix = "xml" if self.engine == "openvino" else "onnx"
+        return model.with_name(f"{model.stem}.{self.engine}-int8.{suffix}")
+
 
 def _start(candidate: Candidate, model: Path, isa: str | None) -> EngineProcess:
-    command = ["pyhades.bench.worker", candidate.engine, str(model)]
-    command += ["--threads", str(candidate.threads)]
-    if candidate.engine == "pyhades":
-        command += ["--precision", candidate.precision, *(["--isa", isa] if isa else [])]
-    return EngineProcess(f"{candidate.engine} on {model.name}", command)
+    file = candidate.file(model)
+    command = ["pyhades.bench.worker", candidate.engine, str(file)]
+    command += ["--threads", str(candidate.threads), "--precision", candidate.precision]
+    if candidate.engine == OURS and isa:
+        command += ["--isa", isa]
+    return EngineProcess(f"{candidate.engine} on {file.name}", command)
 
 
 def measure(
     models: Sequence[Path],
     threads: Sequence[int] = (1,),
-    rival: str | None = None,
+    rivals: Sequence[str] = (),
     *,
     runs: int = 15,
     isa: str | None = None,
-    precision: str = "fp32",
+    precisions: Sequence[str] = ("fp32",),
     disturb: bool = False,
     report: Callable[[Measurement], None] = lambda measurement: None,
 ) -> dict[str, Any]:
-    """Measure all models; engines and thread counts take turns run by run.
+    """Measure all models; engines, precisions and thread counts take turns run by run.
 
-    With ``disturb``, everything a second time beside a busy process that is pinned to one core.
+    An engine takes part in the precisions that it has. For int8 each reads the file that its own
+    quantiser made, ``MODEL.ENGINE-int8.onnx`` beside ``MODEL.onnx`` (``.xml`` for OpenVINO). With
+    ``disturb``, everything a second time beside a busy process that is pinned to one core.
 
     Returns
     -------
@@ -88,27 +105,20 @@ def measure(
     Raises
     ------
     ArgumentError, ConfigurationError
-        There is nothing to measure, a model does not exist, or the rival is unknown or not
+        There is nothing to measure, a model does not exist, or a rival is unknown or not
         installed.
     """
     check_count("runs", runs)
     check_threads(threads)
-    if not models:
-        raise ArgumentError("models is empty: there is nothing to measure")
-    for model in models:
-        if not model.is_file():
-            raise ArgumentError(f"{model}: there is no such file")
-    if rival is not None and rival not in RIVALS:
-        raise ArgumentError(f"rival={rival!r}: expected one of {', '.join(RIVALS)}")
-    if rival is not None and importlib.util.find_spec(rival) is None:
-        raise ConfigurationError(f"{rival} is not installed; pip install {rival}")
-    peaks = {count: _native.measure_peak_gflops(isa, count) for count in threads}
-    engines = ["pyhades", *([rival] if rival else [])]
     candidates = [
-        Candidate(engine, count, precision if engine == "pyhades" else "fp32")
+        Candidate(engine, count, precision)
         for count in threads
-        for engine in engines
+        for precision in precisions
+        for engine in (OURS, *rivals)
+        if precision in _precisions_of(engine)
     ]
+    _check_files(models, candidates)
+    peaks = {count: _native.measure_peak_gflops(isa, count) for count in threads}
     results = []
     around = neighbours(disturb)
     for model in models:
@@ -117,37 +127,70 @@ def measure(
                 report(measurement)
                 results.append(dataclasses.asdict(measurement))
     machine = describe_machine(isa, threads, peaks) | describe_disturbance(around)
-    if rival is not None:
-        machine[rival] = importlib.import_module(rival).__version__
+    machine |= {rival: importlib.import_module(rival).__version__ for rival in rivals}
     return {"machine": machine, "results": results}
 
 
-def comparisons(results: Sequence[dict[str, Any]]) -> list[str]:
-    """What the rows say about each other: ours against the rival, many threads against one.
+def _precisions_of(engine: str) -> tuple[str, ...]:
+    if engine not in ENGINES:
+        raise ArgumentError(f"rival={engine!r}: expected one of {', '.join(RIVALS)}")
+    if engine != OURS and importlib.util.find_spec(engine) is None:
+        raise ConfigurationError(f"{engine} is not installed; pip install {engine}")
+    return ENGINES[engine]
 
-    A disturbed row is held against the rival disturbed, and against fewer threads undisturbed.
+
+def _check_files(models: Sequence[Path], candidates: Sequence[Candidate]) -> None:
+    if not models or not candidates:
+        nothing = "models" if not models else "precisions"
+        raise ArgumentError(f"{nothing} is empty: there is nothing to measure")
+    for model in models:
+        if not model.is_file():
+            raise ArgumentError(f"{model}: there is no such file")
+        for candidate in candidates:
+            if not candidate.file(model).is_file():
+                raise ArgumentError(
+                    f"{candidate.file(model)}: there is no such file; make it with: "
+                    f"python -m bench.quantise {model} --engine {candidate.engine}"
+                )
+
+
+def comparisons(results: Sequence[dict[str, Any]]) -> list[str]:
+    """What the rows say about each other: ours against rivals, fp32 and fewer threads.
+
+    Rivals are those of the same precision. A disturbed row is held against rivals disturbed, and
+    against fewer threads undisturbed.
     """
-    ours = [row for row in results if row["engine"] == "pyhades"]
+    ours = [row for row in results if row["engine"] == OURS]
     lines = []
     for row in ours:
         clauses = []
         for other in results:
-            if other["model"] != row["model"]:
-                continue
-            ratio = other["median_ms"] / row["median_ms"]
-            alike = (other["threads"], other["disturbed"]) == (row["threads"], row["disturbed"])
-            if other["engine"] != "pyhades" and alike:
-                share = row["peak_rss_mb"] / other["peak_rss_mb"]
-                clauses.append(f"{ratio:.2f} x {other['engine']} in {share:.0%} of its memory")
-            if other["engine"] != "pyhades" or other["disturbed"]:
-                continue
-            if other["threads"] < row["threads"]:
-                alone = " alone" if row["disturbed"] else ""
-                clauses.append(f"{ratio:.2f} x {other['threads']} thread(s){alone}")
+            if other["model"] == row["model"] and other is not row:
+                clauses += _compared(row, other)
         if clauses:
             how = f"{row['threads']} thread(s){', disturbed' if row['disturbed'] else ''}"
-            lines.append(f"{row['model']}, {how}: {', '.join(clauses)}")
+            clauses_text = ", ".join(clauses)
+            lines.append(f"{row['model']}, {row['precision']}, {how}: {clauses_text}")
     return lines
+
+
+def _compared(row: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    """What a row of ours says beside another one."""
+    ratio = other["median_ms"] / row["median_ms"]
+    same_threads = other["threads"] == row["threads"]
+    as_disturbed = other["disturbed"] == row["disturbed"]
+    as_precise = other["precision"] == row["precision"]
+    if other["engine"] != OURS:
+        if not (same_threads and as_disturbed and as_precise):
+            return []
+        share = row["peak_rss_mb"] / other["peak_rss_mb"]
+        return [f"{ratio:.2f} x {other['engine']} in {share:.0%} of its memory"]
+    if same_threads and as_disturbed and other["precision"] == "fp32":
+        return [f"{ratio:.2f} x fp32"]
+    if as_precise and not other["disturbed"] and other["threads"] < row["threads"]:
+        alone = " alone" if row["disturbed"] else ""
+        return [f"{ratio:.2f} x {other['threads']} thread(s){alone}"]
+    return []
 
 
 def _take_turns(

@@ -25,11 +25,13 @@ def load_pyhades(options: argparse.Namespace) -> tuple[Run, dict[str, Any]]:
     """Compile the model; how to run it, and what is known about it."""
     import pyhades
 
+    # An int8 file is computed as it is.
+    precision = None if options.precision == "int8" else options.precision
     program = pyhades.compile(
         pyhades.load_onnx(options.model),
         threads=options.threads,
         isa=options.isa,
-        precision=options.precision,
+        precision=precision,
     )
     feeds = {name: random_input(kind.shape) for name, kind in program.inputs.items()}
     flops = sum(line.flops for line in program.lines)
@@ -49,7 +51,26 @@ def load_onnxruntime(options: argparse.Namespace) -> tuple[Run, dict[str, Any]]:
     return lambda: session.run(None, feeds), {"version": onnxruntime.__version__}
 
 
-ENGINES = {"pyhades": load_pyhades, "onnxruntime": load_onnxruntime}
+def load_openvino(options: argparse.Namespace) -> tuple[Run, dict[str, Any]]:
+    """Compile for the least latency with the same number of threads, in float32 unless told."""
+    import openvino
+
+    settings = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_NUM_THREADS": options.threads,
+        "INFERENCE_PRECISION_HINT": "bf16" if options.precision == "bf16" else "f32",
+    }
+    compiled = openvino.Core().compile_model(options.model, "CPU", settings)
+    request = compiled.create_infer_request()
+    feeds = {port: random_input(list(port.shape)) for port in compiled.inputs}
+    return lambda: request.infer(feeds, share_inputs=True), {"version": openvino.__version__}
+
+
+ENGINES = {
+    "pyhades": load_pyhades,
+    "onnxruntime": load_onnxruntime,
+    "openvino": load_openvino,
+}
 
 
 def random_input(shape: tuple[int, ...] | list[int]) -> np.ndarray[Any, np.dtype[np.float32]]:

@@ -14,10 +14,10 @@ from pyhades.bench import llm as llm_bench
 from pyhades.bench.llm_plot import plot
 from pyhades.bench.llm_subject import open_subject
 from pyhades.bench.rivals import llama_cpp
-from pyhades.bench.segmentation import Measurement, comparisons, measure
+from pyhades.bench.segmentation import PRECISIONS as SEGMENTATION_PRECISIONS
+from pyhades.bench.segmentation import RIVALS, Measurement, comparisons, measure
 from pyhades.cli.options import engine_options
 from pyhades.cli.targets import write_atomically
-from pyhades.compiler import program as compiler
 from pyhades.kernels.paged_attention import KV_FORMATS, KvFormat
 from pyhades.llm.precision.recipe import PRECISIONS
 from pyhades.options import EngineOptions
@@ -47,30 +47,43 @@ def command() -> None:
 
 @command.command("segmentation")
 @click.option("--model", "models", multiple=True, required=True, help="ONNX file; repeatable.")
-@engine_options(compiler.PRECISIONS, several=["threads"], threads="1")
-@click.option("--rival", type=click.Choice(["onnxruntime"]), help="Runs in turn with us.")
+@engine_options(
+    SEGMENTATION_PRECISIONS, several=["threads", "precision"], threads="1", precision="fp32"
+)
+@click.option(
+    "--rival",
+    "rivals",
+    type=click.Choice(RIVALS),
+    multiple=True,
+    help="Runs in turn with us; repeatable.",
+)
 @click.option("--runs", type=click.IntRange(min=1), default=15, show_default=True)
 @DISTURB
 @click.option("--json", "json_file", metavar="FILE", help="Write the results there.")
 def segmentation(
     models: tuple[str, ...],
     threads: list[int],
-    rival: str | None,
+    precision: list[str],
+    rivals: tuple[str, ...],
     runs: int,
     options: EngineOptions,
     disturb: bool,
     json_file: str | None,
 ) -> None:
-    """Time networks and measure their memory, each engine in a process of its own."""
-    heading = f"{'model':<28}{'engine':<14}{'threads':>7}{'median':>10}{'p90':>10}"
+    """Time networks and measure their memory, each engine in a process of its own.
+
+    In int8 every engine reads the file that its own quantiser made of MODEL.onnx, beside it:
+    MODEL.pyhades-int8.onnx, MODEL.onnxruntime-int8.onnx, MODEL.openvino-int8.xml.
+    """
+    heading = f"{'model':<28}{'engine':<20}{'threads':>7}{'median':>10}{'p90':>10}"
     click.echo(f"{heading}  memory  GFLOP/s")
     measured = measure(
         [Path(model) for model in models],
         threads,
-        rival,
+        rivals,
         runs=runs,
         isa=options.isa,
-        precision=options.precision or compiler.PRECISIONS[0],
+        precisions=precision,
         disturb=disturb,
         report=_print_row,
     )
@@ -83,7 +96,7 @@ def segmentation(
 
 def _print_row(row: Measurement) -> None:
     click.echo(
-        f"{row.model:<28}{row.engine:<14}{row.threads:>7}"
+        f"{row.model:<28}{f'{row.engine} {row.precision}':<20}{row.threads:>7}"
         f"{row.median_ms:>7.1f} ms{row.p90_ms:>7.1f} ms"
         f"{row.peak_rss_mb:>5.0f} MB{row.gflops:>6.0f} ({row.share_of_peak:.0%} of peak)"
         f"{'  disturbed' if row.disturbed else ''}"

@@ -10,7 +10,7 @@ from pyhades.bench.disturbance import disturbed_cpu
 from pyhades.bench.llm import Effort
 from pyhades.bench.segmentation import Measurement, measure
 from pyhades.cli import main
-from pyhades.errors import ArgumentError, ArgumentTypeError
+from pyhades.errors import ArgumentError, ArgumentTypeError, ConfigurationError
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_disturbed(model, tmp_path):
     assert [(row["threads"], row["disturbed"]) for row in measured["results"]] == [
         (1, False), (2, False), (1, True), (2, True),
     ]  # fmt: skip
-    assert "tiny, 2 thread(s), disturbed:" in result.output
+    assert "tiny, fp32, 2 thread(s), disturbed:" in result.output
     assert "x 1 thread(s) alone" in result.output
     tables = [line for line in result.output.splitlines() if line.endswith("  disturbed")]
     assert len(tables) == 2
@@ -94,11 +94,43 @@ def test_disturbed_language_model(tmp_path):
         (["--model", "none.onnx"], "no such file"),
         (["--model", "x", "--threads", "1,a"], "list of thread counts"),
         (["--model", "x", "--rival", "nobody"], "onnxruntime"),
+        (["--model", "x", "--precision", "fp8"], "fp8"),
     ],
 )
 def test_wrong_usage(arguments, complaint):
     result = CliRunner().invoke(main, ["bench", "segmentation", *arguments])
     assert result.exit_code == 2 and complaint in result.stderr
+
+
+def test_every_engine_reads_the_file_of_its_own_quantiser(model, tmp_path):
+    pytest.importorskip("onnxruntime")
+    arguments = ["bench", "segmentation", "--model", str(model), "--runs", "1"]
+    arguments += ["--precision", "fp32,int8", "--rival", "onnxruntime"]
+    refused = CliRunner().invoke(main, arguments)
+    assert refused.exit_code == 2 and "tiny.pyhades-int8.onnx: there is no such file" in (
+        refused.stderr
+    )
+    for engine in ("pyhades", "onnxruntime"):
+        model.with_name(f"tiny.{engine}-int8.onnx").write_bytes(model.read_bytes())
+    measured = CliRunner().invoke(main, arguments)
+    assert measured.exit_code == 0, measured.output
+    for row in ("pyhades fp32", "onnxruntime fp32", "pyhades int8", "onnxruntime int8"):
+        assert row in measured.output
+    assert "tiny, int8, 1 thread(s): " in measured.output and " x fp32" in measured.output
+
+
+def test_openvino(model):
+    pytest.importorskip("openvino")
+    report = measure([model], rivals=["openvino"], precisions=["fp32", "bf16"], runs=1)
+    assert ("openvino", "bf16") in {(r["engine"], r["precision"]) for r in report["results"]}
+
+
+def test_a_rival_that_is_not_installed_is_named(model, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ConfigurationError, match="pip install openvino"):
+        measure([model], rivals=["openvino"])
+    with pytest.raises(ArgumentError, match="'nobody'"):
+        measure([model], rivals=["nobody"])
 
 
 def test_a_model_that_cannot_be_loaded_is_named(model):
@@ -116,6 +148,7 @@ def test_a_model_that_cannot_be_loaded_is_named(model):
         ({"runs": 0}, "runs=0"),
         ({"runs": True}, "runs=True"),
         ({"models": []}, "models"),
+        ({"precisions": []}, "precisions"),
     ],
 )
 def test_nothing_to_measure(model, nothing, complaint):

@@ -70,12 +70,12 @@ class Candidate:
         return model.with_name(f"{model.stem}.{self.engine}-int8.{suffix}")
 
 
-def _start(candidate: Candidate, model: Path, isa: str | None) -> EngineProcess:
+def _start(candidate: Candidate, model: Path, isa: str | None, tune: bool) -> EngineProcess:
     file = candidate.file(model)
     command = ["pyhades.bench.worker", candidate.engine, str(file)]
     command += ["--threads", str(candidate.threads), "--precision", candidate.precision]
-    if candidate.engine == OURS and isa:
-        command += ["--isa", isa]
+    if candidate.engine == OURS:
+        command += [*(["--isa", isa] if isa else []), *(["--tune"] if tune else [])]
     return EngineProcess(f"{candidate.engine} on {file.name}", command)
 
 
@@ -87,6 +87,7 @@ def measure(
     runs: int = 15,
     isa: str | None = None,
     precisions: Sequence[str] = ("fp32",),
+    tune: bool = False,
     disturb: bool = False,
     report: Callable[[Measurement], None] = lambda measurement: None,
 ) -> dict[str, Any]:
@@ -94,7 +95,8 @@ def measure(
 
     An engine takes part in the precisions that it has. For int8 each reads the file that its own
     quantiser made, ``MODEL.ENGINE-int8.onnx`` beside ``MODEL.onnx`` (``.xml`` for OpenVINO). With
-    ``disturb``, everything a second time beside a busy process that is pinned to one core.
+    ``tune`` ours measures its algorithms before, see :func:`pyhades.compile`. With ``disturb``,
+    everything a second time beside a busy process that is pinned to one core.
 
     Returns
     -------
@@ -123,10 +125,11 @@ def measure(
     around = neighbours(disturb)
     for model in models:
         for neighbour in around:
-            for measurement in _take_turns(candidates, model, runs, isa, peaks, neighbour):
+            for measurement in _take_turns(candidates, model, runs, isa, tune, peaks, neighbour):
                 report(measurement)
                 results.append(dataclasses.asdict(measurement))
     machine = describe_machine(isa, threads, peaks) | describe_disturbance(around)
+    machine["tuned"] = tune
     machine |= {rival: importlib.import_module(rival).__version__ for rival in rivals}
     return {"machine": machine, "results": results}
 
@@ -198,12 +201,15 @@ def _take_turns(
     model: Path,
     runs: int,
     isa: str | None,
+    tune: bool,
     peaks: dict[int, float],
     neighbour: Disturbance | None,
 ) -> list[Measurement]:
     """All candidates on one model, run by run, so that a change of the clock meets all alike."""
     with contextlib.ExitStack() as stack:
-        processes = [stack.enter_context(_start(candidate, model, isa)) for candidate in candidates]
+        processes = [
+            stack.enter_context(_start(candidate, model, isa, tune)) for candidate in candidates
+        ]
         times: list[list[float]] = [[] for _ in processes]
         with beside(neighbour):
             for _ in range(runs):

@@ -32,6 +32,7 @@ def load_pyhades(options: argparse.Namespace) -> tuple[Run, dict[str, Any]]:
         threads=options.threads,
         isa=options.isa,
         precision=precision,
+        tune=options.tune,
     )
     feeds = {name: random_input(kind.shape) for name, kind in program.inputs.items()}
     flops = sum(line.flops for line in program.lines)
@@ -86,6 +87,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--isa")
     parser.add_argument("--precision", default="fp32")
+    parser.add_argument("--tune", action="store_true")
     options = parser.parse_args()
     run, facts = ENGINES[options.engine](options)
     print(json.dumps(facts), flush=True)

@@ -58,6 +58,7 @@ def command() -> None:
     help="Runs in turn with us; repeatable.",
 )
 @click.option("--runs", type=click.IntRange(min=1), default=15, show_default=True)
+@click.option("--tune", is_flag=True, help="Ours measures which algorithms are fastest before.")
 @DISTURB
 @click.option("--json", "json_file", metavar="FILE", help="Write the results there.")
 def segmentation(
@@ -67,6 +68,7 @@ def segmentation(
     rivals: tuple[str, ...],
     runs: int,
     options: EngineOptions,
+    tune: bool,
     disturb: bool,
     json_file: str | None,
 ) -> None:
@@ -84,6 +86,7 @@ def segmentation(
         runs=runs,
         isa=options.isa,
         precisions=precision,
+        tune=tune,
         disturb=disturb,
         report=_print_row,
     )

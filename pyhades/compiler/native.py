@@ -15,6 +15,7 @@ from pyhades.compiler.instruction import Lowered
 from pyhades.compiler.memory import MemoryPlan, plan_memory
 from pyhades.compiler.placement import lower
 from pyhades.compiler.trace import Trace
+from pyhades.compiler.tuning import tune
 from pyhades.compiler.view import Array
 from pyhades.ir.graph import Graph, TensorType
 from pyhades.options import EngineOptions
@@ -46,6 +47,8 @@ def compile_native(
     """
     optimised = optimise_folded(graph)
     lowered = lower(optimised)
+    if arguments["tune"]:
+        tune(lowered, options)
     plan = plan_memory(lowered, bool(arguments["keep_all"]))
     known = names_in_file(graph) if names is None else names
     built = build(lowered, plan, graph.source or graph.name, options.isa, known)

@@ -12,6 +12,7 @@ from pyhades.compiler.face import Program
 from pyhades.compiler.native import compile_native
 from pyhades.compiler.stages import StagedProgram, is_static, lacks_kernel
 from pyhades.ir.graph import Graph
+from pyhades.ir.outputs import with_outputs
 from pyhades.options import EngineOptions, engine_options
 from pyhades.passes import fold_constants, specialise
 
@@ -30,6 +31,8 @@ def compile(
     isa: str | None = None,
     precision: Precision | None = None,
     options: EngineOptions | None = None,
+    outputs: Sequence[str] | None = None,
+    tune: bool = False,
     keep_all: bool = False,
 ) -> Program:
     """Compile a graph for one set of input shapes.
@@ -48,6 +51,13 @@ def compile(
         Only ``"fp32"`` so far, which is the default.
     options
         The three above in one; those that are given themselves win.
+    outputs
+        Names of the outputs that are wanted, in that order; what only the others need is not
+        computed. By default all.
+    tune
+        Measure which algorithm is fastest on this machine where there are several; what was
+        measured is kept in ``tuning`` of the cache folder. Otherwise a model of the costs decides.
+        Algorithms differ in the last bits of their results.
     keep_all
         Keep every intermediate value, for :meth:`Program.dump`. Costs memory.
 
@@ -79,8 +89,11 @@ def compile(
     arguments = {
         "input_shapes": None if input_shapes is None else dict(input_shapes),
         "options": chosen,
+        "outputs": None if outputs is None else list(outputs),
+        "tune": tune,
         "keep_all": keep_all,
     }
+    graph = graph if outputs is None else with_outputs(graph, outputs)
     folded = fold_constants(specialise(graph, input_shapes), partly=True)
     if is_static(folded):
         return compile_native(folded, chosen, arguments, names=names_in_file(graph))

@@ -14,6 +14,7 @@ from pyhades.errors import ClosedError, ShapeError
 from pyhades.ir.copying import clone
 from pyhades.ir.graph import Graph, Value
 from pyhades.ir.inference import type_of
+from pyhades.ir.outputs import with_outputs
 from pyhades.options import EngineOptions
 from pyhades.segmentation.meaning import InputPlan, plan_inputs
 
@@ -42,7 +43,7 @@ class CompiledNetwork:
         Index or name of the output that is wanted. What only the others need is not computed.
     plan
         How its inputs are fed; by default it has one, ``[1, 3, h, w]``.
-    options
+    options, tune
         See :func:`pyhades.compile`.
     """
 
@@ -53,17 +54,16 @@ class CompiledNetwork:
         *,
         plan: InputPlan | None = None,
         options: EngineOptions | None = None,
+        tune: bool = False,
     ) -> None:
         self._plan = plan or plan_inputs(graph)
         names = [value.name for value in graph.outputs]
         self._output = output if isinstance(output, str) else names[output]
         wanted = dict.fromkeys([self._output, *(state.output for state in self._plan.states)])
-        graph = Graph(
-            graph.inputs, [graph.outputs[names.index(name)] for name in wanted], graph.nodes,
-            graph.name, graph.source, graph.metadata,
-        )  # fmt: skip
+        graph = with_outputs(graph, list(wanted))
         self._graph: Graph | None = _with_constants(graph, self._plan)
         self._options = options
+        self._tune = tune
         self._programs: OrderedDict[tuple[tuple[int, ...], ...], Program] = OrderedDict()
         self._lock = threading.Lock()
         height, width = self._plan.side
@@ -144,14 +144,17 @@ class CompiledNetwork:
         """For one picture; for as many as the file fixes where it does not take one alone."""
         assert self._graph is not None
         try:
-            return compile(self._graph, input_shapes=shapes, options=self._options)
+            return self._compiled_for(shapes)
         except ShapeError:
             batch = self._plan.extents[0] if self._plan.extents else None
             if batch in (None, 1):
                 raise
             picture = self._plan.picture
-            shapes = {**shapes, picture: (batch, *shapes[picture][1:])}
-            return compile(self._graph, input_shapes=shapes, options=self._options)
+            return self._compiled_for({**shapes, picture: (batch, *shapes[picture][1:])})
+
+    def _compiled_for(self, shapes: dict[str, tuple[int, ...]]) -> Program:
+        assert self._graph is not None
+        return compile(self._graph, shapes, options=self._options, tune=self._tune)
 
     def close(self) -> None:
         """Close all programs."""

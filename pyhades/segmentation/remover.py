@@ -67,6 +67,8 @@ class Remover:
         Of the network: ``"fp32"``.
     options
         The three above in one; those that are given themselves win.
+    tune
+        Measure which algorithms are fastest on this machine, see :func:`pyhades.compile`.
     estimate_foreground
         Write the foreground's own colour where the matte is soft. False keeps the image's mixture.
     keep_hidden
@@ -112,6 +114,7 @@ class Remover:
         isa: str | None = None,
         precision: Precision | None = None,
         options: EngineOptions | None = None,
+        tune: bool = False,
         estimate_foreground: bool = True,
         keep_hidden: bool = False,
         max_pixels: int = MAX_PIXELS,
@@ -127,13 +130,16 @@ class Remover:
         path = None if isinstance(source, bytes) else source
         found = identify(graph, path, entry=entry, profile=profile, **manifest)
         one_of("precision", chosen.precision or "fp32", Precision)
-        network = CompiledNetwork(graph, found.manifest.output, plan=found.inputs, options=chosen)
+        network = CompiledNetwork(
+            graph, found.manifest.output, plan=found.inputs, options=chosen, tune=tune
+        )
         self._set_up(network, found, chosen, estimate_foreground, keep_hidden, max_pixels)
         self.precision = chosen.precision or "fp32"
         self._label = f"{len(source)} bytes" if isinstance(source, bytes) else str(source)
         self._arguments: dict[str, Any] | None = {
             "model": source,
             "options": chosen,
+            "tune": tune,
             "estimate_foreground": estimate_foreground,
             "keep_hidden": keep_hidden,
             "max_pixels": max_pixels,

@@ -112,8 +112,11 @@ def test_every_engine_reads_the_file_of_its_own_quantiser(model, tmp_path):
     )
     for engine in ("pyhades", "onnxruntime"):
         model.with_name(f"tiny.{engine}-int8.onnx").write_bytes(model.read_bytes())
-    measured = CliRunner().invoke(main, arguments)
+    measured = CliRunner().invoke(
+        main, [*arguments, "--tune"], env={"PYHADES_CACHE": str(tmp_path)}
+    )
     assert measured.exit_code == 0, measured.output
+    assert list((tmp_path / "tuning").iterdir())
     for row in ("pyhades fp32", "onnxruntime fp32", "pyhades int8", "onnxruntime int8"):
         assert row in measured.output
     assert "tiny, int8, 1 thread(s): " in measured.output and " x fp32" in measured.output

@@ -7,19 +7,15 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from pyhades.cache import cache_root
 from pyhades.segmentation.catalogue import Entry, PublishedFile
-
-CACHE_VARIABLE = "PYHADES_CACHE"
 
 _HUGGING_FACE = re.compile(r"https://huggingface\.co/([^/]+)/([^/]+)/resolve/[^/]+/(.+)")
 
 
 def cache_folder() -> Path:
     """Our folder of models: ``PYHADES_CACHE``, else one in the user's cache."""
-    told = os.environ.get(CACHE_VARIABLE)
-    if told:
-        return Path(told).expanduser() / "models"
-    return _folder("XDG_CACHE_HOME", "~/.cache") / "pyhades" / "models"
+    return cache_root() / "models"
 
 
 def places(entry: Entry, file: PublishedFile) -> Iterator[tuple[Path, str]]:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from bench.roof import roof
+from bench.roof import float_peak
 
 ROUNDS = 5
 _scalar_rates: dict[str, float] = {}
@@ -20,11 +20,13 @@ def benchmark_compute(
     isa: str,
     threads: int = 1,
     scalar: tuple[Callable[[], object], float] | None = None,
+    peak: Callable[[str, int], float] = float_peak,
 ) -> None:
     """Time ``run``, which needs ``flops`` floating-point operations.
 
     ``scalar`` is the same operator on the scalar tier and on one thread, with its operations: a
     smaller problem will do, since rates are compared. It is timed once per test function and shape.
+    ``peak`` is what the share is taken of, by tier and threads.
     """
     benchmark.pedantic(run, rounds=ROUNDS, warmup_rounds=1)
     if benchmark.disabled:
@@ -35,8 +37,8 @@ def benchmark_compute(
         threads=threads,
         gflops=round(gflops, 2),
         # Above 1 where Winograd's algorithm saves products that are counted here, and where
-        # products are of integers: the peak is that of float32.
-        share_of_peak=round(gflops / roof(isa, threads).gflops, 3),
+        # products are of integers and the peak is that of float32.
+        share_of_peak=round(gflops / peak(isa, threads), 3),
     )
     if scalar is not None:
         rate = _scalar_rate(benchmark.group or benchmark.name, *scalar)

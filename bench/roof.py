@@ -28,3 +28,13 @@ def roof(isa: str | None = None, threads: int = 1) -> Roof:
     if key not in _bandwidths:
         _bandwidths[key] = _native.measure_bandwidth_gbs(isa, threads)
     return Roof(_native.measure_peak_gflops(isa, threads), _bandwidths[key])
+
+
+def float_peak(isa: str, threads: int) -> float:
+    """Multiply-add peak of float32 in GFLOP/s, measured now."""
+    return roof(isa, threads).gflops
+
+
+def integer_peak(isa: str, threads: int) -> float:
+    """Peak of products of bytes in GOP/s, measured now; the scalar tier's is that of its floats."""
+    return _native.measure_peak_int8_gops(isa, threads) or float_peak(isa, threads)

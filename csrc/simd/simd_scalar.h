@@ -44,9 +44,14 @@ HADES_INLINE F32 operator*(F32 a, F32 b) { return {a.v * b.v}; }
 HADES_INLINE F32 operator/(F32 a, F32 b) { return {a.v / b.v}; }
 HADES_INLINE I32 operator+(I32 a, I32 b) { return {a.v + b.v}; }
 HADES_INLINE I32 operator-(I32 a, I32 b) { return {a.v - b.v}; }
+#if defined(HADES_SCALAR_FUSES)  // of files whose results have to be those of the vector tiers
+HADES_INLINE F32 fma(F32 a, F32 b, F32 c) { return {__builtin_fmaf(a.v, b.v, c.v)}; }
+HADES_INLINE F32 fnma(F32 a, F32 b, F32 c) { return {__builtin_fmaf(-a.v, b.v, c.v)}; }
+#else
 // Not fused: without the instruction, a correctly rounded fma is a function call.
 HADES_INLINE F32 fma(F32 a, F32 b, F32 c) { return {a.v * b.v + c.v}; }
 HADES_INLINE F32 fnma(F32 a, F32 b, F32 c) { return {c.v - a.v * b.v}; }
+#endif
 
 HADES_INLINE F32 min(F32 a, F32 b) { return {a.v < b.v ? a.v : b.v}; }
 HADES_INLINE F32 max(F32 a, F32 b) { return {a.v > b.v ? a.v : b.v}; }

@@ -40,6 +40,7 @@ from pyhades.kernels.paged_attention import (
     rope_table,
 )
 from pyhades.kernels.pool import average_pool, max_pool
+from pyhades.kernels.qconv import qconv2d, qlinear
 from pyhades.kernels.qgemm import (
     pack_weight,
     qgemm,
@@ -51,6 +52,7 @@ from pyhades.kernels.ranking import rank
 from pyhades.kernels.recurrent import recurrence
 from pyhades.kernels.reduce import argmax, argmin, cumsum, reduce
 from pyhades.kernels.registry import implementations, selected, supported_tiers, tiers
+from pyhades.kernels.requantize import requantize
 from pyhades.kernels.resize import resize
 from pyhades.kernels.roi import roi_align, roi_max_pool
 from pyhades.kernels.sampling import sample
@@ -113,14 +115,17 @@ __all__ = [
     "paged_attention",
     "png_filter",
     "power",
+    "qconv2d",
     "qgemm",
     "qgemm_int8",
+    "qlinear",
     "quantize",
     "quantize_rows",
     "rank",
     "recurrence",
     "reduce",
     "relu",
+    "requantize",
     "resize",
     "rms_norm",
     "rms_norm_quantize",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 
 from pyhades.arguments import one_of
 from pyhades.errors import ArgumentError
@@ -18,33 +18,37 @@ Layout = Literal["NCHW", "NHWC"]
 Algorithm = Literal["auto", "direct", "winograd"]
 
 
-def _as_nchw(x: Array, layout: str) -> Array:
+def as_nchw(x: Array, layout: str) -> Array:
     """``x`` with its axes in the order n, c, h, w; a view."""
     return x.transpose(0, 3, 1, 2) if layout == "NHWC" else x
 
 
-def _channels_last(x: Array) -> Array:
+def channels_last(x: Array) -> Array:
     """``x [n, c, h, w]`` with a channel stride of one element; a copy only where it has another."""
     if x.strides[1] == x.itemsize or x.shape[1] == 1:
         return x
     return np.ascontiguousarray(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
 
 
-def _window(name: str, value: Sequence[int], count: int, least: int) -> tuple[int, ...]:
+def whole_numbers(name: str, value: Sequence[int], count: int, least: int) -> tuple[int, ...]:
+    """``value`` as integers, after checking their number and size."""
     numbers = tuple(int(number) for number in value)
     if len(numbers) != count or min(numbers) < least:
         raise ArgumentError(f"{name}={value!r}: expected {count} integers of at least {least}")
     return numbers
 
 
-def _empty_channels_last(shape: tuple[int, ...]) -> Array:
+def empty_channels_last(shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> Array:
+    """A new array of shape ``[n, c, h, w]`` whose channels are contiguous."""
     n, c, h, w = shape
-    return np.empty((n, h, w, c), np.float32).transpose(0, 3, 1, 2)
+    return np.empty((n, h, w, c), dtype).transpose(0, 3, 1, 2)
 
 
-def _output(out: Array | None, shape: tuple[int, ...], layout: str) -> Array:
+def image_output(
+    out: Array | None, shape: tuple[int, ...], layout: str, dtype: DTypeLike = np.float32
+) -> Array:
     """``out`` after checking it, or a new array; a slice of channels will do."""
-    result = output(out, shape, any_strides=layout == "NHWC")
+    result = output(out, shape, dtype, any_strides=layout == "NHWC")
     if result.size and shape[3] > 1 and result.strides[3] != result.itemsize:
         raise ArgumentError("out must have contiguous channels; a slice of them will do")
     return result
@@ -138,11 +142,11 @@ def conv2d(
     """
     one_of("layout", layout, Layout)
     one_of("algorithm", algorithm, Algorithm)
-    x = _as_nchw(as_array("x", x, ndim=4), layout)
+    x = as_nchw(as_array("x", x, ndim=4), layout)
     w = np.ascontiguousarray(as_array("w", w, ndim=4))
-    strides = _window("strides", strides, 2, 1)
-    dilations = _window("dilations", dilations, 2, 1)
-    pads = _window("pads", pads, 4, 0)
+    strides = whole_numbers("strides", strides, 2, 1)
+    dilations = whole_numbers("dilations", dilations, 2, 1)
+    pads = whole_numbers("pads", pads, 4, 0)
     if groups < 1 or x.shape[1] != w.shape[1] * groups or w.shape[0] % groups:
         raise ArgumentError(
             f"w of shape {w.shape} with groups={groups} does not fit {x.shape[1]} input channels"
@@ -156,12 +160,12 @@ def conv2d(
     if residual is not None:
         residual = as_array("residual", residual, ndim=4)
         check_shape("residual", residual, named)
-        residual = _channels_last(_as_nchw(residual, layout))
+        residual = channels_last(as_nchw(residual, layout))
 
-    result = _output(out, named, layout)
-    target = _as_nchw(result, layout)
+    result = image_output(out, named, layout)
+    target = as_nchw(result, layout)
     # Planar results are computed channels-last and copied.
-    y = target if layout == "NHWC" else _empty_channels_last(shape)
+    y = target if layout == "NHWC" else empty_channels_last(shape)
     attributes: dict[str, Any] = {
         "strides": strides,
         "pads": pads,
@@ -172,7 +176,7 @@ def conv2d(
     }
     call(
         "conv2d",
-        [_channels_last(x), w, bias, residual],
+        [channels_last(x), w, bias, residual],
         [y],
         attributes,
         constants=(1,),

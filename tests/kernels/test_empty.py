@@ -44,6 +44,23 @@ CALLS: dict[str, tuple[dict[str, int], Any]] = {
         lambda n: {"x": random(n, 4, 3, 4), "groups": 2},
     ),
     "softmax": ({"rows": 3}, lambda rows: {"x": random(rows, 40)}),
+    "qconv2d": (
+        {"n": 2},
+        lambda n: {
+            "x": np.ones((n, 3, 6, 7), np.uint8),
+            "w": np.ones((4, 3, 3, 3), np.int8),
+            "factor": np.ones(4, np.float32),
+        },
+    ),
+    "qlinear": (
+        {"m": 2},
+        lambda m: {
+            "a": np.ones((m, 5), np.uint8),
+            "b": np.ones((5, 4), np.int8),
+            "factor": np.ones(4, np.float32),
+        },
+    ),
+    "requantize": ({"n": 2}, lambda n: {"x": np.ones((n, 3), np.uint8), "y_scale": 0.5}),
     "max_pool": ({"n": 2, "c": 3}, lambda n, c: {"x": random(n, c, 6, 7), "kernel": (2, 2)}),
     "average_pool": ({"n": 2, "c": 3}, lambda n, c: {"x": random(n, c, 6, 7), "kernel": (2, 2)}),
     "deform_conv2d": (

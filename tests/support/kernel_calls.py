@@ -21,6 +21,7 @@ ARGUMENTS = {"clip": (-1.0, 2.0), "leaky_relu": (0.1,)}
 
 IMAGE = np.ones((1, 2, 4, 4), np.float32)
 PHOTO = np.zeros((4, 4, 3), np.uint8)
+BYTES = np.arange(32, dtype=np.uint8).reshape(1, 2, 4, 4)
 COLUMN = np.zeros((4, 1), np.int64)
 ROWS = np.linspace(-1, 1, 64, dtype=np.float32).reshape(2, 32)
 WEIGHT = kernels.pack_weight(quantize(ROWS, "mxfp4"))
@@ -68,10 +69,13 @@ CALLS = {
     "pad": (IMAGE, [(1, 1)] * 4),
     "paged_attention": (QKV[:, :16], CACHE, [[0]], [0, 2], [2]),
     "png_filter": (PHOTO[..., 0], 1),
+    "qconv2d": (BYTES, np.ones((3, 2, 3, 3), np.int8), np.full(3, 0.5, np.float32)),
     "qgemm": (ROWS, WEIGHT),
     "qgemm_int8": (to_q8(ROWS), WEIGHT),
+    "qlinear": (BYTES[0, 0], np.ones((4, 3), np.int8), np.full(3, 0.5, np.float32)),
     "quantize_rows": (ROWS,),
     "reduce": (IMAGE, "sum", 1),
+    "requantize": (BYTES, 0.5, 3, 0.25, 7),
     "resize": (IMAGE, (8, 8)),
     "rms_norm": (IMAGE,),
     "rms_norm_quantize": (ROWS, np.ones(32, np.float32)),

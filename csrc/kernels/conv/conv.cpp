@@ -6,8 +6,8 @@
 #include "base/registry.h"
 #include "kernels/conv/pack.h"
 #include "kernels/conv/plan.h"
-#include "kernels/conv/shape.h"
 #include "kernels/families.h"
+#include "kernels/tile/read_conv_shape.h"
 
 namespace hades {
 namespace {
@@ -17,6 +17,9 @@ const KernelEntry kKernels[] = {
 #include "kernels/conv/conv.inc"
 #undef HADES_KERNEL
 };
+
+// x, w, bias, residual
+constexpr ConvOperands kOperands = {DType::f32, DType::f32, DType::f32, 4, 3, false};
 
 // Up to this many output channels per group the lanes of the direct kernel mostly idle.
 constexpr int64_t kDotOutputs = 4;
@@ -104,7 +107,7 @@ Status plan_conv(const OpDesc& desc, ConvParams* params, const char** name) {
 
 Status bind_conv2d(const OpDesc& desc, BoundOp* bound) {
     auto params = std::make_shared<ConvParams>();
-    Status status = read_conv_shape(desc, &params->shape);
+    Status status = read_conv_shape(desc, kOperands, &params->shape);
     if (!status.ok) return status;
     if (element_count(desc.out(0)) == 0) {
         bound->run = run_nothing;

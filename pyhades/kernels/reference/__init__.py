@@ -45,6 +45,7 @@ from pyhades.kernels.reference.norm import batch_norm, group_norm, layer_norm, r
 from pyhades.kernels.reference.packing import pack_weight
 from pyhades.kernels.reference.paged_attention import paged_attention, rope_store, rope_table
 from pyhades.kernels.reference.pool import average_pool, max_pool
+from pyhades.kernels.reference.qconv import qconv2d, qlinear
 from pyhades.kernels.reference.qgemm import (
     qgemm,
     qgemm_int8,
@@ -54,6 +55,7 @@ from pyhades.kernels.reference.qgemm import (
 from pyhades.kernels.reference.ranking import rank
 from pyhades.kernels.reference.recurrent import recurrence
 from pyhades.kernels.reference.reduce import argmax, argmin, cumsum, reduce
+from pyhades.kernels.reference.requantize import requantize
 from pyhades.kernels.reference.resize import resize
 from pyhades.kernels.reference.roi import roi_align, roi_max_pool
 from pyhades.kernels.reference.sampling import sample
@@ -109,13 +111,16 @@ __all__ = [
     "paged_attention",
     "png_filter",
     "power",
+    "qconv2d",
     "qgemm",
     "qgemm_int8",
+    "qlinear",
     "quantize_rows",
     "rank",
     "recurrence",
     "reduce",
     "relu",
+    "requantize",
     "resize",
     "rms_norm",
     "rms_norm_quantize",

@@ -1,0 +1,124 @@
+#include "kernels/qconv/plan.h"
+
+#include <algorithm>
+
+namespace hades {
+namespace {
+
+// Of a second-level cache of 1 MiB (512 KiB on AMD): input rows share it with packed weights.
+constexpr int64_t kInputBytes = 192 << 10;
+constexpr int64_t kMergedChannels = 8;  // below, a row of taps is too short a loop by channels
+constexpr int64_t kChunks = 32;         // enough to balance a few threads
+constexpr double kChunkMacs = 4e6;      // some 20 microseconds: less is not worth a claim
+constexpr int64_t kLeastColumns = 28;
+
+// The smallest part size that cuts `whole` into as many parts as `part` does: even parts.
+int64_t even_part(int64_t whole, int64_t part) { return ceil_div(whole, ceil_div(whole, part)); }
+
+int64_t input_extent(int64_t out, int64_t kernel, int64_t stride, int64_t dilation) {
+    return (out - 1) * stride + (kernel - 1) * dilation + 1;
+}
+
+void count_chunks(const ConvShape& s, QconvPlan* plan) {
+    plan->row_chunks = ceil_div(s.out_height, plan->rows_per_chunk);
+    plan->column_chunks = ceil_div(s.out_width, plan->columns_per_chunk);
+    plan->block_chunks = ceil_div(plan->blocks, plan->blocks_per_chunk);
+}
+
+// Cuts chunks until there are enough of them for several threads or they become too small. What is
+// halved is the dimension that costs less to visit twice.
+void cut_for_threads(const ConvShape& s, QconvPlan* plan) {
+    const double macs = static_cast<double>(s.images * s.groups * s.out_height * s.out_width) *
+                        static_cast<double>(s.oc * s.ic * s.kernel_h * s.kernel_w);
+    const double most = std::min(static_cast<double>(kChunks), macs / kChunkMacs);
+    for (;;) {
+        count_chunks(s, plan);
+        if (static_cast<double>(chunk_count(s, *plan)) >= most) return;
+        const bool rows = plan->rows_per_chunk > 1, blocks = plan->blocks_per_chunk > 1;
+        const bool columns = plan->columns_per_chunk >= 2 * kLeastColumns;
+        const int64_t inputs =
+            plan->rows_per_chunk * s.stride_h * plan->columns_per_chunk * s.stride_w * s.ic;
+        const int64_t weights =
+            plan->blocks_per_chunk * plan->block * s.kernel_h * s.kernel_w * s.ic;
+        if (blocks && (weights >= inputs || !(rows || columns)))
+            plan->blocks_per_chunk = ceil_div(plan->blocks_per_chunk, 2);
+        else if (rows)
+            plan->rows_per_chunk = ceil_div(plan->rows_per_chunk, 2);
+        else if (columns)
+            plan->columns_per_chunk = ceil_div(plan->columns_per_chunk, 2);
+        else
+            return;
+    }
+}
+
+// Rows, or pixels of a single row, whose input stays in the second-level cache.
+void choose_chunks(const ConvShape& s, QconvPlan* plan) {
+    plan->blocks_per_chunk = plan->blocks;
+    plan->columns_per_chunk = s.out_width;
+    const int64_t pixel_bytes = std::max<int64_t>(s.ic, 1);
+    const int64_t row_bytes = s.width * pixel_bytes;
+    const int64_t halo = (s.kernel_h - 1) * s.dilation_h;
+    const int64_t rows = (kInputBytes / row_bytes - halo) / s.stride_h;
+    plan->rows_per_chunk = even_part(
+        s.out_height, std::clamp<int64_t>(rows, std::min<int64_t>(4, s.out_height), s.out_height));
+    if (s.out_height == 1 && row_bytes > kInputBytes)
+        plan->columns_per_chunk = even_part(
+            s.out_width, std::max<int64_t>(kInputBytes / pixel_bytes / s.stride_w, kLeastColumns));
+    cut_for_threads(s, plan);
+    plan->rows_per_chunk = even_part(s.out_height, plan->rows_per_chunk);
+    plan->columns_per_chunk = even_part(s.out_width, plan->columns_per_chunk);
+    plan->blocks_per_chunk = even_part(plan->blocks, plan->blocks_per_chunk);
+    count_chunks(s, plan);
+}
+
+// Whether no output needs columns outside the image, and no quad ends outside its pixel.
+bool reads_in_place(const ConvShape& s, bool merged_taps) {
+    const int64_t last = input_extent(s.out_width, s.kernel_w, s.stride_w, s.dilation_w);
+    const bool aliases = (s.x_pixel * s.stride_w) % 2048 == 0;  // pixels share cache sets
+    return !merged_taps && s.ic % 4 == 0 && s.pad_left == 0 && last <= s.width && !aliases;
+}
+
+}  // namespace
+
+QconvPlan plan_qconv(const ConvShape& s, const QconvKernel& kernel) {
+    QconvPlan plan = {};
+    plan.block = kernel.lanes * kernel.vectors;
+    plan.blocks = ceil_div(s.oc, plan.block);
+    plan.merged_taps = s.kernel_w > 1 && s.dilation_w == 1 && s.ic <= kMergedChannels;
+    plan.quads = ceil_div(plan.merged_taps ? s.kernel_w * s.ic : s.ic, 4);
+    plan.staged = !reads_in_place(s, plan.merged_taps);
+    plan.pitch = plan.merged_taps ? s.ic : round_up(s.ic, 4);
+    choose_chunks(s, &plan);
+    if (plan.staged) {
+        const int64_t rows = std::min(
+            input_extent(plan.rows_per_chunk, s.kernel_h, s.stride_h, s.dilation_h), s.height);
+        const int64_t columns =
+            input_extent(plan.columns_per_chunk, s.kernel_w, s.stride_w, s.dilation_w);
+        plan.staged_bytes = rows * columns * plan.pitch + 64;  // the last quad may end behind
+    }
+    return plan;
+}
+
+int64_t chunk_count(const ConvShape& s, const QconvPlan& plan) {
+    return s.images * s.groups * plan.row_chunks * plan.column_chunks * plan.block_chunks;
+}
+
+QconvChunk chunk_at(const ConvShape& s, const QconvPlan& plan, int64_t index) {
+    const auto next = [&index](int64_t extent) {
+        const int64_t digit = index % extent;
+        index /= extent;
+        return digit;
+    };
+    QconvChunk chunk;
+    chunk.block_begin = next(plan.block_chunks) * plan.blocks_per_chunk;
+    chunk.column_begin = next(plan.column_chunks) * plan.columns_per_chunk;
+    chunk.row_begin = next(plan.row_chunks) * plan.rows_per_chunk;
+    chunk.group = next(s.groups);
+    chunk.image = index;
+    chunk.block_end = std::min(chunk.block_begin + plan.blocks_per_chunk, plan.blocks);
+    chunk.column_end = std::min(chunk.column_begin + plan.columns_per_chunk, s.out_width);
+    chunk.row_end = std::min(chunk.row_begin + plan.rows_per_chunk, s.out_height);
+    return chunk;
+}
+
+}  // namespace hades

@@ -1,0 +1,68 @@
+#pragma once
+#include <cstdint>
+
+#include "base/requantize.h"
+#include "kernels/tile/conv_shape.h"
+
+// Two-dimensional convolution of uint8 images, channels last, with int8 weights:
+//   s = sum of (x - x_zero) * w + bias        int32, modulo 2^32; padding counts as x_zero
+// and then what base/requantize.h says. A product of matrices is one whose rows are pixels.
+namespace hades {
+
+// Sizes and strides of the geometry count elements: bytes of x, elements of y and of the residual.
+struct QconvShape {
+    ConvShape conv;
+    int32_t x_zero;
+    Requantize requantize;
+};
+
+// How the work is blocked; a function of the shape and the tier, never of the number of threads.
+struct QconvPlan {
+    int64_t block;     // output channels of a packed block of weights
+    bool merged_taps;  // a row of taps is one run of kernel_w * ic contiguous bytes
+    int64_t quads;     // groups of four bytes of a run
+    bool staged;       // the input is copied, with its padding made explicit
+    int64_t pitch;     // bytes between pixels of a staged source
+    int64_t rows_per_chunk, columns_per_chunk, blocks_per_chunk, blocks;
+    int64_t row_chunks, column_chunks, block_chunks;
+    int64_t staged_bytes;  // scratch of a worker
+};
+
+// A box of the output that one call computes; blocks are blocks of output channels of the group.
+struct QconvChunk {
+    int64_t image, group;
+    int64_t row_begin, row_end, column_begin, column_end, block_begin, block_end;
+};
+
+struct QconvArgs {
+    const QconvShape* shape;
+    const QconvPlan* plan;
+    QconvChunk chunk;
+    const uint8_t* x;
+    const uint8_t* w;      // packed for the kernel
+    const int32_t* bias;   // [groups * oc] or nullptr
+    const float* factor;   // [groups * oc]
+    const float* offset;   // [groups * oc] or nullptr
+    const void* residual;  // like y, or nullptr
+    void* y;
+    uint8_t* scratch;
+};
+
+// The kernel of one tier, and what planning and packing must know of it.
+struct QconvKernel {
+    int32_t lanes;    // output channels in a vector of packed weights
+    int32_t vectors;  // of a block
+    bool saturates;   // sums of two products are kept in 16 bits: see pack.h
+    void (*run)(const QconvArgs&);
+};
+
+using QconvProvider = QconvKernel();
+
+#define HADES_KERNEL(function, type, tier_name) \
+    namespace tier_name {                       \
+    type function;                              \
+    }
+#include "kernels/qconv/qconv.inc"
+#undef HADES_KERNEL
+
+}  // namespace hades

@@ -1,0 +1,71 @@
+#define HADES_SCALAR_FUSES  // so that activations give the bits of the vector tiers
+#include "kernels/qconv/qconv.h"
+#include "simd/requantize.h"
+
+// The specification: every output value on its own, what lies outside the image skipped. The packed
+// weights of an output channel are rows of taps, each tap with its input channels in order.
+namespace hades::scalar {
+namespace {
+
+// Modulo 2^32, as vectors add.
+int32_t dot(const uint8_t* x, int32_t x_zero, const int8_t* w, int64_t n) {
+    int32_t sum = 0;
+    for (int64_t i = 0; i < n; ++i) sum += (x[i] - x_zero) * w[i];
+    return sum;
+}
+
+int32_t sum_of(const QconvArgs& a, int64_t row, int64_t column, int64_t o) {
+    const ConvShape& s = a.shape->conv;
+    const int64_t tap_bytes = a.plan->merged_taps ? s.ic : a.plan->quads * 4;
+    const int64_t row_bytes = a.plan->merged_taps ? a.plan->quads * 4 : s.kernel_w * tap_bytes;
+    const int64_t channel_bytes = s.kernel_h * (row_bytes + int64_t{sizeof(int32_t)});
+    const auto* w =
+        reinterpret_cast<const int8_t*>(a.w) + (a.chunk.group * s.oc + o) * channel_bytes;
+    const uint8_t* x = a.x + a.chunk.image * s.x_image + a.chunk.group * s.ic;
+    uint32_t sum = 0;
+    for (int64_t i = 0; i < s.kernel_h; ++i) {
+        const int64_t r = row * s.stride_h - s.pad_top + i * s.dilation_h;
+        for (int64_t j = 0; j < s.kernel_w; ++j) {
+            const int64_t c = column * s.stride_w - s.pad_left + j * s.dilation_w;
+            if (r < 0 || r >= s.height || c < 0 || c >= s.width) continue;
+            sum += static_cast<uint32_t>(dot(x + r * s.x_row + c * s.x_pixel, a.shape->x_zero,
+                                             w + i * row_bytes + j * tap_bytes, s.ic));
+        }
+    }
+    const int64_t channel = a.chunk.group * s.oc + o;
+    return static_cast<int32_t>(sum + static_cast<uint32_t>(a.bias ? a.bias[channel] : 0));
+}
+
+const void* element(const void* base, bool is_bytes, int64_t at) {
+    return static_cast<const char*>(base) + at * (is_bytes ? 1 : int64_t{sizeof(float)});
+}
+
+void compute(const QconvArgs& a, int64_t row, int64_t column, int64_t o) {
+    const ConvShape& s = a.shape->conv;
+    const Requantize& r = a.shape->requantize;
+    const int64_t channel = a.chunk.group * s.oc + o;
+    RequantizeRows to = {
+        a.factor + channel, a.offset ? a.offset + channel : nullptr, nullptr, nullptr, 0, 0};
+    to.y = const_cast<void*>(
+        element(a.y, r.y_is_bytes,
+                a.chunk.image * s.y_image + row * s.y_row + column * s.y_pixel + channel));
+    if (a.residual)
+        to.residual = element(a.residual, r.residual_is_bytes,
+                              a.chunk.image * s.residual_image + row * s.residual_row +
+                                  column * s.residual_pixel + channel);
+    const int32_t sum = sum_of(a, row, column, o);
+    requantize_rows(r, to, &sum, 1, 1, 1);
+}
+
+void run(const QconvArgs& a) {
+    for (int64_t row = a.chunk.row_begin; row < a.chunk.row_end; ++row)
+        for (int64_t column = a.chunk.column_begin; column < a.chunk.column_end; ++column)
+            for (int64_t o = a.chunk.block_begin; o < a.chunk.block_end; ++o)
+                compute(a, row, column, o);
+}
+
+}  // namespace
+
+QconvKernel qconv_u8() { return {1, 1, false, run}; }
+
+}  // namespace hades::scalar

@@ -1,0 +1,130 @@
+#include "kernels/requantize/requantize.h"
+
+#include <cmath>
+
+#include "base/loop_nest.h"
+#include "base/registry.h"
+#include "kernels/families.h"
+
+namespace hades {
+namespace {
+
+const KernelEntry kKernels[] = {
+#define HADES_KERNEL HADES_KERNEL_ENTRY
+#include "kernels/requantize/requantize.inc"
+#undef HADES_KERNEL
+};
+
+constexpr int64_t kChunk = 16384;  // elements
+
+struct GridParams {
+    GridFn* kernel;
+    LoopNest nest;
+    int64_t x_size, y_size;  // bytes per element
+    float scale;
+    int32_t zero;
+    uint8_t table[256];
+};
+
+void run_grid(const void* params, void* const* operands, Worker& worker) {
+    const auto& p = *static_cast<const GridParams*>(params);
+    const LoopNest& nest = p.nest;
+    GridRun run = {};
+    run.x_stride = inner_stride(nest, 0), run.y_stride = inner_stride(nest, 1);
+    run.scale = p.scale, run.zero = p.zero, run.table = p.table;
+    parallel_for(worker, (nest.count + kChunk - 1) / kChunk, [&](int64_t chunk) {
+        const int64_t begin = chunk * kChunk;
+        const int64_t end = begin + kChunk < nest.count ? begin + kChunk : nest.count;
+        for_each_run(nest, begin, end, [&](const int64_t* offsets, int64_t n) {
+            run.x = static_cast<const char*>(operands[0]) + offsets[0] * p.x_size;
+            run.y = static_cast<char*>(operands[1]) + offsets[1] * p.y_size;
+            run.n = n;
+            p.kernel(run);
+        });
+    });
+}
+
+struct Grid {
+    float scale;
+    int32_t zero;
+};
+
+Status read_grid(const OpDesc& desc, const char* scale, const char* zero, Grid* grid) {
+    const int64_t zero_point = desc.attributes.integer(zero, 0);
+    grid->scale = static_cast<float>(desc.attributes.real(scale, 1.0));
+    grid->zero = static_cast<int32_t>(zero_point);
+    if (!(grid->scale > 0.0f) || !std::isfinite(grid->scale))
+        return invalid("%s: %s must be positive and finite", desc.op.c_str(), scale);
+    if (zero_point < 0 || zero_point > 255)
+        return invalid("%s: %s=%lld must be from 0 to 255", desc.op.c_str(), zero,
+                       static_cast<long long>(zero_point));
+    return {};
+}
+
+Status bind(const OpDesc& desc, const char* function, DType x, DType y,
+            const std::shared_ptr<GridParams>& params, BoundOp* bound) {
+    const char* op = desc.op.c_str();
+    if (desc.inputs.size() != 1 || desc.outputs.size() != 1 || !desc.has(0))
+        return invalid("%s takes x and gives y", op);
+    if (desc.in(0).dtype != x || desc.out(0).dtype != y || !same_shape(desc.in(0), desc.out(0)))
+        return invalid("%s: x must be %s, and y %s of its shape", op, name_of(x), name_of(y));
+    const Tensor* tensors[] = {&desc.in(0), &desc.out(0)};
+    params->nest = make_loop_nest(tensors, 2);
+    params->x_size = static_cast<int64_t>(size_of(x));
+    params->y_size = static_cast<int64_t>(size_of(y));
+    params->kernel = select<GridFn>(kKernels, function, desc.allowed, &bound->kernel);
+    bound->params = params;
+    bound->run = run_grid;
+    bound->flops = 4 * static_cast<double>(params->nest.count);
+    bound->bytes = touched_bytes(desc.in(0)) + touched_bytes(desc.out(0));
+    return {};
+}
+
+Status bind_one_grid(const OpDesc& desc, const char* function, DType x, DType y, BoundOp* bound) {
+    auto params = std::make_shared<GridParams>();
+    Grid grid;
+    const Status status = read_grid(desc, "scale", "zero", &grid);
+    if (!status.ok) return status;
+    params->scale = grid.scale, params->zero = grid.zero;
+    return bind(desc, function, x, y, params, bound);
+}
+
+// quantize_u8(x) -> y; attributes scale, zero.
+Status bind_quantize(const OpDesc& desc, BoundOp* bound) {
+    return bind_one_grid(desc, "quantize_u8", DType::f32, DType::u8, bound);
+}
+
+// dequantize_u8(x) -> y; attributes scale, zero.
+Status bind_dequantize(const OpDesc& desc, BoundOp* bound) {
+    return bind_one_grid(desc, "dequantize_u8", DType::u8, DType::f32, bound);
+}
+
+// The kernels' own arithmetic, once for each byte.
+void fill_table(const Grid& from, const Grid& to, uint8_t* table) {
+    float values[256];
+    uint8_t bytes[256];
+    for (int i = 0; i < 256; ++i) bytes[i] = static_cast<uint8_t>(i);
+    scalar::dequantize_u8({bytes, values, 1, 1, 256, from.scale, from.zero, nullptr});
+    scalar::quantize_u8({values, table, 1, 1, 256, to.scale, to.zero, nullptr});
+}
+
+// requantize(x) -> y; attributes x_scale, x_zero, y_scale, y_zero.
+Status bind_requantize(const OpDesc& desc, BoundOp* bound) {
+    auto params = std::make_shared<GridParams>();
+    Grid from, to;
+    Status status = read_grid(desc, "x_scale", "x_zero", &from);
+    if (status.ok) status = read_grid(desc, "y_scale", "y_zero", &to);
+    if (!status.ok) return status;
+    fill_table(from, to, params->table);
+    return bind(desc, "requantize_u8", DType::u8, DType::u8, params, bound);
+}
+
+const OpEntry kOps[] = {{"requantize", bind_requantize},
+                        {"quantize_u8", bind_quantize},
+                        {"dequantize_u8", bind_dequantize}};
+
+}  // namespace
+
+Family requantize_family() { return make_family("requantize", kOps, kKernels); }
+
+}  // namespace hades

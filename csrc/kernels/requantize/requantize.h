@@ -1,0 +1,29 @@
+#pragma once
+#include <cstdint>
+
+// Between float32 and points of grids of 8 bits, element by element:
+//   quantize_u8      y = limit(round_half_even(x / scale) + zero, 0, 255), where NaN gives 0
+//   dequantize_u8    y = float(x - zero) * scale
+//   requantize       the second, then the first with another scale and zero: a table of 256 bytes
+namespace hades {
+
+// n elements, strides in elements.
+struct GridRun {
+    const void* x;
+    void* y;
+    int64_t x_stride, y_stride, n;
+    float scale;
+    int32_t zero;
+    const uint8_t* table;  // of requantize
+};
+
+using GridFn = void(const GridRun&);
+
+#define HADES_KERNEL(function, type, tier_name) \
+    namespace tier_name {                       \
+    type function;                              \
+    }
+#include "kernels/requantize/requantize.inc"
+#undef HADES_KERNEL
+
+}  // namespace hades

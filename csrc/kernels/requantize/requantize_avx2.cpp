@@ -1,0 +1,1 @@
+#include "kernels/requantize/requantize_generic.h"

@@ -11,15 +11,16 @@ from pyhades import kernels
 SHAPES = [(320, 64), (160, 32), (80, 128), (20, 512)]
 
 
-def channels_last(size, channels):
-    x = np.random.default_rng(0).random((1, size, size, channels), np.float32)
-    return x.transpose(0, 3, 1, 2)
+def channels_last(size, channels, dtype="float32"):
+    x = np.random.default_rng(0).random((1, size, size, channels), np.float32) * 255
+    return x.astype(dtype).transpose(0, 3, 1, 2)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "uint8"])
 @pytest.mark.parametrize(("size", "channels"), SHAPES)
-def bench_max_pool(benchmark, isa, size, channels):
-    x = channels_last(size, channels)
-    out = channels_last(size // 2, channels)
+def bench_max_pool(benchmark, isa, size, channels, dtype):
+    x = channels_last(size, channels, dtype)
+    out = channels_last(size // 2, channels, dtype)
 
     def run(tier):
         kernels.max_pool(x, (2, 2), out=out, isa=tier)
@@ -52,9 +53,10 @@ def bench_planar(benchmark, function, dtype):
     )
 
 
-def bench_average_pool(benchmark, isa):
-    x = channels_last(160, 64)
-    out = channels_last(160, 64)
+@pytest.mark.parametrize("dtype", ["float32", "uint8"])
+def bench_average_pool(benchmark, isa, dtype):
+    x = channels_last(160, 64, dtype)
+    out = channels_last(160, 64, dtype)
 
     def run(tier):
         kernels.average_pool(x, (3, 3), (1, 1), (1, 1, 1, 1), out=out, isa=tier)

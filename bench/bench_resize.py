@@ -33,6 +33,21 @@ def bench_resize(benchmark, isa, name, mode):
     benchmark_traffic(benchmark, run, isa, x.nbytes + out.nbytes)
 
 
+@pytest.mark.parametrize("rounding", ["truncate", "nearest"])
+@pytest.mark.parametrize("name", IMAGES)
+def bench_resize_of_bytes(benchmark, isa, name, rounding):
+    shape, size, channels_last = IMAGES[name]
+    x = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    if channels_last:
+        x = np.ascontiguousarray(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+    out = kernels.resize(x, (size, size), rounding=rounding)
+
+    def run(tier):
+        kernels.resize(x, (size, size), rounding=rounding, out=out, isa=tier)
+
+    benchmark_traffic(benchmark, run, isa, x.nbytes + out.nbytes)
+
+
 @pytest.mark.parametrize("mode", ["nearest", "linear"])
 @pytest.mark.parametrize("dtype", ["uint8", "int8", "float16", "int32", "float32", "float64"])
 def bench_resize_of_any_strides(benchmark, dtype, mode):

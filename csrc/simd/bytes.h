@@ -4,7 +4,8 @@
 
 // Vectors of 4 kLanes bytes for integer dot products, where each dword belongs to one lane.
 //
-//   Bytes                          the vector;  load_bytes, store_bytes
+//   Bytes                          the vector;  load_bytes, store_bytes; of some of them _n
+//   max_u8(a, b)                   of each byte
 //   dword(p)                       4 bytes of memory in every lane
 //   low_nibbles, high_nibbles      of each byte
 //   lookup(table, b)               table[b] for b in 0 .. 15
@@ -25,6 +26,16 @@ struct Bytes {
 };
 HADES_INLINE Bytes load_bytes(const void* p) { return {_mm512_loadu_si512(p)}; }
 HADES_INLINE void store_bytes(void* p, Bytes a) { _mm512_storeu_si512(p, a.v); }
+HADES_INLINE __mmask64 first_bytes(int n) {
+    return _bzhi_u64(~uint64_t{0}, static_cast<uint32_t>(n));
+}
+HADES_INLINE Bytes load_bytes_n(const void* p, int n) {
+    return {_mm512_maskz_loadu_epi8(first_bytes(n), p)};
+}
+HADES_INLINE void store_bytes_n(void* p, Bytes a, int n) {
+    _mm512_mask_storeu_epi8(p, first_bytes(n), a.v);
+}
+HADES_INLINE Bytes max_u8(Bytes a, Bytes b) { return {_mm512_max_epu8(a.v, b.v)}; }
 HADES_INLINE Bytes dword(const void* p) {
     int32_t bits;
     memcpy(&bits, p, sizeof bits);
@@ -78,6 +89,23 @@ HADES_INLINE Bytes load_bytes(const void* p) {
 HADES_INLINE void store_bytes(void* p, Bytes a) {
     _mm256_storeu_si256(static_cast<__m256i*>(p), a.v);
 }
+HADES_INLINE Bytes load_bytes_n(const void* p, int n) {
+    const auto* half = static_cast<const __m128i*>(p);
+    if (n == 16) return {_mm256_castsi128_si256(_mm_loadu_si128(half))};
+    if (n == 8) return {_mm256_castsi128_si256(_mm_loadl_epi64(half))};
+    uint8_t bytes[32] = {};
+    memcpy(bytes, p, static_cast<size_t>(n));
+    return load_bytes(bytes);
+}
+HADES_INLINE void store_bytes_n(void* p, Bytes a, int n) {
+    auto* half = static_cast<__m128i*>(p);
+    if (n == 16) return _mm_storeu_si128(half, _mm256_castsi256_si128(a.v));
+    if (n == 8) return _mm_storel_epi64(half, _mm256_castsi256_si128(a.v));
+    uint8_t bytes[32];
+    store_bytes(bytes, a);
+    memcpy(p, bytes, static_cast<size_t>(n));
+}
+HADES_INLINE Bytes max_u8(Bytes a, Bytes b) { return {_mm256_max_epu8(a.v, b.v)}; }
 HADES_INLINE Bytes dword(const void* p) {
     int32_t bits;
     memcpy(&bits, p, sizeof bits);
@@ -131,6 +159,16 @@ HADES_INLINE Bytes load_bytes(const void* p) {
     return bytes;
 }
 HADES_INLINE void store_bytes(void* p, Bytes a) { memcpy(p, a.v, sizeof a.v); }
+HADES_INLINE Bytes load_bytes_n(const void* p, int n) {
+    Bytes bytes = {};
+    memcpy(bytes.v, p, static_cast<size_t>(n));
+    return bytes;
+}
+HADES_INLINE void store_bytes_n(void* p, Bytes a, int n) { memcpy(p, a.v, static_cast<size_t>(n)); }
+HADES_INLINE Bytes max_u8(Bytes a, Bytes b) {
+    for (int i = 0; i < 4; ++i) a.v[i] = a.v[i] > b.v[i] ? a.v[i] : b.v[i];
+    return a;
+}
 HADES_INLINE Bytes dword(const void* p) { return load_bytes(p); }
 HADES_INLINE Bytes low_nibbles(Bytes a) {
     for (uint8_t& byte : a.v) byte &= 0x0f;

@@ -13,6 +13,8 @@ from pyhades.kernels.arguments import Array, call, output
 
 Pair = Sequence[int]
 Pads = Sequence[int]
+Rescale = tuple[int, float, int]
+"""``(x_zero, factor, y_zero)``: bytes become ``(x - x_zero) * factor + y_zero``."""
 
 
 @overload
@@ -65,8 +67,8 @@ def max_pool(
     Parameters
     ----------
     x
-        float32, float64, uint8 or int8 ``[n, c, h, w]``, any strides; fastest where float32 and
-        channels are contiguous (``x = nhwc.transpose(0, 3, 1, 2)``).
+        float32, float64, uint8 or int8 ``[n, c, h, w]``, any strides; fastest where float32 or
+        uint8 and channels are contiguous (``x = nhwc.transpose(0, 3, 1, 2)``).
     kernel
         Height and width of the window.
     strides
@@ -116,6 +118,7 @@ def average_pool(
     *,
     ceil_mode: bool = False,
     count_include_pad: bool = False,
+    rescale: Rescale = (0, 1.0, 0),
     out: Array | None = None,
     threads: int | None = None,
     isa: str | None = None,
@@ -125,19 +128,22 @@ def average_pool(
     Parameters
     ----------
     x
-        float32 or float64 ``[n, c, h, w]``, any strides; fastest where float32 and channels are
-        contiguous.
+        float32 or float64 ``[n, c, h, w]``, any strides, fastest where float32 and channels are
+        contiguous; or uint8 with contiguous channels.
     kernel, strides, pads, dilations, ceil_mode
         See :func:`max_pool`.
     count_include_pad
         Count padded positions as zeros; by default they are left out of the mean.
+    rescale
+        For uint8, which stands for numbers on a grid: zero point of x, factor from steps of its
+        grid to those of the grid of y, zero point of y.
     out, threads, isa
         See :mod:`pyhades.kernels`; here ``out`` may have any strides.
 
     Returns
     -------
     ndarray
-        ``[n, c, oh, ow]`` in the memory order of ``x``.
+        ``[n, c, oh, ow]`` in the memory order of ``x``; uint8 is the nearest, half to even.
 
     Raises
     ------
@@ -153,8 +159,10 @@ def average_pool(
     x = _image(x)
     attributes = _attributes(kernel, strides, pads, dilations)
     y = _output(x, attributes, ceil_mode, out)
-    attributes["count_include_pad"] = [int(count_include_pad)]
-    call("average_pool", [x], [y], attributes, threads=threads, isa=isa)
+    options: dict[str, float] = {"count_include_pad": int(count_include_pad)}
+    if x.dtype == np.uint8:
+        options |= dict(zip(("x_zero", "factor", "y_zero"), rescale, strict=True))
+    call("average_pool", [x], [y], {**attributes, **options}, threads=threads, isa=isa)
     return y
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,7 +12,10 @@ from numpy.typing import ArrayLike
 from pyhades.arguments import one_of
 from pyhades.errors import ArgumentError
 from pyhades.kernels.arguments import Array, call, output
+from pyhades.kernels.pool import Rescale
 from pyhades.numerics.interpolation import Coordinates, Mode, NearestMode
+
+Rounding = Literal["truncate", "nearest"]
 
 
 def resize(
@@ -27,6 +31,8 @@ def resize(
     exclude_outside: bool = False,
     extrapolation_value: float = 0.0,
     roi: Sequence[float] | None = None,
+    rounding: Rounding = "truncate",
+    rescale: Rescale = (0, 1.0, 0),
     out: Array | None = None,
     threads: int | None = None,
     isa: str | None = None,
@@ -58,13 +64,19 @@ def resize(
         What ``"tf_crop_and_resize"`` puts where its region leaves the array.
     roi
         For ``"tf_crop_and_resize"``: starts, then ends, of the resized axes in units of the extent.
+    rounding
+        How interpolated integers become integers again: cut off as ONNX does, or, of uint8 and
+        two axes at most, to the ``"nearest"``, half to even.
+    rescale
+        For ``rounding="nearest"``, of bytes that stand for numbers on a grid: zero point of x,
+        factor from steps of its grid to those of the grid of the result, and its zero point.
     out, threads, isa
         See :mod:`pyhades.kernels`; here ``out`` may have any strides.
 
     Returns
     -------
     ndarray
-        The dtype of ``x``; integers are truncated and saturate. Channels-last memory order where
+        The dtype of ``x``; integers saturate. Channels-last memory order where
         ``x`` is a 4-axis array in that order.
 
     Raises
@@ -80,6 +92,7 @@ def resize(
     one_of("mode", mode, Mode)
     one_of("coordinates", coordinates, Coordinates)
     one_of("nearest_mode", nearest_mode, NearestMode)
+    one_of("rounding", rounding, Rounding)
     x = np.asarray(x)
     shape, factors = resized_shape(x.shape, size, scales)
     result = _like(x, shape) if out is None else output(out, shape, x.dtype, any_strides=True)
@@ -94,6 +107,9 @@ def resize(
         "extrapolation_value": float(extrapolation_value),
         "antialias": int(antialias),
     }
+    if rounding != "truncate":
+        attributes["rounding"] = rounding
+        attributes |= dict(zip(("x_zero", "factor", "y_zero"), rescale, strict=True))
     call("resize", [x], [result], attributes, threads=threads, isa=isa)
     return result
 

@@ -37,14 +37,21 @@ def average_pool(
     Pads count if ``count_include_pad``; what reaches past them in ceil mode never does.
     """
     sums = windows(x, window, counts, 0).sum(axis=-1)
-    ones, inside = np.ones((1, 1, *x.shape[2:]), x.dtype), window
+    seen = numbers_seen(x.shape, window, counts, count_include_pad)
+    return np.asarray(sums / np.maximum(seen, 1).astype(x.dtype))
+
+
+def numbers_seen(
+    shape: Sequence[int], window: Window, counts: Sequence[int], count_include_pad: bool = False
+) -> Array:
+    """How many elements of x ``[n, c, *spatial]`` each window sees, ``[1, 1, *counts]`` int64."""
+    ones, inside = np.ones((1, 1, *shape[2:]), np.int64), window
     if count_include_pad:
         pads = zip(window.pads_begin, window.pads_end, strict=True)
         ones = np.pad(ones, [(0, 0), (0, 0), *pads], constant_values=1)
         none = (0,) * len(window.kernel)
         inside = replace(window, pads_begin=none, pads_end=none)
-    seen = windows(ones, inside, counts, 0).sum(axis=-1)
-    return np.asarray(sums / np.maximum(seen, 1))
+    return np.asarray(windows(ones, inside, counts, 0).sum(axis=-1))
 
 
 def lp_pool(x: Array, window: Window, counts: Sequence[int], p: int) -> Array:

@@ -65,6 +65,61 @@ def test_images_stay_inside_their_memory(isa, channels, mode, at):
             assert_gaps_untouched(y)
 
 
+@pytest.mark.covers("resize_row_u8")
+@pytest.mark.parametrize("channels", CHANNELS)
+@pytest.mark.parametrize("coordinates", ["half_pixel", "align_corners"])
+@pytest.mark.parametrize("at", ["start", "end"])
+def test_bytes_to_the_nearest(isa, kernels_run, channels, coordinates, at):
+    """Equal to the last bit on every tier, within their memory."""
+    rescales = [(0, 1.0, 0), (120, 0.7, 30), (3, 2.5, 200), (9, 1.3, 0)]
+    for (inner, outer), rescale in zip(SIZES, rescales, strict=True):
+        x = np.random.default_rng(channels).integers(0, 256, (2, channels, *inner), np.uint8)
+        options = {"coordinates": coordinates, "rounding": "nearest", "rescale": rescale}
+        expected = reference.resize(x, outer, **options)
+        strides = channels_last_strides(expected.shape, channels + 2)
+        wide = guarded(x, channels_last_strides(x.shape, channels + 3), at)
+        for source, y in (
+            (guarded(x, at=at), guarded_empty(expected.shape, np.uint8, at=at)),
+            (wide, guarded_empty(expected.shape, np.uint8, strides=strides, at=at)),
+        ):
+            kernels.resize(source, outer, **options, out=y, isa=isa)
+            np.testing.assert_array_equal(y, expected)
+            assert_gaps_untouched(y)
+    assert kernels_run == {f"resize_row_u8_{isa}"}
+
+
+@pytest.mark.parametrize("mode", ["linear", "cubic"])
+@pytest.mark.parametrize("antialias", [False, True])
+def test_bytes_to_the_nearest_in_other_modes(isa, mode, antialias):
+    x = np.random.default_rng(0).integers(0, 256, (1, 24, 9, 13), np.uint8)
+    options = {"mode": mode, "antialias": antialias, "rounding": "nearest"}
+    for size in ((18, 26), (4, 5), (9, 20), (17, 13)):
+        expected = reference.resize(x, size, **options)
+        for source in (x, np.ascontiguousarray(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)):
+            actual = kernels.resize(source, size, **options, isa=isa)
+            np.testing.assert_array_equal(actual, expected)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 16, 33])
+def test_bytes_are_truncated_alike(isa, kernels_run, channels):
+    """By vectors where weights are short, else one by one: as the evaluator of ONNX."""
+    x = np.random.default_rng(1).integers(0, 256, (1, channels, 5, 6), np.uint8)
+    wide = np.ascontiguousarray(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+    for size in ((10, 12), (20, 24), (7, 11)):
+        expected = reference.resize(x, size)
+        np.testing.assert_array_equal(kernels.resize(x, size, isa=isa), expected)
+        np.testing.assert_array_equal(kernels.resize(wide, size, isa=isa), expected)
+    assert kernels_run == {f"resize_row_u8_{isa}", "resize_any_u8_scalar"}
+
+
+def test_what_rounds_to_the_nearest():
+    for x in (np.zeros((1, 8, 4, 4), np.int8), np.zeros((1, 4, 4, 4), np.uint8)):
+        with pytest.raises(ArgumentError, match="uint8"):
+            kernels.resize(x, (8, 8, 8), rounding="nearest")
+    with pytest.raises(ArgumentError, match="rounding"):
+        kernels.resize(np.zeros((1, 8, 4, 4), np.uint8), (8, 8), rounding="up")
+
+
 @pytest.mark.parametrize("channels", CHANNELS)
 @pytest.mark.parametrize(("mode", "antialias"), [(m, a) for m in MODES for a in (False, True)])
 def test_images_of_both_layouts(isa, channels, mode, antialias):

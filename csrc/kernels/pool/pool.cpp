@@ -130,9 +130,26 @@ std::string kernel_name(const std::string& function, const OpDesc& desc) {
     const Tensor &x = desc.in(0), &y = desc.out(0);
     const bool dense = x.shape[1] == 1 || (x.strides[1] == 1 && y.strides[1] == 1);
     const bool has_indices = desc.outputs.size() > 1;
-    const bool fast = dense && x.dtype == DType::f32 &&
-                      (!has_indices || x.shape[2] * x.shape[3] <= kLargestPlane);
+    const bool floats =
+        x.dtype == DType::f32 && (!has_indices || x.shape[2] * x.shape[3] <= kLargestPlane);
+    const bool fast = dense && (floats || (x.dtype == DType::u8 && !has_indices));
     return function + (!fast ? "_any_" : has_indices ? "_indices_" : "_") + suffix_of(x.dtype);
+}
+
+// Attributes x_zero, factor, y_zero of means of bytes.
+Status read_grids(const OpDesc& desc, PoolRowArgs* row) {
+    const int64_t x_zero = desc.attributes.integer("x_zero", 0);
+    const int64_t y_zero = desc.attributes.integer("y_zero", 0);
+    const double window =
+        static_cast<double>(row->vertical.kernel) * static_cast<double>(row->horizontal.kernel);
+    if (x_zero < 0 || x_zero > 255 || y_zero < 0 || y_zero > 255)
+        return invalid("%s: zero points must be from 0 to 255", desc.op.c_str());
+    if (desc.in(0).dtype == DType::u8 && window > INT32_MAX / 255)
+        return invalid("%s: sums of so large a window do not fit in 32 bits", desc.op.c_str());
+    row->x_zero = static_cast<int32_t>(x_zero);
+    row->factor = static_cast<float>(desc.attributes.real("factor", 1.0));
+    row->y_zero = static_cast<float>(y_zero);
+    return {};
 }
 
 Status bind_pool(const OpDesc& desc, const std::string& function, BoundOp* bound) {
@@ -142,6 +159,7 @@ Status bind_pool(const OpDesc& desc, const std::string& function, BoundOp* bound
     auto params = std::make_shared<PoolParams>();
     if (Status status = read_axis(desc, 0, &params->row.vertical); !status.ok) return status;
     if (Status status = read_axis(desc, 1, &params->row.horizontal); !status.ok) return status;
+    if (Status status = read_grids(desc, &params->row); !status.ok) return status;
     params->row.count_include_pad = desc.attributes.integer("count_include_pad", 0) != 0;
     set_strides(x, y, params.get());
     if (desc.outputs.size() > 1) set_indices(desc, params.get());

@@ -19,10 +19,13 @@ struct PoolRowArgs {
     int64_t row;                                                // the output row
     int64_t index_base, index_channel, index_row, index_pixel;  // index of element [c, h, w]
     bool count_include_pad;
+    // Means of bytes: limit(round_half_even(sum of (x - x_zero) / count * factor) + y_zero).
+    int32_t x_zero;
+    float factor, y_zero;
 };
 
-// <function>_f32: channels of x and y are contiguous; max_pool_indices_f32 gives indices as well.
-// <function>_any_<dtype>: any strides, with indices where asked for.
+// <function>_f32, <function>_u8: channels of x and y are contiguous; max_pool_indices_f32 gives
+// indices as well. <function>_any_<dtype>: any strides, with indices where asked for.
 using PoolRow = void(const PoolRowArgs&);
 
 #define HADES_KERNEL(function, type, tier_name) \

@@ -1,1 +1,2 @@
+#include "kernels/pool/pool_bytes_generic.h"
 #include "kernels/pool/pool_generic.h"

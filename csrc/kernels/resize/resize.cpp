@@ -1,6 +1,7 @@
 #include "kernels/resize/resize.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <string>
 #include <vector>
@@ -33,6 +34,7 @@ struct ImageParams {
     OuterAxis outer[kMaxRank];
     int outer_count = 0;
     int64_t images = 1, out_h, y_row, rows_per_chunk;
+    int64_t element;  // bytes
 };
 
 struct Axis {
@@ -48,6 +50,7 @@ const AxisTable& single_position() {
 // Roles of the axes in the image kernel; not `found` where the strides do not allow it.
 struct ImageAxes {
     bool found = false;
+    bool contiguous = false;  // pixels or rows
     Axis vertical, horizontal;
     int64_t channels = 1;
     std::vector<Axis> outer;
@@ -82,7 +85,8 @@ ImageAxes image_axes(std::vector<Axis> axes) {
         resized.erase(resized.begin());
     }
     if (!resized.empty()) image.vertical = resized.front();
-    image.found = resized.size() <= 1 && (planar || image.channels > 1);
+    image.found = resized.size() <= 1;
+    image.contiguous = planar || image.channels > 1;
     return image;
 }
 
@@ -115,18 +119,17 @@ void set_tables(const AxisTable& vertical, const AxisTable& horizontal, ImagePar
     row.horizontal_weights = params->horizontal_weights.data();
 }
 
-void run_image_row(const ImageParams& image, int64_t index, const float* x, float* y,
-                   void* scratch) {
+void run_image_row(const ImageParams& image, int64_t index, const char* x, char* y, void* scratch) {
     ResizeRowArgs row = image.row;
     const int64_t oy = index % image.out_h;
     index /= image.out_h;
     for (int i = image.outer_count - 1; i >= 0; --i) {
-        x += index % image.outer[i].extent * image.outer[i].x;
-        y += index % image.outer[i].extent * image.outer[i].y;
+        x += index % image.outer[i].extent * image.outer[i].x * image.element;
+        y += index % image.outer[i].extent * image.outer[i].y * image.element;
         index /= image.outer[i].extent;
     }
     row.x = x;
-    row.y = y + oy * image.y_row;
+    row.y = y + oy * image.y_row * image.element;
     row.row = static_cast<float*>(scratch);
     row.vertical_indices = image.vertical_indices.data() + oy * row.vertical_taps;
     row.vertical_weights = image.vertical_weights.data() + oy * row.vertical_taps;
@@ -141,15 +144,17 @@ void run_image(const void* params, void* const* operands, Worker& worker) {
         const int64_t first = chunk * image.rows_per_chunk;
         const int64_t last = std::min(first + image.rows_per_chunk, rows);
         for (int64_t row = first; row < last; ++row)
-            run_image_row(image, row, static_cast<const float*>(operands[0]),
-                          static_cast<float*>(operands[1]), worker.scratch);
+            run_image_row(image, row, static_cast<const char*>(operands[0]),
+                          static_cast<char*>(operands[1]), worker.scratch);
     });
 }
 
-void bind_image(const ImageAxes& axes, IsaMask allowed, BoundOp* bound) {
+void bind_image(const ImageAxes& axes, const ResizeBytes* bytes, IsaMask allowed, BoundOp* bound) {
     auto params = std::make_shared<ImageParams>();
     ResizeRowArgs& row = params->row;
     row = {};
+    params->element = bytes ? 1 : sizeof(float);
+    if (bytes) row.bytes = *bytes;
     row.channels = axes.channels;
     row.in_w = axes.horizontal.in;
     row.out_w = axes.horizontal.out;
@@ -165,7 +170,8 @@ void bind_image(const ImageAxes& axes, IsaMask allowed, BoundOp* bound) {
     }
     const int64_t width = row.channels * (row.in_w + row.out_w);
     params->rows_per_chunk = std::max<int64_t>(1, 16384 / std::max<int64_t>(1, width));
-    params->kernel = select<ResizeRow>(kKernels, "resize_row_f32", allowed, &bound->kernel);
+    const char* function = bytes ? "resize_row_u8" : "resize_row_f32";
+    params->kernel = select<ResizeRow>(kKernels, function, allowed, &bound->kernel);
     bound->run = run_image;
     bound->params = params;
     bound->worker_scratch_bytes = static_cast<size_t>(row.channels * row.in_w) * sizeof(float);
@@ -280,8 +286,33 @@ Status read_geometry(const OpDesc& desc, std::vector<AxisGeometry>* axes) {
     return {};
 }
 
+// Attributes rounding, x_zero, factor, y_zero.
+Status read_bytes(const OpDesc& desc, ResizeBytes* bytes) {
+    const std::string rounding = desc.attributes.text("rounding", "truncate");
+    const int64_t zeros[] = {desc.attributes.integer("x_zero", 0),
+                             desc.attributes.integer("y_zero", 0)};
+    const double factor = desc.attributes.real("factor", 1.0);
+    if (rounding != "truncate" && rounding != "nearest")
+        return invalid("resize: rounding \"%s\" is none of truncate, nearest", rounding.c_str());
+    for (int64_t zero : zeros)
+        if (zero < 0 || zero > 255) return invalid("resize: zero points must be from 0 to 255");
+    *bytes = {static_cast<float>(zeros[0]), static_cast<float>(factor),
+              static_cast<float>(zeros[1]), rounding == "truncate"};
+    if (bytes->truncates && (zeros[0] || zeros[1] || factor != 1.0))
+        return invalid("resize: only rounding \"nearest\" goes from one grid to another");
+    return {};
+}
+
+// Whether weights are so short that sums of products of two of them and a byte are exact floats.
+bool is_short(const AxisTable& table) {
+    return std::all_of(table.weights.begin(), table.weights.end(), [](double weight) {
+        const double scaled = weight * 256;
+        return scaled >= 0 && scaled == std::floor(scaled);
+    });
+}
+
 // resize(x) -> y; attributes mode, coordinates, scales, roi, nearest_mode, cubic_coeff_a,
-// exclude_outside, extrapolation_value, antialias.
+// exclude_outside, extrapolation_value, antialias; of bytes rounding, x_zero, factor, y_zero.
 Status bind_resize(const OpDesc& desc, BoundOp* bound) {
     if (desc.inputs.size() != 1 || desc.outputs.size() != 1 || !desc.has(0))
         return invalid("resize takes x and gives y");
@@ -311,12 +342,23 @@ Status bind_resize(const OpDesc& desc, BoundOp* bound) {
         if (x.shape[i] != 1 || y.shape[i] != 1)
             axes.push_back({x.shape[i], y.shape[i], x.strides[i], y.strides[i],
                             &tables[static_cast<size_t>(i)]});
+    const ImageAxes image = extrapolates ? ImageAxes() : image_axes(axes);
     const bool movable = sampling.mode == Interpolation::nearest && size_of(x.dtype) == 4;
-    if ((x.dtype == DType::f32 || movable) && !extrapolates)
-        if (const ImageAxes image = image_axes(axes); image.found) {
-            bind_image(image, desc.allowed, bound);
-            return {};
-        }
+    if ((x.dtype == DType::f32 || movable) && image.found && image.contiguous) {
+        bind_image(image, nullptr, desc.allowed, bound);
+        return {};
+    }
+    ResizeBytes bytes;
+    if (Status status = read_bytes(desc, &bytes); !status.ok) return status;
+    const bool interpolates = x.dtype == DType::u8 && sampling.mode != Interpolation::nearest;
+    const bool exact = std::all_of(tables.begin(), tables.end(), is_short);
+    if (interpolates && image.found && (!bytes.truncates || exact)) {
+        bind_image(image, &bytes, desc.allowed, bound);
+        return {};
+    }
+    if (!bytes.truncates)
+        return invalid(
+            "resize: rounding \"nearest\" is of images of uint8, at most two axes of them");
     return bind_any(desc, sampling.mode, std::move(tables), bound);
 }
 

@@ -4,11 +4,19 @@
 // Resampling by tables of (index, weight) per axis, see table.h.
 namespace hades {
 
-// One row of an image whose pixels are `channels` contiguous floats (one, where it is planar).
+// What becomes of interpolated bytes v before they are bytes again:
+//   limit(round_half_even((v - x_zero) * factor) + y_zero), or the whole part of v
+struct ResizeBytes {
+    float x_zero, factor, y_zero;
+    bool truncates;
+};
+
+// One row of an image whose pixels are `channels` contiguous elements (one, where it is planar).
 struct ResizeRowArgs {
-    const float* x;  // row 0 of the input image
-    float* y;        // the output row
-    float* row;      // scratch [in_w, channels] for the vertically combined input row
+    const void* x;  // row 0 of the input image
+    void* y;        // the output row
+    float* row;     // scratch [in_w, channels] for the vertically combined input row
+    ResizeBytes bytes;
     int64_t channels, in_w, out_w;
     int64_t x_row, x_pixel, y_pixel;
     const int32_t* vertical_indices;  // [vertical_taps], of this output row
@@ -20,6 +28,7 @@ struct ResizeRowArgs {
     bool vertical_identity, horizontal_identity;
 };
 
+// resize_row_f32, resize_row_u8
 using ResizeRow = void(const ResizeRowArgs&);
 
 struct ResizeAxis {

@@ -1,1 +1,2 @@
+#include "kernels/resize/resize_bytes_generic.h"
 #include "kernels/resize/resize_generic.h"

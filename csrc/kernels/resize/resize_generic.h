@@ -58,6 +58,7 @@ HADES_INLINE void combine(const float* x, int64_t step, const int32_t* indices,
 
 // The tables of a planar row are [taps, out_w].
 HADES_INLINE void combine_columns(const ResizeRowArgs& a, const float* row) {
+    float* y = static_cast<float*>(a.y);
     for (int64_t i = 0; i < a.out_w; i += kLanes) {
         const int lanes = lanes_left(i, a.out_w);
         F32 total = gather(row, load_n(a.horizontal_indices + i, lanes));
@@ -67,7 +68,7 @@ HADES_INLINE void combine_columns(const ResizeRowArgs& a, const float* row) {
             total = fma(gather(row, load_n(a.horizontal_indices + at, lanes)),
                         load_n(a.horizontal_weights + at, lanes), total);
         }
-        store_n(a.y + i, total, lanes);
+        store_n(y + i, total, lanes);
     }
 }
 
@@ -75,25 +76,26 @@ HADES_INLINE void combine_pixels(const ResizeRowArgs& a, const float* row, int64
     for (int64_t i = 0; i < a.out_w; ++i) {
         const int64_t at = i * a.horizontal_taps;
         combine(row, pixel, a.horizontal_indices + at, a.horizontal_weights + at, a.horizontal_taps,
-                a.y + i * a.y_pixel, a.channels);
+                static_cast<float*>(a.y) + i * a.y_pixel, a.channels);
     }
 }
 
 // The vertical sum of all pixels of a row, from rows of x to y.
 HADES_INLINE void combine_rows(const ResizeRowArgs& a, float* y, int64_t y_pixel) {
+    const float* x = static_cast<const float*>(a.x);
     if (a.x_pixel == a.channels && y_pixel == a.channels) {
-        combine(a.x, a.x_row, a.vertical_indices, a.vertical_weights, a.vertical_taps, y,
+        combine(x, a.x_row, a.vertical_indices, a.vertical_weights, a.vertical_taps, y,
                 a.in_w * a.channels);
         return;
     }
     for (int64_t i = 0; i < a.in_w; ++i)
-        combine(a.x + i * a.x_pixel, a.x_row, a.vertical_indices, a.vertical_weights,
-                a.vertical_taps, y + i * y_pixel, a.channels);
+        combine(x + i * a.x_pixel, a.x_row, a.vertical_indices, a.vertical_weights, a.vertical_taps,
+                y + i * y_pixel, a.channels);
 }
 
 void resize_row_f32(const ResizeRowArgs& a) {
-    if (a.horizontal_identity) return combine_rows(a, a.y, a.y_pixel);
-    const float* row = a.x + a.vertical_indices[0] * a.x_row;
+    if (a.horizontal_identity) return combine_rows(a, static_cast<float*>(a.y), a.y_pixel);
+    const float* row = static_cast<const float*>(a.x) + a.vertical_indices[0] * a.x_row;
     int64_t pixel = a.x_pixel;
     if (a.vertical_taps > 1 && !a.vertical_identity) {
         combine_rows(a, a.row, a.channels);

@@ -1,5 +1,6 @@
 #include <cstring>
 
+#include "kernels/resize/resize_bytes_generic.h"
 #include "kernels/resize/resize_generic.h"
 #include "simd/storage.h"
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pyhades.kernels.arguments import Array
-from pyhades.kernels.pool import pooled_extent
-from pyhades.numerics import pooling
+from pyhades.kernels.pool import Rescale, pooled_extent
+from pyhades.numerics import byte_images, pooling
 from pyhades.numerics.window import Window
 
 
@@ -39,10 +39,14 @@ def average_pool(
     *,
     ceil_mode: bool = False,
     count_include_pad: bool = False,
+    rescale: Rescale = (0, 1.0, 0),
 ) -> Array:
-    """See :func:`pyhades.kernels.average_pool`; sums in float64."""
+    """See :func:`pyhades.kernels.average_pool`; sums in float64, of bytes exact."""
     x = np.asarray(x)
     window, counts = _geometry(x, kernel, strides or kernel, pads, dilations, ceil_mode)
+    if x.dtype == np.uint8:
+        seen = pooling.numbers_seen(x.shape, window, counts, count_include_pad)
+        return byte_images.average_pool_u8(x, window, counts, seen, *rescale)
     wide = x.astype(np.float64)
     return pooling.average_pool(wide, window, counts, count_include_pad).astype(x.dtype)
 

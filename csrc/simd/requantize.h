@@ -65,4 +65,94 @@ __attribute__((noinline, unused)) static void requantize_rows(const Requantize& 
     });
 }
 
+// Where the activations only limit, all limits are one, and sums are finished in registers:
+//   min(high, max(low, (sum * factor + offset) / scale))
+// What is monotone may be applied to the limits instead, and rounds them as it rounds what they
+// limit.
+struct Limits {
+    bool suffice;  // false where there is a residual or another activation
+    bool gives_bytes, divides;
+    float low, high, scale;
+    int32_t zero_point;
+};
+
+HADES_INLINE float limited(float x, float low, float high) {
+    const float raised = x > low ? x : low;
+    return raised < high ? raised : high;
+}
+
+// The limits of one more activation; false where it does something else.
+HADES_INLINE bool add_limits(const ActivationParams& activation, Limits* limits) {
+    const float infinity = __builtin_inff();
+    float low = -infinity, high = infinity;
+    if (activation.kind == Activation::relu) {
+        low = 0.0f;
+    } else if (activation.kind == Activation::clip) {
+        low = activation.alpha, high = activation.beta;
+    } else if (activation.kind != Activation::none) {
+        return false;
+    }
+    limits->low = limited(limits->low, low, high);
+    limits->high = limited(limits->high, low, high);
+    return true;
+}
+
+HADES_INLINE Limits limits_of(const Requantize& r, bool has_residual) {
+    const float infinity = __builtin_inff();
+    Limits limits = {};
+    limits.low = -infinity, limits.high = infinity;
+    limits.suffice = !has_residual && add_limits(r.epilogue.activation, &limits) &&
+                     add_limits(r.epilogue.after, &limits);
+    limits.gives_bytes = r.y_is_bytes;
+    limits.divides = r.y_is_bytes && r.y_scale != 1.0f;
+    limits.scale = r.y_scale;
+    limits.zero_point = r.y_zero;
+    if (r.y_is_bytes) {
+        const float zero_point = static_cast<float>(r.y_zero);
+        limits.low = limited(limits.low / r.y_scale, -zero_point, 255.0f - zero_point);
+        limits.high = limited(limits.high / r.y_scale, -zero_point, 255.0f - zero_point);
+    }
+    return limits;
+}
+
+// store_points<V>(p, values, zero, last): V vectors of steps within the limits of the grid as its
+// points; of the last vector the first lanes. NaN, which no limit catches, gives 0.
+#if defined(HADES_TIER_AVX512)
+
+template <int V>
+HADES_INLINE void store_points(uint8_t* p, const F32 (&values)[V], int32_t zero_point, int last) {
+    const __m512i first = _mm512_cvtps_epi32(values[0].v);
+    const __m512i second = _mm512_cvtps_epi32(values[V - 1].v);
+    const __m512i words = _mm512_adds_epi16(_mm512_packs_epi32(first, second),
+                                            _mm512_set1_epi16(static_cast<short>(zero_point)));
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 0, 0, 0, 0, 0, 0, 0, 0);
+    const __m512i bytes = _mm512_permutexvar_epi32(order, _mm512_packus_epi16(words, words));
+    const auto mask = static_cast<__mmask32>((uint64_t{1} << ((V - 1) * kLanes + last)) - 1);
+    _mm256_mask_storeu_epi8(p, mask, _mm512_castsi512_si256(bytes));
+}
+
+#elif defined(HADES_TIER_AVX2)
+
+template <int V>
+HADES_INLINE void store_points(uint8_t* p, const F32 (&values)[V], int32_t zero_point, int last) {
+    const __m256i first = _mm256_cvtps_epi32(values[0].v);
+    const __m256i second = _mm256_cvtps_epi32(values[V - 1].v);
+    const __m256i words = _mm256_adds_epi16(_mm256_packs_epi32(first, second),
+                                            _mm256_set1_epi16(static_cast<short>(zero_point)));
+    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 0, 0, 0, 0);
+    const __m128i bytes = _mm256_castsi256_si128(
+        _mm256_permutevar8x32_epi32(_mm256_packus_epi16(words, words), order));
+    if (last < kLanes) {
+        uint8_t buffer[16];
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(buffer), bytes);
+        for (int i = 0; i < (V - 1) * kLanes + last; ++i) p[i] = buffer[i];
+    } else if (V == 2) {
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
+    } else {
+        _mm_storel_epi64(reinterpret_cast<__m128i*>(p), bytes);
+    }
+}
+
+#endif
+
 }  // namespace hades::HADES_ISA

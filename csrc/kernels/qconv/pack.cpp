@@ -2,63 +2,145 @@
 
 #include <algorithm>
 #include <cstring>
+#include <vector>
 
 namespace hades {
+namespace {
+
+// 255 times a sum of weights of one sign fits in 16 bits up to here.
+constexpr int kPairLimit = 128;
+
+void store_i32(uint8_t* to, int64_t index, int64_t value) {
+    const auto narrow = static_cast<int32_t>(value);
+    std::memcpy(to + index * 4, &narrow, sizeof narrow);
+}
+
+bool pair_saturates(const uint8_t* pair) {
+    const int first = static_cast<int8_t>(pair[0]), second = static_cast<int8_t>(pair[1]);
+    const int above = std::max(first, 0) + std::max(second, 0);
+    const int below = std::min(first, 0) + std::min(second, 0);
+    return above > kPairLimit || below < -kPairLimit;
+}
+
+// Whether a quad of `width` channels has such a pair.
+bool quad_saturates(const uint8_t* quad, int64_t width) {
+    for (int64_t pair = 0; pair < 2 * width; ++pair)
+        if (pair_saturates(quad + 2 * pair)) return true;
+    return false;
+}
+
+// Moves half of the weights of pairs that saturate to `other`, which is zero.
+void split_quad(uint8_t* quad, int64_t width, uint8_t* other) {
+    for (int64_t pair = 0; pair < 2 * width; ++pair) {
+        if (!pair_saturates(quad + 2 * pair)) continue;
+        for (int64_t at = 2 * pair; at < 2 * pair + 2; ++at) {
+            const int weight = static_cast<int8_t>(quad[at]), half = weight / 2;
+            quad[at] = static_cast<uint8_t>(half);
+            other[at] = static_cast<uint8_t>(weight - half);
+        }
+    }
+}
+
+}  // namespace
 
 int64_t QconvPacking::width_of(int64_t block_index) const {
     return std::min(block(), round_up(oc - block_index * block(), lanes));
 }
 
 size_t QconvPacking::weight_bytes(int64_t width) const {
-    return static_cast<size_t>(runs() * quads() * width * 4);
+    return static_cast<size_t>(kernel_h * row_quads() * width * 4);
 }
 
-size_t QconvPacking::block_bytes(int64_t width) const {
-    return weight_bytes(width) + static_cast<size_t>(kernel_h * width) * sizeof(int32_t);
-}
-
-size_t QconvPacking::group_bytes() const {
-    return static_cast<size_t>(blocks() - 1) * block_bytes(block()) +
-           block_bytes(width_of(blocks() - 1));
+size_t QconvPacking::block_bytes() const {
+    size_t bytes = weight_bytes(block()) + static_cast<size_t>(kernel_h * block() * 4);
+    if (saturates)
+        bytes += static_cast<size_t>((kernel_h + 1) * 4 + most_extra * (8 + block() * 4));
+    return round_up(bytes, 64);
 }
 
 std::string QconvPacking::layout() const {
     std::string name = "qconv";
     for (const int64_t number : {groups, ic, oc, kernel_h, kernel_w, lanes, vectors,
-                                 int64_t{merged_taps}, o_stride, i_stride})
+                                 int64_t{merged_taps}, int64_t{saturates}, o_stride, i_stride})
         name += ":" + std::to_string(number);
     return name;
 }
 
-void QconvPacking::pack_part(int64_t part, const int8_t* source, uint8_t* packed) const {
+// [row of taps][run][quad][channel of the block][4]
+void QconvPacking::pack_weights(int64_t part, const int8_t* source, uint8_t* packed) const {
     const int64_t group = part / blocks(), index = part % blocks();
     const int64_t width = width_of(index), first = index * block();
     const int64_t count = std::min(width, oc - first);
-    packed += static_cast<size_t>(group) * group_bytes() +
-              static_cast<size_t>(index) * block_bytes(block());
     source += (group * oc + first) * o_stride;
-    uint8_t* const sums = packed + weight_bytes(width);
-    std::memset(packed, 0, block_bytes(width));
-    const int64_t row_bytes = (merged_taps ? 1 : kernel_w) * quads() * width * 4;
-    for (int64_t o = 0; o < count; ++o) {
-        for (int64_t row = 0; row < kernel_h; ++row) {
-            int32_t sum = 0;
+    std::memset(packed, 0, weight_bytes(width));
+    for (int64_t o = 0; o < count; ++o)
+        for (int64_t row = 0; row < kernel_h; ++row)
             for (int64_t column = 0; column < kernel_w; ++column) {
                 const int64_t run = merged_taps ? 0 : column;
-                const int64_t base = merged_taps ? column * ic : 0;
+                const int64_t begin = merged_taps ? column * ic : 0;
+                const int8_t* tap = source + o * o_stride + row * kernel_w + column;
+                uint8_t* to = packed + ((row * row_quads() + run * quads()) * width + o) * 4;
                 for (int64_t i = 0; i < ic; ++i) {
-                    const int8_t weight =
-                        source[o * o_stride + i * i_stride + row * kernel_w + column];
-                    const int64_t at = base + i;
-                    const int64_t quad = run * quads() + at / 4;
-                    packed[row * row_bytes + (quad * width + o) * 4 + at % 4] =
-                        static_cast<uint8_t>(weight);
-                    sum += weight;
+                    const int64_t at = begin + i;
+                    to[at / 4 * width * 4 + at % 4] = static_cast<uint8_t>(tap[i * i_stride]);
                 }
             }
-            std::memcpy(sums + (row * width + o) * 4, &sum, sizeof sum);
+}
+
+void QconvPacking::pack_sums(const uint8_t* weights, int64_t width, uint8_t* sums) const {
+    for (int64_t row = 0; row < kernel_h; ++row)
+        for (int64_t o = 0; o < width; ++o) {
+            int64_t sum = 0;
+            for (int64_t quad = 0; quad < row_quads(); ++quad)
+                for (int64_t i = 0; i < 4; ++i)
+                    sum += static_cast<int8_t>(
+                        weights[((row * row_quads() + quad) * width + o) * 4 + i]);
+            store_i32(sums, row * width + o, sum);
         }
+}
+
+void QconvPacking::split_quads(uint8_t* weights, int64_t width, uint8_t* ends) const {
+    uint8_t* extra = ends + (kernel_h + 1) * 4;
+    int64_t count = 0;
+    store_i32(ends, 0, 0);
+    for (int64_t row = 0; row < kernel_h; ++row) {
+        for (int64_t quad = 0; quad < row_quads(); ++quad, weights += width * 4) {
+            if (!quad_saturates(weights, width)) continue;
+            store_i32(extra, 0, quad / quads());
+            store_i32(extra, 1, quad % quads() * 4);
+            std::memset(extra + 8, 0, static_cast<size_t>(width * 4));
+            split_quad(weights, width, extra + 8);
+            extra += 8 + width * 4;
+            ++count;
+        }
+        store_i32(ends, row + 1, count);
     }
+}
+
+int64_t QconvPacking::count_extra(const int8_t* source) const {
+    if (!saturates) return 0;
+    const int64_t all = kernel_h * row_quads();
+    if (!source) return all;
+    std::vector<uint8_t> weights(weight_bytes(block()));
+    int64_t most = 0;
+    for (int64_t part = 0; part < parts(); ++part) {
+        pack_weights(part, source, weights.data());
+        const int64_t width = width_of(part % blocks());
+        int64_t count = 0;
+        for (int64_t quad = 0; quad < all; ++quad)
+            count += quad_saturates(weights.data() + quad * width * 4, width);
+        most = std::max(most, count);
+    }
+    return most;
+}
+
+void QconvPacking::pack_part(int64_t part, const int8_t* source, uint8_t* packed) const {
+    const int64_t width = width_of(part % blocks());
+    packed += static_cast<size_t>(part) * block_bytes();
+    uint8_t* const sums = packed + weight_bytes(width);
+    pack_weights(part, source, packed);
+    pack_sums(packed, width, sums);
+    if (saturates) split_quads(packed, width, sums + kernel_h * width * 4);
 }
 
 }  // namespace hades

@@ -69,16 +69,17 @@ Status bind(const OpDesc& desc, const std::shared_ptr<QconvParams>& params, int6
     const ConvShape& s = params->shape.conv;
     params->kernel = select<QconvProvider>(kKernels, "qconv_u8", desc.allowed, &bound->kernel)();
     params->plan = plan_qconv(s, params->kernel);
-    params->packing = {s.groups,
-                       s.ic,
-                       s.oc,
-                       s.kernel_h,
-                       s.kernel_w,
-                       params->kernel.lanes,
-                       params->kernel.vectors,
-                       params->plan.merged_taps,
-                       o_stride,
-                       i_stride};
+    QconvPacking& packing = params->packing;
+    packing = {};
+    packing.groups = s.groups, packing.ic = s.ic, packing.oc = s.oc;
+    packing.kernel_h = s.kernel_h, packing.kernel_w = s.kernel_w;
+    packing.lanes = params->kernel.lanes, packing.vectors = params->kernel.vectors;
+    packing.merged_taps = params->plan.merged_taps;
+    packing.saturates = params->kernel.saturates;
+    packing.o_stride = o_stride, packing.i_stride = i_stride;
+    packing.most_extra = packing.count_extra(static_cast<const int8_t*>(desc.inputs[1].constant));
+    params->plan.block_bytes = static_cast<int64_t>(packing.block_bytes());
+    params->plan.group_bytes = static_cast<int64_t>(packing.group_bytes());
     params->packs_per_run = desc.inputs[1].constant == nullptr;
     if (params->packs_per_run)
         bound->shared_scratch_bytes = params->packing.bytes();

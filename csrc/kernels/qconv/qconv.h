@@ -25,7 +25,8 @@ struct QconvPlan {
     int64_t pitch;     // bytes between pixels of a staged source
     int64_t rows_per_chunk, columns_per_chunk, blocks_per_chunk, blocks;
     int64_t row_chunks, column_chunks, block_chunks;
-    int64_t staged_bytes;  // scratch of a worker
+    int64_t staged_bytes;              // scratch of a worker
+    int64_t block_bytes, group_bytes;  // of packed weights
 };
 
 // A box of the output that one call computes; blocks are blocks of output channels of the group.

@@ -18,9 +18,8 @@ int32_t sum_of(const QconvArgs& a, int64_t row, int64_t column, int64_t o) {
     const ConvShape& s = a.shape->conv;
     const int64_t tap_bytes = a.plan->merged_taps ? s.ic : a.plan->quads * 4;
     const int64_t row_bytes = a.plan->merged_taps ? a.plan->quads * 4 : s.kernel_w * tap_bytes;
-    const int64_t channel_bytes = s.kernel_h * (row_bytes + int64_t{sizeof(int32_t)});
-    const auto* w =
-        reinterpret_cast<const int8_t*>(a.w) + (a.chunk.group * s.oc + o) * channel_bytes;
+    const auto* w = reinterpret_cast<const int8_t*>(a.w) + a.chunk.group * a.plan->group_bytes +
+                    o * a.plan->block_bytes;
     const uint8_t* x = a.x + a.chunk.image * s.x_image + a.chunk.group * s.ic;
     uint32_t sum = 0;
     for (int64_t i = 0; i < s.kernel_h; ++i) {

@@ -1,0 +1,157 @@
+#pragma once
+#include "base/rounding.h"
+#include "kernels/qconv/source_generic.h"
+#include "kernels/qconv/tile_generic.h"
+
+// Convolution of bytes as an implicit matrix product; packed weights: see pack.h.
+//   sum[p, o] = bias[o] - x_zero * (sum of w[o]) + sum over taps t of x[p * stride + t * dilation]
+//   . w[o, t]
+// Rows of taps outside the image are skipped, in the sum of w as well; columns outside it are
+// staged as x_zero. Numerics: exact in int32, modulo 2^32; see base/requantize.h for what follows.
+namespace hades::HADES_ISA {
+
+// A packed block of output channels of the group of the chunk.
+struct Block {
+    const uint8_t* w;
+    const uint8_t* row_sums;    // int32 [row of taps][V vectors]
+    const uint8_t* extra_ends;  // int32 [row of taps + 1], where weights may saturate
+    const uint8_t* extra;
+    int64_t vectors, channel;  // the first channel of all
+    int last_lanes;
+};
+
+HADES_INLINE int32_t load_i32(const uint8_t* p, int64_t index) {
+    int32_t value;
+    memcpy(&value, p + index * 4, sizeof value);
+    return value;
+}
+
+HADES_INLINE Block block_at(const QconvArgs& a, int64_t index) {
+    const ConvShape& s = a.shape->conv;
+    const QconvPlan& plan = *a.plan;
+    const int64_t first = index * plan.block;
+    const int64_t left = s.oc - first < plan.block ? s.oc - first : plan.block;
+    Block block;
+    block.vectors = left > kLanes ? 2 : 1;
+    block.last_lanes = static_cast<int>(left - (block.vectors - 1) * kLanes);
+    block.channel = a.chunk.group * s.oc + first;
+    const int64_t width = block.vectors * kLanes;
+    const int64_t runs = plan.merged_taps ? s.kernel_h : s.kernel_h * s.kernel_w;
+    block.w = a.w + a.chunk.group * plan.group_bytes + index * plan.block_bytes;
+    block.row_sums = block.w + runs * plan.quads * width * 4;
+    block.extra_ends = block.row_sums + s.kernel_h * width * 4;
+    block.extra = block.extra_ends + (s.kernel_h + 1) * 4;
+    return block;
+}
+
+// An output row, and the rows of taps that lie inside the image.
+struct Line {
+    int64_t row;
+    ConvTapRange taps;
+};
+
+// What the sums of a row begin with.
+HADES_INLINE void fill_start(const QconvArgs& a, const Block& block, const ConvTapRange& taps,
+                             int32_t* start) {
+    const int64_t width = block.vectors * kLanes;
+    const int64_t channels = width - kLanes + block.last_lanes;
+    const auto x_zero = static_cast<uint32_t>(a.shape->x_zero);
+    for (int64_t o = 0; o < width; ++o) {
+        uint32_t sum = 0;
+        for (int64_t row = taps.begin; row < taps.end; ++row)
+            sum += static_cast<uint32_t>(load_i32(block.row_sums, row * width + o));
+        const int32_t bias = a.bias && o < channels ? a.bias[block.channel + o] : 0;
+        start[o] = static_cast<int32_t>(static_cast<uint32_t>(bias) - x_zero * sum);
+    }
+}
+
+HADES_INLINE const void* element(const void* base, bool is_bytes, int64_t at) {
+    return static_cast<const uint8_t*>(base) + at * (is_bytes ? 1 : 4);
+}
+
+// What the tiles of a line have in common; pixel 0 of the row is where they begin.
+HADES_INLINE QuadTile tile_of(const QconvArgs& a, const Source& source, const Block& block,
+                              const Line& line, const int32_t* start) {
+    const ConvShape& s = a.shape->conv;
+    const QconvPlan& plan = *a.plan;
+    const Requantize& r = a.shape->requantize;
+    const ConvTapRange& taps = line.taps;
+    QuadTile t = {};
+    t.pixel = s.stride_w * source.pixel;
+    t.tap_row = s.dilation_h * source.row;
+    t.tap_column = s.dilation_w * source.pixel;
+    t.rows = taps.end - taps.begin;
+    t.columns = plan.merged_taps ? 1 : s.kernel_w;
+    t.quads = plan.quads;
+    t.w_column = plan.quads * block.vectors * kQuadBytes;
+    t.w_row = t.columns * t.w_column;
+    t.w = block.w + taps.begin * t.w_row;
+    t.x = source.base +
+          (line.row * s.stride_h - s.pad_top + taps.begin * s.dilation_h) * source.row -
+          s.pad_left * source.pixel;
+    if constexpr (kDotSaturates) {
+        const int64_t entry = 8 + block.vectors * kQuadBytes;
+        t.extra_ends = reinterpret_cast<const int32_t*>(block.extra_ends) + taps.begin + 1;
+        t.extra_begin = load_i32(block.extra_ends, taps.begin);
+        t.extra = block.extra + t.extra_begin * entry;
+    }
+    t.start = start;
+    t.requantize = &r;
+    t.limits = limits_of(r, a.residual != nullptr);
+    t.last_lanes = block.last_lanes;
+    t.to.factor = a.factor + block.channel;
+    t.to.offset = a.offset ? a.offset + block.channel : nullptr;
+    t.to.y_row = s.y_pixel;
+    t.to.residual_row = s.residual_pixel;
+    return t;
+}
+
+// The width of the next of nearly equal tiles.
+HADES_INLINE int64_t next_pixels(int64_t left, int64_t widest) {
+    return ceil_div(left, ceil_div(left, widest));
+}
+
+// A line against one block of output channels.
+HADES_INLINE void run_line(const QconvArgs& a, QuadTile t, const Block& block, int64_t row) {
+    const ConvShape& s = a.shape->conv;
+    const Requantize& r = a.shape->requantize;
+    const TileFn* tiles = block.vectors == 2 ? kTiles2.run : kTiles1.run;
+    const int64_t widest = block.vectors == 2 ? kPixels2 : kPixels1;
+    const uint8_t* const x = t.x;
+    const int64_t y = a.chunk.image * s.y_image + row * s.y_row + block.channel;
+    const int64_t residual =
+        a.chunk.image * s.residual_image + row * s.residual_row + block.channel;
+    for (int64_t column = a.chunk.column_begin; column < a.chunk.column_end;) {
+        const int64_t pixels = next_pixels(a.chunk.column_end - column, widest);
+        t.x = x + column * t.pixel;
+        t.to.y = const_cast<void*>(element(a.y, r.y_is_bytes, y + column * s.y_pixel));
+        if (a.residual)
+            t.to.residual =
+                element(a.residual, r.residual_is_bytes, residual + column * s.residual_pixel);
+        tiles[pixels - 1](t);
+        column += pixels;
+    }
+}
+
+static void run_direct(const QconvArgs& a) {
+    const ConvShape& s = a.shape->conv;
+    const Source source = source_of(a, a.chunk.group * s.ic, s.ic);
+    for (int64_t index = a.chunk.block_begin; index < a.chunk.block_end; ++index) {
+        const Block block = block_at(a, index);
+        int32_t start[2 * kLanes];
+        ConvTapRange filled = {-1, -1};
+        for (int64_t row = a.chunk.row_begin; row < a.chunk.row_end; ++row) {
+            ConvTapRange taps =
+                taps_inside(row, s.stride_h, s.pad_top, s.dilation_h, s.kernel_h, s.height);
+            if (taps.begin == taps.end) taps = {0, 0};
+            if (taps.begin != filled.begin || taps.end != filled.end)
+                fill_start(a, block, taps, start);
+            filled = taps;
+            run_line(a, tile_of(a, source, block, {row, taps}, start), block, row);
+        }
+    }
+}
+
+QconvKernel qconv_u8() { return {kLanes, 2, kDotSaturates, run_direct}; }
+
+}  // namespace hades::HADES_ISA

@@ -1,0 +1,1 @@
+#include "kernels/qconv/direct_generic.h"

@@ -1,0 +1,193 @@
+#pragma once
+#include "kernels/qconv/qconv.h"
+#include "simd/byte_products.h"
+#include "simd/requantize.h"
+
+// The micro-kernel of products of bytes: V vectors of output channels times P pixels in registers.
+//   sums[p, o] += sum over taps t and quads i of x[p * pixel + t, 4 i ..] . w[t, i, o, 0 .. 3]
+// Per quad it loads V vectors of weights and broadcasts P times four bytes of x. Pixels are a
+// constant distance apart, so every third pixel's pointer is enough: the two after it are that
+// pointer plus once and twice the distance, which x86 addressing gives for free.
+// Register budget: V * P sums, V weights, a broadcast, and what `dot_bytes` needs: 28 + 2 + 1 of 32
+// with VNNI, 24 + 2 + 1 + 2 with AVX-512 alone, 10 + 2 + 1 + 2 of 16 with AVX2.
+// Ports (Cascade Lake, VNNI): 28 vpdpbusd on two ports in 14 cycles, in which 16 loads fit.
+// Numerics: exact in int32.
+namespace hades::HADES_ISA {
+
+struct QuadTile {
+    const uint8_t* x;  // the first pixel's first tap
+    int64_t pixel;     // bytes between output pixels
+    int64_t tap_row, tap_column;
+    const uint8_t* w;
+    int64_t w_row, w_column;
+    int64_t rows, columns, quads;  // taps, and quads per tap
+    const uint8_t* extra;          // of the first row of taps; see pack.h
+    const int32_t* extra_ends;  // of each row, counted like extra_begin, which is that of `extra`
+    int32_t extra_begin;
+    const int32_t* start;  // [V vectors]: what every sum begins with
+    const Requantize* requantize;
+    Limits limits;
+    RequantizeRows to;
+    int last_lanes;  // output channels in the last vector
+};
+
+template <int Count>
+HADES_INLINE void keep_in_registers(const uint8_t* (&pointers)[Count]) {
+    // Without this the compiler derives one address per pixel and spills them.
+#pragma GCC unroll 16
+    for (int k = 0; k < Count; ++k) asm("" : "+r"(pointers[k]));
+}
+
+constexpr int kQuadBytes = 4 * kLanes;  // of weights in a vector
+
+// sums += the products of one quad, `offset` bytes from the pixels that `base` points to.
+template <int V, int P, int Bases>
+HADES_INLINE void multiply_quad(I32 (&sums)[V][P], const uint8_t* const (&base)[Bases],
+                                int64_t pixel, int64_t offset, const uint8_t* w) {
+    Bytes weight[V];
+#pragma GCC unroll 2
+    for (int v = 0; v < V; ++v) weight[v] = load_bytes(w + v * kQuadBytes);
+#pragma GCC unroll 32
+    for (int p = 0; p < P; ++p) {
+        const Bytes value = dword(base[p / 3] + offset + (p % 3) * pixel);
+#pragma GCC unroll 2
+        for (int v = 0; v < V; ++v) sums[v][p] = dot_bytes(sums[v][p], value, weight[v]);
+    }
+}
+
+// sums += the products of one tap.
+template <int V, int P>
+HADES_INLINE void multiply(I32 (&sums)[V][P], const uint8_t* x, int64_t pixel, const uint8_t* w,
+                           int64_t quads) {
+    constexpr int kBases = (P + 2) / 3;
+    const uint8_t* base[kBases];
+#pragma GCC unroll 16
+    for (int k = 0; k < kBases; ++k) base[k] = x + 3 * k * pixel;
+    const auto step = [&](int unroll) __attribute__((always_inline)) {
+        keep_in_registers(base);
+#pragma GCC unroll 4
+        for (int u = 0; u < unroll; ++u) {
+#pragma GCC unroll 2
+            for (int v = 0; v < V; ++v)
+                __builtin_prefetch(w + (u * V + v) * kQuadBytes + 16 * V * kQuadBytes);
+            multiply_quad(sums, base, pixel, 4 * u, w + u * V * kQuadBytes);
+        }
+#pragma GCC unroll 16
+        for (int k = 0; k < kBases; ++k) base[k] += 4 * unroll;
+        w += unroll * V * kQuadBytes;
+    };
+    constexpr int kUnroll = kRegisters >= 32 ? 4 : 2;
+    for (; quads >= kUnroll; quads -= kUnroll) step(kUnroll);
+    for (; quads > 0; --quads) step(1);
+}
+
+// sums += what the weights of the tile had too much for the instructions of the tier.
+template <int V, int P>
+HADES_INLINE void multiply_extra(I32 (&sums)[V][P], const QuadTile& t) {
+    constexpr int kBases = (P + 2) / 3;
+    const uint8_t* extra = t.extra;
+    int32_t done = t.extra_begin;
+    for (int64_t row = 0; row < t.rows; ++row) {
+        const uint8_t* base[kBases];
+#pragma GCC unroll 16
+        for (int k = 0; k < kBases; ++k) base[k] = t.x + row * t.tap_row + 3 * k * t.pixel;
+        keep_in_registers(base);
+        for (; done < t.extra_ends[row]; ++done) {
+            int32_t place[2];  // column of the tap, and byte of the run
+            memcpy(place, extra, sizeof place);
+            multiply_quad(sums, base, t.pixel, place[0] * t.tap_column + place[1],
+                          extra + sizeof place);
+            extra += sizeof place + V * kQuadBytes;
+        }
+    }
+}
+
+// Results that are bytes or floats within limits, from registers. Everything is read before
+// anything is stored: the compiler cannot know that y is not in t.
+template <int V, int P>
+HADES_INLINE void store_limited(const I32 (&sums)[V][P], const QuadTile& t) {
+    const Limits limits = t.limits;
+    const RequantizeRows to = t.to;
+    const int last_lanes = t.last_lanes;
+    F32 factor[V], offset[V];
+#pragma GCC unroll 2
+    for (int v = 0; v < V; ++v) {
+        const int lanes = v == V - 1 ? last_lanes : kLanes;
+        factor[v] = load_n(to.factor + v * kLanes, lanes);
+        offset[v] =
+            to.offset ? load_n(to.offset + v * kLanes, lanes) : set1(-0.0f);  // changes nothing
+    }
+#pragma GCC unroll 32
+    for (int p = 0; p < P; ++p) {
+        F32 value[V];
+#pragma GCC unroll 2
+        for (int v = 0; v < V; ++v) {
+            value[v] = to_f32(sums[v][p]) * factor[v] + offset[v];
+            if (limits.divides) value[v] = value[v] / set1(limits.scale);
+            value[v] = min(set1(limits.high), max(set1(limits.low), value[v]));
+        }
+        const int64_t at = p * to.y_row;
+        if (limits.gives_bytes) {
+            store_points<V>(static_cast<uint8_t*>(to.y) + at, value, limits.zero_point, last_lanes);
+            continue;
+        }
+#pragma GCC unroll 2
+        for (int v = 0; v < V; ++v)
+            store_n(static_cast<float*>(to.y) + at + v * kLanes, value[v],
+                    v == V - 1 ? last_lanes : kLanes);
+    }
+}
+
+template <int V, int P>
+static void run_tile(const QuadTile& t) {
+    I32 sums[V][P];
+#pragma GCC unroll 2
+    for (int v = 0; v < V; ++v) {
+        const I32 start = load(t.start + v * kLanes);
+#pragma GCC unroll 32
+        for (int p = 0; p < P; ++p) sums[v][p] = start;
+    }
+    for (int64_t row = 0; row < t.rows; ++row)
+        for (int64_t column = 0; column < t.columns; ++column)
+            multiply<V, P>(sums, t.x + row * t.tap_row + column * t.tap_column, t.pixel,
+                           t.w + row * t.w_row + column * t.w_column, t.quads);
+    if constexpr (kDotSaturates) multiply_extra<V, P>(sums, t);
+
+    if (t.limits.suffice) return store_limited<V, P>(sums, t);
+    int32_t memory[V * P * kLanes];
+#pragma GCC unroll 32
+    for (int p = 0; p < P; ++p)
+#pragma GCC unroll 2
+        for (int v = 0; v < V; ++v) store(memory + (p * V + v) * kLanes, sums[v][p]);
+    requantize_rows(*t.requantize, t.to, memory, V * kLanes, P, (V - 1) * kLanes + t.last_lanes);
+}
+
+using TileFn = void (*)(const QuadTile&);
+
+// The widest tiles whose sums fit into the registers beside what a product needs.
+constexpr int kPixels1 = kRegisters >= 32 ? 24 : 10;
+constexpr int kPixels2 = kRegisters >= 32 ? (kDotSaturates ? 12 : 14) : 5;
+
+// Indexed by pixels - 1.
+template <int V, int Widest>
+struct TileTable {
+    TileFn run[Widest];
+};
+
+template <int V, int Widest, int P = 1>
+constexpr void add_tiles(TileTable<V, Widest>& table) {
+    table.run[P - 1] = run_tile<V, P>;
+    if constexpr (P < Widest) add_tiles<V, Widest, P + 1>(table);
+}
+
+template <int V, int Widest>
+constexpr TileTable<V, Widest> make_tiles() {
+    TileTable<V, Widest> table{};
+    add_tiles(table);
+    return table;
+}
+
+static constexpr auto kTiles1 = make_tiles<1, kPixels1>();
+static constexpr auto kTiles2 = make_tiles<2, kPixels2>();
+
+}  // namespace hades::HADES_ISA

@@ -69,6 +69,7 @@ CONDITIONS = {
     "_has_constant_length": "a length that is constant",
     "_diagonal_varies": "another diagonal",
     "_diagonal_is_constant": "a diagonal that is constant",
+    "_are_bytes": "of bytes with one scale",
     "_is_computed": "",
     "_has_mask": "with a mask",
     "_fill_varies": "a fill that is not constant",

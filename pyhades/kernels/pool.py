@@ -13,8 +13,8 @@ from pyhades.kernels.arguments import Array, call, output
 
 Pair = Sequence[int]
 Pads = Sequence[int]
-Rescale = tuple[int, float, int]
-"""``(x_zero, factor, y_zero)``: bytes become ``(x - x_zero) * factor + y_zero``."""
+ByteGrid = tuple[float, int]
+"""Scale and zero point: a byte q stands for ``(q - zero) * scale``."""
 
 
 @overload
@@ -118,7 +118,8 @@ def average_pool(
     *,
     ceil_mode: bool = False,
     count_include_pad: bool = False,
-    rescale: Rescale = (0, 1.0, 0),
+    x_grid: ByteGrid = (1.0, 0),
+    y_grid: ByteGrid = (1.0, 0),
     out: Array | None = None,
     threads: int | None = None,
     isa: str | None = None,
@@ -134,9 +135,8 @@ def average_pool(
         See :func:`max_pool`.
     count_include_pad
         Count padded positions as zeros; by default they are left out of the mean.
-    rescale
-        For uint8, which stands for numbers on a grid: zero point of x, factor from steps of its
-        grid to those of the grid of y, zero point of y.
+    x_grid, y_grid
+        For uint8, which stands for numbers on a grid: scale and zero point of x and of the result.
     out, threads, isa
         See :mod:`pyhades.kernels`; here ``out`` may have any strides.
 
@@ -161,9 +161,15 @@ def average_pool(
     y = _output(x, attributes, ceil_mode, out)
     options: dict[str, float] = {"count_include_pad": int(count_include_pad)}
     if x.dtype == np.uint8:
-        options |= dict(zip(("x_zero", "factor", "y_zero"), rescale, strict=True))
+        options |= grid_attributes(x_grid, y_grid)
     call("average_pool", [x], [y], {**attributes, **options}, threads=threads, isa=isa)
     return y
+
+
+def grid_attributes(x_grid: ByteGrid, y_grid: ByteGrid) -> dict[str, float]:
+    """The grids as native operators take them."""
+    names = ("x_scale", "x_zero", "y_scale", "y_zero")
+    return dict(zip(names, (*x_grid, *y_grid), strict=True))
 
 
 def _image(x: ArrayLike) -> Array:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from pyhades.arguments import one_of
 from pyhades.errors import ArgumentError
 from pyhades.kernels.arguments import Array, call, output
-from pyhades.kernels.pool import Rescale
+from pyhades.kernels.pool import ByteGrid, grid_attributes
 from pyhades.numerics.interpolation import Coordinates, Mode, NearestMode
 
 Rounding = Literal["truncate", "nearest"]
@@ -32,7 +32,8 @@ def resize(
     extrapolation_value: float = 0.0,
     roi: Sequence[float] | None = None,
     rounding: Rounding = "truncate",
-    rescale: Rescale = (0, 1.0, 0),
+    x_grid: ByteGrid = (1.0, 0),
+    y_grid: ByteGrid = (1.0, 0),
     out: Array | None = None,
     threads: int | None = None,
     isa: str | None = None,
@@ -67,9 +68,9 @@ def resize(
     rounding
         How interpolated integers become integers again: cut off as ONNX does, or, of uint8 and
         two axes at most, to the ``"nearest"``, half to even.
-    rescale
-        For ``rounding="nearest"``, of bytes that stand for numbers on a grid: zero point of x,
-        factor from steps of its grid to those of the grid of the result, and its zero point.
+    x_grid, y_grid
+        For ``rounding="nearest"``, of bytes that stand for numbers on a grid: scale and zero point
+        of x and of the result.
     out, threads, isa
         See :mod:`pyhades.kernels`; here ``out`` may have any strides.
 
@@ -108,8 +109,7 @@ def resize(
         "antialias": int(antialias),
     }
     if rounding != "truncate":
-        attributes["rounding"] = rounding
-        attributes |= dict(zip(("x_zero", "factor", "y_zero"), rescale, strict=True))
+        attributes |= {"rounding": rounding, **grid_attributes(x_grid, y_grid)}
     call("resize", [x], [result], attributes, threads=threads, isa=isa)
     return result
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -36,9 +37,14 @@ def average_pool(
 
     Pads count if ``count_include_pad``; what reaches past them in ceil mode never does.
     """
-    sums = windows(x, window, counts, 0).sum(axis=-1)
     seen = numbers_seen(x.shape, window, counts, count_include_pad)
-    return np.asarray(sums / np.maximum(seen, 1).astype(x.dtype))
+    return np.asarray(window_sums(x, window, counts) / np.maximum(seen, 1).astype(x.dtype))
+
+
+def window_sums(x: Array, window: Window, counts: Sequence[int]) -> Array:
+    """Sums of windows, tap after tap in order, as kernels add them."""
+    taps = np.moveaxis(windows(x, window, counts, 0), -1, 0)
+    return np.asarray(functools.reduce(np.add, taps))
 
 
 def numbers_seen(

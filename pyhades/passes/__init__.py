@@ -14,6 +14,7 @@ from pyhades.passes.fuse_epilogue import fuse_epilogue
 from pyhades.passes.fuse_pad import fuse_pad
 from pyhades.passes.fuse_pointwise import fuse_pointwise
 from pyhades.passes.fuse_roll import fuse_roll
+from pyhades.passes.integers import compute_in_integers, store_integers
 from pyhades.passes.quantization import emulate_quantization, merge_quantization
 from pyhades.passes.recognise import recognise
 from pyhades.passes.recompute import recompute
@@ -39,8 +40,10 @@ PASSES: tuple[Pass, ...] = (
     fuse_attention,
     regroup_matmul,
     eliminate,
+    compute_in_integers,
     emulate_quantization,
     fuse_epilogue,
+    store_integers,
     fuse_pointwise,
     eliminate,
     recompute,
@@ -76,6 +79,7 @@ def optimise_folded(graph: Graph) -> Graph:
 __all__ = [
     "PASSES",
     "Pass",
+    "compute_in_integers",
     "decompose",
     "eliminate",
     "emulate_quantization",
@@ -95,5 +99,6 @@ __all__ = [
     "regroup_matmul",
     "separate_suppression",
     "specialise",
+    "store_integers",
     "widen_float16",
 ]

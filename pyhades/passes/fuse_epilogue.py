@@ -10,16 +10,18 @@ import numpy as np
 from pyhades.ir.graph import Graph, Node, Value
 from pyhades.ir.inference import constant
 from pyhades.ir.ops.elementwise import attribute_parameters, element_function
+from pyhades.ir.ops.integers import OFFSET
 from pyhades.ir.registry import attribute
 from pyhades.ir.shapes import shape
 from pyhades.passes.rewriting import Rewrite, clip_bounds, scalar
 
-_CONVOLUTIONS = ("FusedConv", "FusedConvTranspose")
-_FUSED = (*_CONVOLUTIONS, "FusedMatMul")
+_INTEGERS = ("QConv", "QConvTranspose", "QMatMul")
+_CONVOLUTIONS = ("FusedConv", "FusedConvTranspose", "QConv", "QConvTranspose")
+_FUSED = (*_CONVOLUTIONS, "FusedMatMul", "QMatMul")
 
 
 def fuse_epilogue(graph: Graph) -> Graph:
-    """Fuse what follows a float32 Conv, ConvTranspose, MatMul, ScaleShift or normalisation."""
+    """Fuse what follows a float32 product, ScaleShift or normalisation."""
     rewrite = Rewrite(graph)
     results = [value for node in rewrite.nodes for value in node.outputs]
     position = {value: index for index, value in enumerate(results)}
@@ -55,11 +57,13 @@ def _is_bare(node: Node) -> bool:
 def _fuse_bias(rewrite: Rewrite, node: Node) -> bool:
     for product, term in (node.inputs, node.inputs[::-1]):
         fused = rewrite.private(product, *_FUSED)
-        if fused is None or fused.input(2) is not None or not _is_bare(fused):
+        if fused is None or not _is_bare(fused):
             continue
-        bias = _bias(fused, term)
+        # What is added to sums of integers comes after their factor.
+        index = OFFSET if fused.op in _INTEGERS else 2
+        bias = None if fused.input(index) is not None else _bias(fused, term)
         if bias is not None:
-            inputs = [*rewrite.inputs(fused)[:2], bias]
+            inputs = _with(rewrite.inputs(fused), index, bias)
             rewrite.replace(node, fused.op, inputs, **fused.attributes)
             return True
     return False
@@ -96,11 +100,17 @@ def _fuse_residual(rewrite: Rewrite, node: Node, position: dict[Value, int]) -> 
             continue
         if residual.type != node.outputs[0].type or fused.outputs[0].type != residual.type:
             continue
-        product_and_bias = [*rewrite.inputs(fused), None][:3]
-        inputs = [*product_and_bias, residual]
+        inputs = _with(rewrite.inputs(fused), 3, residual)
         rewrite.replace(node, fused.op, inputs, **fused.attributes)
         return True
     return False
+
+
+def _with(inputs: list[Value | None], index: int, value: Value) -> list[Value | None]:
+    """``inputs`` with that one set, after as many that are omitted as it takes."""
+    padded = [*inputs, *[None] * (index + 1 - len(inputs))]
+    padded[index] = value
+    return padded
 
 
 def _fuse_alpha(rewrite: Rewrite, node: Node) -> None:

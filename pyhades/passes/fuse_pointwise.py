@@ -1,16 +1,24 @@
-"""Element-wise float32 operators become programs of the ``map`` kernel, one per connected group."""
+"""Element-wise float32 operators become programs of the ``map`` kernel, one per connected group.
+
+A program reads bytes of a grid and makes them as well.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from pyhades.ir.graph import Graph, Node, Value
 from pyhades.ir.ops.elementwise import attribute_parameters, element_function
+from pyhades.ir.registry import attribute
 from pyhades.ir.shapes import shape
 from pyhades.passes.rewriting import Rewrite, clip_bounds, scalar
+
+_GRIDS = ("QuantizeU8", "DequantizeU8")
+"""What reads or makes bytes."""
 
 MOST_INPUTS = 8
 MOST_REGISTERS = 16
@@ -33,6 +41,8 @@ def fuse_pointwise(graph: Graph) -> Graph:
             continue
         group = [sink]
         _grow(group, readers, outputs)
+        if len(group) == 1 and sink.op in _GRIDS:
+            continue  # which has kernels of its own
         group.sort(key=position.__getitem__)
         taken.update(group)
         program = _assemble(group)
@@ -42,14 +52,23 @@ def fuse_pointwise(graph: Graph) -> Graph:
             program.inputs,
             steps=program.steps,
             constants=tuple(program.constants),
+            to=_dtype(sink.outputs[0]),
         )
     return rewrite.finish()
 
 
 def _grow(group: list[Node], readers: dict[Value, list[Node]], outputs: set[Value]) -> None:
-    """Add producers to ``group`` while the kernel's limits allow."""
+    """Add producers to ``group`` while the kernel's limits allow.
+
+    What bytes stand for is computed again by every group that reads it.
+    """
     extents = shape(group[0].outputs[0])
     refused: set[Node] = set()
+
+    def is_private(node: Node) -> bool:
+        made = node.outputs[0]
+        return made not in outputs and all(reader in group for reader in readers[made])
+
     while True:
         candidates = [
             value.producer
@@ -65,8 +84,7 @@ def _grow(group: list[Node], readers: dict[Value, list[Node]], outputs: set[Valu
                 and node not in refused
                 and _is_pointwise(node)
                 and shape(node.outputs[0]) == extents
-                and node.outputs[0] not in outputs
-                and all(reader in group for reader in readers[node.outputs[0]])
+                and (node.op == "DequantizeU8" or is_private(node))
             ),
             None,
         )
@@ -123,12 +141,36 @@ def _assemble(group: list[Node]) -> _Program:
         else:
             destination, top = top, top + 1
         registers[node.outputs[0]] = destination
-        program.steps.append((_function(node), destination, tuple(sources)))
+        if node.op in _GRIDS:
+            for function, numbers in _grid_steps(node):
+                parameters = [program.constant(number) for number in numbers]
+                program.steps.append((function, destination, (*sources, *parameters)))
+                sources = [destination]
+        else:
+            program.steps.append((_function(node), destination, tuple(sources)))
     return program
+
+
+def _grid_steps(node: Node) -> list[tuple[str, list[float]]]:
+    """The functions, each of the result before, that go to a grid or come from it."""
+    scale, zero = float(attribute(node, "scale")), float(attribute(node, "zero"))
+    steps: list[tuple[str, list[float]]] = []
+    if node.op == "DequantizeU8":
+        if zero:
+            steps.append(("sub", [zero]))
+        return [*steps, ("mul", [scale])]
+    if scale != 1:
+        steps.append(("div", [scale]))
+    steps.append(("round", []))
+    if zero:
+        steps.append(("add", [zero]))
+    return [*steps, ("clip", [0.0, 255.0])]
 
 
 def _operands(node: Node) -> list[Value | float]:
     """The values and numbers that the step of ``node`` reads, parameters last."""
+    if node.op in _GRIDS:
+        return [value for value in node.inputs if value is not None]
     row, bounds = element_function(node), clip_bounds(node)
     if bounds is not None:
         x = node.inputs[0]
@@ -155,7 +197,14 @@ def _function(node: Node) -> str:
     return row.name
 
 
+def _dtype(value: Value) -> np.dtype[Any]:
+    assert value.type is not None
+    return value.type.dtype
+
+
 def _is_pointwise(node: Node) -> bool:
+    if node.op in _GRIDS:
+        return True
     row = element_function(node)
     if row is None or not row.is_step or (node.op == "Clip" and clip_bounds(node) is None):
         return False

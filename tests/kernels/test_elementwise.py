@@ -258,6 +258,42 @@ def test_random_programs_over_random_views(isa, seed):
 
 
 @covers
+@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("stored", [np.uint8, np.float32])
+def test_bytes_among_the_operands(isa, seed, stored):
+    """Read as floats, stored as the nearest byte with halves to even."""
+    rng = np.random.default_rng(seed)
+    shape = (*rng.integers(1, 9, rng.integers(0, 4)), rng.choice([1, 5, 17, 600]))
+    count, constants = int(rng.integers(1, 9)), [0.5, -2.0, 1.25]
+    inputs = []
+    for dtype in rng.choice([np.uint8, np.float32], count):
+        low = 0 if dtype is np.uint8 else -32
+        inputs.append(partly_repeated(rng, rng.integers(low, 256, shape).astype(dtype)))
+    code = random_program(rng, count, len(constants), int(rng.integers(1, 13)))
+    y = scattered(rng, np.zeros(shape, stored))
+    _native.call("map", inputs, [y], {"code": code, "constants": constants}, isa=isa)
+    wide = [x.astype(np.float32) for x in inputs]
+    with np.errstate(all="ignore"):
+        want = interpret(code, wide, constants)
+        if stored is np.uint8:
+            want = np.nan_to_num(np.rint(want).clip(0, 255)).astype(np.uint8)
+    np.testing.assert_array_equal(y, want)
+
+
+@covers
+@pytest.mark.parametrize("width", [3, 16, 33, 1030])
+@pytest.mark.parametrize("at", ["start", "end"])
+def test_bytes_stay_inside_their_memory(isa, width, at):
+    x = np.random.default_rng(width).integers(0, 256, (70, width), np.uint8)
+    source = guarded(x, (width + 2, 1), at)
+    y = guarded_empty(x.shape, np.uint8, strides=(width + 1, 1), at=at)
+    code = [NUMBERS["mul"], 1, 0, -1, 0]
+    _native.call("map", [source], [y], {"code": code, "constants": [0.5]}, isa=isa)
+    np.testing.assert_array_equal(y, np.rint(x * np.float32(0.5)).astype(np.uint8))
+    assert_gaps_untouched(y)
+
+
+@covers
 @pytest.mark.parametrize("width", [2, 3, 8, 31, 255, 256, 257])
 @pytest.mark.parametrize("at", ["start", "end"])
 def test_short_rows_are_computed_side_by_side(isa, width, at):

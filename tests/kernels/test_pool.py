@@ -57,7 +57,7 @@ def test_slices_of_wider_pixels_stay_inside_their_memory(isa, channels, geometry
 
 
 BYTE_GEOMETRIES = [*GEOMETRIES, {"kernel": (7, 8)}]
-RESCALES = [(0, 1.0, 0), (120, 0.7, 30), (3, 2.5, 255)]
+GRIDS = [((1.0, 0), (1.0, 0)), ((0.3, 120), (0.4, 30)), ((0.07, 3), (0.03, 255))]
 
 
 @pytest.mark.covers("max_pool_u8", "average_pool_u8")
@@ -68,11 +68,14 @@ def test_bytes(isa, kernels_run, channels, geometry, at):
     """Equal to the last bit on every tier, within their memory."""
     x = image((2, channels, 7, 8), np.uint8)
     source = guarded(x, channels_last_strides(x.shape, channels + 3), at)
-    for rescale, include in zip(RESCALES, (0, 1, 0), strict=True):
-        names = ("x_zero", "factor", "y_zero")
-        options = {"count_include_pad": include, **dict(zip(names, rescale, strict=True))}
+    for (x_grid, y_grid), include in zip(GRIDS, (0, 1, 0), strict=True):
+        names = ("x_scale", "x_zero", "y_scale", "y_zero")
+        options = {
+            "count_include_pad": include,
+            **dict(zip(names, (*x_grid, *y_grid), strict=True)),
+        }
         expected = reference.average_pool(
-            x, **geometry, count_include_pad=bool(include), rescale=rescale
+            x, **geometry, count_include_pad=bool(include), x_grid=x_grid, y_grid=y_grid
         )
         strides = channels_last_strides(expected.shape, channels + 2)
         y = guarded_empty(expected.shape, np.uint8, strides=strides, at=at)
@@ -91,10 +94,10 @@ def test_means_of_bytes_by_hand():
     """Halves go to even; the sum of a large window is exact."""
     x = np.array([1, 2, 3, 4, 250, 255], np.uint8).reshape(1, 1, 3, 2)
     np.testing.assert_array_equal(kernels.average_pool(x, (1, 2)).ravel(), [2, 4, 252])
-    large = np.full((1, 8, 300, 300), 255, np.uint8)
+    large = np.full((1, 8, 200, 200), 255, np.uint8)
     large[..., ::2] = 254
     large = np.ascontiguousarray(large.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
-    assert (kernels.average_pool(large, (300, 300)) == 254).all()
+    assert (kernels.average_pool(large, (200, 200)) == 254).all()
 
 
 @pytest.mark.parametrize("channels", CHANNELS)

@@ -71,10 +71,15 @@ def test_images_stay_inside_their_memory(isa, channels, mode, at):
 @pytest.mark.parametrize("at", ["start", "end"])
 def test_bytes_to_the_nearest(isa, kernels_run, channels, coordinates, at):
     """Equal to the last bit on every tier, within their memory."""
-    rescales = [(0, 1.0, 0), (120, 0.7, 30), (3, 2.5, 200), (9, 1.3, 0)]
-    for (inner, outer), rescale in zip(SIZES, rescales, strict=True):
+    grids = [((1.0, 0), (1.0, 0)), ((0.7, 120), (0.9, 30)), ((0.4, 3), (0.1, 9)), ((1, 9), (1, 0))]
+    for (inner, outer), (x_grid, y_grid) in zip(SIZES, grids, strict=True):
         x = np.random.default_rng(channels).integers(0, 256, (2, channels, *inner), np.uint8)
-        options = {"coordinates": coordinates, "rounding": "nearest", "rescale": rescale}
+        options = {
+            "coordinates": coordinates,
+            "rounding": "nearest",
+            "x_grid": x_grid,
+            "y_grid": y_grid,
+        }
         expected = reference.resize(x, outer, **options)
         strides = channels_last_strides(expected.shape, channels + 2)
         wide = guarded(x, channels_last_strides(x.shape, channels + 3), at)

@@ -109,9 +109,9 @@ def test_weights_keep_their_integers():
     assert np.array_equal(constant.type.quantization.integers(constant.data), q)
     assert x.type.quantization.storage == "uint8"
     # Compiled, both are integers and the scales come after their sum.
-    (node,) = (node for node in optimise(graph).nodes if node.op == "FusedConv")
+    (node,) = (node for node in optimise(graph).nodes if node.op == "QConv")
     assert np.array_equal(node.inputs[1].data, q)
-    assert node.inputs[0].type.quantization.scale == 1
+    assert node.inputs[0].type.dtype == np.uint8
 
 
 def test_grids_join_the_chains_around_them():

@@ -25,8 +25,9 @@ struct MapArgs {
     const MapStep* steps;
     int32_t step_count, input_count;
     const float* constants;  // kSplat copies of each
-    const float* const* inputs;
-    float* output;
+    const void* const* inputs;
+    void* output;
+    uint32_t bytes;      // bit k: operand k holds bytes instead of floats; the output comes last
     int64_t begin, end;  // elements of the nest
     float* scratch;      // kMapBlock floats per register
 };

@@ -14,6 +14,7 @@ struct MapParams {
     MapProgram program;
     LoopNest nest;
     int input_count;
+    uint32_t bytes;
 };
 
 void run_map(const void* params, void* const* operands, Worker& worker) {
@@ -24,8 +25,9 @@ void run_map(const void* params, void* const* operands, Worker& worker) {
     args.step_count = static_cast<int32_t>(map.program.steps.size());
     args.input_count = map.input_count;
     args.constants = map.program.constants.data();
-    args.inputs = reinterpret_cast<const float* const*>(operands);
-    args.output = static_cast<float*>(operands[map.input_count]);
+    args.inputs = operands;
+    args.output = operands[map.input_count];
+    args.bytes = map.bytes;
     args.scratch = static_cast<float*>(worker.scratch);
     parallel_for(worker, (map.nest.count + kChunk - 1) / kChunk, [&](int64_t chunk) {
         MapArgs part = args;
@@ -81,12 +83,15 @@ Status parse_program(const OpDesc& desc, MapProgram* program) {
 Status bind_program(const OpDesc& desc, MapProgram program, BoundOp* bound) {
     const Tensor* tensors[kMapMaxInputs + 1];
     int count = 0;
+    uint32_t bytes = 0;
     for (const Operand& operand : desc.inputs) tensors[count++] = &operand.tensor;
     tensors[count++] = &desc.out(0);
     for (int i = 0; i < count; ++i) {
-        if (tensors[i]->dtype != DType::f32)
+        const bool is_bytes = tensors[i]->dtype == DType::u8;
+        if (tensors[i]->dtype != DType::f32 && !(is_bytes && desc.op == "map"))
             return invalid("%s: operand %d is %s, expected float32", desc.op.c_str(), i,
                            name_of(tensors[i]->dtype));
+        if (is_bytes) bytes |= uint32_t{1} << i;
         if (!same_shape(*tensors[i], desc.out(0)))
             return invalid("%s: operand %d does not have the output's shape", desc.op.c_str(), i);
     }
@@ -96,6 +101,7 @@ Status bind_program(const OpDesc& desc, MapProgram program, BoundOp* bound) {
     params->program = std::move(program);
     params->nest = make_loop_nest(tensors, count);
     params->input_count = count - 1;
+    params->bytes = bytes;
     int registers = count - 1;
     for (const MapStep& step : params->program.steps)
         if (step.destination >= registers) registers = step.destination + 1;
@@ -108,7 +114,7 @@ Status bind_program(const OpDesc& desc, MapProgram program, BoundOp* bound) {
     return {};
 }
 
-// map(x... ) -> y, all float32 and of one shape; attributes code, constants.
+// map(x... ) -> y, float32 or bytes and of one shape; attributes code, constants.
 Status bind_map(const OpDesc& desc, BoundOp* bound) {
     if (desc.inputs.empty() || desc.inputs.size() > kMapMaxInputs || desc.outputs.size() != 1)
         return invalid("map takes 1 to %d inputs and gives one output", kMapMaxInputs);

@@ -1,11 +1,13 @@
 #pragma once
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/elementwise/map_functions.h"
+#include "simd/points.h"
 
 // y = program(x...) block by block. Inputs that are contiguous along the run are read in place, and
 // the last step writes to the output in place; what else there is lives in scratch registers of
 // kMapBlock floats. A step costs one switch per block, about 1 % of a block of the cheapest
-// function. Runs that are shorter than half a block are put side by side first.
+// function. Runs that are shorter than half a block are put side by side first. Bytes become floats
+// in a scratch register, and results become the nearest bytes from one.
 namespace hades::HADES_ISA {
 
 // A register to read: the address of element i is data + (i & mask), so that a constant is a
@@ -51,18 +53,55 @@ struct Block {
     int64_t i, n;
 };
 
-// Input k of the block as a register: in place, one repeated element, or gathered into scratch.
+HADES_INLINE bool holds_bytes(const MapArgs& a, int operand) { return a.bytes >> operand & 1; }
+
+// Elements `step` apart to contiguous floats, and back.
+HADES_INLINE void read_row(const float* x, int64_t step, float* y, int64_t n) {
+    int64_t i = 0;
+    if (step == 1)
+        for (; i + kLanes <= n; i += kLanes) store(y + i, load(x + i));
+    for (; i < n; ++i) y[i] = x[i * step];
+}
+HADES_INLINE void read_row(const uint8_t* x, int64_t step, float* y, int64_t n) {
+    int64_t i = 0;
+    if (step == 1)
+        for (; i + kLanes <= n; i += kLanes) store(y + i, load_u8(x + i));
+    for (; i < n; ++i) y[i] = static_cast<float>(x[i * step]);
+}
+HADES_INLINE void write_row(const float* x, float* y, int64_t step, int64_t n) {
+    int64_t i = 0;
+    if (step == 1)
+        for (; i + kLanes <= n; i += kLanes) store(y + i, load(x + i));
+    for (; i < n; ++i) y[i * step] = x[i];
+}
+HADES_INLINE void write_row(const float* x, uint8_t* y, int64_t step, int64_t n) {
+    int64_t i = 0;
+    if (step == 1)
+        for (; i + kLanes <= n; i += kLanes) store_u8(y + i, nearest_point(load(x + i), 0.0f));
+    for (; i < n; ++i) store_u8_n(y + i * step, nearest_point(load_n(x + i, 1), 0.0f), 1);
+}
+
+// Elements of a run as a register: one repeated element, or gathered into scratch.
+template <class T>
+HADES_INLINE Source gather_input(const T* data, int64_t stride, float* copy, int64_t n) {
+    if (stride != 0) {
+        read_row(data, stride, copy, n);
+        return {copy, -1};
+    }
+    for (int lane = 0; lane < kSplat; ++lane) copy[lane] = static_cast<float>(*data);
+    return {copy, 0};
+}
+
+// Input k of the block as a register: in place where that is possible.
 HADES_INLINE Source load_input(const MapArgs& a, int k, const Block& block) {
     const int64_t stride = inner_stride(*a.nest, k);
-    const float* data = a.inputs[k] + block.offsets[k] + block.i * stride;
-    if (stride == 1) return {data, -1};
+    const int64_t at = block.offsets[k] + block.i * stride;
     float* copy = a.scratch + k * kMapBlock;
-    if (stride == 0) {
-        for (int lane = 0; lane < kSplat; ++lane) copy[lane] = *data;
-        return {copy, 0};
-    }
-    for (int64_t i = 0; i < block.n; ++i) copy[i] = data[i * stride];
-    return {copy, -1};
+    if (holds_bytes(a, k))
+        return gather_input(static_cast<const uint8_t*>(a.inputs[k]) + at, stride, copy, block.n);
+    const float* data = static_cast<const float*>(a.inputs[k]) + at;
+    if (stride == 1) return {data, -1};
+    return gather_input(data, stride, copy, block.n);
 }
 
 HADES_INLINE Source resolve(const MapArgs& a, const Source* registers, int32_t index) {
@@ -90,10 +129,15 @@ HADES_INLINE void run_block(const MapArgs& a, const Block& block) {
     Source registers[kMapMaxRegisters];
     for (int k = 0; k < a.input_count; ++k) registers[k] = load_input(a, k, block);
     const int64_t stride = inner_stride(*a.nest, a.input_count);
-    float* output = a.output + block.offsets[a.input_count] + block.i * stride;
+    const int64_t at = block.offsets[a.input_count] + block.i * stride;
+    if (holds_bytes(a, a.input_count)) {
+        const float* result = run_steps(a, registers, nullptr, block.n);
+        write_row(result, static_cast<uint8_t*>(a.output) + at, stride, block.n);
+        return;
+    }
+    float* output = static_cast<float*>(a.output) + at;
     const float* result = run_steps(a, registers, stride == 1 ? output : nullptr, block.n);
-    if (stride == 1) return;
-    for (int64_t i = 0; i < block.n; ++i) output[i * stride] = result[i];
+    if (stride != 1) write_row(result, output, stride, block.n);
 }
 
 HADES_INLINE void map_runs(const MapArgs& a, int64_t begin, int64_t end) {
@@ -108,24 +152,30 @@ struct Rows {
     int64_t count, columns, row, column;
 };
 
-HADES_INLINE void copy_row(const float* x, int64_t x_step, float* y, int64_t y_step, int64_t n) {
-    int64_t i = 0;
-    if (x_step == 1 && y_step == 1)
-        for (; i + kLanes <= n; i += kLanes) store(y + i, load(x + i));
-    for (; i < n; ++i) y[i * y_step] = x[i * x_step];
-}
-
-// Rows as one register: in place where they are contiguous, else side by side in scratch.
-HADES_INLINE Source pack_rows(const float* data, const Rows& r, float* scratch) {
-    if (r.column == 1 && r.row == r.columns) return {data, -1};
+// Rows side by side in scratch.
+template <class T>
+HADES_INLINE Source pack_rows(const T* data, const Rows& r, float* scratch) {
     for (int64_t i = 0; i < r.count; ++i)
-        copy_row(data + i * r.row, r.column, scratch + i * r.columns, 1, r.columns);
+        read_row(data + i * r.row, r.column, scratch + i * r.columns, r.columns);
     return {scratch, -1};
 }
 
-HADES_INLINE void unpack_rows(const float* packed, const Rows& r, float* data) {
+template <class T>
+HADES_INLINE void unpack_rows(const float* packed, const Rows& r, T* data) {
     for (int64_t i = 0; i < r.count; ++i)
-        copy_row(packed + i * r.columns, 1, data + i * r.row, r.column, r.columns);
+        write_row(packed + i * r.columns, data + i * r.row, r.column, r.columns);
+}
+
+HADES_INLINE bool is_contiguous(const Rows& r) { return r.column == 1 && r.row == r.columns; }
+
+// Rows of input k from element `at` as one register: in place where they are contiguous floats.
+HADES_INLINE Source load_rows(const MapArgs& a, int k, int64_t at, const Rows& r) {
+    float* scratch = a.scratch + k * kMapBlock;
+    if (holds_bytes(a, k))
+        return pack_rows(static_cast<const uint8_t*>(a.inputs[k]) + at, r, scratch);
+    const float* data = static_cast<const float*>(a.inputs[k]) + at;
+    if (is_contiguous(r)) return {data, -1};
+    return pack_rows(data, r, scratch);
 }
 
 // `rows` rows from there on; what repeats from row to row is packed once.
@@ -142,12 +192,17 @@ HADES_INLINE void map_rows(const MapArgs& a, const int64_t* offsets, int64_t row
         for (int k = 0; k < out; ++k) {
             const Rows r = rows_of(k);
             if (first > 0 && r.row == 0) continue;
-            registers[k] =
-                pack_rows(a.inputs[k] + offsets[k] + first * r.row, r, a.scratch + k * kMapBlock);
+            registers[k] = load_rows(a, k, offsets[k] + first * r.row, r);
         }
         const Rows r = rows_of(out);
-        float* output = a.output + offsets[out] + first * r.row;
-        const bool in_place = r.column == 1 && r.row == columns;
+        const int64_t at = offsets[out] + first * r.row;
+        if (holds_bytes(a, out)) {
+            const float* result = run_steps(a, registers, nullptr, count * columns);
+            unpack_rows(result, r, static_cast<uint8_t*>(a.output) + at);
+            continue;
+        }
+        float* output = static_cast<float*>(a.output) + at;
+        const bool in_place = is_contiguous(r);
         const float* result = run_steps(a, registers, in_place ? output : nullptr, count * columns);
         if (!in_place) unpack_rows(result, r, output);
     }

@@ -136,19 +136,18 @@ std::string kernel_name(const std::string& function, const OpDesc& desc) {
     return function + (!fast ? "_any_" : has_indices ? "_indices_" : "_") + suffix_of(x.dtype);
 }
 
-// Attributes x_zero, factor, y_zero of means of bytes.
+// The grids of bytes: attributes x_scale, x_zero, y_scale, y_zero.
 Status read_grids(const OpDesc& desc, PoolRowArgs* row) {
     const int64_t x_zero = desc.attributes.integer("x_zero", 0);
     const int64_t y_zero = desc.attributes.integer("y_zero", 0);
-    const double window =
-        static_cast<double>(row->vertical.kernel) * static_cast<double>(row->horizontal.kernel);
+    row->x_scale = static_cast<float>(desc.attributes.real("x_scale", 1.0));
+    row->y_scale = static_cast<float>(desc.attributes.real("y_scale", 1.0));
+    row->x_zero = static_cast<float>(x_zero);
+    row->y_zero = static_cast<float>(y_zero);
     if (x_zero < 0 || x_zero > 255 || y_zero < 0 || y_zero > 255)
         return invalid("%s: zero points must be from 0 to 255", desc.op.c_str());
-    if (desc.in(0).dtype == DType::u8 && window > INT32_MAX / 255)
-        return invalid("%s: sums of so large a window do not fit in 32 bits", desc.op.c_str());
-    row->x_zero = static_cast<int32_t>(x_zero);
-    row->factor = static_cast<float>(desc.attributes.real("factor", 1.0));
-    row->y_zero = static_cast<float>(y_zero);
+    if (!(row->x_scale > 0.0f) || !(row->y_scale > 0.0f))
+        return invalid("%s: scales must be positive", desc.op.c_str());
     return {};
 }
 

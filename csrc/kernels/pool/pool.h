@@ -19,9 +19,9 @@ struct PoolRowArgs {
     int64_t row;                                                // the output row
     int64_t index_base, index_channel, index_row, index_pixel;  // index of element [c, h, w]
     bool count_include_pad;
-    // Means of bytes: limit(round_half_even(sum of (x - x_zero) / count * factor) + y_zero).
-    int32_t x_zero;
-    float factor, y_zero;
+    // Means of bytes: limit(round_half_even(sum of (x - x_zero) * x_scale / count / y_scale)
+    // + y_zero), each step rounded to float32, taps in order.
+    float x_scale, x_zero, y_scale, y_zero;
 };
 
 // <function>_f32, <function>_u8: channels of x and y are contiguous; max_pool_indices_f32 gives

@@ -1,6 +1,6 @@
 #pragma once
 // Bytes, vectors along the channels of an output pixel. Maxima are of bytes themselves, four times
-// as many at a time as floats; sums are int32, so exact.
+// as many at a time as floats; means are those of what bytes stand for, in float32.
 #include "kernels/pool/window.h"
 #include "simd/bytes.h"
 #include "simd/points.h"
@@ -43,22 +43,20 @@ void max_pool_u8(const PoolRowArgs& a) {
 
 void average_pool_u8(const PoolRowArgs& a) {
     const Taps vertical = taps_of(a.vertical, a.row);
+    const F32 zero_point = set1(a.x_zero), scale = set1(a.x_scale);
     for (int64_t ox = 0; ox < a.out_w; ++ox) {
         const Taps horizontal = taps_of(a.horizontal, ox);
         uint8_t* y = static_cast<uint8_t*>(a.y) + ox * a.y_pixel;
-        const int64_t seen =
-            (vertical.last - vertical.first) * (horizontal.last - horizontal.first);
         const int64_t count = count_of(a, vertical, horizontal);
-        const I32 start = set1(static_cast<int32_t>(-seen * a.x_zero));
+        const F32 divisor = set1(static_cast<float>(count > 0 ? count : 1));
         for (int64_t c = 0; c < a.channels; c += kLanes) {
             const int lanes = a.channels - c < kLanes ? static_cast<int>(a.channels - c) : kLanes;
-            I32 sum = start;
+            F32 sum = zero();
             for_each_tap(a, vertical, horizontal, [&](const uint8_t* x) {
-                sum =
-                    sum + (lanes == kLanes ? load_u8_i32(x + c) : to_i32(load_u8_n(x + c, lanes)));
+                sum = sum + (load_byte_lanes(x + c, lanes) - zero_point) * scale;
             });
-            F32 mean = to_f32(sum) / set1(static_cast<float>(count > 0 ? count : 1));
-            if (a.factor != 1.0f) mean = mean * set1(a.factor);
+            F32 mean = sum / divisor;
+            if (a.y_scale != 1.0f) mean = mean / set1(a.y_scale);
             store_byte_lanes(y + c, nearest_point(mean, a.y_zero), lanes);
         }
     }

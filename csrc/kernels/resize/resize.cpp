@@ -286,19 +286,21 @@ Status read_geometry(const OpDesc& desc, std::vector<AxisGeometry>* axes) {
     return {};
 }
 
-// Attributes rounding, x_zero, factor, y_zero.
+// Attributes rounding, x_scale, x_zero, y_scale, y_zero.
 Status read_bytes(const OpDesc& desc, ResizeBytes* bytes) {
     const std::string rounding = desc.attributes.text("rounding", "truncate");
     const int64_t zeros[] = {desc.attributes.integer("x_zero", 0),
                              desc.attributes.integer("y_zero", 0)};
-    const double factor = desc.attributes.real("factor", 1.0);
+    const float x_scale = static_cast<float>(desc.attributes.real("x_scale", 1.0));
+    const float y_scale = static_cast<float>(desc.attributes.real("y_scale", 1.0));
     if (rounding != "truncate" && rounding != "nearest")
         return invalid("resize: rounding \"%s\" is none of truncate, nearest", rounding.c_str());
     for (int64_t zero : zeros)
         if (zero < 0 || zero > 255) return invalid("resize: zero points must be from 0 to 255");
-    *bytes = {static_cast<float>(zeros[0]), static_cast<float>(factor),
-              static_cast<float>(zeros[1]), rounding == "truncate"};
-    if (bytes->truncates && (zeros[0] || zeros[1] || factor != 1.0))
+    if (!(x_scale > 0.0f) || !(y_scale > 0.0f)) return invalid("resize: scales must be positive");
+    *bytes = {static_cast<float>(zeros[0]), y_scale / x_scale, static_cast<float>(zeros[1]),
+              rounding == "truncate"};
+    if (bytes->truncates && (zeros[0] || zeros[1] || x_scale != y_scale))
         return invalid("resize: only rounding \"nearest\" goes from one grid to another");
     return {};
 }
@@ -312,7 +314,7 @@ bool is_short(const AxisTable& table) {
 }
 
 // resize(x) -> y; attributes mode, coordinates, scales, roi, nearest_mode, cubic_coeff_a,
-// exclude_outside, extrapolation_value, antialias; of bytes rounding, x_zero, factor, y_zero.
+// exclude_outside, extrapolation_value, antialias; of bytes rounding and grids.
 Status bind_resize(const OpDesc& desc, BoundOp* bound) {
     if (desc.inputs.size() != 1 || desc.outputs.size() != 1 || !desc.has(0))
         return invalid("resize takes x and gives y");

@@ -5,9 +5,9 @@
 namespace hades {
 
 // What becomes of interpolated bytes v before they are bytes again:
-//   limit(round_half_even((v - x_zero) * factor) + y_zero), or the whole part of v
+//   limit(round_half_even((v - x_zero) / y_scale) + y_zero), or the whole part of v
 struct ResizeBytes {
-    float x_zero, factor, y_zero;
+    float x_zero, y_scale, y_zero;  // the scale counts steps of x
     bool truncates;
 };
 

@@ -12,7 +12,7 @@ HADES_INLINE void store_bytes_n(const ResizeBytes& to, uint8_t* y, F32 v, int la
         v = floor(min(max(v, set1(0.0f)), set1(255.0f)));
     } else {
         v = v - set1(to.x_zero);
-        if (to.factor != 1.0f) v = v * set1(to.factor);
+        if (to.y_scale != 1.0f) v = v / set1(to.y_scale);
         v = nearest_point(v, to.y_zero);
     }
     store_byte_lanes(y, v, lanes);

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -28,16 +30,24 @@ def _lower_gemm(lowering: Lowering, node: Node, a: View, b: View) -> None:
     """All rows of all stacks times one matrix."""
     k, n = b.shape[-2:]
     b = replace(b, shape=(k, n), strides=b.strides[-2:])
-    y = lowering.output(node.outputs[0])
     residual = lowering.optional(node, 3)
+    added = None if residual is None else lowering.rows(residual)
+    inputs = [lowering.rows(a), b, lowering.optional(node, 2), added]
+    emit_rows(lowering, node, "gemm", inputs, **epilogue(node))
+
+
+def emit_rows(
+    lowering: Lowering, node: Node, op: str, inputs: Sequence[View | None], **attributes: Any
+) -> None:
+    """Emit a product that makes all rows of the output, a matrix."""
+    y = lowering.output(node.outputs[0])
+    n = y.shape[-1]
     result = _as_rows(y)
     target = result
     if target is None:
         # Placed where the rows of several stacks have no common stride.
         target = lowering.temporary((y.size // n, n), y.dtype)
-    added = None if residual is None else lowering.rows(residual)
-    inputs = [lowering.rows(a), b, lowering.optional(node, 2), added]
-    lowering.emit("gemm", inputs, [target], **epilogue(node))
+    lowering.emit(op, inputs, [target], **attributes)
     if result is None:
         source = target.reshape(y.shape)
         assert source is not None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from pyhades.compiler.lowering import CHANNELS_LAST, Lowering, is_planar, lowers
@@ -17,6 +19,11 @@ _INTERLEAVED = 8
 
 @lowers("Resize")
 def lower_resize(lowering: Lowering, node: Node) -> None:
+    """Resize."""
+    emit_resize(lowering, node)
+
+
+def emit_resize(lowering: Lowering, node: Node, **attributes: Any) -> None:
     """resize; images of many channels are channels-last, planes of few stay planes."""
     x = lowering.input(node, 0)
     sampling = sampling_of(node)
@@ -41,6 +48,7 @@ def lower_resize(lowering: Lowering, node: Node) -> None:
         exclude_outside=int(sampling.exclude_outside),
         extrapolation_value=float(attribute(node, "extrapolation_value")),
         antialias=int(sampling.antialias),
+        **attributes,
     )
 
 

@@ -7,7 +7,9 @@ lie side by side in memory; one convolution with their channels side by side mak
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +28,7 @@ from pyhades.ir.registry import attribute
 from pyhades.ir.shapes import shape as shape_of
 
 _ROWS, _COLUMNS = 2, 3
+_RESIDUAL = 3
 _NARROW = 32
 """Output channels below which vectors are better filled by the channels of several phases."""
 
@@ -41,24 +44,45 @@ class _Strip:
 @lowers("ConvTranspose", "FusedConvTranspose")
 def lower_conv_transpose(lowering: Lowering, node: Node) -> None:
     """conv2d per phase, with its epilogue."""
-    _Transposed(lowering, node).emit()
+    Transposed(lowering, node, "conv2d", (2, 3), epilogue(node)).emit()
 
 
-class _Transposed:
-    def __init__(self, lowering: Lowering, node: Node) -> None:
+class Transposed:
+    """A transposed convolution by convolutions.
+
+    Parameters
+    ----------
+    op
+        The native convolution.
+    order
+        Which inputs of the node follow x and the weight there: vectors over the output channels,
+        and the residual, which is input 3.
+    attributes
+        What finishes it.
+    """
+
+    def __init__(
+        self,
+        lowering: Lowering,
+        node: Node,
+        op: str,
+        order: Sequence[int],
+        attributes: Mapping[str, Any],
+    ) -> None:
         self.lowering, self.node = lowering, node
+        self.op, self.order, self.attributes = op, order, attributes
         x, w = node.inputs[:2]
         assert x is not None and w is not None and w.data is not None
         self.window = transposed_window(node, shape_of(x), shape_of(w))
         self.group = attribute(node, "group")
         self.weight = _by_output(w, self.group)
-        self.bias = node.input(2)
+        self.vectors = {index: node.input(index) for index in order if index != _RESIDUAL}
         self.rank = len(self.window.kernel)
         self.stride_w = self.window.strides[-1]
 
     def emit(self) -> None:
         x, y = image_input(self.lowering, self.node), image_output(self.lowering, self.node)
-        residual = self.lowering.optional(self.node, 3)
+        residual = self.lowering.optional(self.node, _RESIDUAL)
         if residual is not None:
             residual = self.lowering.channels_last(as_image(residual))
         single = [Phase(0, 1, range(1), 0, 1)]
@@ -74,15 +98,17 @@ class _Transposed:
             x, before, after = _crop(x, axis, phase)
             begin.append(before)
             end.append(after)
+        added = self._part(residual, row, strip)
+        terms = [added if i == _RESIDUAL else self._vector(i, strip) for i in self.order]
         self.lowering.emit(
-            "conv2d",
-            [x, self._weight(row, strip), self._bias(strip), self._part(residual, row, strip)],
+            self.op,
+            [x, self._weight(row, strip), *terms],
             [self._part(y, row, strip)],
             strides=[1, 1],
             pads=begin + end,
             dilations=[row.dilation, strip.phase.dilation],
             groups=self.group,
-            **epilogue(self.node),
+            **self.attributes,
         )
 
     def _strips(self, stored: list[View]) -> list[_Strip]:
@@ -90,7 +116,7 @@ class _Transposed:
         phases = axis_phases(self.window, self.rank - 1)
         alone = [_Strip(phase, (phase.taps,)) for phase in phases]
         channels = len(self.weight)
-        constant = self.bias is None or self.bias.data is not None
+        constant = all(v is None or v.data is not None for v in self.vectors.values())
         if self.group > 1 or not constant or any(v.strides[_COLUMNS] != channels for v in stored):
             return alone
         joined = _joined(phases, self.window.pads_begin[-1], self.stride_w)
@@ -102,12 +128,14 @@ class _Transposed:
         name = f"{self.node.outputs[0].name}.phase{row.start}.{strip.phase.start}"
         return self.lowering.constant(np.ascontiguousarray(parts), name)
 
-    def _bias(self, strip: _Strip) -> View | None:
-        if self.bias is None or len(strip.taps) == 1:
-            return self.lowering.optional(self.node, 2)
-        assert self.bias.data is not None
-        repeated = np.tile(self.bias.data, len(strip.taps))
-        return self.lowering.constant(repeated, f"{self.bias.name}.repeated")
+    def _vector(self, index: int, strip: _Strip) -> View | None:
+        """A bias or the like, repeated for every phase of the strip."""
+        value = self.vectors[index]
+        if value is None or len(strip.taps) == 1:
+            return self.lowering.optional(self.node, index)
+        assert value.data is not None
+        repeated = np.tile(value.data, len(strip.taps))
+        return self.lowering.constant(repeated, f"{value.name}.repeated")
 
     def _part(self, view: View | None, row: Phase, strip: _Strip) -> View | None:
         """The outputs of a strip, with the channels of its phases side by side."""

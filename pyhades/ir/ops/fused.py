@@ -12,14 +12,16 @@ import numpy as np
 
 from pyhades.ir.graph import Node
 from pyhades.ir.ops.convolution import CONV_ATTRIBUTES, TRANSPOSED_ATTRIBUTES, Conv, ConvTranspose
-from pyhades.ir.ops.elementwise import Elementwise, widened
+from pyhades.ir.ops.elementwise import Elementwise
 from pyhades.ir.ops.matrix import MatMul
 from pyhades.ir.ops.normalization import GroupNormalization
 from pyhades.ir.registry import Array, Operator, attribute, elements, ir_op
 from pyhades.ir.shapes import Shape, agree, broadcast, fail, shape_of
+from pyhades.ir.signature import DType
 from pyhades.numerics.attention import attention, repeat_heads, visible_keys
 from pyhades.numerics.epilogue import NONE, Stage, activate, finish
 from pyhades.numerics.functions import ACTIVATIONS, FUNCTIONS
+from pyhades.numerics.integers import Grid, quantize
 from pyhades.numerics.matrix import product
 
 EPILOGUE: dict[str, Any] = {
@@ -162,29 +164,38 @@ class Roll(Operator):
         return [np.roll(inputs[0], attribute(node, "shifts"), attribute(node, "axes"))]
 
 
-@ir_op("Pointwise", "float32... -> float32", steps=None, constants=())
+@ir_op("Pointwise", "*... -> *", steps=None, constants=(), to=np.dtype(np.float32))
 class Pointwise(Elementwise):
-    """A chain of element-wise functions.
+    """A chain of element-wise functions of float32 and of bytes, whose result is either.
 
     ``steps`` lists (function of the table, destination register, source registers).
     Registers from 0 are the inputs, then temporaries; source ``-1 - i`` is ``constants[i]``. The
-    last destination is the result.
+    last destination is the result; where ``to`` is uint8, the nearest byte.
     """
 
     def __init__(self, name: str, signature: str, **defaults: Any) -> None:
         super().__init__(name, signature, np.positive, 1, **defaults)
 
+    def dtypes(self, node: Node) -> list[DType]:
+        for value in node.inputs:
+            kind = None if value is None else value.type
+            if kind is not None and kind.dtype not in (np.float32, np.uint8):
+                fail(node, f"inputs must be float32 or uint8, {value!r} is not")
+        return [np.dtype(attribute(node, "to"))]
+
     def reference(self, node: Node, *inputs: Any) -> list[Array]:
         constants = [np.float32(number) for number in attribute(node, "constants")]
         registers: dict[int, Any] = {-1 - i: number for i, number in enumerate(constants)}
-        registers.update(enumerate(widened(x) for x in inputs))
+        registers.update((i, x.astype(np.float32, copy=False)) for i, x in enumerate(inputs))
         result = inputs[0]
         with np.errstate(all="ignore"):
             for function, destination, sources in attribute(node, "steps"):
                 result = FUNCTIONS[function].function(*(registers[source] for source in sources))
                 registers[destination] = result = np.asarray(result).astype(np.float32, copy=False)
+        if attribute(node, "to") == np.uint8:
+            result = quantize(result, Grid())
         shape = np.broadcast_shapes(*(x.shape for x in inputs))
-        return [np.broadcast_to(result, shape).astype(np.float32)]
+        return [np.broadcast_to(result, shape).copy()]
 
     def flops(self, node: Node) -> int:
         return len(attribute(node, "steps")) * elements(node.outputs[0].type)

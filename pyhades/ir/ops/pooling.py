@@ -14,7 +14,7 @@ from pyhades.ir.shapes import Shape, UnknownShape, concrete, fail, integers_of, 
 from pyhades.ir.window import Window, window
 from pyhades.numerics.pooling import average_pool, lp_pool, max_pool, max_unpool
 
-_ATTRIBUTES: dict[str, Any] = {
+POOL_ATTRIBUTES: dict[str, Any] = {
     "auto_pad": "NOTSET",
     "ceil_mode": 0,
     "dilations": None,
@@ -44,7 +44,7 @@ class _Pool(Operator):
         return taps * elements(node.outputs[0].type)
 
 
-@ir_op("MaxPool", "N -> N, int64?", **_ATTRIBUTES, storage_order=0)
+@ir_op("MaxPool", "N -> N, int64?", **POOL_ATTRIBUTES, storage_order=0)
 class MaxPool(_Pool):
     """Largest element per window and, as second output, where it lies in the flattened input."""
 
@@ -55,7 +55,7 @@ class MaxPool(_Pool):
         return list(max_pool(x, geometry, counts, column_major))[: len(node.outputs)]
 
 
-@ir_op("AveragePool", "F -> F", **_ATTRIBUTES, count_include_pad=0)
+@ir_op("AveragePool", "F -> F", **POOL_ATTRIBUTES, count_include_pad=0)
 class AveragePool(_Pool):
     """Mean per window. Pads count if ``count_include_pad``; what ceil mode adds never does."""
 
@@ -67,7 +67,7 @@ class AveragePool(_Pool):
         return [y.astype(inputs[0].dtype, copy=False)]
 
 
-@ir_op("LpPool", "F -> F", **_ATTRIBUTES, p=2)
+@ir_op("LpPool", "F -> F", **POOL_ATTRIBUTES, p=2)
 class LpPool(_Pool):
     """``sum(|x| ** p) ** (1 / p)`` per window, pads being zeros."""
 

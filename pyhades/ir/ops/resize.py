@@ -109,19 +109,20 @@ def _from_sizes(node: Node, extents: list[int], sizes: list[int]) -> tuple[list[
     return outputs, [factor] * len(extents)
 
 
-@ir_op(
-    "Resize",
-    "T, F?, float32?, int64? -> T",
-    antialias=0,
-    axes=None,
-    coordinate_transformation_mode="half_pixel",
-    cubic_coeff_a=-0.75,
-    exclude_outside=0,
-    extrapolation_value=0.0,
-    keep_aspect_ratio_policy="stretch",
-    mode="nearest",
-    nearest_mode="round_prefer_floor",
-)
+RESIZE_ATTRIBUTES: dict[str, Any] = {
+    "antialias": 0,
+    "axes": None,
+    "coordinate_transformation_mode": "half_pixel",
+    "cubic_coeff_a": -0.75,
+    "exclude_outside": 0,
+    "extrapolation_value": 0.0,
+    "keep_aspect_ratio_policy": "stretch",
+    "mode": "nearest",
+    "nearest_mode": "round_prefer_floor",
+}
+
+
+@ir_op("Resize", "T, F?, float32?, int64? -> T", **RESIZE_ATTRIBUTES)
 class Resize(Operator):
     """Resample x to scales or sizes (opset 19, and tf_half_pixel_for_nn of opset 11)."""
 

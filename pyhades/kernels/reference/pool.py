@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pyhades.kernels.arguments import Array
-from pyhades.kernels.pool import Rescale, pooled_extent
+from pyhades.kernels.pool import ByteGrid, pooled_extent
 from pyhades.numerics import byte_images, pooling
+from pyhades.numerics.integers import Grid
 from pyhades.numerics.window import Window
 
 
@@ -39,14 +40,15 @@ def average_pool(
     *,
     ceil_mode: bool = False,
     count_include_pad: bool = False,
-    rescale: Rescale = (0, 1.0, 0),
+    x_grid: ByteGrid = (1.0, 0),
+    y_grid: ByteGrid = (1.0, 0),
 ) -> Array:
-    """See :func:`pyhades.kernels.average_pool`; sums in float64, of bytes exact."""
+    """See :func:`pyhades.kernels.average_pool`; sums in float64, of bytes in float32."""
     x = np.asarray(x)
     window, counts = _geometry(x, kernel, strides or kernel, pads, dilations, ceil_mode)
     if x.dtype == np.uint8:
         seen = pooling.numbers_seen(x.shape, window, counts, count_include_pad)
-        return byte_images.average_pool_u8(x, window, counts, seen, *rescale)
+        return byte_images.average_pool_u8(x, window, counts, seen, Grid(*x_grid), Grid(*y_grid))
     wide = x.astype(np.float64)
     return pooling.average_pool(wide, window, counts, count_include_pad).astype(x.dtype)
 

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pyhades.kernels.arguments import Array
-from pyhades.kernels.pool import Rescale
+from pyhades.kernels.pool import ByteGrid
 from pyhades.kernels.resize import resized_shape
 from pyhades.numerics import byte_images, interpolation
+from pyhades.numerics.integers import Grid
 from pyhades.numerics.interpolation import AxisResize, Sampling
 
 
@@ -28,7 +29,8 @@ def resize(
     extrapolation_value: float = 0.0,
     roi: Sequence[float] | None = None,
     rounding: str = "truncate",
-    rescale: Rescale = (0, 1.0, 0),
+    x_grid: ByteGrid = (1.0, 0),
+    y_grid: ByteGrid = (1.0, 0),
 ) -> Array:
     """See :func:`pyhades.kernels.resize`."""
     x = np.asarray(x)
@@ -40,7 +42,7 @@ def resize(
         start, end = (0.0, 1.0) if roi is None else (roi[count], roi[count + len(roi) // 2])
         axes[axis] = AxisResize(x.shape[axis], shape[axis], factors[axis], start, end)
     if rounding == "nearest":
-        return byte_images.resize_u8(x, axes, sampling, *rescale)
+        return byte_images.resize_u8(x, axes, sampling, Grid(*x_grid), Grid(*y_grid))
     y = interpolation.resize(x if mode == "nearest" else x.astype(np.float64), axes, sampling)
     outside = interpolation.outside(y.shape, axes, sampling)
     return np.where(outside, np.array(extrapolation_value).astype(x.dtype), _converted(y, x))

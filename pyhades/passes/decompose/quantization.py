@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from pyhades.ir.graph import Node, Value
 from pyhades.ir.inference import constant
+from pyhades.ir.ops.quantization import axis_of
 from pyhades.ir.registry import attribute
 from pyhades.ir.shapes import shape
 from pyhades.passes.decompose.on_grid import FLOAT32, Parameters
@@ -18,6 +21,31 @@ EXACT = 1 << 24
 def _is_computed(node: Node) -> bool:
     """What is constant is left to the folding of constants, which keeps the grid."""
     return any(value is not None and value.data is None for value in node.inputs)
+
+
+def _byte_grid(node: Node) -> dict[str, Any] | None:
+    """Scale and zero point of bytes that stand for float32; None where the grid is another."""
+    floats = node.outputs[0] if node.op == "DequantizeLinear" else source(node)
+    integers = source(node) if node.op == "DequantizeLinear" else node.outputs[0]
+    scale, zero = source(node, 1).data, node.input(2)
+    if dtype_of(floats) != FLOAT32 or dtype_of(integers) != np.uint8:
+        return None
+    if attribute(node, "storage") != "uint8" or axis_of(node) is not None or scale is None:
+        return None
+    if zero is not None and zero.data is None:
+        return None
+    point = 0 if zero is None or zero.data is None else int(zero.data.reshape(()))
+    return {"scale": float(scale.reshape(())), "zero": point}
+
+
+def _are_bytes(node: Node) -> bool:
+    return _is_computed(node) and _byte_grid(node) is not None
+
+
+@rule("QuantizeLinear", "DequantizeLinear", when=_are_bytes, first=True)
+def _bytes(build: Builder, node: Node) -> None:
+    op = "QuantizeU8" if node.op == "QuantizeLinear" else "DequantizeU8"
+    build.become(op, source(node), **(_byte_grid(node) or {}))
 
 
 @rule("QuantizeLinear", when=_is_computed)

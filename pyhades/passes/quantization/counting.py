@@ -35,6 +35,8 @@ def count_steps(graph: Graph) -> Graph:
         node.inputs = rewrite.inputs(node)
         if dtype_of(node.outputs[0]) == _FLOAT32:
             counts.visit(node)
+        elif node.op == "QuantizeU8":
+            counts.store_bytes(node)
     return rewrite.finish()
 
 
@@ -45,20 +47,45 @@ class _Counts:
     rewrite: Rewrite
     counts: dict[Value, Value] = field(default_factory=dict)
     """Values on a grid with one scale, to their counts of steps."""
+    bytes: dict[Value, Node] = field(default_factory=dict)
+    """Values that bytes stand for, to what makes them of bytes."""
     sums: dict[Value, tuple[Value, Array]] = field(default_factory=dict)
     """Products, to their sums of integers and what these are multiplied by."""
+    means: dict[Value, tuple[Value, Array]] = field(default_factory=dict)
+    """Means of numbers on a grid, to those of their counts of steps, and the step."""
 
     def visit(self, node: Node) -> None:
         """Rewrite one node, after those before it."""
         build = Builder(self.rewrite, node)
         if node.op == "FakeQuantize":
             self._put_on_grid(build, node)
+        elif node.op == "DequantizeU8":
+            self.bytes[node.outputs[0]] = node
         elif node.op == "Relu":
             self._keep_sign(build, node)
-        elif node.op in ("Conv", "MatMul", "FusedMatMul"):
+        elif node.op in ("Conv", "ConvTranspose", "MatMul", "FusedMatMul"):
             self._multiply(build, node)
+        elif _averages(node):
+            self._average(build, node)
         elif moves(node) and len(node.outputs) == 1:
             self._move(build, node)
+
+    def store_bytes(self, node: Node) -> None:
+        """One multiplication from the sums of a product to bytes."""
+        scale, x = np.float32(attribute(node, "scale")), source(node)
+        if x in self.sums and scale != 1:
+            build, (sums, factor) = Builder(self.rewrite, node), self.sums[x]
+            both = constant(f"{build.name}.factor", np.asarray(factor / scale, np.float32))
+            quotient = build.apply("Mul", sums, both, suffix="quotient")
+            build.become("QuantizeU8", quotient, scale=1.0, zero=attribute(node, "zero"))
+
+    def _count_bytes(self, node: Node, grid: Quantization) -> Value:
+        """The steps of bytes, made where the first product asks for them."""
+        if _is_one(grid.scale):
+            return node.outputs[0]
+        attributes = {"scale": 1.0, "zero": attribute(node, "zero")}
+        build = Builder(self.rewrite, node)
+        return build.apply("DequantizeU8", source(node), suffix="steps", **attributes)
 
     def _put_on_grid(self, build: Builder, node: Node) -> None:
         grid = _one_grid(node.outputs[0])
@@ -76,6 +103,10 @@ class _Counts:
             sums, factor = self.sums[x]
             both = constant(f"{build.name}.factor", np.asarray(factor / scale, np.float32))
             quotient = build.apply("Mul", sums, both, suffix="quotient")
+        elif x in self.means:
+            means, step = self.means[x]
+            steps_of_x = constant(f"{build.name}.step", np.asarray(scale / step, np.float32))
+            quotient = build.apply("Div", means, steps_of_x, suffix="quotient")
         else:
             quotient = build.apply("Div", x, source(node, 1), suffix="quotient")
         inputs = [quotient, one, node.input(2)]
@@ -94,12 +125,28 @@ class _Counts:
         steps = build.apply(node.op, *inputs, suffix="steps", **node.attributes)
         self._scale_later(build, node, steps, grid.scale.reshape(()))
 
+    def _average(self, build: Builder, node: Node) -> None:
+        """Weights that add up to one: of counts as of numbers, and scaled once."""
+        x = source(node)
+        grid, count = _one_grid(x), self._count_of(x)
+        if grid is None or count is None or _is_one(grid.scale):
+            return
+        inputs = [count, *node.inputs[1:]]
+        means = build.apply(node.op, *inputs, suffix="means", **node.attributes)
+        scale = grid.scale.reshape(())
+        self.means[node.outputs[0]] = means, scale
+        build.become("Mul", means, constant(f"{build.name}.scale", np.asarray(scale, np.float32)))
+
     def _count_of(self, value: Value | None) -> Value | None:
         """The steps of a value with one scale, which may be constant."""
         grid = None if value is None else _one_grid(value)
         if value is None or grid is None:
             return None
-        return self.counts.get(value) if value.data is None else _constant_counts(value, grid)
+        if value.data is not None:
+            return _constant_counts(value, grid)
+        if value in self.bytes and value not in self.counts:
+            self.counts[value] = self._count_bytes(self.bytes[value], grid)
+        return self.counts.get(value)
 
     def _scale_later(self, build: Builder, node: Node, steps: Value, scale: Array) -> None:
         self.counts[node.outputs[0]] = steps
@@ -119,7 +166,7 @@ class _Counts:
         if grids[0] is None or grids[1] is None:
             return
         left, scales = self._count_of(a), _scales_of_outputs(node, grids[1])
-        right = self.counts.get(b) if b.data is None else _constant_counts(b, grids[1])
+        right = self._count_of(b) if b.data is None else _constant_counts(b, grids[1])
         if left is None or right is None or scales is None:
             return
         factor = np.asarray(grids[0].scale.reshape(()) * scales, np.float32)
@@ -138,6 +185,14 @@ class _Counts:
             build.become("Mul", sums, multiplier)
         else:
             build.become("Add", build.apply("Mul", sums, multiplier, suffix="scaled"), rest)
+
+
+def _averages(node: Node) -> bool:
+    """Whether sums of counts are exact, or nearly: those of a window are left as they are."""
+    if node.op == "Resize":
+        mode = attribute(node, "coordinate_transformation_mode")
+        return bool(attribute(node, "mode") != "nearest" and mode != "tf_crop_and_resize")
+    return node.op == "ReduceMean"
 
 
 def _grid(value: Value) -> Quantization | None:
@@ -172,12 +227,14 @@ def _constant_counts(value: Value, grid: Quantization) -> Value:
 def _scales_of_outputs(node: Node, grid: Quantization) -> Array | None:
     """What sums are multiplied by for the second operand; None if that differs within a sum."""
     rank = len(shape(source(node, 1)))
-    own = 0 if node.op == "Conv" else rank - 1
+    own = {"Conv": 0, "ConvTranspose": 1}.get(node.op, rank - 1)
     if grid.axis is None:
         return grid.scale.reshape(())
     if grid.axis != own or grid.block_size or grid.scale.ndim != 1:
         return None
-    if node.op != "Conv":
+    if node.op == "ConvTranspose" and attribute(node, "group") != 1:
+        return None
+    if not node.op.startswith("Conv"):
         return grid.scale
     return grid.scale.reshape(-1, *[1] * (rank - 2))
 
@@ -188,14 +245,14 @@ def _split_bias(build: Builder, node: Node, factor: Array) -> tuple[Value | None
     if bias is None:
         return None, None
     data = bias.data
-    if data is not None and (node.op == "Conv" or attribute(node, "alpha") == 1):
+    if data is not None and (node.op != "FusedMatMul" or attribute(node, "alpha") == 1):
         ratio = data.astype(np.float64) / factor.astype(np.float64).reshape(-1)
         whole = np.rint(ratio)
         close = np.abs(ratio - whole) <= np.abs(ratio) * 2.0**-22
         if close.all() and np.abs(whole).max(initial=0) < _LARGEST_BIAS:
             return constant(f"{build.name}.bias", whole.astype(np.float32)), None
     rank = len(shape(node.outputs[0]))
-    column = (-1, *[1] * (rank - 2)) if node.op == "Conv" else (-1,)
+    column = (-1, *[1] * (rank - 2)) if node.op.startswith("Conv") else (-1,)
     if data is not None:
         return None, constant(f"{build.name}.bias", data.reshape(column))
     return None, build.reshape(bias, [shape(bias)[0], *column[1:]], "bias")

@@ -8,6 +8,9 @@
 //   load, load_n, store, store_n      unaligned; the _n forms touch exactly n <= kLanes elements
 //                                     (masked, never past the end) and load zeros elsewhere
 //   set1, zero, + - * /, fma(a, b, c) = a * b + c, fnma(a, b, c) = c - a * b
+//   accumulate(sum, a, b)             sum = fma(a, b, sum) in the register where sum lives:
+//   compilers
+//                                     that may choose another fill unrolled loops with moves
 //   min, max, abs, sqrt, floor, ceil, round_even, select(mask, a, b) = mask ? a : b
 //   negate, copysign(magnitude, sign), ldexp(a, n) = a * 2^n for whole n in [-200, 200]
 //   keep_first(a, n)                  zeros in all lanes but the first n

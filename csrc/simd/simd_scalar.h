@@ -50,6 +50,7 @@ HADES_INLINE F32 fnma(F32 a, F32 b, F32 c) { return {__builtin_fmaf(-a.v, b.v, c
 #else
 // Not fused: without the instruction, a correctly rounded fma is a function call.
 HADES_INLINE F32 fma(F32 a, F32 b, F32 c) { return {a.v * b.v + c.v}; }
+HADES_INLINE void accumulate(F32& sum, F32 a, F32 b) { sum = fma(a, b, sum); }
 HADES_INLINE F32 fnma(F32 a, F32 b, F32 c) { return {c.v - a.v * b.v}; }
 #endif
 

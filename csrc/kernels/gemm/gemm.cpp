@@ -98,12 +98,6 @@ Finish finish_of(const GemmPlan& plan, void* const* operands, int64_t first, int
     return finish;
 }
 
-void move_finish(Finish* finish, int64_t row, int64_t column) {
-    finish->y += row * finish->y_row + column;
-    if (finish->bias) finish->bias += column;
-    if (finish->residual) finish->residual += row * finish->residual_row + column;
-}
-
 // Where a chunk finds its matrix b, in the form that plan.block describes.
 const float* b_of(const GemmPlan& plan, const float* b, const Chunk& chunk, const Worker& worker) {
     const float* matrix = batch_of(b, plan.problem.b, chunk.first, chunk.second);
@@ -122,14 +116,14 @@ const float* b_of(const GemmPlan& plan, const float* b, const Chunk& chunk, cons
 void run_chunk(const GemmPlan& plan, void* const* operands, int64_t index, Worker& worker) {
     const GemmProblem& p = plan.problem;
     const Chunk chunk = chunk_of(plan, index);
-    const int64_t row = share(p.m, chunk.row_block, plan.row_blocks);
+    const int64_t row = plan.first_row(chunk.row_block);
     const int64_t panel = share(plan.panels, chunk.column_block, plan.column_blocks);
     const int64_t end_panel = share(plan.panels, chunk.column_block + 1, plan.column_blocks);
     const int64_t column = panel * plan.panel_width;
     const int64_t k0 = share(p.k, chunk.slice, plan.slices);
 
     GemmBlockArgs args = plan.block;
-    args.m = share(p.m, chunk.row_block + 1, plan.row_blocks) - row;
+    args.m = plan.first_row(chunk.row_block + 1) - row;
     args.n = std::min(end_panel * plan.panel_width, p.n) - column;
     args.k = share(p.k, chunk.slice + 1, plan.slices) - k0;
     args.a = batch_of(static_cast<const float*>(operands[kA]), p.a, chunk.first, chunk.second) +
@@ -146,7 +140,7 @@ void run_chunk(const GemmPlan& plan, void* const* operands, int64_t index, Worke
         args.finish.y = partial_of(plan, worker, chunk.batch, chunk.slice);
         args.finish.y_row = plan.partial_row;
     }
-    move_finish(&args.finish, row, column);
+    move(row, column, &args.finish);
     plan.kernel.block(args);
 }
 
@@ -163,7 +157,7 @@ void reduce_slices(const GemmPlan& plan, void* const* operands, Worker& worker) 
         args.m = 1;
         args.n = p.n;
         args.finish = finish_of(plan, operands, batch / p.batch[1], batch % p.batch[1]);
-        move_finish(&args.finish, row, 0);
+        move(row, 0, &args.finish);
         plan.kernel.reduce(args);
     });
 }

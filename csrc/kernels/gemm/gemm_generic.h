@@ -9,19 +9,21 @@
 
 namespace hades::HADES_ISA {
 
-// Between blocks of k the sums of a tile wait in `partial`, [MR][NV] vectors. Every block is summed
-// from zero: a long chain of additions would lose more.
+// A tile of rows against `columns` columns, tile after tile; the arguments move along, so that
+// nothing is copied that was just written in other pieces. Between blocks of k the sums of a tile
+// wait in `partial`, [MR][NV] vectors. Every block is summed from zero: a long chain of additions
+// would lose more.
 struct TileArgs {
     Left a;
     Right b;
     int64_t k;
     float* partial;
     bool first, last;
-    int columns;  // that exist, of NV * kLanes
+    int64_t columns;
     Finish finish;
 };
 
-using TileFn = void (*)(const TileArgs&);
+using TileFn = void (*)(TileArgs&);
 
 template <int MR, int NV>
 HADES_INLINE void add_tile(const float* memory, Tile<MR, NV>& tile) {
@@ -41,39 +43,82 @@ HADES_INLINE void store_tile(float* memory, const Tile<MR, NV>& tile) {
         for (int v = 0; v < NV; ++v) store(memory + (r * NV + v) * kLanes, tile.acc[r][v]);
 }
 
+// While a tile is summed, the lines of y that it will write are asked for, a row or two at a time.
+template <int MR, int NV>
+struct FetchOutput {
+    static constexpr int kRows = kLanes == 8 ? 1 : 2;  // all of them within 56 steps of k
+
+    const float* y;
+    int64_t y_row, left;
+
+    explicit FetchOutput(const Finish& f) : y(f.y), y_row(f.y_row), left(MR - 1) {}
+
+    void fetch() {
+        if (kLanes < 8) return;
+#pragma GCC unroll 8
+        for (int v = 0; v < NV * kLanes; v += kLineFloats) {
+            __builtin_prefetch(y + v, 1);
+            if (kRows == 2) __builtin_prefetch(y + y_row + v, 1);
+        }
+        left -= kRows;
+        y += kRows * y_row & ~(left >> 63);  // the last ones again, rather than a branch
+    }
+};
+
 template <int MR, int NV>
 HADES_INLINE void finish_in_registers(const Finish& f, Tile<MR, NV>& tile) {
     const F32 alpha = set1(f.alpha), floor = lower_bound_of(f);
     F32 bias[NV];
 #pragma GCC unroll 8
     for (int v = 0; v < NV; ++v) bias[v] = f.bias ? load(f.bias + v * kLanes) : zero();
+#pragma GCC unroll 16
+    for (int r = 0; r < MR; ++r)
+#pragma GCC unroll 8
+        for (int v = 0; v < NV; ++v)
+            tile.acc[r][v] = max(floor, fma(tile.acc[r][v], alpha, bias[v]));
     const float* residual = f.residual;
+    if (residual) {
+#pragma GCC unroll 16
+        for (int r = 0; r < MR; ++r, residual += f.residual_row)
+#pragma GCC unroll 8
+            for (int v = 0; v < NV; ++v)
+                tile.acc[r][v] = tile.acc[r][v] + load(residual + v * kLanes);
+    }
     float* y = f.y;
 #pragma GCC unroll 16
-    for (int r = 0; r < MR; ++r) {
+    for (int r = 0; r < MR; ++r, y += f.y_row)
 #pragma GCC unroll 8
-        for (int v = 0; v < NV; ++v) {
-            F32 value = max(floor, fma(tile.acc[r][v], alpha, bias[v]));
-            if (residual) value = value + load(residual + v * kLanes);
-            store(y + v * kLanes, value);
-        }
-        y += f.y_row;
-        if (residual) residual += f.residual_row;
-    }
+        for (int v = 0; v < NV; ++v) store(y + v * kLanes, tile.acc[r][v]);
+}
+
+template <int MR, int NV>
+HADES_INLINE void finish_tile(const Finish& f, int64_t columns, bool in_registers,
+                              Tile<MR, NV>& tile) {
+    constexpr int kWidth = NV * kLanes;
+    if (in_registers && columns >= kWidth) return finish_in_registers(f, tile);
+    float memory[MR * kWidth];
+    store_tile(memory, tile);
+    finish_rows(f, memory, kWidth, MR, columns < kWidth ? static_cast<int>(columns) : kWidth);
 }
 
 template <int MR, int NV, bool kRowsAdjacent>
-void run_tile(const TileArgs& t) {
-    Tile<MR, NV> tile;
-    clear(tile);
-    multiply<kRowsAdjacent>(t.a, t.b, t.k, tile);
-    if (!t.first) add_tile(t.partial, tile);
-    if (!t.last) return store_tile(t.partial, tile);
-    if (t.columns == NV * kLanes && finishes_in_registers(t.finish))
-        return finish_in_registers(t.finish, tile);
-    float memory[MR * NV * kLanes];
-    store_tile(memory, tile);
-    finish_rows(t.finish, memory, NV * kLanes, MR, t.columns);
+void run_tiles(TileArgs& t) {
+    constexpr int kWidth = NV * kLanes;
+    const bool in_registers = finishes_in_registers(t.finish);
+    const int64_t panels = NV < kPanelVectors ? 1 : NV / kPanelVectors;
+    for (; t.columns > 0; t.columns -= kWidth) {
+        Tile<MR, NV> tile;
+        clear(tile);
+        multiply<kRowsAdjacent>(t.a, t.b, t.k, tile, FetchOutput<MR, NV>(t.finish));
+        if (!t.first) add_tile(t.partial, tile);
+        if (t.last)
+            finish_tile(t.finish, t.columns, in_registers, tile);
+        else
+            store_tile(t.partial, tile);
+        t.b.data += panels * t.b.panel;
+        t.partial += MR * kWidth;
+        move(0, kWidth, &t.finish);
+    }
 }
 
 // Few rows leave the pipeline short of chains; they take several panels at once.
@@ -90,8 +135,8 @@ struct TileTable {
 template <int MR, int NV>
 constexpr void add_tiles(TileTable& table) {
     if constexpr (NV <= kPanelVectors || NV == wide_vectors(MR)) {
-        table.rows_apart[MR - 1][NV - 1] = run_tile<MR, NV, false>;
-        table.rows_adjacent[MR - 1][NV - 1] = run_tile<MR, NV, true>;
+        table.rows_apart[MR - 1][NV - 1] = run_tiles<MR, NV, false>;
+        table.rows_adjacent[MR - 1][NV - 1] = run_tiles<MR, NV, true>;
     }
     if constexpr (NV < 8)
         add_tiles<MR, NV + 1>(table);
@@ -123,25 +168,21 @@ static Left stage(const GemmBlockArgs& g, const Left& a, int rows, int64_t k, fl
     return {staged, 1, rows};
 }
 
-// One tile of rows against all columns of the block, from step k0 of b on.
-static void run_row_of_tiles(const GemmBlockArgs& g, TileArgs t, int rows, int64_t k0) {
-    const TileFn* tiles = (t.a.col == 1 ? kTiles.rows_apart : kTiles.rows_adjacent)[rows - 1];
-    const Finish finish = t.finish;
-    int vectors = 0;
-    for (int64_t column = 0; column < g.n; column += vectors * kLanes) {
+// One tile of rows against all columns of the block, from step k0 of b on: wide tiles while there
+// are columns for them, then whole panels, then what is left of one.
+static void run_row_of_tiles(const GemmBlockArgs& g, int rows, int64_t k0, TileArgs* t) {
+    const TileFn* tiles = (t->a.col == 1 ? kTiles.rows_apart : kTiles.rows_adjacent)[rows - 1];
+    int64_t columns = 0;
+    for (int64_t column = 0; column < g.n; column += columns) {
         const int64_t left = g.n - column;
-        vectors = wide_vectors(rows);
-        if (left < vectors * kLanes)
-            vectors = static_cast<int>(ceil_div(smaller(left, kPanelWidth), kLanes));
-        t.columns = static_cast<int>(smaller(left, vectors * kLanes));
-        const int width = vectors < kPanelVectors ? vectors * kLanes : kPanelWidth;
-        t.b.step = g.b_packed ? width : g.b_step;
-        t.b.data = g.b + column / kPanelWidth * t.b.panel + k0 * t.b.step;
-        t.finish.y = finish.y + column;
-        t.finish.bias = finish.bias ? finish.bias + column : nullptr;
-        t.finish.residual = finish.residual ? finish.residual + column : nullptr;
-        tiles[vectors - 1](t);
-        t.partial += rows * vectors * kLanes;
+        int64_t vectors = wide_vectors(rows);
+        if (left < vectors * kLanes) vectors = ceil_div(smaller(left, kPanelWidth), kLanes);
+        const int64_t width = vectors * kLanes;
+        columns = left < width ? left : left / width * width;
+        t->columns = columns;
+        t->b.step = g.b_packed ? smaller(width, kPanelWidth) : g.b_step;
+        t->b.data = g.b + column / kPanelWidth * g.b_panel + k0 * t->b.step;
+        tiles[vectors - 1](*t);
     }
 }
 
@@ -154,6 +195,7 @@ static void run_block(const GemmBlockArgs& g) {
     float* partial = staged + kTileRows * (g.block_k + 16);
     for (int64_t k0 = 0; k0 < g.k || k0 == 0; k0 += g.block_k) {
         TileArgs t;
+        t.b.panel = g.b_panel;
         t.k = smaller(g.block_k, g.k - k0);
         t.first = k0 == 0;
         t.last = k0 + t.k >= g.k;
@@ -163,11 +205,9 @@ static void run_block(const GemmBlockArgs& g) {
             const Left a{g.a + row * g.a_row + k0 * g.a_col, g.a_row, g.a_col};
             t.a = stage(g, a, rows, t.k, staged);
             t.finish = g.finish;
-            t.finish.y += row * g.finish.y_row;
-            if (g.finish.residual) t.finish.residual += row * g.finish.residual_row;
+            move(row, 0, &t.finish);
             t.partial = partial + row * padded_n;
-            t.b.panel = g.b_panel;
-            run_row_of_tiles(g, t, rows, g.b_first + k0);
+            run_row_of_tiles(g, rows, g.b_first + k0, &t);
         }
     }
 }
@@ -183,9 +223,7 @@ static void reduce_slices(const GemmReduceArgs& r) {
             float memory[kLanes];
             store(memory, total);
             Finish finish = r.finish;
-            finish.y += row * finish.y_row + column;
-            if (finish.bias) finish.bias += column;
-            if (finish.residual) finish.residual += row * finish.residual_row + column;
+            move(row, column, &finish);
             finish_rows(finish, memory, kLanes, 1, columns);
         }
     }

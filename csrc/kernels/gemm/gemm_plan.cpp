@@ -15,7 +15,8 @@ constexpr int64_t kChunks = 24;                // enough to balance a few thread
 constexpr int64_t kSmallestChunk = 64 * 1024;  // multiply-adds; a claim costs about 200 cycles
 constexpr int64_t kLocalFloats = 128 * 1024;   // of a matrix that a chunk packs for itself
 constexpr int64_t kSliceK = 4096;
-constexpr int64_t kAliasBytes = 2048;  // half the way size of a 32 KiB, 8-way L1
+constexpr int64_t kWayBytes = 4096;  // of a 32 KiB, 8-way L1
+constexpr int64_t kWaysForRows = 7;  // the other is left to what streams past them
 
 // Batches that share b and follow each other in memory are rows of one matrix.
 void merge_batches(GemmProblem* p) {
@@ -39,10 +40,18 @@ int64_t packed_floats(const GemmProblem& p, const GemmKernel& kernel) {
     return p.k * round_up(p.n, kernel.lanes);
 }
 
-StageA choose_stage(const GemmProblem& p, int64_t panels) {
+// Rows of a tile whose elements of the same column compete for one set of the cache.
+int64_t rows_in_a_set(int64_t row_bytes, int64_t tile_rows) {
+    int64_t period = 1;  // rows until the set is the same again
+    while (period * row_bytes % kWayBytes != 0 && period < tile_rows) period *= 2;
+    return ceil_div(tile_rows, period);
+}
+
+StageA choose_stage(const GemmProblem& p, const GemmKernel& kernel, int64_t panels) {
     if (p.a.col == 1 || p.k == 1) {
         const auto bytes = p.a.row * static_cast<int64_t>(sizeof(float));
-        return bytes % kAliasBytes == 0 && p.m > 2 && panels > 2 ? StageA::rows : StageA::none;
+        const int64_t competing = rows_in_a_set(bytes, std::min<int64_t>(p.m, kernel.rows));
+        return competing > kWaysForRows && panels > 2 ? StageA::rows : StageA::none;
     }
     return p.a.row == 1 || p.m == 1 ? StageA::none : StageA::columns;
 }
@@ -94,7 +103,8 @@ void choose_blocks(GemmPlan* plan) {
 void size_scratch(GemmPlan* plan) {
     const GemmProblem& p = plan->problem;
     if (plan->chunks() == 0) return;  // nothing to compute
-    const int64_t rows = ceil_div(p.m, plan->row_blocks);
+    const int64_t tiles = ceil_div(p.m, plan->kernel.rows);
+    const int64_t rows = ceil_div(tiles, plan->row_blocks) * plan->kernel.rows;
     const int64_t columns =
         std::min(ceil_div(plan->panels, plan->column_blocks) * plan->panel_width,
                  round_up(p.n, plan->kernel.lanes));
@@ -116,6 +126,11 @@ void size_scratch(GemmPlan* plan) {
 
 }  // namespace
 
+int64_t GemmPlan::first_row(int64_t row_block) const {
+    const int64_t tiles = std::max<int64_t>(1, ceil_div(problem.m, kernel.rows));
+    return problem.m * (tiles * row_block / row_blocks) / tiles;
+}
+
 GemmPlan plan_gemm(const GemmProblem& problem, const GemmKernel& kernel, float alpha,
                    const Epilogue& epilogue) {
     GemmPlan plan{};
@@ -134,7 +149,7 @@ GemmPlan plan_gemm(const GemmProblem& problem, const GemmKernel& kernel, float a
     GemmBlockArgs& block = plan.block;
     block.a_row = p.a.row;
     block.a_col = p.k == 1 ? 1 : p.a.col;
-    block.stage = choose_stage(p, plan.panels);
+    block.stage = choose_stage(p, kernel, plan.panels);
     block.b_packed = plan.pack != PackB::in_place;
     block.b_step = block.b_packed ? plan.panel_width : p.b.row;
     block.b_panel = block.b_packed ? p.k * plan.panel_width : plan.panel_width;

@@ -38,6 +38,8 @@ struct GemmPlan {
     int64_t partial_row, partial_slice;  // strides of the partial products, if slices > 1
     int64_t local_floats, scratch_floats, shared_floats;
 
+    // Blocks are of whole tiles, which are all of nearly the same height.
+    int64_t first_row(int64_t row_block) const;
     int64_t batches() const { return problem.batch[0] * problem.batch[1]; }
     int64_t chunks() const { return batches() * slices * column_blocks * row_blocks; }
 };

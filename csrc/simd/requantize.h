@@ -65,14 +65,12 @@ __attribute__((noinline, unused)) static void requantize_rows(const Requantize& 
     });
 }
 
-// Where the activations only limit, all limits are one, and sums are finished in registers:
-//   min(high, max(low, (sum * factor + offset) / scale))
-// What is monotone may be applied to the limits instead, and rounds them as it rounds what they
-// limit.
+// Where sums only become points within limits, they are finished in registers:
+//   point = limit(round_half_even(min(high, max(low, sum * factor))) + zero_point, 0, 255)
+// What is monotone may be applied to limits instead of what they limit, and rounds both alike.
 struct Limits {
-    bool suffice;  // false where there is a residual or another activation
-    bool gives_bytes, divides;
-    float low, high, scale;
+    bool suffice;  // false where there is an offset, a residual, a division, another activation
+    float low, high;
     int32_t zero_point;
 };
 
@@ -97,61 +95,69 @@ HADES_INLINE bool add_limits(const ActivationParams& activation, Limits* limits)
     return true;
 }
 
-HADES_INLINE Limits limits_of(const Requantize& r, bool has_residual) {
-    const float infinity = __builtin_inff();
-    Limits limits = {};
-    limits.low = -infinity, limits.high = infinity;
-    limits.suffice = !has_residual && add_limits(r.epilogue.activation, &limits) &&
+HADES_INLINE Limits limits_of(const Requantize& r, const RequantizeRows& to) {
+    const float infinity = __builtin_inff(), zero_point = static_cast<float>(r.y_zero);
+    Limits limits = {r.y_is_bytes && r.y_scale == 1.0f && !to.offset && !to.residual, -infinity,
+                     infinity, r.y_zero};
+    limits.suffice = limits.suffice && add_limits(r.epilogue.activation, &limits) &&
                      add_limits(r.epilogue.after, &limits);
-    limits.gives_bytes = r.y_is_bytes;
-    limits.divides = r.y_is_bytes && r.y_scale != 1.0f;
-    limits.scale = r.y_scale;
-    limits.zero_point = r.y_zero;
-    if (r.y_is_bytes) {
-        const float zero_point = static_cast<float>(r.y_zero);
-        limits.low = limited(limits.low / r.y_scale, -zero_point, 255.0f - zero_point);
-        limits.high = limited(limits.high / r.y_scale, -zero_point, 255.0f - zero_point);
-    }
+    limits.low = limited(limits.low, -zero_point, 255.0f - zero_point);
+    limits.high = limited(limits.high, -zero_point, 255.0f - zero_point);
     return limits;
 }
 
-// store_points<V>(p, values, zero, last): V vectors of steps within the limits of the grid as its
-// points; of the last vector the first lanes. NaN, which no limit catches, gives 0.
+// Stores V vectors of steps within the limits as points, the last of them in part. NaN, which no
+// limit catches, gives 0.
 #if defined(HADES_TIER_AVX512)
 
 template <int V>
-HADES_INLINE void store_points(uint8_t* p, const F32 (&values)[V], int32_t zero_point, int last) {
-    const __m512i first = _mm512_cvtps_epi32(values[0].v);
-    const __m512i second = _mm512_cvtps_epi32(values[V - 1].v);
-    const __m512i words = _mm512_adds_epi16(_mm512_packs_epi32(first, second),
-                                            _mm512_set1_epi16(static_cast<short>(zero_point)));
-    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 0, 0, 0, 0, 0, 0, 0, 0);
-    const __m512i bytes = _mm512_permutexvar_epi32(order, _mm512_packus_epi16(words, words));
-    const auto mask = static_cast<__mmask32>((uint64_t{1} << ((V - 1) * kLanes + last)) - 1);
-    _mm256_mask_storeu_epi8(p, mask, _mm512_castsi512_si256(bytes));
-}
+struct PointStore {
+    __m512i zero_points, order;
+    __mmask32 mask;
+
+    PointStore(int32_t zero_point, int last_lanes)
+        : zero_points(_mm512_set1_epi16(static_cast<short>(zero_point))),
+          order(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 0, 0, 0, 0, 0, 0, 0, 0)),
+          mask(static_cast<__mmask32>((uint64_t{1} << ((V - 1) * kLanes + last_lanes)) - 1)) {}
+
+    __attribute__((always_inline)) void operator()(uint8_t* p, const F32 (&steps)[V]) const {
+        const __m512i words = _mm512_adds_epi16(
+            _mm512_packs_epi32(_mm512_cvtps_epi32(steps[0].v), _mm512_cvtps_epi32(steps[V - 1].v)),
+            zero_points);
+        const __m512i bytes = _mm512_permutexvar_epi32(order, _mm512_packus_epi16(words, words));
+        _mm256_mask_storeu_epi8(p, mask, _mm512_castsi512_si256(bytes));
+    }
+};
 
 #elif defined(HADES_TIER_AVX2)
 
 template <int V>
-HADES_INLINE void store_points(uint8_t* p, const F32 (&values)[V], int32_t zero_point, int last) {
-    const __m256i first = _mm256_cvtps_epi32(values[0].v);
-    const __m256i second = _mm256_cvtps_epi32(values[V - 1].v);
-    const __m256i words = _mm256_adds_epi16(_mm256_packs_epi32(first, second),
-                                            _mm256_set1_epi16(static_cast<short>(zero_point)));
-    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 0, 0, 0, 0);
-    const __m128i bytes = _mm256_castsi256_si128(
-        _mm256_permutevar8x32_epi32(_mm256_packus_epi16(words, words), order));
-    if (last < kLanes) {
-        uint8_t buffer[16];
-        _mm_storeu_si128(reinterpret_cast<__m128i*>(buffer), bytes);
-        for (int i = 0; i < (V - 1) * kLanes + last; ++i) p[i] = buffer[i];
-    } else if (V == 2) {
-        _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
-    } else {
-        _mm_storel_epi64(reinterpret_cast<__m128i*>(p), bytes);
+struct PointStore {
+    __m256i zero_points, order;
+    int count;
+
+    PointStore(int32_t zero_point, int last_lanes)
+        : zero_points(_mm256_set1_epi16(static_cast<short>(zero_point))),
+          order(_mm256_setr_epi32(0, 4, 1, 5, 0, 0, 0, 0)),
+          count((V - 1) * kLanes + last_lanes) {}
+
+    __attribute__((always_inline)) void operator()(uint8_t* p, const F32 (&steps)[V]) const {
+        const __m256i words = _mm256_adds_epi16(
+            _mm256_packs_epi32(_mm256_cvtps_epi32(steps[0].v), _mm256_cvtps_epi32(steps[V - 1].v)),
+            zero_points);
+        const __m128i bytes = _mm256_castsi256_si128(
+            _mm256_permutevar8x32_epi32(_mm256_packus_epi16(words, words), order));
+        if (count < V * kLanes) {
+            uint8_t buffer[16];
+            _mm_storeu_si128(reinterpret_cast<__m128i*>(buffer), bytes);
+            for (int i = 0; i < count; ++i) p[i] = buffer[i];
+        } else if (V == 2) {
+            _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
+        } else {
+            _mm_storel_epi64(reinterpret_cast<__m128i*>(p), bytes);
+        }
     }
-}
+};
 
 #endif
 

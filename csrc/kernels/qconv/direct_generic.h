@@ -97,12 +97,13 @@ HADES_INLINE QuadTile tile_of(const QconvArgs& a, const Source& source, const Bl
     }
     t.start = start;
     t.requantize = &r;
-    t.limits = limits_of(r, a.residual != nullptr);
     t.last_lanes = block.last_lanes;
     t.to.factor = a.factor + block.channel;
     t.to.offset = a.offset ? a.offset + block.channel : nullptr;
     t.to.y_row = s.y_pixel;
     t.to.residual_row = s.residual_pixel;
+    t.to.residual = a.residual;
+    t.limits = limits_of(r, t.to);
     return t;
 }
 

@@ -102,39 +102,24 @@ HADES_INLINE void multiply_extra(I32 (&sums)[V][P], const QuadTile& t) {
     }
 }
 
-// Results that are bytes or floats within limits, from registers. Everything is read before
-// anything is stored: the compiler cannot know that y is not in t.
+// Points within limits, from registers. Everything is read before anything is stored: the compiler
+// cannot know that y is not in t.
 template <int V, int P>
 HADES_INLINE void store_limited(const I32 (&sums)[V][P], const QuadTile& t) {
-    const Limits limits = t.limits;
-    const RequantizeRows to = t.to;
-    const int last_lanes = t.last_lanes;
-    F32 factor[V], offset[V];
+    const F32 low = set1(t.limits.low), high = set1(t.limits.high);
+    const PointStore<V> put(t.limits.zero_point, t.last_lanes);
+    const int64_t y_row = t.to.y_row;
+    auto* y = static_cast<uint8_t*>(t.to.y);
+    F32 factor[V];
 #pragma GCC unroll 2
-    for (int v = 0; v < V; ++v) {
-        const int lanes = v == V - 1 ? last_lanes : kLanes;
-        factor[v] = load_n(to.factor + v * kLanes, lanes);
-        offset[v] =
-            to.offset ? load_n(to.offset + v * kLanes, lanes) : set1(-0.0f);  // changes nothing
-    }
+    for (int v = 0; v < V; ++v)
+        factor[v] = load_n(t.to.factor + v * kLanes, v == V - 1 ? t.last_lanes : kLanes);
 #pragma GCC unroll 32
-    for (int p = 0; p < P; ++p) {
-        F32 value[V];
+    for (int p = 0; p < P; ++p, y += y_row) {
+        F32 steps[V];
 #pragma GCC unroll 2
-        for (int v = 0; v < V; ++v) {
-            value[v] = to_f32(sums[v][p]) * factor[v] + offset[v];
-            if (limits.divides) value[v] = value[v] / set1(limits.scale);
-            value[v] = min(set1(limits.high), max(set1(limits.low), value[v]));
-        }
-        const int64_t at = p * to.y_row;
-        if (limits.gives_bytes) {
-            store_points<V>(static_cast<uint8_t*>(to.y) + at, value, limits.zero_point, last_lanes);
-            continue;
-        }
-#pragma GCC unroll 2
-        for (int v = 0; v < V; ++v)
-            store_n(static_cast<float*>(to.y) + at + v * kLanes, value[v],
-                    v == V - 1 ? last_lanes : kLanes);
+        for (int v = 0; v < V; ++v) steps[v] = min(high, max(low, to_f32(sums[v][p]) * factor[v]));
+        put(y, steps);
     }
 }
 

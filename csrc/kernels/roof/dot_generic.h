@@ -1,6 +1,6 @@
 #pragma once
 #include "kernels/roof/roof.h"
-#include "simd/bytes.h"
+#include "simd/byte_products.h"
 
 // Formula          chain += u . s, `rounds` times: four products of bytes per lane, all of ones
 // Registers        12 chains and 2 operands; why 12, and why they have names: see roof_generic.h
@@ -8,19 +8,14 @@
 // Numerics         exact in int32
 namespace hades::HADES_ISA {
 
-// As far as the compiler knows, another value each time: no product can be reused.
-template <class Vector>
-HADES_INLINE Vector opaque(Vector u) {
-#if !defined(HADES_EMULATED)  // where no register holds it, and nobody asks for a roof
-    if constexpr (kLanes == 1)
-        asm("" : "+m"(u));
-    else
-        asm("" : "+v"(u.v));
+// Without vectors the product is an expression, which must not be computed once for all rounds: as
+// far as the compiler knows, u has another value each time.
+HADES_INLINE I32 dot_again(I32 acc, Bytes u, Bytes s) {
+#if !defined(HADES_EMULATED)  // where nobody asks for a roof
+    if constexpr (kLanes == 1) asm volatile("" : "+m"(u));
 #endif
-    return u;
+    return dot_bytes(acc, u, s);
 }
-
-HADES_INLINE I32 dot_again(I32 acc, Bytes u, Bytes s) { return dot_small(acc, opaque(u), s); }
 
 static void run_dots(int64_t rounds, float* sink) {
     const uint32_t ones = 0x01010101;

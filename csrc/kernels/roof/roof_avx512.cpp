@@ -1,1 +1,2 @@
+#include "kernels/roof/dot_generic.h"
 #include "kernels/roof/roof_generic.h"

@@ -51,6 +51,14 @@ HADES_INLINE void requantize_vector(const Requantize& r, const RequantizeRows& t
         store_n(static_cast<float*>(to.y) + at, v, lanes);
 }
 
+// `elements` further on in bytes or floats.
+HADES_INLINE void* advanced(void* base, bool is_bytes, int64_t elements) {
+    return static_cast<char*>(base) + elements * (is_bytes ? 1 : int64_t{sizeof(float)});
+}
+HADES_INLINE const void* advanced(const void* base, bool is_bytes, int64_t elements) {
+    return static_cast<const char*>(base) + elements * (is_bytes ? 1 : int64_t{sizeof(float)});
+}
+
 __attribute__((noinline, unused)) static void requantize_rows(const Requantize& r,
                                                               const RequantizeRows& to,
                                                               const int32_t* sums, int sums_row,

@@ -102,16 +102,34 @@ GEOMETRIES = [
     Case(6, 9, 33, 1, (1, 1)),
     *(Case(24, 3, 35, o, (1, 1)) for o in (17, 33, 40, 49, 65, 100)),  # several blocks
     Case(20, 9, 33, 50, pads=(0, 3, 2, 1), n=2),
-    *(Case(c, 9, 22, c, pads=SAME3, groups=c) for c in (2, 5, 16, 31, 33, 64, 70)),
     Case(24, 9, 22, 48, pads=SAME3, groups=24),
+]
+DEPTHWISE = [
+    *(Case(c, 5, 13, c, pads=SAME3, groups=c) for c in (2, 5, 16, 31, 32, 33, 63, 64, 70, 130)),
     Case(24, 19, 22, 24, (5, 5), (2, 2), (4, 4, 4, 4), (2, 2), groups=24, n=2),
     Case(40, 3, 3, 40, (3, 3), pads=(5, 5, 5, 5), groups=40),
+    Case(40, 9, 20, 40, (1, 7), pads=(0, 3, 0, 3), groups=40),
+    Case(40, 9, 20, 40, (1, 1), groups=40),
+    *(
+        Case(20, 6, w, 20, (k, k), (s, s), (k // 2, k // 2, k - 1, k // 2), groups=20)
+        for k in (3, 4, 5, 7)
+        for s in (1, 2, 3)
+        for w in (1, 2, 7, 9, 16)
+    ),
+    Case(36, 5, 14, 36, (5, 3), pads=(0, 4, 6, 4), groups=36),
 ]
 
 
 @pytest.mark.covers("qconv_u8")
 @pytest.mark.parametrize("case", GEOMETRIES, ids=str)
 def test_windows(isa, case):
+    check(case, isa)
+    check(case, isa, dtype="float32", x_zero=0)
+
+
+@pytest.mark.covers("qconv_depthwise_u8")
+@pytest.mark.parametrize("case", DEPTHWISE, ids=str)
+def test_depthwise(isa, case):
     check(case, isa)
     check(case, isa, dtype="float32", x_zero=0)
 
@@ -224,7 +242,9 @@ def strides(shape, pixel):
 
 
 @pytest.mark.parametrize(
-    "case", [*ONE_OF_EACH_KERNEL.values(), *GEOMETRIES[:12], Case(7, 3, 20, 17, (1, 1))], ids=str
+    "case",
+    [*ONE_OF_EACH_KERNEL.values(), *GEOMETRIES[:12], *DEPTHWISE[:4], Case(7, 3, 20, 17, (1, 1))],
+    ids=str,
 )
 @pytest.mark.parametrize("edge", ["start", "end"])
 @pytest.mark.parametrize("dtype", ["uint8", "float32"])

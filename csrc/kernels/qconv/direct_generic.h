@@ -65,10 +65,6 @@ HADES_INLINE void fill_start(const QconvArgs& a, const Block& block, const ConvT
     }
 }
 
-HADES_INLINE const void* element(const void* base, bool is_bytes, int64_t at) {
-    return static_cast<const uint8_t*>(base) + at * (is_bytes ? 1 : 4);
-}
-
 // What the tiles of a line have in common; pixel 0 of the row is where they begin.
 HADES_INLINE QuadTile tile_of(const QconvArgs& a, const Source& source, const Block& block,
                               const Line& line, const int32_t* start) {
@@ -81,9 +77,11 @@ HADES_INLINE QuadTile tile_of(const QconvArgs& a, const Source& source, const Bl
     t.tap_row = s.dilation_h * source.row;
     t.tap_column = s.dilation_w * source.pixel;
     t.rows = taps.end - taps.begin;
-    t.columns = plan.merged_taps ? 1 : s.kernel_w;
-    t.quads = plan.quads;
-    t.w_column = plan.quads * block.vectors * kQuadBytes;
+    // A row of taps is one run where neither dilation nor padding of channels is between them.
+    const bool is_run = s.dilation_w == 1 && source.pixel == 4 * plan.quads && !plan.merged_taps;
+    t.columns = plan.merged_taps || is_run ? 1 : s.kernel_w;
+    t.quads = is_run ? s.kernel_w * plan.quads : plan.quads;
+    t.w_column = t.quads * block.vectors * kQuadBytes;
     t.w_row = t.columns * t.w_column;
     t.w = block.w + taps.begin * t.w_row;
     t.x = source.base +
@@ -125,10 +123,10 @@ HADES_INLINE void run_line(const QconvArgs& a, QuadTile t, const Block& block, i
     for (int64_t column = a.chunk.column_begin; column < a.chunk.column_end;) {
         const int64_t pixels = next_pixels(a.chunk.column_end - column, widest);
         t.x = x + column * t.pixel;
-        t.to.y = const_cast<void*>(element(a.y, r.y_is_bytes, y + column * s.y_pixel));
+        t.to.y = advanced(a.y, r.y_is_bytes, y + column * s.y_pixel);
         if (a.residual)
             t.to.residual =
-                element(a.residual, r.residual_is_bytes, residual + column * s.residual_pixel);
+                advanced(a.residual, r.residual_is_bytes, residual + column * s.residual_pixel);
         tiles[pixels - 1](t);
         column += pixels;
     }

@@ -51,7 +51,14 @@ size_t QconvPacking::weight_bytes(int64_t width) const {
     return static_cast<size_t>(kernel_h * row_quads() * width * 4);
 }
 
+size_t QconvPacking::depthwise_bytes() const {
+    return static_cast<size_t>(round_up(kernel_h, 4) * kernel_w * block());
+}
+
 size_t QconvPacking::block_bytes() const {
+    if (depthwise)
+        return round_up(
+            depthwise_bytes() * (saturates ? 2 : 1) + static_cast<size_t>(block()) * 4 + 4, 64);
     size_t bytes = weight_bytes(block()) + static_cast<size_t>(kernel_h * block() * 4);
     if (saturates)
         bytes += static_cast<size_t>((kernel_h + 1) * 4 + most_extra * (8 + block() * 4));
@@ -60,8 +67,9 @@ size_t QconvPacking::block_bytes() const {
 
 std::string QconvPacking::layout() const {
     std::string name = "qconv";
-    for (const int64_t number : {groups, ic, oc, kernel_h, kernel_w, lanes, vectors,
-                                 int64_t{merged_taps}, int64_t{saturates}, o_stride, i_stride})
+    for (const int64_t number :
+         {groups, ic, oc, kernel_h, kernel_w, lanes, vectors, int64_t{merged_taps},
+          int64_t{saturates}, int64_t{depthwise}, o_stride, i_stride})
         name += ":" + std::to_string(number);
     return name;
 }
@@ -118,7 +126,7 @@ void QconvPacking::split_quads(uint8_t* weights, int64_t width, uint8_t* ends) c
 }
 
 int64_t QconvPacking::count_extra(const int8_t* source) const {
-    if (!saturates) return 0;
+    if (!saturates || depthwise) return 0;
     const int64_t all = kernel_h * row_quads();
     if (!source) return all;
     std::vector<uint8_t> weights(weight_bytes(block()));
@@ -134,7 +142,32 @@ int64_t QconvPacking::count_extra(const int8_t* source) const {
     return most;
 }
 
+void QconvPacking::pack_depthwise(int64_t part, const int8_t* source, uint8_t* packed) const {
+    const int64_t first = part * block(), count = std::min(block(), groups - first);
+    uint8_t* const sums = packed + depthwise_bytes() * (saturates ? 2 : 1);
+    std::memset(packed, 0, block_bytes());
+    for (int64_t channel = 0; channel < count; ++channel) {
+        const int64_t at = lanes < 4 ? channel  // where that channel is in the order of quads
+                                     : channel % 16 / 4 * lanes + channel / 16 * 4 + channel % 4;
+        const int8_t* weights = source + (first + channel) * o_stride;
+        int64_t sum = 0;
+        for (int64_t row = 0; row < kernel_h; ++row)
+            for (int64_t column = 0; column < kernel_w; ++column, ++weights) {
+                const int64_t quads = (row / 4 * kernel_w + column) * block() + at;
+                packed[quads * 4 + row % 4] = static_cast<uint8_t>(*weights);
+                sum += *weights;
+            }
+        store_i32(sums, channel, sum);
+    }
+    if (!saturates) return;
+    const auto width = static_cast<int64_t>(depthwise_bytes() / 4);
+    store_i32(sums, block(), quad_saturates(packed, width));
+    split_quad(packed, width, packed + depthwise_bytes());
+}
+
 void QconvPacking::pack_part(int64_t part, const int8_t* source, uint8_t* packed) const {
+    if (depthwise)
+        return pack_depthwise(part, source, packed + static_cast<size_t>(part) * block_bytes());
     const int64_t width = width_of(part % blocks());
     packed += static_cast<size_t>(part) * block_bytes();
     uint8_t* const sums = packed + weight_bytes(width);

@@ -18,15 +18,22 @@ namespace hades {
 // The last two are for kernels whose products saturate, which add neighbouring products in 16 bits.
 // Quads in which two weights are too large together are split into halves, which are not: one takes
 // their place, the other is an extra quad.
+//
+// Depthwise, per block of channels, all of which are groups:
+//   weights     int8 [four of rows of taps][column of taps][vector][lane][4 rows]; the channels of
+//               a block in the order of column_of in simd/interleave.h
+//   halves      as many, where products saturate: of the weights that do
+//   sums        int32 [channel]
+//   splits      int32: whether halves are anything but zeros, where products saturate
 struct QconvPacking {
     int64_t groups, ic, oc, kernel_h, kernel_w;
     int64_t lanes, vectors;
-    bool merged_taps, saturates;
+    bool merged_taps, saturates, depthwise;
     int64_t o_stride, i_stride;  // of the source; taps are contiguous
     int64_t most_extra;          // quads of a block, see count_extra
 
     int64_t block() const { return lanes * vectors; }
-    int64_t blocks() const { return ceil_div(oc, block()); }
+    int64_t blocks() const { return ceil_div(depthwise ? groups : oc, block()); }
     int64_t row_runs() const { return merged_taps ? 1 : kernel_w; }
     int64_t quads() const { return ceil_div(merged_taps ? kernel_w * ic : ic, int64_t{4}); }
     int64_t row_quads() const { return row_runs() * quads(); }
@@ -34,8 +41,8 @@ struct QconvPacking {
     size_t weight_bytes(int64_t width) const;
     size_t block_bytes() const;
     size_t group_bytes() const { return static_cast<size_t>(blocks()) * block_bytes(); }
-    size_t bytes() const { return static_cast<size_t>(groups) * group_bytes(); }
-    int64_t parts() const { return groups * blocks(); }
+    int64_t parts() const { return depthwise ? blocks() : groups * blocks(); }
+    size_t bytes() const { return static_cast<size_t>(parts()) * block_bytes(); }
     std::string layout() const;
 
     // The most extra quads that a block of these weights needs; of unknown ones (nullptr) all.
@@ -45,6 +52,8 @@ struct QconvPacking {
     void pack_part(int64_t part, const int8_t* source, uint8_t* packed) const;
 
   private:
+    size_t depthwise_bytes() const;  // of the weights of a block
+    void pack_depthwise(int64_t part, const int8_t* source, uint8_t* packed) const;
     void pack_weights(int64_t part, const int8_t* source, uint8_t* packed) const;
     void pack_sums(const uint8_t* weights, int64_t width, uint8_t* sums) const;
     void split_quads(uint8_t* weights, int64_t width, uint8_t* ends) const;

@@ -11,6 +11,7 @@ constexpr int64_t kMergedChannels = 8;  // below, a row of taps is too short a l
 constexpr int64_t kChunks = 32;         // enough to balance a few threads
 constexpr double kChunkMacs = 4e6;      // some 20 microseconds: less is not worth a claim
 constexpr int64_t kLeastColumns = 28;
+constexpr int64_t kSlack = 64;  // the last quad may end behind what is staged
 
 // The smallest part size that cuts `whole` into as many parts as `part` does: even parts.
 int64_t even_part(int64_t whole, int64_t part) { return ceil_div(whole, ceil_div(whole, part)); }
@@ -20,6 +21,7 @@ int64_t input_extent(int64_t out, int64_t kernel, int64_t stride, int64_t dilati
 }
 
 void count_chunks(const ConvShape& s, QconvPlan* plan) {
+    plan->group_chunks = s.groups;
     plan->row_chunks = ceil_div(s.out_height, plan->rows_per_chunk);
     plan->column_chunks = ceil_div(s.out_width, plan->columns_per_chunk);
     plan->block_chunks = ceil_div(plan->blocks, plan->blocks_per_chunk);
@@ -55,7 +57,7 @@ void cut_for_threads(const ConvShape& s, QconvPlan* plan) {
 void choose_chunks(const ConvShape& s, QconvPlan* plan) {
     plan->blocks_per_chunk = plan->blocks;
     plan->columns_per_chunk = s.out_width;
-    const int64_t pixel_bytes = std::max<int64_t>(s.ic, 1);
+    const int64_t pixel_bytes = s.ic + s.oc / (s.stride_h * s.stride_w);  // and the output's
     const int64_t row_bytes = s.width * pixel_bytes;
     const int64_t halo = (s.kernel_h - 1) * s.dilation_h;
     const int64_t rows = (kInputBytes / row_bytes - halo) / s.stride_h;
@@ -78,6 +80,15 @@ bool reads_in_place(const ConvShape& s, bool merged_taps) {
     return !merged_taps && s.ic % 4 == 0 && s.pad_left == 0 && last <= s.width && !aliases;
 }
 
+int64_t staged_rows(const ConvShape& s, const QconvPlan& plan) {
+    return std::min(input_extent(plan.rows_per_chunk, s.kernel_h, s.stride_h, s.dilation_h),
+                    s.height);
+}
+
+int64_t staged_columns(const ConvShape& s, const QconvPlan& plan) {
+    return input_extent(plan.columns_per_chunk, s.kernel_w, s.stride_w, s.dilation_w);
+}
+
 }  // namespace
 
 QconvPlan plan_qconv(const ConvShape& s, const QconvKernel& kernel) {
@@ -89,18 +100,28 @@ QconvPlan plan_qconv(const ConvShape& s, const QconvKernel& kernel) {
     plan.staged = !reads_in_place(s, plan.merged_taps);
     plan.pitch = plan.merged_taps ? s.ic : round_up(s.ic, 4);
     choose_chunks(s, &plan);
-    if (plan.staged) {
-        const int64_t rows = std::min(
-            input_extent(plan.rows_per_chunk, s.kernel_h, s.stride_h, s.dilation_h), s.height);
-        const int64_t columns =
-            input_extent(plan.columns_per_chunk, s.kernel_w, s.stride_w, s.dilation_w);
-        plan.staged_bytes = rows * columns * plan.pitch + 64;  // the last quad may end behind
-    }
+    if (plan.staged)
+        plan.staged_bytes = staged_rows(s, plan) * staged_columns(s, plan) * plan.pitch + kSlack;
+    return plan;
+}
+
+QconvPlan plan_depthwise(const ConvShape& s, const QconvKernel& kernel) {
+    QconvPlan plan = {};
+    ConvShape all = s;  // groups run together: one block of all channels
+    all.groups = all.oc = 1;
+    all.ic = s.groups;
+    plan.block = kernel.lanes * kernel.vectors;
+    plan.blocks = 1;
+    plan.staged = true;
+    plan.pitch = round_up(s.groups, plan.block);  // whole vectors are read
+    choose_chunks(all, &plan);
+    plan.padding_bytes = staged_columns(s, plan) * plan.pitch;
+    plan.staged_bytes = (staged_rows(s, plan) + 1) * plan.padding_bytes + kSlack;
     return plan;
 }
 
 int64_t chunk_count(const ConvShape& s, const QconvPlan& plan) {
-    return s.images * s.groups * plan.row_chunks * plan.column_chunks * plan.block_chunks;
+    return s.images * plan.group_chunks * plan.row_chunks * plan.column_chunks * plan.block_chunks;
 }
 
 QconvChunk chunk_at(const ConvShape& s, const QconvPlan& plan, int64_t index) {
@@ -113,7 +134,7 @@ QconvChunk chunk_at(const ConvShape& s, const QconvPlan& plan, int64_t index) {
     chunk.block_begin = next(plan.block_chunks) * plan.blocks_per_chunk;
     chunk.column_begin = next(plan.column_chunks) * plan.columns_per_chunk;
     chunk.row_begin = next(plan.row_chunks) * plan.rows_per_chunk;
-    chunk.group = next(s.groups);
+    chunk.group = next(plan.group_chunks);
     chunk.image = index;
     chunk.block_end = std::min(chunk.block_begin + plan.blocks_per_chunk, plan.blocks);
     chunk.column_end = std::min(chunk.column_begin + plan.columns_per_chunk, s.out_width);

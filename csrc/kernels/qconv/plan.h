@@ -4,6 +4,7 @@
 namespace hades {
 
 QconvPlan plan_qconv(const ConvShape& shape, const QconvKernel& kernel);
+QconvPlan plan_depthwise(const ConvShape& shape, const QconvKernel& kernel);
 
 int64_t chunk_count(const ConvShape& shape, const QconvPlan& plan);
 

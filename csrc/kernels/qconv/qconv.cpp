@@ -67,8 +67,11 @@ double bytes_of(const Tensor& t) {
 Status bind(const OpDesc& desc, const std::shared_ptr<QconvParams>& params, int64_t o_stride,
             int64_t i_stride, BoundOp* bound) {
     const ConvShape& s = params->shape.conv;
-    params->kernel = select<QconvProvider>(kKernels, "qconv_u8", desc.allowed, &bound->kernel)();
-    params->plan = plan_qconv(s, params->kernel);
+    const bool depthwise =
+        s.ic == 1 && s.oc == 1 && s.groups > 1 && s.kernel_h <= kMostDepthwiseRows;
+    const char* function = depthwise ? "qconv_depthwise_u8" : "qconv_u8";
+    params->kernel = select<QconvProvider>(kKernels, function, desc.allowed, &bound->kernel)();
+    params->plan = (depthwise ? plan_depthwise : plan_qconv)(s, params->kernel);
     QconvPacking& packing = params->packing;
     packing = {};
     packing.groups = s.groups, packing.ic = s.ic, packing.oc = s.oc;
@@ -76,6 +79,7 @@ Status bind(const OpDesc& desc, const std::shared_ptr<QconvParams>& params, int6
     packing.lanes = params->kernel.lanes, packing.vectors = params->kernel.vectors;
     packing.merged_taps = params->plan.merged_taps;
     packing.saturates = params->kernel.saturates;
+    packing.depthwise = depthwise;
     packing.o_stride = o_stride, packing.i_stride = i_stride;
     packing.most_extra = packing.count_extra(static_cast<const int8_t*>(desc.inputs[1].constant));
     params->plan.block_bytes = static_cast<int64_t>(packing.block_bytes());

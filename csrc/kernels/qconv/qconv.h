@@ -24,8 +24,9 @@ struct QconvPlan {
     bool staged;       // the input is copied, with its padding made explicit
     int64_t pitch;     // bytes between pixels of a staged source
     int64_t rows_per_chunk, columns_per_chunk, blocks_per_chunk, blocks;
-    int64_t row_chunks, column_chunks, block_chunks;
+    int64_t group_chunks, row_chunks, column_chunks, block_chunks;
     int64_t staged_bytes;              // scratch of a worker
+    int64_t padding_bytes;             // of it, a row of x_zero at the end
     int64_t block_bytes, group_bytes;  // of packed weights
 };
 
@@ -34,6 +35,9 @@ struct QconvChunk {
     int64_t image, group;
     int64_t row_begin, row_end, column_begin, column_end, block_begin, block_end;
 };
+
+// Rows of taps that a depthwise kernel can have.
+constexpr int64_t kMostDepthwiseRows = 64;
 
 struct QconvArgs {
     const QconvShape* shape;

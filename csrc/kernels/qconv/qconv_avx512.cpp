@@ -1,1 +1,2 @@
+#include "kernels/qconv/depthwise_generic.h"
 #include "kernels/qconv/direct_generic.h"

@@ -35,36 +35,58 @@ int32_t sum_of(const QconvArgs& a, int64_t row, int64_t column, int64_t o) {
     return static_cast<int32_t>(sum + static_cast<uint32_t>(a.bias ? a.bias[channel] : 0));
 }
 
-const void* element(const void* base, bool is_bytes, int64_t at) {
-    return static_cast<const char*>(base) + at * (is_bytes ? 1 : int64_t{sizeof(float)});
-}
-
-void compute(const QconvArgs& a, int64_t row, int64_t column, int64_t o) {
+void compute(const QconvArgs& a, int64_t row, int64_t column, int64_t channel, int32_t sum) {
     const ConvShape& s = a.shape->conv;
     const Requantize& r = a.shape->requantize;
-    const int64_t channel = a.chunk.group * s.oc + o;
     RequantizeRows to = {
         a.factor + channel, a.offset ? a.offset + channel : nullptr, nullptr, nullptr, 0, 0};
-    to.y = const_cast<void*>(
-        element(a.y, r.y_is_bytes,
-                a.chunk.image * s.y_image + row * s.y_row + column * s.y_pixel + channel));
+    to.y = advanced(a.y, r.y_is_bytes,
+                    a.chunk.image * s.y_image + row * s.y_row + column * s.y_pixel + channel);
     if (a.residual)
-        to.residual = element(a.residual, r.residual_is_bytes,
-                              a.chunk.image * s.residual_image + row * s.residual_row +
-                                  column * s.residual_pixel + channel);
-    const int32_t sum = sum_of(a, row, column, o);
+        to.residual = advanced(a.residual, r.residual_is_bytes,
+                               a.chunk.image * s.residual_image + row * s.residual_row +
+                                   column * s.residual_pixel + channel);
     requantize_rows(r, to, &sum, 1, 1, 1);
+}
+
+// The weights of a depthwise channel: fours of rows of taps, each with its columns.
+int32_t depthwise_sum_of(const QconvArgs& a, int64_t row, int64_t column, int64_t channel) {
+    const ConvShape& s = a.shape->conv;
+    const uint8_t* w = a.w + channel / 4 * a.plan->block_bytes + channel % 4 * 4;
+    const uint8_t* x = a.x + a.chunk.image * s.x_image + channel;
+    uint32_t sum = static_cast<uint32_t>(a.bias ? a.bias[channel] : 0);
+    for (int64_t i = 0; i < s.kernel_h; ++i) {
+        const int64_t r = row * s.stride_h - s.pad_top + i * s.dilation_h;
+        for (int64_t j = 0; j < s.kernel_w; ++j) {
+            const int64_t c = column * s.stride_w - s.pad_left + j * s.dilation_w;
+            if (r < 0 || r >= s.height || c < 0 || c >= s.width) continue;
+            const auto weight = static_cast<int8_t>(w[(i / 4 * s.kernel_w + j) * 16 + i % 4]);
+            const int32_t value = x[r * s.x_row + c * s.x_pixel] - a.shape->x_zero;
+            sum += static_cast<uint32_t>(value * weight);
+        }
+    }
+    return static_cast<int32_t>(sum);
 }
 
 void run(const QconvArgs& a) {
     for (int64_t row = a.chunk.row_begin; row < a.chunk.row_end; ++row)
         for (int64_t column = a.chunk.column_begin; column < a.chunk.column_end; ++column)
             for (int64_t o = a.chunk.block_begin; o < a.chunk.block_end; ++o)
-                compute(a, row, column, o);
+                compute(a, row, column, a.chunk.group * a.shape->conv.oc + o,
+                        sum_of(a, row, column, o));
+}
+
+void run_depthwise(const QconvArgs& a) {
+    for (int64_t row = a.chunk.row_begin; row < a.chunk.row_end; ++row)
+        for (int64_t column = a.chunk.column_begin; column < a.chunk.column_end; ++column)
+            for (int64_t channel = 0; channel < a.shape->conv.groups; ++channel)
+                compute(a, row, column, channel, depthwise_sum_of(a, row, column, channel));
 }
 
 }  // namespace
 
 QconvKernel qconv_u8() { return {1, 1, false, run}; }
+
+QconvKernel qconv_depthwise_u8() { return {1, 4, false, run_depthwise}; }
 
 }  // namespace hades::scalar

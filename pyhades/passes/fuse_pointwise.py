@@ -52,6 +52,7 @@ def fuse_pointwise(graph: Graph) -> Graph:
             program.inputs,
             steps=program.steps,
             constants=tuple(program.constants),
+            grids=tuple(program.grids) if any(program.grids) else None,
             to=_dtype(sink.outputs[0]),
         )
     return rewrite.finish()
@@ -97,15 +98,27 @@ def _grow(group: list[Node], readers: dict[Value, list[Node]], outputs: set[Valu
 
 
 def _external(group: list[Node]) -> list[Value]:
-    """What a group reads from outside, numbers apart."""
-    made = {node.outputs[0] for node in group}
-    read = [value for node in group for value in _operands(node) if isinstance(value, Value)]
+    """What a group reads from outside, numbers apart; bytes by what they stand for."""
+    made = {node.outputs[0] for node in group if not _is_adapter(node, group)}
+    nodes = [node for node in group if not _is_adapter(node, group)]
+    read = [value for node in nodes for value in _operands(node) if isinstance(value, Value)]
     return list(dict.fromkeys(value for value in read if value not in made))
+
+
+def _is_adapter(node: Node, group: list[Node]) -> bool:
+    """Whether all that a node does is to say what bytes from outside stand for."""
+    source = node.inputs[0]
+    return node.op == "DequantizeU8" and source is not None and source.producer not in group
+
+
+Grid = tuple[float, int]
 
 
 @dataclass
 class _Program:
     inputs: list[Value | None]
+    grids: list[Grid | None]
+    """Of each input, then of the result, where they are bytes."""
     steps: list[tuple[str, int, tuple[int, ...]]] = field(default_factory=list)
     constants: list[float] = field(default_factory=list)
 
@@ -119,14 +132,23 @@ class _Program:
 def _assemble(group: list[Node]) -> _Program:
     """The steps of a group in order; registers of values that are no longer read are used again."""
     external = _external(group)
-    program = _Program([*external])
+    sink = group[-1]
+    adapters = [_adapter(value, group) for value in external]
+    program = _Program(
+        [v if node is None else node.inputs[0] for v, node in zip(external, adapters, strict=True)],
+        [None if node is None else _grid(node) for node in adapters],
+    )
+    program.grids.append(_grid(sink) if sink.op == "QuantizeU8" else None)
     registers: dict[Value, int] = {value: index for index, value in enumerate(external)}
+    nodes = [node for node in group if not _is_adapter(node, group)]
     remaining = Counter(
-        value for node in group for value in _operands(node) if isinstance(value, Value)
+        value for node in nodes for value in _operands(node) if isinstance(value, Value)
     )
     free: list[int] = []
     top = len(external)
-    for node in group:
+    for node in nodes:
+        if node is sink and node.op == "QuantizeU8" and program.steps:
+            break  # of which storing the result takes care
         sources = []
         for operand in _operands(node):
             if isinstance(operand, Value):
@@ -141,30 +163,34 @@ def _assemble(group: list[Node]) -> _Program:
         else:
             destination, top = top, top + 1
         registers[node.outputs[0]] = destination
-        if node.op in _GRIDS:
-            for function, numbers in _grid_steps(node):
-                parameters = [program.constant(number) for number in numbers]
-                program.steps.append((function, destination, (*sources, *parameters)))
-                sources = [destination]
-        else:
-            program.steps.append((_function(node), destination, tuple(sources)))
+        for function, numbers in _functions(node, node is sink):
+            parameters = [program.constant(number) for number in numbers]
+            program.steps.append((function, destination, (*sources, *parameters)))
+            sources = [destination]
     return program
 
 
-def _grid_steps(node: Node) -> list[tuple[str, list[float]]]:
-    """The functions, each of the result before, that go to a grid or come from it."""
-    scale, zero = float(attribute(node, "scale")), float(attribute(node, "zero"))
-    steps: list[tuple[str, list[float]]] = []
+def _adapter(value: Value, group: list[Node]) -> Node | None:
+    node = value.producer
+    return node if node is not None and node in group and _is_adapter(node, group) else None
+
+
+def _grid(node: Node) -> Grid:
+    return float(attribute(node, "scale")), int(attribute(node, "zero"))
+
+
+def _functions(node: Node, is_sink: bool) -> list[tuple[str, list[float]]]:
+    """The functions that a node computes, one of the other's result, and their last operands."""
+    if node.op not in _GRIDS:
+        row = element_function(node)
+        assert row is not None
+        return [(row.name, [])]
+    if is_sink and node.op == "QuantizeU8":
+        return [("copy", [])]
+    scale, zero = _grid(node)
     if node.op == "DequantizeU8":
-        if zero:
-            steps.append(("sub", [zero]))
-        return [*steps, ("mul", [scale])]
-    if scale != 1:
-        steps.append(("div", [scale]))
-    steps.append(("round", []))
-    if zero:
-        steps.append(("add", [zero]))
-    return [*steps, ("clip", [0.0, 255.0])]
+        return [("sub", [float(zero)]), ("mul", [scale])]
+    return [("div", [scale]), ("round", []), ("add", [float(zero)]), ("clip", [0.0, 255.0])]
 
 
 def _operands(node: Node) -> list[Value | float]:
@@ -189,12 +215,6 @@ def _may_inline(node: Node, value: Value) -> bool:
     """A number needs no operand unless it is all that gives the result its shape."""
     others = [other for other in node.inputs if other is not None and other is not value]
     return any(scalar(other) is None for other in others)
-
-
-def _function(node: Node) -> str:
-    row = element_function(node)
-    assert row is not None
-    return row.name
 
 
 def _dtype(value: Value) -> np.dtype[Any]:

@@ -12,6 +12,7 @@ import pytest
 
 from pyhades import _native
 from pyhades.errors import ArgumentError
+from pyhades.numerics.integers import Grid, dequantize, quantize
 from tests.support.guarded import assert_gaps_untouched, guarded, guarded_empty
 from tests.support.tolerances import EPS32, assert_close, assert_within_ulps
 from tests.support.views import partly_repeated, scattered
@@ -271,12 +272,17 @@ def test_bytes_among_the_operands(isa, seed, stored):
         inputs.append(partly_repeated(rng, rng.integers(low, 256, shape).astype(dtype)))
     code = random_program(rng, count, len(constants), int(rng.integers(1, 13)))
     y = scattered(rng, np.zeros(shape, stored))
-    _native.call("map", inputs, [y], {"code": code, "constants": constants}, isa=isa)
-    wide = [x.astype(np.float32) for x in inputs]
+    grids = [Grid(float(rng.choice([1, 0.5, 0.3])), int(rng.integers(0, 256))) for _ in range(9)]
+    grids = grids[: count + 1] if seed else [Grid()] * (count + 1)
+    attributes = {"code": code, "constants": constants}
+    if seed:
+        attributes["grids"] = [float(part) for grid in grids for part in grid]
+    _native.call("map", inputs, [y], attributes, isa=isa)
+    bytes_and_floats = zip(inputs, grids[:count], strict=True)
+    wide = [dequantize(x, g) if x.dtype == np.uint8 else x for x, g in bytes_and_floats]
     with np.errstate(all="ignore"):
         want = interpret(code, wide, constants)
-        if stored is np.uint8:
-            want = np.nan_to_num(np.rint(want).clip(0, 255)).astype(np.uint8)
+        want = quantize(want, grids[-1]) if stored is np.uint8 else want
     np.testing.assert_array_equal(y, want)
 
 

@@ -22,6 +22,19 @@ def test_every_point_of_a_grid(isa, x_grid, y_grid):
     np.testing.assert_array_equal(kernels.requantize(BYTES, *x_grid, *y_grid, isa=isa), expected)
 
 
+@pytest.mark.covers("requantize_u8")
+@pytest.mark.parametrize("seed", range(20))
+def test_every_point_of_any_grid(isa, seed):
+    """Where a product is not the quotient, too: the ends, ties, and steps of every size."""
+    rng = np.random.default_rng(seed)
+    x = rng.permutation(np.tile(BYTES, 3))
+    for _ in range(20):
+        scales = np.exp(rng.uniform(-6, 6, 2)).astype(np.float32) if seed else [0.75, 0.5]
+        x_grid, y_grid = ((float(scale), int(rng.integers(0, 256))) for scale in scales)
+        expected = reference.requantize(x, *x_grid, *y_grid)
+        np.testing.assert_array_equal(kernels.requantize(x, *x_grid, *y_grid, isa=isa), expected)
+
+
 @pytest.mark.covers("dequantize_u8")
 @pytest.mark.parametrize("grid", GRIDS)
 @pytest.mark.parametrize("n", [1, 7, 8, 15, 16, 17, 33, 256])

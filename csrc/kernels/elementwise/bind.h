@@ -12,7 +12,7 @@ namespace hades {
 struct MapProgram {
     std::vector<MapStep> steps;
     std::vector<float> constants;  // kSplat copies of each
-    int registers = 0;
+    std::vector<MapGrid> grids;    // of each operand, or none
 };
 
 // Binds `program` to the operands of `desc`, all float32 and of the output's shape.

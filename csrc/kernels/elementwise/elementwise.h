@@ -20,6 +20,11 @@ struct MapStep {
     int32_t function, destination, a, b, c;
 };
 
+// What bytes stand for: (q - zero) * scale.
+struct MapGrid {
+    float scale, zero;
+};
+
 struct MapArgs {
     const LoopNest* nest;  // operands: the inputs, then the output
     const MapStep* steps;
@@ -27,9 +32,10 @@ struct MapArgs {
     const float* constants;  // kSplat copies of each
     const void* const* inputs;
     void* output;
-    uint32_t bytes;      // bit k: operand k holds bytes instead of floats; the output comes last
-    int64_t begin, end;  // elements of the nest
-    float* scratch;      // kMapBlock floats per register
+    uint32_t bytes;        // bit k: operand k holds bytes instead of floats; the output comes last
+    const MapGrid* grids;  // of each operand that does
+    int64_t begin, end;    // elements of the nest
+    float* scratch;        // kMapBlock floats per register
 };
 
 using Map = void(const MapArgs&);

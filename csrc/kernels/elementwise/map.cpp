@@ -28,6 +28,7 @@ void run_map(const void* params, void* const* operands, Worker& worker) {
     args.inputs = operands;
     args.output = operands[map.input_count];
     args.bytes = map.bytes;
+    args.grids = map.program.grids.data();
     args.scratch = static_cast<float*>(worker.scratch);
     parallel_for(worker, (map.nest.count + kChunk - 1) / kChunk, [&](int64_t chunk) {
         MapArgs part = args;
@@ -73,6 +74,14 @@ Status parse_program(const OpDesc& desc, MapProgram* program) {
         written[destination] = true;
         program->steps.push_back(step);
     }
+    const std::vector<double> grids = desc.attributes.reals("grids");
+    if (!grids.empty() && grids.size() != 2 * desc.inputs.size() + 2)
+        return invalid("map: grids needs a scale and a zero point for every operand");
+    for (size_t i = 0; i < grids.size(); i += 2) {
+        program->grids.push_back({static_cast<float>(grids[i]), static_cast<float>(grids[i + 1])});
+        if (!(program->grids.back().scale > 0.0f) || grids[i + 1] < 0 || grids[i + 1] > 255)
+            return invalid("map: scales must be positive and zero points from 0 to 255");
+    }
     for (double value : constants)
         program->constants.insert(program->constants.end(), kSplat, static_cast<float>(value));
     return {};
@@ -102,6 +111,7 @@ Status bind_program(const OpDesc& desc, MapProgram program, BoundOp* bound) {
     params->nest = make_loop_nest(tensors, count);
     params->input_count = count - 1;
     params->bytes = bytes;
+    params->program.grids.resize(static_cast<size_t>(count), {1.0f, 0.0f});
     int registers = count - 1;
     for (const MapStep& step : params->program.steps)
         if (step.destination >= registers) registers = step.destination + 1;
@@ -114,7 +124,7 @@ Status bind_program(const OpDesc& desc, MapProgram program, BoundOp* bound) {
     return {};
 }
 
-// map(x... ) -> y, float32 or bytes and of one shape; attributes code, constants.
+// map(x... ) -> y, float32 or bytes and of one shape; attributes code, constants, grids.
 Status bind_map(const OpDesc& desc, BoundOp* bound) {
     if (desc.inputs.empty() || desc.inputs.size() > kMapMaxInputs || desc.outputs.size() != 1)
         return invalid("map takes 1 to %d inputs and gives one output", kMapMaxInputs);

@@ -55,40 +55,44 @@ struct Block {
 
 HADES_INLINE bool holds_bytes(const MapArgs& a, int operand) { return a.bytes >> operand & 1; }
 
-// Elements `step` apart to contiguous floats, and back.
-HADES_INLINE void read_row(const float* x, int64_t step, float* y, int64_t n) {
+// Elements `step` apart as contiguous floats, and back; the grid is that of bytes.
+HADES_INLINE void read_row(const float* x, int64_t step, MapGrid, float* y, int64_t n) {
     int64_t i = 0;
     if (step == 1)
         for (; i + kLanes <= n; i += kLanes) store(y + i, load(x + i));
     for (; i < n; ++i) y[i] = x[i * step];
 }
-HADES_INLINE void read_row(const uint8_t* x, int64_t step, float* y, int64_t n) {
+HADES_INLINE void read_row(const uint8_t* x, int64_t step, MapGrid grid, float* y, int64_t n) {
+    const F32 scale = set1(grid.scale), zero_point = set1(grid.zero);
     int64_t i = 0;
     if (step == 1)
-        for (; i + kLanes <= n; i += kLanes) store(y + i, load_u8(x + i));
-    for (; i < n; ++i) y[i] = static_cast<float>(x[i * step]);
+        for (; i + kLanes <= n; i += kLanes) store(y + i, (load_u8(x + i) - zero_point) * scale);
+    for (; i < n; ++i) y[i] = (static_cast<float>(x[i * step]) - grid.zero) * grid.scale;
 }
-HADES_INLINE void write_row(const float* x, float* y, int64_t step, int64_t n) {
+HADES_INLINE void write_row(const float* x, MapGrid, float* y, int64_t step, int64_t n) {
     int64_t i = 0;
     if (step == 1)
         for (; i + kLanes <= n; i += kLanes) store(y + i, load(x + i));
     for (; i < n; ++i) y[i * step] = x[i];
 }
-HADES_INLINE void write_row(const float* x, uint8_t* y, int64_t step, int64_t n) {
+HADES_INLINE void write_row(const float* x, MapGrid grid, uint8_t* y, int64_t step, int64_t n) {
+    const auto point = [&](F32 v) {
+        if (grid.scale != 1.0f) v = v / set1(grid.scale);
+        return nearest_point(v, grid.zero);
+    };
     int64_t i = 0;
     if (step == 1)
-        for (; i + kLanes <= n; i += kLanes) store_u8(y + i, nearest_point(load(x + i), 0.0f));
-    for (; i < n; ++i) store_u8_n(y + i * step, nearest_point(load_n(x + i, 1), 0.0f), 1);
+        for (; i + kLanes <= n; i += kLanes) store_u8(y + i, point(load(x + i)));
+    for (; i < n; ++i) store_u8_n(y + i * step, point(load_n(x + i, 1)), 1);
 }
 
 // Elements of a run as a register: one repeated element, or gathered into scratch.
 template <class T>
-HADES_INLINE Source gather_input(const T* data, int64_t stride, float* copy, int64_t n) {
-    if (stride != 0) {
-        read_row(data, stride, copy, n);
-        return {copy, -1};
-    }
-    for (int lane = 0; lane < kSplat; ++lane) copy[lane] = static_cast<float>(*data);
+HADES_INLINE Source gather_input(const T* data, int64_t stride, MapGrid grid, float* copy,
+                                 int64_t n) {
+    read_row(data, stride, grid, copy, stride == 0 ? int64_t{1} : n);
+    if (stride != 0) return {copy, -1};
+    for (int lane = 1; lane < kSplat; ++lane) copy[lane] = copy[0];
     return {copy, 0};
 }
 
@@ -98,10 +102,11 @@ HADES_INLINE Source load_input(const MapArgs& a, int k, const Block& block) {
     const int64_t at = block.offsets[k] + block.i * stride;
     float* copy = a.scratch + k * kMapBlock;
     if (holds_bytes(a, k))
-        return gather_input(static_cast<const uint8_t*>(a.inputs[k]) + at, stride, copy, block.n);
+        return gather_input(static_cast<const uint8_t*>(a.inputs[k]) + at, stride, a.grids[k], copy,
+                            block.n);
     const float* data = static_cast<const float*>(a.inputs[k]) + at;
     if (stride == 1) return {data, -1};
-    return gather_input(data, stride, copy, block.n);
+    return gather_input(data, stride, a.grids[k], copy, block.n);
 }
 
 HADES_INLINE Source resolve(const MapArgs& a, const Source* registers, int32_t index) {
@@ -132,12 +137,13 @@ HADES_INLINE void run_block(const MapArgs& a, const Block& block) {
     const int64_t at = block.offsets[a.input_count] + block.i * stride;
     if (holds_bytes(a, a.input_count)) {
         const float* result = run_steps(a, registers, nullptr, block.n);
-        write_row(result, static_cast<uint8_t*>(a.output) + at, stride, block.n);
+        write_row(result, a.grids[a.input_count], static_cast<uint8_t*>(a.output) + at, stride,
+                  block.n);
         return;
     }
     float* output = static_cast<float*>(a.output) + at;
     const float* result = run_steps(a, registers, stride == 1 ? output : nullptr, block.n);
-    if (stride != 1) write_row(result, output, stride, block.n);
+    if (stride != 1) write_row(result, a.grids[a.input_count], output, stride, block.n);
 }
 
 HADES_INLINE void map_runs(const MapArgs& a, int64_t begin, int64_t end) {
@@ -152,30 +158,33 @@ struct Rows {
     int64_t count, columns, row, column;
 };
 
-// Rows side by side in scratch.
+// Rows side by side in scratch, and back.
 template <class T>
-HADES_INLINE Source pack_rows(const T* data, const Rows& r, float* scratch) {
+HADES_INLINE Source pack_rows(const T* data, const Rows& r, MapGrid grid, float* scratch) {
     for (int64_t i = 0; i < r.count; ++i)
-        read_row(data + i * r.row, r.column, scratch + i * r.columns, r.columns);
+        read_row(data + i * r.row, r.column, grid, scratch + i * r.columns, r.columns);
     return {scratch, -1};
 }
 
 template <class T>
-HADES_INLINE void unpack_rows(const float* packed, const Rows& r, T* data) {
+HADES_INLINE void unpack_rows(const float* packed, const Rows& r, MapGrid grid, T* data) {
     for (int64_t i = 0; i < r.count; ++i)
-        write_row(packed + i * r.columns, data + i * r.row, r.column, r.columns);
+        write_row(packed + i * r.columns, grid, data + i * r.row, r.column, r.columns);
 }
 
 HADES_INLINE bool is_contiguous(const Rows& r) { return r.column == 1 && r.row == r.columns; }
+HADES_INLINE Rows joined(const Rows& r) { return {1, r.count * r.columns, 0, 1}; }
 
 // Rows of input k from element `at` as one register: in place where they are contiguous floats.
 HADES_INLINE Source load_rows(const MapArgs& a, int k, int64_t at, const Rows& r) {
     float* scratch = a.scratch + k * kMapBlock;
-    if (holds_bytes(a, k))
-        return pack_rows(static_cast<const uint8_t*>(a.inputs[k]) + at, r, scratch);
+    if (holds_bytes(a, k)) {
+        const auto* data = static_cast<const uint8_t*>(a.inputs[k]) + at;
+        return pack_rows(data, is_contiguous(r) ? joined(r) : r, a.grids[k], scratch);
+    }
     const float* data = static_cast<const float*>(a.inputs[k]) + at;
     if (is_contiguous(r)) return {data, -1};
-    return pack_rows(data, r, scratch);
+    return pack_rows(data, r, a.grids[k], scratch);
 }
 
 // `rows` rows from there on; what repeats from row to row is packed once.
@@ -198,13 +207,14 @@ HADES_INLINE void map_rows(const MapArgs& a, const int64_t* offsets, int64_t row
         const int64_t at = offsets[out] + first * r.row;
         if (holds_bytes(a, out)) {
             const float* result = run_steps(a, registers, nullptr, count * columns);
-            unpack_rows(result, r, static_cast<uint8_t*>(a.output) + at);
+            unpack_rows(result, is_contiguous(r) ? joined(r) : r, a.grids[out],
+                        static_cast<uint8_t*>(a.output) + at);
             continue;
         }
         float* output = static_cast<float*>(a.output) + at;
         const bool in_place = is_contiguous(r);
         const float* result = run_steps(a, registers, in_place ? output : nullptr, count * columns);
-        if (!in_place) unpack_rows(result, r, output);
+        if (!in_place) unpack_rows(result, r, a.grids[out], output);
     }
 }
 

@@ -1,5 +1,6 @@
 #include "kernels/requantize/requantize.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/loop_nest.h"
@@ -24,6 +25,7 @@ struct GridParams {
     float scale;
     int32_t zero;
     uint8_t table[256];
+    float factor, y_zero;
 };
 
 void run_grid(const void* params, void* const* operands, Worker& worker) {
@@ -32,6 +34,7 @@ void run_grid(const void* params, void* const* operands, Worker& worker) {
     GridRun run = {};
     run.x_stride = inner_stride(nest, 0), run.y_stride = inner_stride(nest, 1);
     run.scale = p.scale, run.zero = p.zero, run.table = p.table;
+    run.factor = p.factor, run.y_zero = p.y_zero;
     parallel_for(worker, (nest.count + kChunk - 1) / kChunk, [&](int64_t chunk) {
         const int64_t begin = chunk * kChunk;
         const int64_t end = begin + kChunk < nest.count ? begin + kChunk : nest.count;
@@ -104,8 +107,37 @@ void fill_table(const Grid& from, const Grid& to, uint8_t* table) {
     float values[256];
     uint8_t bytes[256];
     for (int i = 0; i < 256; ++i) bytes[i] = static_cast<uint8_t>(i);
-    scalar::dequantize_u8({bytes, values, 1, 1, 256, from.scale, from.zero, nullptr});
-    scalar::quantize_u8({values, table, 1, 1, 256, to.scale, to.zero, nullptr});
+    scalar::dequantize_u8({bytes, values, 1, 1, 256, from.scale, from.zero, nullptr, 0, 0});
+    scalar::quantize_u8({values, table, 1, 1, 256, to.scale, to.zero, nullptr, 0, 0});
+}
+
+// Whether a multiplication gives the table, in the arithmetic of the vector kernels.
+bool gives(float factor, const Grid& from, const Grid& to, const uint8_t* table) {
+    for (int i = 0; i < 256; ++i) {
+        const float low = static_cast<float>(-to.zero), high = static_cast<float>(255 - to.zero);
+        const float v = static_cast<float>(i - from.zero) * factor;
+        const float limited = v < low ? low : v > high ? high : v;
+        if (static_cast<int>(std::nearbyint(limited)) + to.zero != table[i]) return false;
+    }
+    return true;
+}
+
+// A factor that gives the table without dividing: the quotient of the scales, or the middle of what
+// keeps every byte within half a step. 0 where there is none.
+float factor_of(const Grid& from, const Grid& to, const uint8_t* table) {
+    const float quotient = from.scale / to.scale;
+    if (quotient > 1e6f) return 0.0f;
+    if (gives(quotient, from, to, table)) return quotient;
+    double least = 0.0, most = HUGE_VAL;
+    for (int i = 0; i < 256; ++i) {
+        const int steps = i - from.zero, point = table[i] - to.zero;
+        if (steps == 0 || table[i] == 0 || table[i] == 255) continue;
+        const double a = (point - 0.5) / steps, b = (point + 0.5) / steps;
+        least = std::max(least, std::min(a, b));
+        most = std::min(most, std::max(a, b));
+    }
+    const float middle = static_cast<float>((least + most) / 2);
+    return most < HUGE_VAL && gives(middle, from, to, table) ? middle : 0.0f;
 }
 
 // requantize(x) -> y; attributes x_scale, x_zero, y_scale, y_zero.
@@ -116,6 +148,9 @@ Status bind_requantize(const OpDesc& desc, BoundOp* bound) {
     if (status.ok) status = read_grid(desc, "y_scale", "y_zero", &to);
     if (!status.ok) return status;
     fill_table(from, to, params->table);
+    params->zero = from.zero;
+    params->factor = factor_of(from, to, params->table);
+    params->y_zero = static_cast<float>(to.zero);
     return bind(desc, "requantize_u8", DType::u8, DType::u8, params, bound);
 }
 

@@ -4,7 +4,8 @@
 // Between float32 and points of grids of 8 bits, element by element:
 //   quantize_u8      y = limit(round_half_even(x / scale) + zero, 0, 255), where NaN gives 0
 //   dequantize_u8    y = float(x - zero) * scale
-//   requantize       the second, then the first with another scale and zero: a table of 256 bytes
+//   requantize       the second, then the first with another scale and zero: a table of 256 bytes,
+//                    or limit(round_half_even((x - zero) * factor) + y_zero) where that is the same
 namespace hades {
 
 // n elements, strides in elements.
@@ -14,7 +15,9 @@ struct GridRun {
     int64_t x_stride, y_stride, n;
     float scale;
     int32_t zero;
-    const uint8_t* table;  // of requantize
+    // Of requantize; a factor of 0 says that there is none.
+    const uint8_t* table;
+    float factor, y_zero;
 };
 
 using GridFn = void(const GridRun&);

@@ -1,1 +1,2 @@
 #include "kernels/requantize/requantize_generic.h"
+#include "kernels/requantize/requantize_vectors.h"

@@ -87,8 +87,12 @@ def lower_pointwise(lowering: Lowering, node: Node) -> None:
         assert len(sources) == function.operands, f"{name} takes {function.operands} operands"
         code += [function.number, destination, *[*sources, 0, 0][:3]]
     constants = [float(number) for number in attribute(node, "constants")]
+    grids = attribute(node, "grids")
+    options = {}
+    if grids is not None:
+        options["grids"] = [float(part) for grid in grids for part in grid or (1.0, 0.0)]
     values = _values(node)
-    elementwise(lowering, "map", values, node.outputs[0], code=code, constants=constants)
+    elementwise(lowering, "map", values, node.outputs[0], code=code, constants=constants, **options)
 
 
 @lowers(*TYPED)

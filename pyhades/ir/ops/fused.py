@@ -21,7 +21,7 @@ from pyhades.ir.signature import DType
 from pyhades.numerics.attention import attention, repeat_heads, visible_keys
 from pyhades.numerics.epilogue import NONE, Stage, activate, finish
 from pyhades.numerics.functions import ACTIVATIONS, FUNCTIONS
-from pyhades.numerics.integers import Grid, quantize
+from pyhades.numerics.integers import Grid, dequantize, quantize
 from pyhades.numerics.matrix import product
 
 EPILOGUE: dict[str, Any] = {
@@ -164,13 +164,14 @@ class Roll(Operator):
         return [np.roll(inputs[0], attribute(node, "shifts"), attribute(node, "axes"))]
 
 
-@ir_op("Pointwise", "*... -> *", steps=None, constants=(), to=np.dtype(np.float32))
+@ir_op("Pointwise", "*... -> *", steps=None, constants=(), grids=None, to=np.dtype(np.float32))
 class Pointwise(Elementwise):
     """A chain of element-wise functions of float32 and of bytes, whose result is either.
 
     ``steps`` lists (function of the table, destination register, source registers).
     Registers from 0 are the inputs, then temporaries; source ``-1 - i`` is ``constants[i]``. The
-    last destination is the result; where ``to`` is uint8, the nearest byte.
+    last destination is the result. ``grids`` has scale and zero point of every input, and of the
+    result, that is bytes.
     """
 
     def __init__(self, name: str, signature: str, **defaults: Any) -> None:
@@ -186,14 +187,17 @@ class Pointwise(Elementwise):
     def reference(self, node: Node, *inputs: Any) -> list[Array]:
         constants = [np.float32(number) for number in attribute(node, "constants")]
         registers: dict[int, Any] = {-1 - i: number for i, number in enumerate(constants)}
-        registers.update((i, x.astype(np.float32, copy=False)) for i, x in enumerate(inputs))
+        grids = [Grid(*(grid or ())) for grid in attribute(node, "grids") or ()]
+        grids = grids or [Grid()] * (len(inputs) + 1)
+        for i, x in enumerate(inputs):
+            registers[i] = dequantize(x, grids[i]) if x.dtype == np.uint8 else x
         result = inputs[0]
         with np.errstate(all="ignore"):
             for function, destination, sources in attribute(node, "steps"):
                 result = FUNCTIONS[function].function(*(registers[source] for source in sources))
                 registers[destination] = result = np.asarray(result).astype(np.float32, copy=False)
         if attribute(node, "to") == np.uint8:
-            result = quantize(result, Grid())
+            result = quantize(result, grids[-1])
         shape = np.broadcast_shapes(*(x.shape for x in inputs))
         return [np.broadcast_to(result, shape).copy()]
 

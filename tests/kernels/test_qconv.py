@@ -340,3 +340,26 @@ def test_what_does_not_fit_is_refused():
         y = np.empty((1, 5, 5, 8), np.uint8).transpose(0, 3, 1, 2)
         nhwc = np.zeros((1, 7, 7, 4), np.uint8).transpose(0, 3, 1, 2)
         _native.call("qconv2d", [nhwc, w, None, factor, None, None], [y], {"y_zero": -1})
+
+
+@pytest.mark.parametrize("case", ONE_OF_EACH_KERNEL.values(), ids=ONE_OF_EACH_KERNEL)
+@pytest.mark.parametrize("zero", [0, 93, 255])
+def test_a_zero_point_that_is_computed(isa, case, zero):
+    """As an operand, instead of the attribute; padding has it as well."""
+    x, w, factor, bias = case.operands()
+    how = {"dtype": "float32", **case.window()}
+    expected = reference.qconv2d(x, w, factor, bias, x_zero=zero, **how)
+    image, y = x.transpose(0, 3, 1, 2), np.empty_like(expected)
+    attributes = {n: list(getattr(case, n)) for n in ("strides", "pads", "dilations")}
+    attributes["groups"] = case.groups
+    inputs = [image, w, bias, factor, None, None, np.array([zero], np.uint8)]
+    _native.call("qconv2d", inputs, [y.transpose(0, 3, 1, 2)], attributes, isa=isa)
+    np.testing.assert_array_equal(y, expected)
+
+
+def test_a_zero_point_that_is_none():
+    x, w, factor, _ = Case(4, 3, 3, 8).operands()
+    y = np.empty((1, 1, 1, 8), np.float32).transpose(0, 3, 1, 2)
+    inputs = [x.transpose(0, 3, 1, 2), w, None, factor, None, None, np.zeros(2, np.uint8)]
+    with pytest.raises(ArgumentError, match="one uint8"):
+        _native.call("qconv2d", inputs, [y], {})

@@ -242,3 +242,30 @@ def test_integers_that_go_in_and_out():
     x = b.op("DequantizeLinear", q, *grid, storage="uint8")
     y = b.op("QuantizeLinear", b.conv(x, 8), *grid, storage="uint8")
     assert same_everywhere(b.graph(y)) == {"QConv": 1}
+
+
+def at_run_time(b, x, point):
+    """Steps of a grid whose zero point is computed."""
+    zero = b.op("Cast", point, to=np.dtype(np.uint8))
+    q = b.op("QuantizeLinear", x, b.const(0.03), zero, storage="uint8")
+    return q, zero
+
+
+def test_zero_points_that_are_computed():
+    b = Quantised()
+    x, point = b.input(*SHAPE), b.op("Abs", b.input())
+    q, zero = at_run_time(b, x, point)
+    w = b.const(b.random.integers(-128, 128, (6, 8, 3, 3)), np.int8)
+    sums = b.op("ConvInteger", q, w, zero, pads=[1, 1, 1, 1])
+    y = b.op("Mul", b.op("Cast", sums, to=np.dtype(np.float32)), b.const(0.01))
+    assert same_everywhere(b.graph(y))["QConv"] == 1
+
+
+def test_rows_whose_zero_point_is_computed():
+    b = Quantised()
+    x, point = b.input(3, 40), b.op("Abs", b.input())
+    q, zero = at_run_time(b, x, point)
+    w = b.const(b.random.integers(0, 256, (40, 9)), np.uint8)
+    sums = b.op("MatMulInteger", q, w, zero, b.const(128, np.uint8))
+    y = b.op("Mul", b.op("Cast", sums, to=np.dtype(np.float32)), b.const(0.01))
+    assert same_everywhere(b.graph(y))["QMatMul"] == 1

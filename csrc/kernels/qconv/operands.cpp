@@ -6,12 +6,12 @@
 #include "base/operand_shapes.h"
 #include "kernels/tile/read_conv_shape.h"
 
-// Operands of both: x, w, bias, factor, offset, residual -> y.
+// Operands of both: x, w, bias, factor, offset, residual, zero point of x -> y. The last may be
+// left out, and says what the attribute x_zero says where it is known.
 namespace hades {
 namespace {
 
-constexpr size_t kBias = 2, kFactor = 3, kOffset = 4, kResidual = 5, kInputs = 6;
-constexpr ConvOperands kOperands = {DType::u8, DType::i8, DType::i32, kInputs, kResidual, true};
+constexpr size_t kBias = 2, kFactor = 3, kOffset = 4, kResidual = 5, kZero = 6;
 
 // 255 * 128 times as many do not reach 2^31.
 constexpr int64_t kMostProducts = 65535;
@@ -59,9 +59,17 @@ Status read_quantities(const OpDesc& desc, QconvShape* shape) {
     if (status.ok) status = read_scale(desc, "y_scale", &r.y_scale);
     if (status.ok) status = read_scale(desc, "residual_scale", &r.residual_scale);
     if (status.ok) status = read_epilogue(desc, &r.epilogue);
+    if (status.ok && desc.has(kZero) &&
+        (desc.in(kZero).dtype != DType::u8 || element_count(desc.in(kZero)) != 1))
+        return invalid("%s: the zero point of x must be one uint8", desc.op.c_str());
     r.y_is_bytes = desc.out(0).dtype == DType::u8;
     r.residual_is_bytes = desc.has(kResidual) && desc.in(kResidual).dtype == DType::u8;
     return status;
+}
+
+// How many inputs there are, with or without the zero point.
+size_t count_of_inputs(const OpDesc& desc) {
+    return desc.inputs.size() > kZero ? kZero + 1 : kZero;
 }
 
 bool is_result(const Tensor& t) { return is_matrix(t, DType::u8) || is_matrix(t, DType::f32); }
@@ -69,13 +77,16 @@ bool is_result(const Tensor& t) { return is_matrix(t, DType::u8) || is_matrix(t,
 }  // namespace
 
 Status read_qconv2d(const OpDesc& desc, QconvShape* shape) {
-    const Status status = read_conv_shape(desc, kOperands, &shape->conv);
+    const ConvOperands operands = {DType::u8, DType::i8, DType::i32, count_of_inputs(desc),
+                                   kResidual, true};
+    const Status status = read_conv_shape(desc, operands, &shape->conv);
     return status.ok ? read_quantities(desc, shape) : status;
 }
 
 Status read_qlinear(const OpDesc& desc, QconvShape* shape) {
-    if (desc.inputs.size() != kInputs || desc.outputs.size() != 1 || !desc.has(0) || !desc.has(1))
-        return invalid("qlinear takes a, b, bias, factor, offset, residual and gives y");
+    if (desc.inputs.size() != count_of_inputs(desc) || desc.outputs.size() != 1 || !desc.has(0) ||
+        !desc.has(1))
+        return invalid("qlinear takes a, b, bias, factor, offset, residual, zero and gives y");
     const Tensor &a = desc.in(0), &b = desc.in(1), &y = desc.out(0);
     if (!is_matrix(a, DType::u8) || b.rank != 2 || b.dtype != DType::i8 || !is_result(y))
         return invalid("qlinear: a must be uint8 [m, k], b int8 [k, n], y uint8 or float32 [m, n]");

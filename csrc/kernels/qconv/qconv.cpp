@@ -22,6 +22,8 @@ struct QconvParams {
     QconvPlan plan;
     QconvPacking packing;
     bool packs_per_run;  // the weights are not constant
+    bool reads_zero;     // the zero point of x is an operand
+    int y;               // the operand
 };
 
 void run_qconv(const void* params, void* const* operands, Worker& worker) {
@@ -35,19 +37,20 @@ void run_qconv(const void* params, void* const* operands, Worker& worker) {
         sync(worker);
         weights = packed;
     }
-    const ConvShape& shape = conv.shape.conv;
-    parallel_for(worker, chunk_count(shape, conv.plan), [&](int64_t index) {
+    QconvShape shape = conv.shape;
+    if (conv.reads_zero) shape.x_zero = *static_cast<const uint8_t*>(operands[6]);
+    parallel_for(worker, chunk_count(shape.conv, conv.plan), [&](int64_t index) {
         QconvArgs args;
-        args.shape = &conv.shape;
+        args.shape = &shape;
         args.plan = &conv.plan;
-        args.chunk = chunk_at(shape, conv.plan, index);
+        args.chunk = chunk_at(shape.conv, conv.plan, index);
         args.x = static_cast<const uint8_t*>(operands[0]);
         args.w = weights;
         args.bias = static_cast<const int32_t*>(operands[2]);
         args.factor = static_cast<const float*>(operands[3]);
         args.offset = static_cast<const float*>(operands[4]);
         args.residual = operands[5];
-        args.y = operands[6];
+        args.y = operands[conv.y];
         args.scratch = static_cast<uint8_t*>(worker.scratch);
         conv.kernel.run(args);
     });
@@ -84,6 +87,8 @@ Status bind(const OpDesc& desc, const std::shared_ptr<QconvParams>& params, int6
     packing.most_extra = packing.count_extra(static_cast<const int8_t*>(desc.inputs[1].constant));
     params->plan.block_bytes = static_cast<int64_t>(packing.block_bytes());
     params->plan.group_bytes = static_cast<int64_t>(packing.group_bytes());
+    params->reads_zero = desc.has(6);
+    params->y = static_cast<int>(desc.inputs.size());
     params->packs_per_run = desc.inputs[1].constant == nullptr;
     if (params->packs_per_run)
         bound->shared_scratch_bytes = params->packing.bytes();
@@ -99,7 +104,7 @@ Status bind(const OpDesc& desc, const std::shared_ptr<QconvParams>& params, int6
     return {};
 }
 
-// qconv2d(x, w, bias, factor, offset, residual) -> y
+// qconv2d(x, w, bias, factor, offset, residual, zero?) -> y
 Status bind_qconv2d(const OpDesc& desc, BoundOp* bound) {
     auto params = std::make_shared<QconvParams>();
     const Status status = read_qconv2d(desc, &params->shape);
@@ -114,7 +119,7 @@ Status bind_qconv2d(const OpDesc& desc, BoundOp* bound) {
     return bind(desc, params, w.shape[1] * taps, taps, bound);
 }
 
-// qlinear(a, b, bias, factor, offset, residual) -> y
+// qlinear(a, b, bias, factor, offset, residual, zero?) -> y
 Status bind_qlinear(const OpDesc& desc, BoundOp* bound) {
     auto params = std::make_shared<QconvParams>();
     const Status status = read_qlinear(desc, &params->shape);

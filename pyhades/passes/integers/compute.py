@@ -61,6 +61,9 @@ class _Flow:
     def __init__(self, rewrite: Rewrite) -> None:
         self.rewrite = rewrite
         self.edges = Edges()
+        self.run_time: dict[Value, Node] = {}
+        """Steps of 1 from a zero point that is computed, to the node that counts them."""
+        self._run_time_bytes: dict[Node, Value] = {}
         self.done = 0
         self.reasons: dict[str, str] = {}
         self._weights: dict[int, tuple[Weight, Value]] = {}
@@ -86,12 +89,13 @@ class _Flow:
         if dtype_of(node.outputs[0]) != _FLOAT32 or not _is_on_grid(weight_value):
             return
         try:
-            if x is None:
+            dynamic = None if node.op == "ConvTranspose" else self.run_time.get(source(node))
+            if x is None and dynamic is None:
                 if _is_on_grid(source(node)):
                     raise NotInIntegers("the first operand has other grids than one of 8 bits")
                 return
             weight = weight_of(node)
-            scaling = scaling_of(node, x.grid.scale, weight.scales)
+            scaling = scaling_of(node, 1.0 if x is None else x.grid.scale, weight.scales)
         except NotInIntegers as reason:
             self.reasons[node.name or node.outputs[0].name] = str(reason)
             return
@@ -107,15 +111,35 @@ class _Flow:
         )
         attributes = {key: item for key, item in node.attributes.items() if key != "alpha"}
         w = constant(f"{weight_value.name}.int8", weight.integers)
-        inputs = _trimmed([x.q, w, bias, None, factor, offset])
-        build.become(PRODUCTS[node.op], *inputs, x_zero=x.grid.zero, **attributes)
+        if x is not None:
+            inputs = _trimmed([x.q, w, bias, None, factor, offset])
+            attributes["x_zero"] = x.grid.zero
+        else:
+            assert dynamic is not None
+            q = self._bytes_at_run_time(dynamic)
+            inputs = [q, w, bias, None, factor, offset, source(dynamic, 2)]
+        build.become(PRODUCTS[node.op], *inputs, **attributes)
 
     def _put_on_grid(self, build: Builder, node: Node) -> None:
         grid = ByteGrid.of(node.outputs[0])
+        if grid is None and _has_run_time_zero(node):
+            self.run_time[node.outputs[0]] = node
+            return
         if grid is None or dtype_of(source(node)) != _FLOAT32:
             return
         q = self._bytes(build, source(node), grid)
         self._become(build, node, Edge(q, grid))
+
+    def _bytes_at_run_time(self, node: Node) -> Value:
+        """Bytes whose zero point is computed: ``limit(round(x) + zero)``."""
+        if node not in self._run_time_bytes:
+            build = Builder(self.rewrite, node)
+            point = build.reshape(build.cast(source(node, 2), _FLOAT32, "zero"), (), "point")
+            steps = build.apply("Round", source(node), suffix="round")
+            shifted = build.apply("Add", steps, point, suffix="shifted")
+            q = self._run_time_bytes[node] = build.apply("QuantizeU8", shifted, suffix="bytes")
+            build.become("Sub", build.apply("DequantizeU8", q, suffix="wide"), point)
+        return self._run_time_bytes[node]
 
     def _bytes(self, build: Builder, x: Value, grid: ByteGrid) -> Value:
         """What puts ``x`` on a grid of bytes."""
@@ -180,6 +204,14 @@ def _trimmed(inputs: Sequence[Value | None]) -> list[Value | None]:
     while present and present[-1] is None:
         present.pop()
     return present
+
+
+def _has_run_time_zero(node: Node) -> bool:
+    """Whether a node counts steps of 1 from a byte that is computed."""
+    scale, zero = source(node, 1), node.input(2)
+    is_byte = zero is not None and zero.data is None and dtype_of(zero) == np.uint8
+    is_unit = scale.data is not None and scale.data.size == 1 and bool((scale.data == 1).all())
+    return is_byte and is_unit and zero is not None and shape(zero) in ((), (1,))
 
 
 def _is_on_grid(value: Value) -> bool:

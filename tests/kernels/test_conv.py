@@ -68,14 +68,14 @@ AROUND_LANES = [1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 33, 48, 65]
 @pytest.mark.parametrize("o", [o for o in AROUND_LANES if o > 4])
 @pytest.mark.parametrize("c", AROUND_LANES)
 def test_channels_around_the_lane_width(isa, c, o):
-    check(Case(c, 5, 19, o, pads=SAME3), isa)
+    check(Case(c, 5, 19, o, pads=SAME3), isa, algorithm="direct")
 
 
 @pytest.mark.covers("conv_direct_f32")
 @pytest.mark.parametrize("w", [*range(1, 31), 47, 60, 85, 100, 130])
 def test_widths_around_the_tile_width(isa, w):
-    check(Case(16, 3, w, 40, pads=SAME3), isa)
-    check(Case(16, 3, w, 9, pads=SAME3), isa)
+    check(Case(16, 3, w, 40, pads=SAME3), isa, algorithm="direct")
+    check(Case(16, 3, w, 9, pads=SAME3), isa, algorithm="direct")
 
 
 GEOMETRIES = [
@@ -115,7 +115,7 @@ GEOMETRIES = [
 @pytest.mark.covers("conv_direct_f32")
 @pytest.mark.parametrize("case", GEOMETRIES, ids=str)
 def test_windows(isa, case):
-    check(case, isa)
+    check(case, isa, algorithm="direct")
 
 
 @pytest.mark.covers("conv_depthwise_f32")
@@ -153,7 +153,7 @@ def test_depthwise(isa, case):
     Case(40, 12, 20, 8, pads=SAME3, groups=4),
 ], ids=str)  # fmt: skip
 def test_few_output_channels(isa, case):
-    check(case, isa)
+    check(case, isa, algorithm="direct")
 
 
 def winograd_bound(case, x, w, bias):
@@ -180,14 +180,23 @@ def test_winograd(isa, case):
     assert_close(y, exact, bound)
 
 
-@pytest.mark.parametrize("o, expected", [(64, "conv_winograd_f32"), (5, "conv_direct_f32")])
-def test_large_layers_choose_winograd_where_there_are_vectors(isa, kernels_run, o, expected):
-    expected = "conv_direct_f32" if isa == "scalar" else expected
-    case = Case(64, 32, 32, o, pads=SAME3)
+LAYERS = [
+    (Case(64, 32, 32, 64, pads=SAME3), "winograd"),
+    (Case(16, 80, 80, 16, pads=SAME3), "winograd"),
+    (Case(256, 20, 20, 64, pads=SAME3), "winograd"),
+    (Case(256, 6, 6, 64, pads=SAME3), "direct"),  # too few tiles for the weights
+    (Case(3, 80, 80, 64, pads=SAME3), "direct"),  # too few channels for the transforms
+    (Case(64, 33, 33, 64, pads=(2, 2, 2, 2), dilations=(2, 2)), "direct"),
+]
+
+
+@pytest.mark.parametrize("case, algorithm", LAYERS, ids=str)
+def test_layers_choose_winograd_where_it_pays(isa, kernels_run, case, algorithm):
+    algorithm = "direct" if isa == "scalar" else algorithm
     x, w, bias = case.operands()
     exact, bound = winograd_bound(case, x, w, bias)
     assert_close(kernels.conv2d(x, w, bias, **case.window(), isa=isa), exact, bound)
-    assert kernels_run == {f"{expected}_{isa}"}
+    assert kernels_run == {f"conv_{algorithm}_f32_{isa}"}
 
 
 def test_winograd_refuses_other_windows():
@@ -207,7 +216,7 @@ ACTIVATIONS = {
     ("clip", -0.5, 2): lambda v: np.clip(v, -0.5, 2),
 }
 ONE_OF_EACH_KERNEL = {
-    "direct": Case(20, 7, 33, 40, pads=SAME3),
+    "direct": Case(20, 7, 33, 40, (3, 5), pads=(1, 2, 1, 2)),
     "partial sums": Case(600, 5, 8, 40, pads=SAME3),
     "dot": Case(40, 7, 33, 2, pads=SAME3),
     "depthwise": Case(40, 7, 33, 40, pads=SAME3, groups=40),
@@ -282,7 +291,9 @@ def test_pixels_that_share_cache_sets(isa, pixel):
     exact, bound = case.expected(x, w, bias)
     wide = np.zeros((*x.shape[:3], pixel), np.float32)
     wide[..., 8:56] = x
-    assert_close(kernels.conv2d(wide[..., 8:56], w, bias, **case.window(), isa=isa), exact, bound)
+    narrow = wide[..., 8:56]
+    y = kernels.conv2d(narrow, w, bias, **case.window(), isa=isa, algorithm="direct")
+    assert_close(y, exact, bound)
 
 
 @pytest.mark.parametrize("case", [*ONE_OF_EACH_KERNEL.values(), *GEOMETRIES], ids=str)
@@ -333,7 +344,8 @@ def test_non_finite_values_spread_no_further_than_their_window(isa):
     case = Case(20, 9, 33, 40, pads=SAME3)
     x, w, bias = case.operands()
     x[0, 4, 16, 3] = np.nan
-    y = kernels.conv2d(x, w, bias, activation="relu", **case.window(), isa=isa)
+    window = case.window()
+    y = kernels.conv2d(x, w, bias, activation="relu", **window, isa=isa, algorithm="direct")
     seen = np.zeros((9, 33), bool)
     seen[3:6, 15:18] = True
     assert np.isnan(y[0][seen]).all() and not np.isnan(y[0][~seen]).any()

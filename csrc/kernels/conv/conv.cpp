@@ -23,6 +23,8 @@ constexpr ConvOperands kOperands = {DType::f32, DType::f32, DType::f32, 4, 3, fa
 
 // Up to this many output channels per group the lanes of the direct kernel mostly idle.
 constexpr int64_t kDotOutputs = 4;
+// With one or two of them the transforms of a Winograd convolution serve too few products.
+constexpr int64_t kDotBeforeWinograd = 2;
 
 struct ConvParams {
     ConvKernel kernel;
@@ -81,13 +83,17 @@ ConvKernel kernel_of(const Algorithm& algorithm, IsaMask allowed, const char** n
 // The definition serves where there are no vectors: without them, transforms cost what they save.
 bool chooses_winograd(const ConvShape& s, IsaMask allowed) {
     const char* name;
-    return winograd_pays(s) && kernel_of(kWinograd, allowed, &name).is_vectorised;
+    const ConvKernel kernel = kernel_of(kWinograd, allowed, &name);
+    return kernel.is_vectorised && winograd_pays(s, kernel.lanes);
 }
 
 const Algorithm& choose_algorithm(const ConvShape& s, const std::string& wish, IsaMask allowed) {
     if (s.ic == 1 && s.groups > 1) return kDepthwise;
-    if (wish == "winograd" || (wish == "auto" && chooses_winograd(s, allowed))) return kWinograd;
-    return s.oc <= kDotOutputs && dot_pays(s) ? kDot : kDirect;
+    if (wish == "winograd") return kWinograd;
+    const bool few = s.oc <= kDotOutputs && dot_pays(s);
+    if (wish == "auto" && !(few && s.oc <= kDotBeforeWinograd) && chooses_winograd(s, allowed))
+        return kWinograd;
+    return few ? kDot : kDirect;
 }
 
 // Chooses kernel, blocking and packing.

@@ -1,4 +1,5 @@
 #include "kernels/conv/depthwise_generic.h"
 #include "kernels/conv/direct_generic.h"
 #include "kernels/conv/dot_generic.h"
+#include "kernels/conv/plane_product_generic.h"
 #include "kernels/conv/winograd_generic.h"

@@ -1,6 +1,7 @@
 #include "base/rounding.h"
 #include "kernels/conv/depthwise_generic.h"
 #include "kernels/conv/dot_generic.h"
+#include "kernels/conv/winograd.h"
 
 // The specification of direct convolution: every output value on its own, taps outside the image
 // skipped. Weights are packed as for vectors, a short row of them at a time.
@@ -13,12 +14,17 @@ int64_t packed_width(int64_t oc_left) {
     return oc_left > kPackedLanes ? 2 * kPackedLanes : kPackedLanes;
 }
 
-void multiply_plane(const float* x, int64_t pitch, int64_t tiles, const float* w, int64_t width,
-                    int64_t channels, float* products, bool accumulate) {
-    for (int64_t tile = 0; tile < tiles; ++tile, x += pitch, products += width) {
-        for (int64_t o = 0; o < width; ++o) products[o] = accumulate ? products[o] : 0.0f;
-        for (int64_t i = 0; i < channels; ++i)
-            for (int64_t o = 0; o < width; ++o) products[o] += x[i] * w[i * width + o];
+struct TileGroups {
+    int64_t tiles;
+
+    explicit TileGroups(int64_t count) : tiles(count) {}
+};
+
+void multiply_plane(PlaneProduct t, const TileGroups& groups, int64_t width) {
+    for (int64_t tile = 0; tile < groups.tiles; ++tile, t.x += t.pitch, t.products += t.row) {
+        for (int64_t o = 0; o < width; ++o) t.products[o] = t.accumulate ? t.products[o] : 0.0f;
+        for (int64_t i = 0; i < t.channels; ++i)
+            for (int64_t o = 0; o < width; ++o) t.products[o] += t.x[i] * t.w[i * width + o];
     }
 }
 

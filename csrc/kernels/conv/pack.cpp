@@ -17,8 +17,8 @@ void ConvPacking::pack_part(int64_t part, const float* source, float* packed) co
     const int64_t first = part % blocks() * block;
     const int64_t width = std::min(block, padded_oc() - first);
     const int64_t count = std::min(width, oc - first);
+    if (winograd) return pack_planes(source + first * ic * 9, width, count, packed + first * ic);
     packed += (group * padded_oc() + first) * taps * ic;
-    if (winograd) return pack_planes(source + first * ic * 9, width, count, packed);
     source += (group * oc + first) * ic * taps;
     for (int64_t t = 0; t < taps; ++t)
         for (int64_t i = 0; i < ic; ++i, packed += width)
@@ -29,12 +29,14 @@ void ConvPacking::pack_part(int64_t part, const float* source, float* packed) co
 void ConvPacking::pack_planes(const float* source, int64_t width, int64_t count,
                               float* packed) const {
     double planes[kWinogradPlanes];
-    std::fill(packed, packed + taps * ic * width, 0.0f);
+    const int64_t distance = padded_oc() * ic;
+    for (int64_t t = 0; t < taps; ++t)
+        std::fill(packed + t * distance, packed + t * distance + ic * width, 0.0f);
     for (int64_t o = 0; o < count; ++o) {
         for (int64_t i = 0; i < ic; ++i, source += 9) {
             transform_filter(source, planes);
             for (int64_t t = 0; t < taps; ++t)
-                packed[(t * ic + i) * width + o] = static_cast<float>(planes[t]);
+                packed[t * distance + i * width + o] = static_cast<float>(planes[t]);
         }
     }
 }

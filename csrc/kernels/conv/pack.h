@@ -14,7 +14,7 @@ namespace hades {
 struct ConvPacking {
     int64_t groups, ic, oc, taps;
     int64_t block, lanes;
-    bool winograd;  // taps are the 36 planes of transformed 3x3 filters
+    bool winograd;  // taps are the 36 planes of transformed 3x3 filters, and before blocks
 
     int64_t blocks() const { return ceil_div(oc, block); }
     int64_t padded_oc() const { return round_up(oc, lanes); }

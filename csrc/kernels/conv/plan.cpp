@@ -22,21 +22,41 @@ constexpr double kChunkMacs = 1e6;      // some 20 microseconds: less is not wor
 constexpr int64_t kDotLanes = 8;
 constexpr int64_t kDotSum = 8;
 
-// Per chunk of the Winograd kernel: 36 planes of tiles by a slice of input channels, and as many of
-// tiles by output channels, share the second-level cache with the weights that stream through.
-constexpr int64_t kWinogradTiles = 28;
+// A chunk of the Winograd kernel: 36 planes of tiles by a slice of input channels, and as many of
+// tiles by the output channels of a pass, share the second-level cache with weights that stream
+// through. Weights of many channels come from further away and must serve more tiles. A vector of
+// 16 lanes consumes them twice as fast, and comes with twice the cache.
+struct WinogradTiles {
+    int64_t many, few;
+};
+constexpr WinogradTiles kWinogradTiles16 = {42, 28};
+constexpr WinogradTiles kWinogradTiles8 = {30, 20};
+constexpr int64_t kWinogradFarWeights = 4 << 20;  // bytes
 constexpr int64_t kWinogradSlice = 128;
+constexpr int64_t kWinogradPass = 64;
 constexpr int64_t kWinogradOutputs = 128;
-// Transformed weights take four times the memory, so each must serve many pixels.
-constexpr int64_t kWinogradPixels = 1024;
+// For the sake of several threads chunks become smaller, down to these.
+constexpr int64_t kWinogradChunks = 8;
+constexpr int64_t kWinogradLeastTiles = 12;
+constexpr int64_t kWinogradLeastOutputs = 64;
+// What a convolution costs, in multiply-adds of the ideal machine per pair of channels, measured on
+// both vector tiers: products reach nine tenths of the peak and direct sums eight, a tile of one
+// channel takes two hundred cycles per vector to transform, a core gets 3.4 bytes of weights per
+// cycle from memory (36 of direct and 144 of transformed ones). Less than a quarter gained is not
+// worth four times the memory.
+constexpr double kDirectCost = 9 / 0.8;       // per pixel
+constexpr double kProductCost = 36 / 0.9;     // per tile
+constexpr double kTransformCost = 2 * 200;    // per tile and channel
+constexpr double kWeightCost = 2 * 36 / 3.4;  // per lane, of direct weights
+constexpr double kLeastGain = 1.25;
 
 // The smallest part size that cuts `whole` into as many parts as `part` does: even parts.
 int64_t even_part(int64_t whole, int64_t part) { return ceil_div(whole, ceil_div(whole, part)); }
 
 // An odd number of cache lines, so that neighbouring pixels spread over all cache sets.
 int64_t odd_pitch(int64_t channels) {
-    const int64_t lines = ceil_div(channels, 16);
-    return (lines + (lines % 2 == 0)) * 16;
+    const int64_t lines = ceil_div(channels, kLineFloats);
+    return (lines + (lines % 2 == 0)) * kLineFloats;
 }
 
 int64_t input_extent(int64_t out, int64_t kernel, int64_t stride, int64_t dilation) {
@@ -196,35 +216,75 @@ ConvPlan plan_depthwise(const ConvShape& s, int) {
     return plan;
 }
 
+static int64_t winograd_tiles(const ConvShape& s) {
+    return s.images * ceil_div(s.out_height, kWinogradOut) * ceil_div(s.out_width, kWinogradOut);
+}
+
 bool winograd_fits(const ConvShape& s) {
     return s.kernel_h == 3 && s.kernel_w == 3 && s.stride_h == 1 && s.stride_w == 1 &&
            s.dilation_h == 1 && s.dilation_w == 1 && s.groups == 1;
 }
 
-bool winograd_pays(const ConvShape& s) {
-    return winograd_fits(s) && s.ic >= 32 && s.oc >= 32 &&
-           s.out_height * s.out_width >= kWinogradPixels;
+bool winograd_pays(const ConvShape& s, int lanes) {
+    if (!winograd_fits(s)) return false;
+    const auto ic = static_cast<double>(s.ic),
+               padded_ic = static_cast<double>(round_up(s.ic, lanes));
+    const auto padded_oc = static_cast<double>(round_up(s.oc, lanes));
+    const auto pixels = static_cast<double>(s.images * s.out_height * s.out_width);
+    const auto tiles = static_cast<double>(winograd_tiles(s));
+    const double direct = pixels * kDirectCost + lanes * kWeightCost;
+    const double transforms = kTransformCost * (padded_ic + padded_oc) / (ic * padded_oc);
+    return kLeastGain * (tiles * (kProductCost + transforms) + 4 * lanes * kWeightCost) <= direct;
 }
+
+namespace {
+
+int64_t winograd_chunks(const ConvPlan& plan) {
+    return ceil_div(plan.columns, plan.columns_per_chunk) *
+           ceil_div(plan.blocks, plan.blocks_per_chunk);
+}
+
+// Cuts chunks of output channels, then of tiles, until there are enough of them.
+void cut_winograd_chunks(ConvPlan* plan) {
+    while (winograd_chunks(*plan) < kWinogradChunks &&
+           plan->blocks_per_chunk * plan->block >= 2 * kWinogradLeastOutputs)
+        plan->blocks_per_chunk = ceil_div(plan->blocks_per_chunk, 2);
+    while (winograd_chunks(*plan) < kWinogradChunks &&
+           plan->columns_per_chunk >= 2 * kWinogradLeastTiles)
+        plan->columns_per_chunk = ceil_div(plan->columns_per_chunk, 2);
+}
+
+}  // namespace
 
 ConvPlan plan_winograd(const ConvShape& s, int lanes) {
     ConvPlan plan = {};
     plan.block = 2 * lanes;
     plan.blocks = ceil_div(s.oc, plan.block);
-    plan.ic_slice = s.ic <= kWinogradSlice ? s.ic : even_part(s.ic, kWinogradSlice);
-    plan.pitch = odd_pitch(plan.ic_slice);
+    plan.ic_slice =
+        s.ic <= kWinogradSlice ? s.ic : round_up(even_part(s.ic, kWinogradSlice), kLineFloats);
+    plan.pitch = round_up(plan.ic_slice, kLineFloats);
     plan.rows = plan.rows_per_chunk = 1;
-    plan.columns =
-        s.images * ceil_div(s.out_height, kWinogradOut) * ceil_div(s.out_width, kWinogradOut);
-    plan.columns_per_chunk = even_part(plan.columns, kWinogradTiles);
+    plan.columns = winograd_tiles(s);
+    const WinogradTiles& tiles = lanes > 8 ? kWinogradTiles16 : kWinogradTiles8;
+    const int64_t weight_bytes =
+        kWinogradPlanes * s.ic * s.oc * static_cast<int64_t>(sizeof(float));
+    plan.columns_per_chunk =
+        even_part(plan.columns, weight_bytes > kWinogradFarWeights ? tiles.many : tiles.few);
     plan.blocks_per_chunk =
         even_part(plan.blocks, std::max<int64_t>(kWinogradOutputs / plan.block, 1));
+    cut_winograd_chunks(&plan);
+    plan.columns_per_chunk = even_part(plan.columns, plan.columns_per_chunk);
+    plan.blocks_per_chunk = even_part(plan.blocks, plan.blocks_per_chunk);
+    plan.blocks_per_pass =
+        even_part(plan.blocks_per_chunk, std::max<int64_t>(kWinogradPass / plan.block, 1));
     count_chunks(s, &plan);
     plan.images = plan.group_chunks = 1;
+    const bool sliced = plan.ic_slice < s.ic;  // the products of all passes wait for their slices
+    const int64_t passes = sliced ? ceil_div(plan.blocks_per_chunk, plan.blocks_per_pass) : 1;
     plan.input_plane = odd_pitch(plan.columns_per_chunk * plan.pitch);
-    plan.product_plane = odd_pitch(plan.columns_per_chunk * plan.block);
-    plan.staged_elements = kWinogradPlanes * (plan.pitch + plan.input_plane);
-    plan.partial_elements =
-        kWinogradPlanes * plan.product_plane * (plan.ic_slice < s.ic ? plan.blocks_per_chunk : 1);
+    plan.product_plane = odd_pitch(plan.columns_per_chunk * plan.blocks_per_pass * plan.block);
+    plan.staged_elements = plan.pitch + kWinogradPlanes * plan.input_plane;
+    plan.partial_elements = passes * kWinogradPlanes * plan.product_plane;
     return plan;
 }
 

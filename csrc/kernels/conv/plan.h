@@ -22,7 +22,7 @@ ConvPlan plan_winograd(const ConvShape& shape, int lanes);
 
 // Whether the Winograd kernel can compute the shape, and whether it should: see plan.cpp.
 bool winograd_fits(const ConvShape& shape);
-bool winograd_pays(const ConvShape& shape);
+bool winograd_pays(const ConvShape& shape, int lanes);
 
 inline int64_t chunk_count(const ConvPlan& plan) {
     return plan.images * plan.group_chunks * plan.row_chunks * plan.column_chunks *

@@ -41,29 +41,38 @@ HADES_INLINE void keep_in_registers(const float* (&pointers)[Count]) {
     for (int k = 0; k < Count; ++k) asm("" : "+r"(pointers[k]));
 }
 
+HADES_INLINE const float* after(const float* x, int64_t bytes) {
+    return reinterpret_cast<const float*>(reinterpret_cast<const char*>(x) + bytes);
+}
+
 // acc += the products of one tap: n input channels.
 template <int V, int P>
 HADES_INLINE void multiply(F32 (&acc)[V][P], const float* x, int64_t pixel, const float* w,
                            int64_t n) {
     constexpr int kBases = (P + 2) / 3;
+    constexpr int kAhead = 16 * V * kLanes;
     const float* base[kBases];
 #pragma GCC unroll 16
     for (int k = 0; k < kBases; ++k) base[k] = x + 3 * k * pixel;
+    int64_t distance = pixel * static_cast<int64_t>(sizeof(float));
     const auto step = [&](int unroll) __attribute__((always_inline)) {
-        keep_in_registers(base);
 #pragma GCC unroll 8
         for (int u = 0; u < unroll; ++u) {
+            keep_in_registers(base);
+            asm("" : "+r"(distance), "+r"(w));  // one register, not one per offset of the loop
+            const float* weights = w + u * V * kLanes;
             F32 weight[V];
 #pragma GCC unroll 2
-            for (int v = 0; v < V; ++v) {
-                weight[v] = load(w + (u * V + v) * kLanes);
-                __builtin_prefetch(w + (u * V + v) * kLanes + 16 * V * kLanes);
-            }
+            for (int v = 0; v < V; ++v) weight[v] = load(weights + v * kLanes);
+            if (u * V * kLanes % kLineFloats == 0)
+#pragma GCC unroll 2
+                for (int line = 0; line < V * kLanes; line += kLineFloats)
+                    __builtin_prefetch(weights + line + kAhead);
 #pragma GCC unroll 32
             for (int p = 0; p < P; ++p) {
-                const F32 value = set1(base[p / 3][u + (p % 3) * pixel]);
+                const F32 value = set1(*after(base[p / 3] + u, (p % 3) * distance));
 #pragma GCC unroll 2
-                for (int v = 0; v < V; ++v) acc[v][p] = fma(value, weight[v], acc[v][p]);
+                for (int v = 0; v < V; ++v) accumulate(acc[v][p], value, weight[v]);
             }
         }
 #pragma GCC unroll 16
@@ -169,28 +178,6 @@ constexpr int kPackedLanes = kLanes;
 // Width of the packed block that begins where `oc_left` output channels are left.
 HADES_INLINE int64_t packed_width(int64_t oc_left) {
     return oc_left > kLanes ? 2 * kLanes : kLanes;
-}
-
-// One plane of a Winograd convolution: products[tile, o] (+)= x[tile, i] * w[i, o].
-static void multiply_plane(const float* x, int64_t pitch, int64_t tiles, const float* w,
-                           int64_t width, int64_t channels, float* products, bool accumulate) {
-    const bool wide = width > kLanes;
-    const int64_t widest = wide ? kPixels2 : kPixels1;
-    Tile t = {};
-    t.pixel = pitch;
-    t.w = w;
-    t.rows = t.columns = 1;
-    t.inner = channels;
-    for (int64_t tile = 0; tile < tiles;) {
-        const int64_t left = tiles - tile;
-        const int64_t count = ceil_div(left, widest);
-        const int64_t pixels = ceil_div(left, count);
-        t.x = x + tile * pitch;
-        t.partial_out = products + tile * width;
-        t.partial_in = accumulate ? t.partial_out : nullptr;
-        (wide ? kTiles2.run : kTiles1.run)[pixels - 1](t);
-        tile += pixels;
-    }
 }
 
 }  // namespace hades::HADES_ISA

@@ -14,6 +14,17 @@ constexpr int kWinogradPlanes = kWinogradPatch * kWinogradPatch;
 constexpr double kWinogradNear = 0.75;
 constexpr double kWinogradFar = 1.5;
 
+// One of the 36 matrix products, for a block of output channels.
+struct PlaneProduct {
+    const float* x;  // [tile][i], tiles `pitch` apart
+    int64_t pitch;
+    const float* w;  // [i][o in block]
+    int64_t channels;
+    float* products;  // [tile][o], tiles `row` apart
+    int64_t row;
+    bool accumulate;
+};
+
 // planes[6 * i + j] = (G filter G^T)[i, j] of a 3x3 filter, computed in double.
 void transform_filter(const float* filter, double* planes);
 

@@ -11,19 +11,25 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from pyhades.numerics.array import Array
-from pyhades.numerics.integers import Grid, dequantize, quantize
+from pyhades.numerics.integers import Grid, dequantize, quantize, requantize
 from pyhades.numerics.interpolation import AxisResize, Sampling, axis_taps, original_coordinates
 from pyhades.numerics.pooling import window_sums
 from pyhades.numerics.window import Window
 
 
 def resize_u8(
-    q: Array, axes: Mapping[int, AxisResize], sampling: Sampling, grid: Grid, to: Grid
+    q: Array,
+    axes: Mapping[int, AxisResize],
+    sampling: Sampling,
+    grid: Grid,
+    to: Grid,
+    then: tuple[float, int] | None = None,
 ) -> Array:
     """Interpolate bytes ``[n, c, h, w]``, one axis after the other, and go to the nearest byte.
 
     ``quantize((v - zero) / (to.scale / grid.scale))`` of what float32 sums give; an axis has
-    products of all its taps in order.
+    products of all its taps in order. ``then`` is a factor from there to another grid, and its zero
+    point: :func:`requantizing_factor`.
     """
     v = q.astype(np.float32)
     for axis, geometry in axes.items():
@@ -40,7 +46,26 @@ def resize_u8(
         assert total is not None
         v = total
     step = np.float32(to.scale) / np.float32(grid.scale)
-    return quantize(v - np.float32(grid.zero), Grid(float(step), to.zero))
+    y = quantize(v - np.float32(grid.zero), Grid(float(step), to.zero))
+    return y if then is None else multiplied(y, to.zero, *then)
+
+
+def multiplied(q: Array, zero: int, factor: float, y_zero: int) -> Array:
+    """``limit(round_half_even((q - zero) * factor) + y_zero)``."""
+    return quantize((q.astype(np.float32) - np.float32(zero)) * np.float32(factor), Grid(1, y_zero))
+
+
+def requantizing_factor(grid: Grid, to: Grid) -> float | None:
+    """A factor with which :func:`multiplied` is ``requantize`` of every byte, if there is one.
+
+    The quotient of the scales is, unless the rounding of a quotient falls to the other side of a
+    half.
+    """
+    every, factor = np.arange(256, dtype=np.uint8), float(np.float32(grid.scale / to.scale))
+    if not np.isfinite(factor) or factor == 0:
+        return None
+    want = requantize(every, grid, to)
+    return factor if (multiplied(every, grid.zero, factor, to.zero) == want).all() else None
 
 
 def average_pool_u8(

@@ -10,9 +10,11 @@ import pytest
 from onnx import helper
 from onnx.reference import ReferenceEvaluator
 
-from pyhades import kernels
+from pyhades import _native, kernels
 from pyhades.errors import ArgumentError
 from pyhades.kernels import reference
+from pyhades.numerics.byte_images import requantizing_factor
+from pyhades.numerics.integers import Grid, requantize
 from pyhades.numerics.interpolation import COORDINATE_MODES, NEAREST_MODES
 from tests.support.guarded import assert_gaps_untouched, guarded, guarded_empty
 
@@ -91,6 +93,19 @@ def test_bytes_to_the_nearest(isa, kernels_run, channels, coordinates, at):
             np.testing.assert_array_equal(y, expected)
             assert_gaps_untouched(y)
     assert kernels_run == {f"resize_row_u8_{isa}"}
+
+
+def test_bytes_go_on_to_another_grid(isa):
+    x = np.random.default_rng(2).integers(0, 256, (1, 40, 5, 7), np.uint8)
+    x = np.ascontiguousarray(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+    grid, to = Grid(0.5, 20), Grid(0.3, 90)
+    factor = requantizing_factor(grid, to)
+    attributes = {"mode": "linear", "rounding": "nearest", "x_zero": 20, "y_zero": 20}
+    attributes |= {"then_factor": factor, "then_zero": 90}
+    y = np.empty((1, 10, 14, 40), np.uint8).transpose(0, 3, 1, 2)
+    _native.call("resize", [x], [y], attributes, isa=isa)
+    nearest = kernels.resize(x, (10, 14), rounding="nearest", x_grid=(1, 20), y_grid=(1, 20))
+    np.testing.assert_array_equal(y, requantize(nearest, grid, to))
 
 
 @pytest.mark.parametrize("mode", ["linear", "cubic"])

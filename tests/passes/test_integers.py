@@ -183,6 +183,20 @@ def test_interpolation(scale, factors):
     assert same_everywhere(b.graph(b.grid(b.conv(y, 4), 0.5, 9)))["QResize"] == 1
 
 
+@pytest.mark.parametrize("scale", [0.2, 0.3, 0.1, 0.017])
+def test_interpolation_into_another_grid(scale):
+    """Two roundings, one pass, and the same bytes."""
+    b = Quantised()
+    x = b.grid(b.input(*SHAPE), 0.2, 50)
+    y = b.op("Resize", x, None, b.const([1, 1, 2, 2]), mode="linear")
+    y = b.grid(y, 0.2, 50)
+    joined = b.op("Concat", y, b.grid(b.input(1, 4, 24, 28), scale, 9), axis=1)
+    joined = b.grid(joined, scale, 9)
+    counts = same_everywhere(b.graph(b.grid(b.conv(joined, 4, channels=12), 0.5, 9)))
+    assert counts["QResize"] == 1 and counts["QConv"] == 1
+    assert "Requantize" not in counts
+
+
 def test_means():
     b = Quantised()
     x = b.grid(b.conv(b.grid(b.input(*SHAPE)), 8), 0.2, 50)

@@ -286,11 +286,12 @@ Status read_geometry(const OpDesc& desc, std::vector<AxisGeometry>* axes) {
     return {};
 }
 
-// Attributes rounding, x_scale, x_zero, y_scale, y_zero.
+// Attributes rounding, x_scale, x_zero, y_scale, y_zero, then_factor, then_zero.
 Status read_bytes(const OpDesc& desc, ResizeBytes* bytes) {
     const std::string rounding = desc.attributes.text("rounding", "truncate");
     const int64_t zeros[] = {desc.attributes.integer("x_zero", 0),
-                             desc.attributes.integer("y_zero", 0)};
+                             desc.attributes.integer("y_zero", 0),
+                             desc.attributes.integer("then_zero", 0)};
     const float x_scale = static_cast<float>(desc.attributes.real("x_scale", 1.0));
     const float y_scale = static_cast<float>(desc.attributes.real("y_scale", 1.0));
     if (rounding != "truncate" && rounding != "nearest")
@@ -298,9 +299,12 @@ Status read_bytes(const OpDesc& desc, ResizeBytes* bytes) {
     for (int64_t zero : zeros)
         if (zero < 0 || zero > 255) return invalid("resize: zero points must be from 0 to 255");
     if (!(x_scale > 0.0f) || !(y_scale > 0.0f)) return invalid("resize: scales must be positive");
-    *bytes = {static_cast<float>(zeros[0]), y_scale / x_scale, static_cast<float>(zeros[1]),
-              rounding == "truncate"};
-    if (bytes->truncates && (zeros[0] || zeros[1] || x_scale != y_scale))
+    *bytes = {
+        static_cast<float>(zeros[0]), y_scale / x_scale,
+        static_cast<float>(zeros[1]), static_cast<float>(desc.attributes.real("then_factor", 0.0)),
+        static_cast<float>(zeros[2]), rounding == "truncate"};
+    if (bytes->truncates &&
+        (zeros[0] || zeros[1] || zeros[2] || bytes->then_factor != 0.0f || x_scale != y_scale))
         return invalid("resize: only rounding \"nearest\" goes from one grid to another");
     return {};
 }

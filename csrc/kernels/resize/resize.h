@@ -8,6 +8,9 @@ namespace hades {
 //   limit(round_half_even((v - x_zero) / y_scale) + y_zero), or the whole part of v
 struct ResizeBytes {
     float x_zero, y_scale, y_zero;  // the scale counts steps of x
+    // From there to another grid, limit(round_half_even((y - y_zero) * then_factor) + then_zero); a
+    // factor of 0 says that there is none.
+    float then_factor, then_zero;
     bool truncates;
 };
 

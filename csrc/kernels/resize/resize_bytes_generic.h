@@ -7,15 +7,13 @@
 
 namespace hades::HADES_ISA {
 
-HADES_INLINE void store_bytes_n(const ResizeBytes& to, uint8_t* y, F32 v, int lanes) {
-    if (to.truncates) {
-        v = floor(min(max(v, set1(0.0f)), set1(255.0f)));
-    } else {
-        v = v - set1(to.x_zero);
-        if (to.y_scale != 1.0f) v = v / set1(to.y_scale);
-        v = nearest_point(v, to.y_zero);
-    }
-    store_byte_lanes(y, v, lanes);
+HADES_INLINE F32 finished(const ResizeBytes& to, F32 v) {
+    if (to.truncates) return floor(min(max(v, set1(0.0f)), set1(255.0f)));
+    v = v - set1(to.x_zero);
+    if (to.y_scale != 1.0f) v = v / set1(to.y_scale);
+    v = nearest_point(v, to.y_zero);
+    if (to.then_factor == 0.0f) return v;
+    return nearest_point((v - set1(to.y_zero)) * set1(to.then_factor), to.then_zero);
 }
 
 HADES_INLINE F32 load_lanes(const uint8_t* p, int lanes) { return load_byte_lanes(p, lanes); }
@@ -32,7 +30,7 @@ HADES_INLINE void sum_taps(const X* x, int64_t step, const int32_t* indices, con
     for (int64_t i = 0; i < n; i += kLanes) {
         const int lanes = n - i < kLanes ? static_cast<int>(n - i) : kLanes;
         F32 total = load_lanes(x + indices[0] * step + i, lanes);
-        if (Taps != 1) total = total * set1(weights[0]);
+        if (taps > 1) total = total * set1(weights[0]);
         for (int64_t t = 1; t < taps; ++t)
             total = total + load_lanes(x + indices[t] * step + i, lanes) * set1(weights[t]);
         sink(i, total, lanes);
@@ -78,22 +76,25 @@ HADES_INLINE void sum_columns(const ResizeRowArgs& a) {
                                 load_n(a.horizontal_weights + at, lanes);
         }
         if (a.y_pixel == 1) {
-            store_bytes_n(a.bytes, y + i, total, lanes);
+            store_byte_lanes(y + i, finished(a.bytes, total), lanes);
             continue;
         }
         uint8_t bytes[kLanes];
-        store_bytes_n(a.bytes, bytes, total, kLanes);
+        store_u8(bytes, finished(a.bytes, total));
         for (int lane = 0; lane < lanes; ++lane) y[(i + lane) * a.y_pixel] = bytes[lane];
     }
 }
 
+template <int Taps>
 HADES_INLINE void sum_pixels(const ResizeRowArgs& a) {
+    const ResizeBytes to = a.bytes;
     for (int64_t i = 0; i < a.out_w; ++i) {
         const int64_t at = i * a.horizontal_taps;
         uint8_t* y = static_cast<uint8_t*>(a.y) + i * a.y_pixel;
-        sum_any_taps(a.row, a.channels, a.horizontal_indices + at, a.horizontal_weights + at,
-                     a.horizontal_taps, a.channels,
-                     [&](int64_t c, F32 v, int lanes) { store_bytes_n(a.bytes, y + c, v, lanes); });
+        sum_taps<Taps>(a.row, a.channels, a.horizontal_indices + at, a.horizontal_weights + at,
+                       a.horizontal_taps, a.channels, [&](int64_t c, F32 v, int lanes) {
+                           store_byte_lanes(y + c, finished(to, v), lanes);
+                       });
     }
 }
 
@@ -103,7 +104,7 @@ void resize_row_u8(const ResizeRowArgs& a) {
         uint8_t* y = static_cast<uint8_t*>(a.y);
         sum_rows(a, joined && a.y_pixel == a.channels,
                  [&](int64_t pixel, int64_t c, F32 v, int lanes) {
-                     store_bytes_n(a.bytes, y + pixel * a.y_pixel + c, v, lanes);
+                     store_byte_lanes(y + pixel * a.y_pixel + c, finished(a.bytes, v), lanes);
                  });
         return;
     }
@@ -116,8 +117,10 @@ void resize_row_u8(const ResizeRowArgs& a) {
     });
     if (a.channels == 1)
         sum_columns(a);
+    else if (a.horizontal_taps == 2)
+        sum_pixels<2>(a);
     else
-        sum_pixels(a);
+        sum_pixels<0>(a);
 }
 
 }  // namespace hades::HADES_ISA

@@ -111,7 +111,8 @@ def _grids(node: Node) -> dict[str, Any]:
 @lowers("QResize")
 def lower_qresize(lowering: Lowering, node: Node) -> None:
     """resize, to the nearest byte of a grid."""
-    emit_resize(lowering, node, rounding="nearest", **_grids(node))
+    then = {name: attribute(node, name) for name in ("then_factor", "then_zero")}
+    emit_resize(lowering, node, rounding="nearest", **_grids(node), **then)
 
 
 @lowers("QAveragePool")

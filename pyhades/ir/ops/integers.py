@@ -202,16 +202,21 @@ _GRIDS: dict[str, Any] = {"x_scale": 1.0, "x_zero": 0, "y_scale": 1.0, "y_zero":
     "uint8, float32?, float32?, int64? -> uint8",
     **RESIZE_ATTRIBUTES,
     **_GRIDS,
+    then_factor=0.0,
+    then_zero=0,
 )
 class QResize(Resize):
-    """Interpolation of bytes to the nearest ones of a grid; ``Resize`` cuts fractions off."""
+    """Interpolation of bytes to the nearest ones of a grid; ``Resize`` cuts fractions off.
+
+    With a ``then_factor``, these are multiplied by it, and go to a grid with another zero point.
+    """
 
     def reference(self, node: Node, *inputs: Any) -> list[Array]:
         x, roi, scales, sizes = (*inputs, None, None, None)[:4]
         axes = resize_axes(node, x.shape, roi, scales, sizes)
-        return [
-            byte_images.resize_u8(x, axes, sampling_of(node), _grid(node, "x_"), _grid(node, "y_"))
-        ]
+        grids, factor = (_grid(node, "x_"), _grid(node, "y_")), attribute(node, "then_factor")
+        then = (factor, attribute(node, "then_zero")) if factor else None
+        return [byte_images.resize_u8(x, axes, sampling_of(node), *grids, then)]
 
 
 @ir_op("QAveragePool", "uint8 -> uint8", **POOL_ATTRIBUTES, count_include_pad=0, **_GRIDS)

@@ -8,13 +8,18 @@ from pyhades.ir.graph import Graph, Node, Value
 from pyhades.ir.inference import constant
 from pyhades.ir.ops.integers import FACTOR, OFFSET, RESIDUAL
 from pyhades.ir.registry import attribute
+from pyhades.numerics.byte_images import requantizing_factor
+from pyhades.numerics.integers import Grid
 from pyhades.passes.rewriting import Rewrite
 
 PRODUCTS = ("QConv", "QConvTranspose", "QMatMul")
 
 
 def store_integers(graph: Graph) -> Graph:
-    """Let products of integers do the QuantizeU8 that reads them, and DequantizeU8 of residuals."""
+    """Let products of integers do the QuantizeU8 that reads them, and DequantizeU8 of residuals.
+
+    What interpolates bytes does the Requantize that reads them.
+    """
     rewrite = Rewrite(graph)
     for node in rewrite.nodes:
         node.inputs = rewrite.inputs(node)
@@ -22,6 +27,8 @@ def store_integers(graph: Graph) -> Graph:
             _read_bytes(rewrite, node)
         elif node.op == "QuantizeU8":
             _store_bytes(rewrite, node)
+        elif node.op == "Requantize":
+            _store_resized(rewrite, node)
     return rewrite.finish()
 
 
@@ -45,6 +52,19 @@ def _store_bytes(rewrite: Rewrite, node: Node) -> None:
         inputs[FACTOR], scale = _divided(inputs[FACTOR], scale), 1.0
     stored = {"y_scale": scale, "y_zero": attribute(node, "zero"), "to": np.dtype(np.uint8)}
     rewrite.replace(node, product.op, inputs, **{**product.attributes, **stored})
+
+
+def _store_resized(rewrite: Rewrite, node: Node) -> None:
+    """To another grid on the way, where multiplying does what dividing does."""
+    resize = rewrite.private(node.inputs[0], "QResize")
+    if resize is None or attribute(resize, "then_factor"):
+        return
+    grid = Grid(float(attribute(node, "scale")), int(attribute(node, "zero")))
+    to = Grid(float(attribute(node, "y_scale")), int(attribute(node, "y_zero")))
+    factor = requantizing_factor(grid, to)
+    if factor is not None:
+        then = {"then_factor": factor, "then_zero": to.zero}
+        rewrite.replace(node, "QResize", rewrite.inputs(resize), **{**resize.attributes, **then})
 
 
 def _keeps_scale(product: Node) -> bool:

@@ -19,6 +19,7 @@ _HOMES = {
     "compile": "pyhades.compiler",
     "inspect": "pyhades.segmentation",
     "load_onnx": "pyhades.onnx",
+    "quantize": "pyhades.segmentation.quantize",
     "remove_background": "pyhades.segmentation",
     "show_config": "pyhades.config",
 }

@@ -16,6 +16,7 @@ SECTIONS = {
         "remove": ("pyhades.cli.remove", "Remove the background of images."),
         "models": ("pyhades.cli.models", "Models by name: list, fetch, find and check them."),
         "inspect": ("pyhades.cli.inspect", "Tell what a model is, and what is made of it."),
+        "quantize": ("pyhades.cli.quantize", "Make a model int8 by looking at pictures."),
         "verify": ("pyhades.cli.verify", "Compare a model with onnxruntime and with masks."),
     },
     "Text": {

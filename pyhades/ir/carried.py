@@ -25,9 +25,17 @@ def moves(node: Node) -> bool:
     return node.op in MOVES
 
 
+def pads_with_zeros(node: Node) -> bool:
+    """Whether ``node`` pads floats with 0, which is on every grid (of integers, 0 may not be)."""
+    fill = node.input(2)
+    if node.op != "Pad" or attribute(node, "mode") != "constant":
+        return False
+    return fill is None or (fill.data is not None and not fill.data.any())
+
+
 def carried(node: Node) -> Quantization | None:
-    """The grid of the first result of ``node``, from those of its inputs."""
-    if not moves(node):
+    """The grid of the results of ``node``, from those of its inputs."""
+    if not (moves(node) or pads_with_zeros(node)):
         return None
     sources = node.inputs if node.op == "Concat" else node.inputs[:1]
     grids = [_grid(value) for value in sources]

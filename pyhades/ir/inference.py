@@ -63,7 +63,9 @@ def set_types(node: Node, kinds: Sequence[TensorType]) -> None:
     known = [None if value.type is None else value.type.quantization for value in node.outputs]
     for value, kind in zip(node.outputs, kinds, strict=True):
         value.type = kind
-    grids = [carried(node), *[None] * (len(known) - 1)]
+    first = carried(node)
+    spreads = node.op == "Split" and first is not None and first.axis is None
+    grids = [first, *[first if spreads else None] * (len(known) - 1)]
     for value, own, before in zip(node.outputs, grids, known, strict=True):
         assert value.type is not None
         grid = value.type.quantization or own or before

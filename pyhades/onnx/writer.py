@@ -96,7 +96,10 @@ def _node(node: Node, opset: int, taken: set[str]) -> Record:
     }
 
 
-_SPELLED_BY_HAND = ("BatchNormalization", "Cast", "CastLike", "Resize", "Constant")
+_SPELLED_BY_HAND = (
+    *("BatchNormalization", "Cast", "CastLike", "Resize", "Constant"),
+    *("QuantizeLinear", "DequantizeLinear"),
+)
 """Operators whose translators only check or tidy up what newer opsets have too."""
 
 

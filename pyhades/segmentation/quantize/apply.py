@@ -1,0 +1,142 @@
+"""Put grids on the edges of a float network, and its weights on theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from pyhades.ir.graph import Graph, Node, Value
+from pyhades.ir.inference import constant, infer_types, type_of
+from pyhades.ir.quantization import Quantization
+from pyhades.numerics.array import Array
+from pyhades.passes.rewriting import clone, live
+from pyhades.segmentation.quantize.bias import Shifts
+from pyhades.segmentation.quantize.edits import put_on_grid
+from pyhades.segmentation.quantize.grids import (
+    activation_grid,
+    on_weight_grid,
+    weight_grid,
+    weight_scales,
+)
+from pyhades.segmentation.quantize.placement import Placement, place_grids
+from pyhades.segmentation.quantize.products import Product
+from pyhades.segmentation.quantize.recipe import Recipe
+from pyhades.segmentation.quantize.statistics import EdgeStatistics, Statistics
+
+_LARGEST_BIAS = 1 << 24
+"""Integers up to here are exact in float32."""
+
+
+@dataclass
+class Quantiser:
+    """Makes quantised networks of a float one, with any choice of its products.
+
+    Parameters
+    ----------
+    graph
+        The prepared network.
+    statistics
+        Of the edges that any choice may put on a grid.
+    recipe
+        How.
+    shifts
+        What biases lack, see :mod:`~pyhades.segmentation.quantize.bias`.
+    """
+
+    graph: Graph
+    statistics: Statistics
+    recipe: Recipe
+    shifts: Shifts = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._weights: dict[str, tuple[Array, Quantization]] = {}
+        self._grids: dict[tuple[str, ...], Quantization] = {}
+
+    def quantised(self, products: Sequence[Product]) -> Graph:
+        """The network with ``products``, and what lies between them, on grids."""
+        placement = place_grids(self.graph, products)
+        grids = self._grids_of(placement)
+        biases = {p.name: self._bias(p, grids[p.x]) for p in products}
+        chosen = {product.name: product for product in products}
+        result = clone(self.graph)
+        twins = dict(zip(self.graph.values(), result.values(), strict=True))
+        on_grid = {twins[v]: grids[v] for v in placement.made}
+        fresh: dict[Value, Value] = {}
+        nodes: list[Node] = []
+        for value in result.inputs:
+            if value in on_grid:
+                nodes.append(put_on_grid(value, on_grid[value], fresh))
+        for node in result.nodes:
+            node.inputs = [None if v is None else fresh.get(v, v) for v in node.inputs]
+            product = chosen.get(node.outputs[0].name)
+            if product is not None:
+                self._round_constants(node, product, biases[product.name])
+            nodes.append(node)
+            nodes += [put_on_grid(v, on_grid[v], fresh) for v in node.outputs if v in on_grid]
+        result.nodes = live(nodes, result.outputs)
+        infer_types(result)
+        return result
+
+    def _grids_of(self, placement: Placement) -> dict[Value, Quantization]:
+        grids = {}
+        for group in placement.groups:
+            names = tuple(v.name for v in group if v in placement.made)
+            seen = [self.statistics[name] for name in names if name in self.statistics]
+            if names not in self._grids:
+                self._grids[names] = activation_grid(_together(seen), self.recipe)
+            grids.update(dict.fromkeys(group, self._grids[names]))
+        return grids
+
+    def read_grids(self, products: Sequence[Product]) -> dict[Value, Quantization]:
+        """The grids of what ``products`` read."""
+        return self._grids_of(place_grids(self.graph, products))
+
+    def rounded_weights(self, products: Sequence[Product]) -> dict[str, Array]:
+        """By name."""
+        return {product.name: self._weight(product)[0] for product in products}
+
+    def _weight(self, product: Product) -> tuple[Array, Quantization]:
+        """Rounded weights and their grid; they do not depend on what else is quantised."""
+        if product.name not in self._weights:
+            data = product.weight.data
+            assert data is not None
+            how = self.recipe.weights, self.recipe.percentile
+            grid = weight_grid(weight_scales(data, product.channels, *how), product.channels)
+            self._weights[product.name] = on_weight_grid(data, grid), grid
+        return self._weights[product.name]
+
+    def _bias(self, product: Product, grid: Quantization) -> Value | None:
+        """The bias on the grid of the sums; None where the product has none, and needs none."""
+        given = product.node.input(2)
+        bias = None if given is None else given.data
+        weights = self._weight(product)[1]
+        if product.name in self.shifts and product.node.op != "MatMul":
+            shift = self.shifts[product.name]
+            bias = shift if bias is None else bias + shift
+        if bias is None:
+            return None
+        scale = np.asarray(grid.scale * weights.scale, np.float32)
+        steps = np.rint(bias / scale.astype(np.float64))
+        name = f"{product.name}.bias"
+        if np.abs(steps).max(initial=0) >= _LARGEST_BIAS:
+            return constant(name, bias.astype(np.float32))
+        data = np.asarray(steps.astype(np.float32) * scale, np.float32)
+        kind = replace(type_of(data), quantization=Quantization(scale, None, "int32", 0))
+        return Value(name, kind, data)
+
+    def _round_constants(self, node: Node, product: Product, bias: Value | None) -> None:
+        data, grid = self._weight(product)
+        kind = replace(type_of(data), quantization=grid)
+        node.inputs[1] = Value(f"{product.name}.weight", kind, data)
+        if bias is not None:
+            node.inputs[2:] = [bias]
+
+
+def _together(seen: Sequence[EdgeStatistics]) -> EdgeStatistics:
+    """Of several edges with one grid. Channels have no meaning there."""
+    first = replace(seen[0], peaks=np.zeros(1, np.float32))
+    for other in seen[1:]:
+        first = first + replace(other, peaks=np.zeros(1, np.float32))
+    return first

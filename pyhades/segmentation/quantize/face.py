@@ -1,0 +1,289 @@
+"""``pyhades.quantize``: a float segmentation model in, a quantised one out."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pyhades.errors import ArgumentError
+from pyhades.ir.graph import Graph
+from pyhades.onnx.importer import load_onnx
+from pyhades.onnx.source import ModelSource
+from pyhades.options import EngineOptions, engine_options, refuse_precision
+from pyhades.segmentation.catalogue import Identification, Profile, identify
+from pyhades.segmentation.image_input import ImageLike
+from pyhades.segmentation.quantize.apply import Quantiser
+from pyhades.segmentation.quantize.bias import measure_shifts
+from pyhades.segmentation.quantize.calibration import (
+    Calibration,
+    Step,
+    digest_of_graph,
+    work_folder,
+)
+from pyhades.segmentation.quantize.pictures import (
+    Picture,
+    digest_of,
+    given_pictures,
+    made_pictures,
+    split,
+)
+from pyhades.segmentation.quantize.prepare import named_apart, prepare
+from pyhades.segmentation.quantize.products import Product, find_products
+from pyhades.segmentation.quantize.recipe import Recipe
+from pyhades.segmentation.quantize.result import Layer, Quantized
+from pyhades.segmentation.quantize.scores import Budget, mean_of
+from pyhades.segmentation.quantize.search import Choice, choose
+from pyhades.segmentation.quantize.smoothing import smooth, smoothed_layers
+
+log = logging.getLogger(__name__)
+
+DEFAULT_BUDGET = "mae=.004"
+FOR_PEAKS = 16
+"""Pictures that the peaks of channels are found on, before they are smoothed."""
+FOR_SHIFTS = 32
+"""Pictures that biases are corrected on."""
+FOR_RANKS = 4
+"""Pictures that products are ranked on."""
+
+
+def quantize(
+    model: ModelSource | None = None,
+    images: str | os.PathLike[str] | Sequence[ImageLike] | None = None,
+    output: str | os.PathLike[str] | None = None,
+    *,
+    budget: str | Budget = DEFAULT_BUDGET,
+    recipe: Recipe | None = None,
+    force: bool = False,
+    step: Step = lambda what, done, total: None,
+    threads: int | None = None,
+    isa: str | None = None,
+    options: EngineOptions | None = None,
+    profile: Profile = "reference",
+    download: bool = False,
+    **manifest: Any,
+) -> Quantized:
+    """Quantise a segmentation model to int8.
+
+    Ranges of activations are found on four fifths of the pictures; the masks of the others say
+    how good the result is. Products that cost the most of the mask go back to float until the
+    budget holds.
+
+    Parameters
+    ----------
+    model
+        See making a :class:`~pyhades.Remover`. It must be a float model.
+    images
+        Pictures like those that the model will see: a folder, or a list; 100 to 300 are good. By
+        default photographs that ship with pyhades and scenes made by code.
+    output
+        ONNX file to write. A call that is interrupted goes on where it was, from a folder beside
+        it. None to write nothing.
+    budget
+        What the masks of the pictures that are held out may differ by in the mean:
+        ``"mae=.002,iou=.997"``; see :class:`~pyhades.segmentation.quantize.Budget`.
+    recipe
+        How; see :class:`~pyhades.segmentation.quantize.Recipe`.
+    force
+        Write the file also where the budget does not hold.
+    step
+        Called with what is done, how much of it is done, and how much there is.
+    threads, isa, options
+        Of the engine meanwhile; the result does not depend on them.
+    profile, download, **manifest
+        See making a :class:`~pyhades.Remover`.
+
+    Returns
+    -------
+    Quantized
+        The network, its layers and its scores.
+
+    Raises
+    ------
+    ArgumentError
+        There are no pictures; the model is quantised already, or has nothing to quantise; the
+        budget is none, or cannot be held and ``force`` is false: nothing is written then.
+    ImageError
+        A picture cannot be read.
+    ModelError
+        The file is not a model that gives a mask.
+    ConfigurationError
+        The file cannot be written.
+
+    Examples
+    --------
+    >>> from pyhades.segmentation.plausibility import SAMPLES
+    >>> small = quantize(images=SAMPLES, budget="mae=.02")
+    >>> small.holds
+    True
+    """
+    from pyhades.segmentation.remover import check_model
+
+    limits = Budget.parse(budget)
+    chosen = engine_options(options, threads=threads, isa=isa)
+    refuse_precision(chosen, "what is quantised", "int8")
+    source, entry = check_model(model, download)
+    graph = load_onnx(source)
+    path = None if isinstance(source, bytes) else source
+    found = identify(graph, path, entry=entry, profile=profile, **manifest)
+    pictures = made_pictures() if images is None else given_pictures(images)
+    target = None if output is None else Path(output).expanduser()
+    result = quantize_graph(
+        graph, found, pictures, budget=limits, recipe=recipe or Recipe(), options=chosen,
+        step=step, work=None if target is None else work_folder(target),
+    )  # fmt: skip
+    if not result.holds and not force:
+        raise ArgumentError(
+            f"{graph.source or graph.name}: the budget {limits} does not hold: {_best(result)}. "
+            "Nothing was written; allow more, or force=True (--force) writes it as it is"
+        )
+    if target is not None:
+        result.save(target)
+        shutil.rmtree(work_folder(target), ignore_errors=True)
+    return result
+
+
+def _best(result: Quantized) -> str:
+    mean = ", ".join(f"{name}={value:.5f}" for name, value in mean_of(result.scores).items())
+    back = sum(layer.reason == "budget" for layer in result.layers)
+    return f"the best that was found, with {back} products back in float, has {mean}"
+
+
+def quantize_graph(
+    graph: Graph,
+    found: Identification,
+    pictures: Sequence[Picture],
+    *,
+    budget: Budget,
+    recipe: Recipe,
+    options: EngineOptions,
+    step: Step,
+    work: Path | None = None,
+) -> Quantized:
+    """Quantise a network whose manifest is known; the budget may not hold afterwards.
+
+    Parameters
+    ----------
+    graph
+        As it was read.
+    found
+        Its manifest, and how it is fed.
+    pictures
+        For calibration and for checking.
+    budget, recipe, options, step
+        See :func:`quantize`.
+    work
+        A folder in which statistics are kept, so that an interrupted call goes on.
+    """
+    # A precision that was asked for is that of the result.
+    flat = EngineOptions(threads=options.threads, isa=options.isa)
+    calibration = Calibration(found, flat, step)
+    for_ranges, held = split(pictures)
+    prepared = prepare(graph)
+    digest = digest_of(pictures)
+    key = hashlib.sha256(f"{digest_of_graph(prepared)} {digest} {recipe.digest}".encode())
+    kept = _Kept(work, key.hexdigest()[:16])
+    smoothed, products = _smoothed(prepared, recipe, calibration, for_ranges, kept)
+    usable = [product for product in products if not product.kept]
+    if not usable:
+        raise ArgumentError(
+            f"{graph.source or graph.name}: there is nothing to quantise: of {len(products)} "
+            f"products with constant weights all stay in float ({_reasons(products)})"
+        )
+    statistics = calibration.observe(smoothed, usable, for_ranges, "ranges", kept("ranges"))
+    quantiser = Quantiser(smoothed, statistics, recipe)
+    if recipe.bias_correction:
+        quantiser.shifts = measure_shifts(
+            smoothed, usable, quantiser.read_grids(usable), quantiser.rounded_weights(usable),
+            _told(for_ranges[:FOR_SHIFTS], calibration, step), flat,
+        )  # fmt: skip
+    choice = _choose(calibration, graph, quantiser, usable, held, budget, step)
+    layers = tuple(_layer(product, choice) for product in products)
+    return Quantized(
+        choice.graph, found.manifest, recipe, budget, layers, choice.scores,
+        (digest, len(for_ranges)), found,
+    )  # fmt: skip
+
+
+class _Kept:
+    """Files of one call in its work folder."""
+
+    def __init__(self, folder: Path | None, key: str) -> None:
+        self._folder, self._key = folder, key
+
+    def __call__(self, what: str) -> Path | None:
+        return None if self._folder is None else self._folder / f"{what}-{self._key}.npz"
+
+
+def _told(pictures: Sequence[Picture], calibration: Calibration, step: Step) -> Any:
+    for index, picture in enumerate(pictures):
+        yield calibration.feeds(picture)
+        step("biases", index + 1, len(pictures))
+
+
+def _smoothed(
+    graph: Graph,
+    recipe: Recipe,
+    calibration: Calibration,
+    pictures: Sequence[Picture],
+    kept: Callable[[str], Path | None],
+) -> tuple[Graph, list[Product]]:
+    """The network with its channels alike where they can be, and its products."""
+    products = find_products(graph, recipe.float_channels)
+    layers = smoothed_layers(graph, products) if recipe.smoothing else []
+    if not layers:
+        return graph, products
+    few = pictures[:FOR_PEAKS]
+    peaks = calibration.observe(graph, layers, few, "peaks", kept("peaks"))
+    result = named_apart(smooth(graph, products, peaks, recipe.smoothing))
+    return result, find_products(result, recipe.float_channels)
+
+
+def _choose(
+    calibration: Calibration,
+    graph: Graph,
+    quantiser: Quantiser,
+    products: Sequence[Product],
+    held: Sequence[Picture],
+    budget: Budget,
+    step: Step,
+) -> Choice:
+    wanted = list(calibration.masks(graph, held))
+    few = held[:FOR_RANKS]
+
+    def error_of(some: Sequence[Product]) -> float:
+        scores = calibration.scores(quantiser.quantised(some), few, wanted[: len(few)])
+        return mean_of(scores)["mae"]
+
+    def scored(quantised: Graph) -> Any:
+        scores = calibration.scores(quantised, held, wanted)
+        log.info("masks: %s", mean_of(scores))
+        return scores
+
+    return choose(
+        products, quantiser.quantised, scored, error_of, budget,
+        lambda done, total: step("ranks", done, total),
+    )  # fmt: skip
+
+
+def _layer(product: Product, choice: Choice) -> Layer:
+    names = {each.name for each in choice.products}
+    is_int8 = product.name in names
+    reason = "" if is_int8 else product.kept or "budget"
+    data = product.weight.data
+    assert data is not None
+    return Layer(
+        product.name, product.node.op, data.shape, "int8" if is_int8 else "float", reason,
+        choice.errors.get(product.name),
+    )  # fmt: skip
+
+
+def _reasons(products: Sequence[Product]) -> str:
+    return ", ".join(sorted({product.kept for product in products})) or "there are none"
+
+
+__all__ = ["DEFAULT_BUDGET", "quantize", "quantize_graph"]

@@ -1,0 +1,55 @@
+"""Which products cost the most of the mask when they are quantised.
+
+Every measurement compiles a network, so that not every product is measured for itself: groups of
+neighbours are, and the worst groups product by product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from pyhades.segmentation.quantize.products import Product
+
+GROUPS = 16
+"""Groups that all products are cut into."""
+SPLIT = 3
+"""Groups, the worst ones, whose products are measured for themselves."""
+ALONE = 24
+"""Up to so many products, each is measured for itself at once."""
+
+Measure = Callable[[Sequence[Product]], float]
+"""The error of a network in which nothing but some products is quantised."""
+
+
+def rank_products(
+    products: Sequence[Product], error_of: Measure, tell: Callable[[int, int], object]
+) -> list[tuple[Product, float]]:
+    """Products and the errors they cause, the worst first.
+
+    A product of a group that was not taken apart gets its share of the group's error.
+    """
+    if len(products) <= ALONE:
+        groups = [[product] for product in products]
+    else:
+        size = -(-len(products) // GROUPS)
+        groups = [list(products[i : i + size]) for i in range(0, len(products), size)]
+    total = len(groups)
+    if len(groups) < len(products):
+        total += SPLIT * max(map(len, groups))
+    measured = []
+    for index, group in enumerate(groups):
+        measured.append((error_of(group), group))
+        tell(index + 1, total)
+    measured.sort(key=lambda pair: -pair[0])
+    found: list[tuple[Product, float]] = []
+    done = len(groups)
+    for position, (error, group) in enumerate(measured):
+        if len(group) == 1 or position >= SPLIT:
+            found += [(product, error / len(group)) for product in group]
+            continue
+        for product in group:
+            found.append((product, error_of([product])))
+            done += 1
+            tell(done, total)
+    tell(total, total)
+    return sorted(found, key=lambda pair: -pair[1])

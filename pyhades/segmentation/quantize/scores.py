@@ -1,0 +1,123 @@
+"""How far the masks of a quantised network are from those of the float one, and what is allowed."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyhades.errors import ArgumentError
+from pyhades.segmentation.verification.fidelity import BOUNDARY_SHARE, eroded, soft_iou
+
+Plane = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Score:
+    """Of one picture.
+
+    Attributes
+    ----------
+    picture
+        Its name.
+    mae
+        Mean absolute difference of the masks, in 0..1.
+    iou
+        Soft intersection over union: 1 where both are equal.
+    band
+        Mean absolute difference in a band along the boundary of the float mask; that of the whole
+        picture where there is no boundary.
+    """
+
+    picture: str
+    mae: float
+    iou: float
+    band: float
+
+    @classmethod
+    def of(cls, picture: str, ours: Plane, wanted: Plane) -> Score:
+        """Compare a mask with that of the float network."""
+        difference = np.abs(ours.astype(np.float64) - wanted)
+        band = boundary_band(wanted > 0.5)
+        inside = difference[band] if band.any() else difference
+        return cls(picture, float(difference.mean()), soft_iou(ours, wanted), float(inside.mean()))
+
+
+def boundary_band(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Pixels near the boundary of a mask, on both sides."""
+    width = max(1, round(BOUNDARY_SHARE / 2 * float(np.hypot(*mask.shape))))
+    padded = np.pad(mask, width, mode="edge")
+    inner, outer = eroded(padded, width), ~eroded(~padded, width)
+    middle = tuple(slice(width, -width) for _ in mask.shape)
+    return np.asarray((outer & ~inner)[middle])
+
+
+def mean_of(scores: Sequence[Score]) -> dict[str, float]:
+    """The mean of each measure."""
+    names = [field.name for field in dataclasses.fields(Score)[1:]]
+    return {name: float(np.mean([getattr(score, name) for score in scores])) for name in names}
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a quantised network may differ by, in the mean over the pictures that are held out.
+
+    Parameters
+    ----------
+    mae
+        The most mean absolute difference of masks in 0..1.
+    iou
+        The least soft intersection over union.
+    band
+        The most mean absolute difference along boundaries.
+
+    Examples
+    --------
+    >>> Budget.parse("mae=.002,iou=.997")
+    Budget(mae=0.002, iou=0.997, band=inf)
+    """
+
+    mae: float = math.inf
+    iou: float = 0.0
+    band: float = math.inf
+
+    @classmethod
+    def parse(cls, text: str | Budget) -> Budget:
+        """Read ``"mae=.002,iou=.997"``.
+
+        Raises
+        ------
+        ArgumentError
+            It says something else.
+        """
+        if isinstance(text, Budget):
+            return text
+        known = [field.name for field in dataclasses.fields(cls)]
+        found: dict[str, float] = {}
+        for part in str(text).split(","):
+            name, sign, number = part.strip().partition("=")
+            try:
+                found[name] = float(number)
+            except ValueError:
+                sign = ""
+            if not sign or name not in known or not 0 <= found[name] <= 1:
+                raise ArgumentError(
+                    f"budget={text!r}: expected numbers from 0 to 1 of {', '.join(known)}, such "
+                    "as 'mae=.002,iou=.997'"
+                )
+        return cls(**found)
+
+    def holds(self, scores: Sequence[Score]) -> bool:
+        """Whether the pictures stay within."""
+        mean = mean_of(scores)
+        return mean["mae"] <= self.mae and mean["iou"] >= self.iou and mean["band"] <= self.band
+
+    def __str__(self) -> str:
+        limits = dataclasses.asdict(self)
+        return ",".join(
+            f"{name}={value:g}" for name, value in limits.items() if value != getattr(Budget, name)
+        )

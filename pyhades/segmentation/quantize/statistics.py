@@ -1,0 +1,98 @@
+"""What is seen of an edge while calibration pictures pass through it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyhades.errors import ModelError
+from pyhades.numerics.array import Array
+from pyhades.segmentation.quantize.histogram import Histogram
+
+SAMPLES = 1 << 17
+"""Numbers of an edge and a picture that its histogram counts; the ends are those of all."""
+
+
+@dataclass(frozen=True)
+class EdgeStatistics:
+    """Of one edge, over some pictures.
+
+    Attributes
+    ----------
+    low, high
+        The least and the greatest number.
+    histogram
+        Of evenly spread samples of every picture.
+    peaks
+        Per channel, the largest magnitude, float32.
+    pictures
+        How many.
+    """
+
+    low: float
+    high: float
+    histogram: Histogram
+    peaks: NDArray[np.float32]
+    pictures: int = 1
+
+    @classmethod
+    def of(cls, x: Array, axis: int, name: str = "") -> EdgeStatistics:
+        """Of the values of one picture, whose channels lie along ``axis``.
+
+        Raises
+        ------
+        ModelError
+            There are infinities or NaN among them.
+        """
+        others = tuple(i for i in range(x.ndim) if i != axis % max(x.ndim, 1))
+        least, most = (np.asarray(ends).reshape(-1) for ends in (x.min(others), x.max(others)))
+        low, high = float(least.min()), float(most.max())
+        if not (np.isfinite(low) and np.isfinite(high)):
+            raise ModelError(f"edge {name!r} has numbers that are not finite; no grid holds them")
+        flat = x.reshape(-1)
+        # An odd step visits all channels, whatever power of two their number is.
+        step = max(flat.size // SAMPLES, 1) | 1
+        peaks = np.maximum(most, -least).astype(np.float32)
+        return cls(low, high, Histogram.of(flat[::step]), peaks)
+
+    def __add__(self, other: EdgeStatistics) -> EdgeStatistics:
+        """Of the pictures of both."""
+        return EdgeStatistics(
+            min(self.low, other.low),
+            max(self.high, other.high),
+            self.histogram + other.histogram,
+            np.maximum(self.peaks, other.peaks),
+            self.pictures + other.pictures,
+        )
+
+    def to_arrays(self) -> dict[str, Array]:
+        """Everything, as a file of arrays takes it."""
+        h = self.histogram
+        numbers = [h.exponent, h.first, self.pictures]
+        return {
+            "ends": np.array([self.low, self.high]),
+            "numbers": np.array(numbers, np.int64),
+            "counts": h.counts,
+            "peaks": self.peaks,
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, Any]) -> EdgeStatistics:
+        """What :meth:`to_arrays` gave."""
+        low, high = map(float, arrays["ends"])
+        exponent, first, pictures = map(int, arrays["numbers"])
+        histogram = Histogram(exponent, first, arrays["counts"])
+        return cls(low, high, histogram, arrays["peaks"], pictures)
+
+
+Statistics = dict[str, EdgeStatistics]
+"""By the name of the edge."""
+
+
+def merged(first: Statistics, second: Statistics) -> Statistics:
+    """Of the pictures of both; edges that only one has are as they were."""
+    both = {name: first[name] + second[name] for name in first.keys() & second.keys()}
+    return {**first, **second, **both}

@@ -42,6 +42,7 @@ EXEMPT = {
     "pyhades.options.EngineOptions: precision": "each engine checks its own names",
     "pyhades.llm.models.checkpoint.PackedModel: precision": "the name of what somebody packed by",
     "pyhades.llm.models.weights.ModelWeights: precision": "the name of what somebody made",
+    "pyhades.segmentation.quantize.result.Layer: precision": "told by what was quantised",
 }
 
 
@@ -190,6 +191,7 @@ OTHERS: dict[str, Callable[[], Call]] = {
     "pyhades.segmentation.image_input.load_image": lambda: Call(load_image, (PHOTO,)),
     "pyhades.segmentation.inspection.inspect.inspect": lambda: Call(pyhades.inspect),
     "pyhades.segmentation.manifest.ModelManifest": lambda: Call(ModelManifest, ("m", (8, 8))),
+    "pyhades.segmentation.quantize.face.quantize": lambda: Call(pyhades.quantize),
     "pyhades.segmentation.remover.Remover": lambda: Call(pyhades.Remover),
     "pyhades.segmentation.remover.Remover.__call__": lambda: remover("__call__"),
     "pyhades.segmentation.remover.Remover.cut": lambda: remover("cut"),

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from pyhades.arguments import one_of
 from pyhades.errors import ArgumentError
 from pyhades.ir.graph import Graph
 from pyhades.onnx.importer import load_onnx
@@ -123,6 +124,7 @@ def quantize(
     """
     from pyhades.segmentation.remover import check_model
 
+    one_of("profile", profile, Profile)
     limits = Budget.parse(budget)
     chosen = engine_options(options, threads=threads, isa=isa)
     refuse_precision(chosen, "what is quantised", "int8")

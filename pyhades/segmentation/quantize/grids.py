@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from pyhades.arguments import one_of
 from pyhades.ir.quantization import Quantization
 from pyhades.numerics.array import Array
 from pyhades.segmentation.quantize.histogram import Histogram
@@ -76,6 +77,7 @@ def _error(h: Histogram, low: float, high: float) -> float:
 
 def weight_scales(weight: Array, axis: int, clipping: Clipping, percentile: float) -> Array:
     """A scale per position of ``axis``, float32, for integers from -127 to 127."""
+    one_of("clipping", clipping, Clipping)
     rows = np.moveaxis(weight, axis, 0).reshape(weight.shape[axis], -1).astype(np.float32)
     peaks = np.abs(rows).max(axis=1, initial=0.0)
     if clipping == "percentile":

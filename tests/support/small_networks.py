@@ -40,7 +40,10 @@ class Net:
 
     def grown(self, x: Value, factor: float = 2) -> Value:
         scales = self.build.constant([1, 1, factor, factor], np.float32)
-        return self.build.one("Resize", x, None, scales, mode="linear")
+        # Other coordinates make points half way between two of a grid, which any engine may round
+        # its own way.
+        how = {"mode": "linear", "coordinate_transformation_mode": "align_corners"}
+        return self.build.one("Resize", x, None, scales, **how)
 
     @staticmethod
     def named(name: str, value: Value) -> Value:

@@ -27,6 +27,7 @@ from pyhades.segmentation.quantize.pictures import Picture
 from pyhades.segmentation.quantize.products import Product
 from pyhades.segmentation.quantize.scores import Score
 from pyhades.segmentation.quantize.statistics import EdgeStatistics, Statistics, merged
+from pyhades.segmentation.remover import Remover
 
 SAVED_EVERY = 2.0
 """Seconds between two states of the statistics that are kept on disk."""
@@ -68,8 +69,6 @@ class Calibration:
 
     def masks(self, graph: Graph, pictures: Sequence[Picture]) -> Iterator[NDArray[np.float32]]:
         """The predictions of a network, float or quantised, in 0..1."""
-        from pyhades.segmentation.remover import Remover
-
         network = CompiledNetwork(graph, self.manifest.output, plan=self.plan, options=self.options)
         with Remover.from_network(network, self.manifest, options=self.options) as remover:
             for picture in pictures:

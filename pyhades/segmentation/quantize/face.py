@@ -40,6 +40,7 @@ from pyhades.segmentation.quantize.result import Layer, Quantized
 from pyhades.segmentation.quantize.scores import Budget, mean_of
 from pyhades.segmentation.quantize.search import Choice, choose
 from pyhades.segmentation.quantize.smoothing import smooth, smoothed_layers
+from pyhades.segmentation.remover import check_model
 
 log = logging.getLogger(__name__)
 
@@ -122,8 +123,6 @@ def quantize(
     >>> small.holds
     True
     """
-    from pyhades.segmentation.remover import check_model
-
     one_of("profile", profile, Profile)
     limits = Budget.parse(budget)
     chosen = engine_options(options, threads=threads, isa=isa)

@@ -8,7 +8,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyhades
 from pyhades.compiler.listing import as_html, as_table
@@ -22,9 +22,7 @@ from pyhades.segmentation.network import CompiledNetwork
 from pyhades.segmentation.quantize.files import write_whole
 from pyhades.segmentation.quantize.recipe import Recipe
 from pyhades.segmentation.quantize.scores import Budget, Score, mean_of
-
-if TYPE_CHECKING:
-    from pyhades.segmentation.remover import Remover
+from pyhades.segmentation.remover import Remover
 
 RECORD_KEY = "pyhades.quantized"
 """In the metadata of a file: recipe, calibration, layers in float, scores."""
@@ -95,8 +93,6 @@ class Quantized:
 
     def remover(self, options: EngineOptions | None = None, **arguments: Any) -> Remover:
         """A remover that runs the network; ``arguments`` as of ``Remover.from_network``."""
-        from pyhades.segmentation.remover import Remover
-
         network = CompiledNetwork(
             self.graph, self.manifest.output, plan=self.found.inputs, options=options
         )

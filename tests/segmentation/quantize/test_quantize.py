@@ -53,9 +53,7 @@ def test_the_file_is_what_onnxruntime_and_we_run_alike(make, tmp_path):
     ours = pyhades.compile(pyhades.load_onnx(target), threads=1)(x)
     memory = pyhades.compile(result.graph, threads=1)(x)
     wanted = pyhades.compile(pyhades.load_onnx(model), threads=1)(x)
-    # Half of what a Resize to twice the size makes lies half way between two points; engines whose
-    # last bits differ round it to either. That is little beside what rounding itself does.
-    assert np.abs(ours - theirs).mean() < 0.2 * np.abs(wanted - theirs).mean()
+    assert np.abs(ours - theirs).mean() < 1e-5 and np.abs(ours - theirs).max() < 0.01
     assert np.array_equal(ours, memory)
     assert 1e-4 < np.abs(ours - wanted).max() < 0.2
 
@@ -185,9 +183,7 @@ def test_an_interrupted_call_goes_on_where_it_was(tmp_path, monkeypatch):
     quantized(model, images=images, output=target)
     assert len(looks) == 3 + 8 - 2 and not work.exists()
     whole = quantized(model, images=images)
-    assert pyhades.load_onnx(target).metadata == {
-        key: value.replace('"float":', '"float":') for key, value in whole.metadata().items()
-    }
+    assert pyhades.load_onnx(target).metadata == whole.metadata()
 
 
 def test_damaged_statistics_are_made_again(tmp_path, monkeypatch):

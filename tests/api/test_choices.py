@@ -29,6 +29,7 @@ from pyhades.llm.precision.report import Option
 from pyhades.llm.text.harmony import HarmonyParser, render_chat
 from pyhades.segmentation import Cutout, ModelManifest
 from pyhades.segmentation.image_input import LoadedImage, load_image
+from pyhades.segmentation.quantize import Recipe as QuantizeRecipe
 from tests.support.kernel_calls import CALLS, KEYWORDS
 from tests.support.surface import Parameter, parameters, public_functions
 from tests.support.toy_tokenizer import toy_tokenizer
@@ -192,6 +193,7 @@ OTHERS: dict[str, Callable[[], Call]] = {
     "pyhades.segmentation.inspection.inspect.inspect": lambda: Call(pyhades.inspect),
     "pyhades.segmentation.manifest.ModelManifest": lambda: Call(ModelManifest, ("m", (8, 8))),
     "pyhades.segmentation.quantize.face.quantize": lambda: Call(pyhades.quantize),
+    "pyhades.segmentation.quantize.recipe.Recipe": lambda: Call(QuantizeRecipe),
     "pyhades.segmentation.remover.Remover": lambda: Call(pyhades.Remover),
     "pyhades.segmentation.remover.Remover.__call__": lambda: remover("__call__"),
     "pyhades.segmentation.remover.Remover.cut": lambda: remover("cut"),

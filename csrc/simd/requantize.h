@@ -114,55 +114,98 @@ HADES_INLINE Limits limits_of(const Requantize& r, const RequantizeRows& to) {
     return limits;
 }
 
-// Stores V vectors of steps within the limits as points, the last of them in part. NaN, which no
-// limit catches, gives 0.
+// Four vectors of steps within limits as bytes of one vector: of each 128 bits of the first, the
+// second, the third and the fourth one, four points. NaN, which no limit catches, gives 0.
+// PointStore<V> stores them by pixels of V vectors, of which the last may be partial.
 #if defined(HADES_TIER_AVX512)
+
+HADES_INLINE __m512i points_of(const F32 (&steps)[4], __m512i zero_points) {
+    const __m512i first =
+        _mm512_packs_epi32(_mm512_cvtps_epi32(steps[0].v), _mm512_cvtps_epi32(steps[1].v));
+    const __m512i second =
+        _mm512_packs_epi32(_mm512_cvtps_epi32(steps[2].v), _mm512_cvtps_epi32(steps[3].v));
+    return _mm512_packus_epi16(_mm512_adds_epi16(first, zero_points),
+                               _mm512_adds_epi16(second, zero_points));
+}
 
 template <int V>
 struct PointStore {
+    static constexpr int kPixels = 4 / V;  // at once
+
     __m512i zero_points, order;
     __mmask32 mask;
 
     PointStore(int32_t zero_point, int last_lanes)
         : zero_points(_mm512_set1_epi16(static_cast<short>(zero_point))),
-          order(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 0, 0, 0, 0, 0, 0, 0, 0)),
+          order(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15)),
           mask(static_cast<__mmask32>((uint64_t{1} << ((V - 1) * kLanes + last_lanes)) - 1)) {}
 
-    __attribute__((always_inline)) void operator()(uint8_t* p, const F32 (&steps)[V]) const {
-        const __m512i words = _mm512_adds_epi16(
-            _mm512_packs_epi32(_mm512_cvtps_epi32(steps[0].v), _mm512_cvtps_epi32(steps[V - 1].v)),
-            zero_points);
-        const __m512i bytes = _mm512_permutexvar_epi32(order, _mm512_packus_epi16(words, words));
-        _mm256_mask_storeu_epi8(p, mask, _mm512_castsi512_si256(bytes));
+    // The first `pixels` of kPixels pixels, y_row bytes apart.
+    __attribute__((always_inline)) void put(uint8_t* p, int64_t y_row, const F32 (&steps)[4],
+                                            int pixels) const {
+        const __m512i bytes = _mm512_permutexvar_epi32(order, points_of(steps, zero_points));
+        const __m256i low = _mm512_castsi512_si256(bytes);
+        if constexpr (V == 2) {
+            _mm256_mask_storeu_epi8(p, mask, low);
+            if (pixels > 1)
+                _mm256_mask_storeu_epi8(p + y_row, mask, _mm512_extracti64x4_epi64(bytes, 1));
+        } else {
+            const auto half = static_cast<__mmask16>(mask);
+            _mm_mask_storeu_epi8(p, half, _mm256_castsi256_si128(low));
+            if (pixels > 1) _mm_mask_storeu_epi8(p + y_row, half, _mm256_extracti128_si256(low, 1));
+            if (pixels > 2)
+                _mm_mask_storeu_epi8(p + 2 * y_row, half, _mm512_extracti32x4_epi32(bytes, 2));
+            if (pixels > 3)
+                _mm_mask_storeu_epi8(p + 3 * y_row, half, _mm512_extracti32x4_epi32(bytes, 3));
+        }
     }
 };
 
 #elif defined(HADES_TIER_AVX2)
 
+HADES_INLINE __m256i points_of(const F32 (&steps)[4], __m256i zero_points) {
+    const __m256i first =
+        _mm256_packs_epi32(_mm256_cvtps_epi32(steps[0].v), _mm256_cvtps_epi32(steps[1].v));
+    const __m256i second =
+        _mm256_packs_epi32(_mm256_cvtps_epi32(steps[2].v), _mm256_cvtps_epi32(steps[3].v));
+    return _mm256_packus_epi16(_mm256_adds_epi16(first, zero_points),
+                               _mm256_adds_epi16(second, zero_points));
+}
+
+HADES_INLINE void store_some(uint8_t* p, __m128i bytes, int count) {
+    uint8_t buffer[16];
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(buffer), bytes);
+    for (int i = 0; i < count; ++i) p[i] = buffer[i];
+}
+
 template <int V>
 struct PointStore {
+    static constexpr int kPixels = 4 / V;
+
     __m256i zero_points, order;
     int count;
 
     PointStore(int32_t zero_point, int last_lanes)
         : zero_points(_mm256_set1_epi16(static_cast<short>(zero_point))),
-          order(_mm256_setr_epi32(0, 4, 1, 5, 0, 0, 0, 0)),
+          order(_mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7)),
           count((V - 1) * kLanes + last_lanes) {}
 
-    __attribute__((always_inline)) void operator()(uint8_t* p, const F32 (&steps)[V]) const {
-        const __m256i words = _mm256_adds_epi16(
-            _mm256_packs_epi32(_mm256_cvtps_epi32(steps[0].v), _mm256_cvtps_epi32(steps[V - 1].v)),
-            zero_points);
-        const __m128i bytes = _mm256_castsi256_si128(
-            _mm256_permutevar8x32_epi32(_mm256_packus_epi16(words, words), order));
-        if (count < V * kLanes) {
-            uint8_t buffer[16];
-            _mm_storeu_si128(reinterpret_cast<__m128i*>(buffer), bytes);
-            for (int i = 0; i < count; ++i) p[i] = buffer[i];
-        } else if (V == 2) {
-            _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
-        } else {
-            _mm_storel_epi64(reinterpret_cast<__m128i*>(p), bytes);
+    __attribute__((always_inline)) void put(uint8_t* p, int64_t y_row, const F32 (&steps)[4],
+                                            int pixels) const {
+        const __m256i bytes = _mm256_permutevar8x32_epi32(points_of(steps, zero_points), order);
+        const __m128i halves[] = {_mm256_castsi256_si128(bytes),
+                                  _mm256_extracti128_si256(bytes, 1)};
+#pragma GCC unroll 4
+        for (int pixel = 0; pixel < kPixels; ++pixel) {
+            if (pixel >= pixels) break;
+            const __m128i whole = halves[V == 2 ? pixel : pixel / 2];
+            const __m128i value = V == 1 && pixel % 2 ? _mm_unpackhi_epi64(whole, whole) : whole;
+            if (count < V * kLanes)
+                store_some(p + pixel * y_row, value, count);
+            else if (V == 2)
+                _mm_storeu_si128(reinterpret_cast<__m128i*>(p + pixel * y_row), value);
+            else
+                _mm_storel_epi64(reinterpret_cast<__m128i*>(p + pixel * y_row), value);
         }
     }
 };

@@ -105,23 +105,29 @@ HADES_INLINE QuadTile tile_of(const QconvArgs& a, const Source& source, const Bl
     return t;
 }
 
-// The width of the next of nearly equal tiles.
-HADES_INLINE int64_t next_pixels(int64_t left, int64_t widest) {
-    return ceil_div(left, ceil_div(left, widest));
+// A line as tiles of nearly equal width: the first `wider` have a pixel more. Divisions take as
+// long as a small tile, so this is done once for all lines.
+struct LineCut {
+    int64_t pixels, wider;
+};
+
+HADES_INLINE LineCut cut_line(int64_t columns, int64_t widest) {
+    const int64_t tiles = ceil_div(columns, widest);
+    return {columns / tiles, columns % tiles};
 }
 
 // A line against one block of output channels.
-HADES_INLINE void run_line(const QconvArgs& a, QuadTile t, const Block& block, int64_t row) {
+HADES_INLINE void run_line(const QconvArgs& a, QuadTile t, const Block& block, LineCut cut,
+                           int64_t row) {
     const ConvShape& s = a.shape->conv;
     const Requantize& r = a.shape->requantize;
     const TileFn* tiles = block.vectors == 2 ? kTiles2.run : kTiles1.run;
-    const int64_t widest = block.vectors == 2 ? kPixels2 : kPixels1;
     const uint8_t* const x = t.x;
     const int64_t y = a.chunk.image * s.y_image + row * s.y_row + block.channel;
     const int64_t residual =
         a.chunk.image * s.residual_image + row * s.residual_row + block.channel;
     for (int64_t column = a.chunk.column_begin; column < a.chunk.column_end;) {
-        const int64_t pixels = next_pixels(a.chunk.column_end - column, widest);
+        const int64_t pixels = cut.pixels + (cut.wider-- > 0);
         t.x = x + column * t.pixel;
         t.to.y = advanced(a.y, r.y_is_bytes, y + column * s.y_pixel);
         if (a.residual)
@@ -137,6 +143,8 @@ static void run_direct(const QconvArgs& a) {
     const Source source = source_of(a, a.chunk.group * s.ic, s.ic);
     for (int64_t index = a.chunk.block_begin; index < a.chunk.block_end; ++index) {
         const Block block = block_at(a, index);
+        const LineCut cut = cut_line(a.chunk.column_end - a.chunk.column_begin,
+                                     block.vectors == 2 ? kPixels2 : kPixels1);
         int32_t start[2 * kLanes];
         ConvTapRange filled = {-1, -1};
         for (int64_t row = a.chunk.row_begin; row < a.chunk.row_end; ++row) {
@@ -146,7 +154,7 @@ static void run_direct(const QconvArgs& a) {
             if (taps.begin != filled.begin || taps.end != filled.end)
                 fill_start(a, block, taps, start);
             filled = taps;
-            run_line(a, tile_of(a, source, block, {row, taps}, start), block, row);
+            run_line(a, tile_of(a, source, block, {row, taps}, start), block, cut, row);
         }
     }
 }

@@ -63,22 +63,17 @@ HADES_INLINE void multiply(I32 (&sums)[V][P], const uint8_t* x, int64_t pixel, c
     const uint8_t* base[kBases];
 #pragma GCC unroll 16
     for (int k = 0; k < kBases; ++k) base[k] = x + 3 * k * pixel;
-    const auto step = [&](int unroll) __attribute__((always_inline)) {
+    // Not unrolled: with a second loop for the rest, sums move between registers and the stack.
+#pragma GCC unroll 1
+    for (; quads > 0; --quads) {
         keep_in_registers(base);
-#pragma GCC unroll 4
-        for (int u = 0; u < unroll; ++u) {
-#pragma GCC unroll 2
-            for (int v = 0; v < V; ++v)
-                __builtin_prefetch(w + (u * V + v) * kQuadBytes + 16 * V * kQuadBytes);
-            multiply_quad(sums, base, pixel, 4 * u, w + u * V * kQuadBytes);
-        }
+        __builtin_prefetch(w + 16 * V * kQuadBytes);
+        if (V == 2) __builtin_prefetch(w + 17 * V * kQuadBytes - kQuadBytes);
+        multiply_quad(sums, base, pixel, 0, w);
 #pragma GCC unroll 16
-        for (int k = 0; k < kBases; ++k) base[k] += 4 * unroll;
-        w += unroll * V * kQuadBytes;
-    };
-    constexpr int kUnroll = kRegisters >= 32 ? 4 : 2;
-    for (; quads >= kUnroll; quads -= kUnroll) step(kUnroll);
-    for (; quads > 0; --quads) step(1);
+        for (int k = 0; k < kBases; ++k) base[k] += 4;
+        w += V * kQuadBytes;
+    }
 }
 
 // sums += what the weights of the tile had too much for the instructions of the tier.
@@ -106,8 +101,9 @@ HADES_INLINE void multiply_extra(I32 (&sums)[V][P], const QuadTile& t) {
 // cannot know that y is not in t.
 template <int V, int P>
 HADES_INLINE void store_limited(const I32 (&sums)[V][P], const QuadTile& t) {
+    constexpr int kAtOnce = PointStore<V>::kPixels;
     const F32 low = set1(t.limits.low), high = set1(t.limits.high);
-    const PointStore<V> put(t.limits.zero_point, t.last_lanes);
+    const PointStore<V> points(t.limits.zero_point, t.last_lanes);
     const int64_t y_row = t.to.y_row;
     auto* y = static_cast<uint8_t*>(t.to.y);
     F32 factor[V];
@@ -115,11 +111,15 @@ HADES_INLINE void store_limited(const I32 (&sums)[V][P], const QuadTile& t) {
     for (int v = 0; v < V; ++v)
         factor[v] = load_n(t.to.factor + v * kLanes, v == V - 1 ? t.last_lanes : kLanes);
 #pragma GCC unroll 32
-    for (int p = 0; p < P; ++p, y += y_row) {
-        F32 steps[V];
-#pragma GCC unroll 2
-        for (int v = 0; v < V; ++v) steps[v] = min(high, max(low, to_f32(sums[v][p]) * factor[v]));
-        put(y, steps);
+    for (int p = 0; p < P; p += kAtOnce, y += kAtOnce * y_row) {
+        const int pixels = P - p < kAtOnce ? P - p : kAtOnce;
+        F32 steps[4];
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; ++i) {
+            const int v = i % V, at = p + (i / V < pixels ? i / V : 0);
+            steps[i] = min(high, max(low, to_f32(sums[v][at]) * factor[v]));
+        }
+        points.put(y, y_row, steps, pixels);
     }
 }
 

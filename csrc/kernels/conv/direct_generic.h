@@ -40,104 +40,118 @@ HADES_INLINE Tile tile_of(const ConvArgs& a, int64_t block, int64_t slice, int64
     return t;
 }
 
-// An output row of one segment.
-struct Line {
-    const Source& source;
+// Columns of one source, and the tiles that cut them: of two vectors, and of one.
+struct Band {
     ConvSegment segment;
-    int64_t row;
+    Source source;
+    EvenSplit wide, narrow;
 };
 
-HADES_INLINE Tile at_line(Tile t, const ConvArgs& a, const Line& line) {
+// The first tile of an output row.
+HADES_INLINE Tile at_row(Tile t, const ConvArgs& a, const Band& band, int64_t row) {
     const ConvShape& s = *a.shape;
-    const Source& source = line.source;
+    const Source& source = band.source;
     const ConvTapRange taps =
-        taps_inside(line.row, s.stride_h, s.pad_top, s.dilation_h, s.kernel_h, s.height);
-    const int64_t input_row = line.row * s.stride_h - s.pad_top + taps.begin * s.dilation_h;
+        taps_inside(row, s.stride_h, s.pad_top, s.dilation_h, s.kernel_h, s.height);
+    const int64_t input_row = row * s.stride_h - s.pad_top + taps.begin * s.dilation_h;
+    const int64_t column = band.segment.begin;
     t.pixel = s.stride_w * source.pixel;
     t.tap_row = s.dilation_h * source.row;
     t.tap_column = s.dilation_w * source.pixel;
     t.rows = taps.end - taps.begin;
     t.w += taps.begin * t.w_row;
-    t.x = source.base + input_row * source.row - s.pad_left * source.pixel;
-    t.y += line.row * s.y_row;
-    if (t.residual) t.residual += line.row * s.residual_row;
+    t.x = source.base + input_row * source.row - s.pad_left * source.pixel + column * t.pixel;
+    t.y += row * s.y_row + column * t.y_pixel;
+    if (t.residual) t.residual += row * s.residual_row + column * t.residual_pixel;
     return t;
 }
 
-HADES_INLINE Tile at_column(Tile t, int64_t column) {
-    t.x += column * t.pixel;
-    t.y += column * t.y_pixel;
-    if (t.residual) t.residual += column * t.residual_pixel;
-    return t;
+// Tiles are moved in place: copies of what was just written would wait for it.
+HADES_INLINE void move_on(Tile* t, int64_t pixels) {
+    t->x += pixels * t->pixel;
+    t->y += pixels * t->y_pixel;
+    if (t->residual) t->residual += pixels * t->residual_pixel;
 }
 
-// The width of the next of nearly equal tiles.
-HADES_INLINE int64_t next_pixels(int64_t left, int64_t widest) {
-    return ceil_div(left, ceil_div(left, widest));
+// Calls body(pixels) for each tile of a row.
+template <class Body>
+HADES_INLINE void for_tiles(const EvenSplit& split, const Body& body) {
+    for (int64_t i = 0; i < split.even; ++i) body(split.size);
+    for (int64_t i = 0; i < split.larger; ++i) body(split.size + 1);
 }
 
-// A line against one block of output channels.
-HADES_INLINE void run_line(const Tile& block, const ConvArgs& a, const Line& line, bool wide) {
+// A row of a band against one block of output channels.
+HADES_INLINE void run_row(const Tile& block, const ConvArgs& a, const Band& band, int64_t row,
+                          bool wide) {
     const TileFn* tiles = wide ? kTiles2.run : kTiles1.run;
-    const int64_t widest = wide ? kPixels2 : kPixels1;
     const int64_t sums = wide ? 2 * kLanes : kLanes;
+    const ConvChunk& chunk = a.chunk;
     const int64_t first =
-        (line.row - a.chunk.row_begin) * (a.chunk.column_end - a.chunk.column_begin) -
-        a.chunk.column_begin;
-    const Tile t = at_line(block, a, line);
-    for (int64_t column = line.segment.begin; column < line.segment.end;) {
-        const int64_t pixels = next_pixels(line.segment.end - column, widest);
-        Tile tile = at_column(t, column);
-        const int64_t at = (first + column) * sums;
-        if (tile.partial_in) tile.partial_in += at;
-        if (tile.partial_out) tile.partial_out += at;
-        tiles[pixels - 1](tile);
-        column += pixels;
-    }
+        (row - chunk.row_begin) * (chunk.column_end - chunk.column_begin) - chunk.column_begin;
+    Tile t = at_row(block, a, band, row);
+    if (t.partial_in) t.partial_in += (first + band.segment.begin) * sums;
+    if (t.partial_out) t.partial_out += (first + band.segment.begin) * sums;
+    for_tiles(wide ? band.wide : band.narrow, [&](int64_t pixels) {
+        tiles[pixels - 1](t);
+        move_on(&t, pixels);
+        if (t.partial_in) t.partial_in += pixels * sums;
+        if (t.partial_out) t.partial_out += pixels * sums;
+    });
 }
 
-// A line against all blocks of the chunk, tile by tile: the output is written in the order in which
-// it lies. The sums are complete; the tiles given are those of the first and of the last block.
-HADES_INLINE void run_line_of_blocks(const Tile& first, const Tile& last, const ConvArgs& a,
-                                     const Line& line, bool last_is_wide) {
+// A row of a band against all blocks of the chunk, tile by tile: the output is written in the order
+// in which it lies. The sums are complete; the tiles given are those of the first and of the last
+// block, whose weights may be narrower.
+HADES_INLINE void run_row_of_blocks(const Tile& first, const Tile& last, const ConvArgs& a,
+                                    const Band& band, int64_t row, bool last_is_wide) {
     const ConvShape& s = *a.shape;
     const int64_t width = a.plan->block;
+    const int64_t others = a.chunk.block_end - a.chunk.block_begin - 1;
     const int64_t weights = width * s.kernel_h * s.kernel_w * s.ic;
-    const Tile from = at_line(first, a, line), to = at_line(last, a, line);
-    for (int64_t column = line.segment.begin; column < line.segment.end;) {
-        const int64_t pixels = next_pixels(line.segment.end - column, kPixels2);
-        Tile tile = at_column(from, column);
-        for (int64_t block = a.chunk.block_begin + 1; block < a.chunk.block_end; ++block) {
-            kTiles2.run[pixels - 1](tile);
-            tile.w += weights;
-            tile.y += width;
-            if (tile.bias) tile.bias += width;
-            if (tile.residual) tile.residual += width;
-        }
-        (last_is_wide ? kTiles2.run : kTiles1.run)[pixels - 1](at_column(to, column));
-        column += pixels;
-    }
+    Tile t = at_row(first, a, band, row), end = at_row(last, a, band, row);
+    const auto step = [&](int64_t blocks) {
+        t.w += blocks * weights;
+        t.y += blocks * width;
+        if (t.bias) t.bias += blocks * width;
+        if (t.residual) t.residual += blocks * width;
+    };
+    for_tiles(band.wide, [&](int64_t pixels) {
+        for (int64_t block = 0; block < others; ++block, step(1)) kTiles2.run[pixels - 1](t);
+        (last_is_wide ? kTiles2.run : kTiles1.run)[pixels - 1](end);
+        step(-others);
+        move_on(&t, pixels);
+        move_on(&end, pixels);
+    });
+}
+
+HADES_INLINE Band make_band(const ConvArgs& a, const ConvSegment& segment, int64_t slice,
+                            int64_t channels, float** scratch) {
+    const int64_t columns = segment.end - segment.begin;
+    return {segment,
+            segment_source(a, segment, slice, channels, scratch),
+            {columns, kPixels2},
+            {columns, kPixels1}};
 }
 
 static void run_slice(const ConvArgs& a, int64_t slice, int64_t channels) {
     const ConvShape& s = *a.shape;
     const ConvPlan& plan = *a.plan;
     const ConvChunk& chunk = a.chunk;
-    ConvSegment segments[kMaxSegments];
-    Source sources[kMaxSegments];
+    Band bands[kMaxSegments];
+    int count = 0;
     float* scratch = a.scratch;
     for (int i = 0; i < plan.segment_count; ++i) {
-        segments[i] = clip(plan.segments[i], chunk);
-        if (segments[i].begin < segments[i].end)
-            sources[i] = segment_source(a, segments[i], slice, channels, &scratch);
+        const ConvSegment segment = clip(plan.segments[i], chunk);
+        if (segment.begin < segment.end)
+            bands[count++] = make_band(a, segment, slice, channels, &scratch);
     }
     if (plan.tiles_before_blocks) {
         const Tile first = tile_of(a, chunk.block_begin, slice, channels);
         const Tile last = tile_of(a, chunk.block_end - 1, slice, channels);
         const bool last_is_wide = s.oc - (chunk.block_end - 1) * plan.block > kLanes;
         for (int64_t row = chunk.row_begin; row < chunk.row_end; ++row)
-            for (int i = 0; i < plan.segment_count; ++i)
-                run_line_of_blocks(first, last, a, {sources[i], segments[i], row}, last_is_wide);
+            for (int i = 0; i < count; ++i)
+                run_row_of_blocks(first, last, a, bands[i], row, last_is_wide);
         return;
     }
     float* const partial = a.scratch + plan.staged_elements;
@@ -150,8 +164,7 @@ static void run_slice(const ConvArgs& a, int64_t slice, int64_t channels) {
         t.partial_out = slice + channels < s.ic ? block_partial : nullptr;
         const bool wide = s.oc - block * plan.block > kLanes;
         for (int64_t row = chunk.row_begin; row < chunk.row_end; ++row)
-            for (int i = 0; i < plan.segment_count; ++i)
-                run_line(t, a, {sources[i], segments[i], row}, wide);
+            for (int i = 0; i < count; ++i) run_row(t, a, bands[i], row, wide);
     }
 }
 

@@ -53,28 +53,17 @@ constexpr GroupsTable<V, Widest> make_groups() {
 static constexpr auto kGroups1 = make_groups<1, kPixels1>();
 static constexpr auto kGroups2 = make_groups<2, kPixels2>();
 
-// Tiles in groups of as even a size as there is, for blocks of one vector and of two. Counted once:
-// the divisions would take as long as a product.
+// Groups of tiles for blocks of one vector and of two.
 struct TileGroups {
-    struct Split {
-        int64_t size, even, larger;  // `even` groups of `size`, and `larger` of one more
-    };
-    Split narrow, wide;
+    EvenSplit narrow, wide;
 
-    explicit TileGroups(int64_t tiles)
-        : narrow(split(tiles, kPixels1)), wide(split(tiles, kPixels2)) {}
-
-  private:
-    static Split split(int64_t tiles, int64_t widest) {
-        const int64_t groups = ceil_div(tiles, widest);
-        return {tiles / groups, groups - tiles % groups, tiles % groups};
-    }
+    explicit TileGroups(int64_t tiles) : narrow(tiles, kPixels1), wide(tiles, kPixels2) {}
 };
 
 HADES_INLINE void multiply_plane(const PlaneProduct& t, const TileGroups& groups, int64_t width) {
     const bool wide = width > kLanes;
     const GroupsFn* run = wide ? kGroups2.run : kGroups1.run;
-    const TileGroups::Split& split = wide ? groups.wide : groups.narrow;
+    const EvenSplit& split = wide ? groups.wide : groups.narrow;
     run[split.size - 1](t, 0, split.even);
     if (split.larger > 0) run[split.size](t, split.even * split.size, split.larger);
 }

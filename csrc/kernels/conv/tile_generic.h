@@ -91,13 +91,13 @@ static __attribute__((noinline)) void finish(const Tile& t, const float* sums, i
     finish_rows(f, sums, vectors * kLanes, pixels, (vectors - 1) * kLanes + t.last_lanes);
 }
 
-// Everything is read before anything is stored: the compiler cannot know that y is not in t.
+// Everything is read before anything is stored: the compiler cannot know that y is not in t. A
+// constant number of lanes spares the masks.
 template <int V, int P>
-HADES_INLINE void store_clamped(const F32 (&acc)[V][P], const Tile& t) {
+HADES_INLINE void store_clamped(const F32 (&acc)[V][P], const Tile& t, int last_lanes) {
     const F32 low = set1(t.clamp.low), high = set1(t.clamp.high);
     const F32 after_low = set1(t.clamp.after_low), after_high = set1(t.clamp.after_high);
     const int64_t y_pixel = t.y_pixel, residual_pixel = t.residual_pixel;
-    const int last_lanes = t.last_lanes;
     const float* bias = t.bias;
     const float* residual = t.residual;
     float* y = t.y;
@@ -135,7 +135,10 @@ static void run_tile(const Tile& t) {
             multiply<V, P>(acc, t.x + row * t.tap_row + column * t.tap_column, t.pixel,
                            t.w + row * t.w_row + column * t.w_column, t.inner);
 
-    if (t.clamp.suffices && !t.partial_out) return store_clamped<V, P>(acc, t);
+    if (t.clamp.suffices && !t.partial_out) {
+        if (t.last_lanes == kLanes) return store_clamped<V, P>(acc, t, kLanes);
+        return store_clamped<V, P>(acc, t, t.last_lanes);
+    }
     float sums[V * P * kLanes];
     float* to = t.partial_out ? t.partial_out : sums;
 #pragma GCC unroll 32
@@ -172,6 +175,20 @@ constexpr TileTable<V, Widest> make_tiles() {
 
 static constexpr auto kTiles1 = make_tiles<1, kPixels1>();
 static constexpr auto kTiles2 = make_tiles<2, kPixels2>();
+
+// Pixels or tiles in parts of as even a size as there is, none larger than `widest`. It is made
+// once for many: its divisions take as long as a tile.
+struct EvenSplit {
+    int64_t size, even, larger;  // `even` parts of `size`, then `larger` of one more
+
+    EvenSplit() = default;
+    EvenSplit(int64_t count, int64_t widest) {
+        const int64_t parts = ceil_div(count, widest);
+        size = parts > 0 ? count / parts : 0;
+        larger = parts > 0 ? count % parts : 0;
+        even = parts - larger;
+    }
+};
 
 constexpr int kPackedLanes = kLanes;
 

@@ -121,6 +121,17 @@ HADES_INLINE void store_clamped(const F32 (&acc)[V][P], const Tile& t, int last_
     }
 }
 
+// The lines that will be written come while the sums are made: with few input channels, waiting for
+// them takes longer than the sums.
+template <int V, int P>
+HADES_INLINE void fetch_output(const Tile& t) {
+    const float* y = t.y;
+    const int64_t y_pixel = t.y_pixel;
+    for (int p = 0; p < P; ++p, y += y_pixel)
+#pragma GCC unroll 2
+        for (int o = 0; o < V * kLanes; o += kLineFloats) __builtin_prefetch(y + o, 1);
+}
+
 template <int V, int P>
 static void run_tile(const Tile& t) {
     F32 acc[V][P];
@@ -130,6 +141,7 @@ static void run_tile(const Tile& t) {
         for (int v = 0; v < V; ++v)
             acc[v][p] = t.partial_in ? load(t.partial_in + (p * V + v) * kLanes) : zero();
 
+    if (!t.partial_out) fetch_output<V, P>(t);
     for (int64_t row = 0; row < t.rows; ++row)
         for (int64_t column = 0; column < t.columns; ++column)
             multiply<V, P>(acc, t.x + row * t.tap_row + column * t.tap_column, t.pixel,

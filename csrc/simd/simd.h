@@ -13,6 +13,7 @@
 //                                     that may choose another fill unrolled loops with moves
 //   min, max, abs, sqrt, floor, ceil, round_even, select(mask, a, b) = mask ? a : b
 //   negate, copysign(magnitude, sign), ldexp(a, n) = a * 2^n for whole n in [-200, 200]
+//   without(mask, a)                  a, and zeros where the mask is true
 //   keep_first(a, n)                  zeros in all lanes but the first n
 //   less, less_equal, equal, is_nan, sum, max_of, min_of;  masks: & | and invert
 //   gather(base, indices), to_i32 (nearest even), to_f32, shift_left<n>, bits_to_f32, f32_to_bits

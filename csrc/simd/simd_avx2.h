@@ -96,6 +96,7 @@ HADES_INLINE F32 round_even(F32 a) {
 HADES_INLINE F32 round_float16(F32 a) {
     return {_mm256_cvtph_ps(_mm256_cvtps_ph(a.v, _MM_FROUND_TO_NEAREST_INT))};
 }
+HADES_INLINE F32 without(Mask m, F32 a) { return {_mm256_andnot_ps(m.v, a.v)}; }
 HADES_INLINE F32 select(Mask m, F32 a, F32 b) { return {_mm256_blendv_ps(b.v, a.v, m.v)}; }
 
 HADES_INLINE F32 keep_first(F32 a, int n) {

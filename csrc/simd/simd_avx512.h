@@ -72,6 +72,9 @@ HADES_INLINE F32 round_even(F32 a) {
 HADES_INLINE F32 round_float16(F32 a) {
     return {_mm512_cvtph_ps(_mm512_cvtps_ph(a.v, _MM_FROUND_TO_NEAREST_INT))};
 }
+HADES_INLINE F32 without(Mask m, F32 a) {
+    return {_mm512_mask_blend_ps(m.v, a.v, _mm512_setzero_ps())};
+}
 HADES_INLINE F32 select(Mask m, F32 a, F32 b) { return {_mm512_mask_blend_ps(m.v, b.v, a.v)}; }
 
 HADES_INLINE F32 keep_first(F32 a, int n) { return {_mm512_maskz_mov_ps(first(n), a.v)}; }

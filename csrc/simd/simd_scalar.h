@@ -66,6 +66,7 @@ HADES_INLINE F32 floor(F32 a) { return {__builtin_floorf(a.v)}; }
 HADES_INLINE F32 ceil(F32 a) { return {__builtin_ceilf(a.v)}; }
 HADES_INLINE F32 round_even(F32 a) { return {__builtin_rintf(a.v)}; }
 HADES_INLINE F32 round_float16(F32 a) { return {to_float(to_float16(a.v))}; }
+HADES_INLINE F32 without(Mask m, F32 a) { return m.v ? F32{0.0f} : a; }
 HADES_INLINE F32 select(Mask m, F32 a, F32 b) { return m.v ? a : b; }
 
 HADES_INLINE F32 keep_first(F32 a, int n) { return {n > 0 ? a.v : 0.0f}; }

@@ -23,7 +23,7 @@ HADES_INLINE F32 exp2_of_nonpositive(F32 x) {
     p = fma(p, f, set1(0x1.62e42ap-1f));
     p = fma(p, f, set1(1.0f));
     const I32 power = f32_to_bits(p) + shift_left<23>(f32_to_bits(shifted));
-    return select(less(x, set1(-125.0f)), zero(), bits_to_f32(power));
+    return without(less(x, set1(-125.0f)), bits_to_f32(power));
 }
 
 // One row of a tile: what is added to its scores (at key 0; nullptr: nothing), and the keys it
@@ -33,39 +33,60 @@ struct ScoreRow {
     int64_t first_key, end_key;
 };
 
-// Scores of one panel of keys, in units of log 2: the queries were scaled by log2(e), the addends
-// are scaled here. `top` gathers the largest scores of each row, a vector per row.
+// Scores of `panels` panels of keys, one after the other, in units of log 2: the queries were
+// scaled by log2(e), the addends are scaled here. `top` gathers the largest scores of each row, a
+// vector per row. The arguments move along.
 struct ScoreTileArgs {
     Left q;
     Right keys;
     int64_t d;
     const ScoreRow* rows;
     int64_t key;  // the first of the panel
+    int64_t panels;
     float* scores;
     int64_t score_row;
     float* top;
 };
 
 template <int MR, int NV>
-void score_tile(const ScoreTileArgs& t) {
+HADES_INLINE void score_tile(const ScoreTileArgs& t) {
     Tile<MR, NV> tile;
     clear(tile);
     multiply<false>(t.q, t.keys, t.d, tile);
-    const F32 log2e = set1(kLog2e);
+    float factor = kLog2e;
+    asm("" : "+m"(factor));  // in a register now, where it would have taken one from the sums
+    const F32 log2e = set1(factor);
+    const int64_t key = t.key, score_row = t.score_row;
+    const ScoreRow* rows = t.rows;
+    float* scores = t.scores;
+    float* tops = t.top;
 #pragma GCC unroll 16
     for (int r = 0; r < MR; ++r) {
-        const float* bias = t.rows[r].addends[0];
-        const float* mask = t.rows[r].addends[1];
-        F32 top = load(t.top + r * kLanes);
+        F32* sums = tile.acc[r];
+        for (const float* addend : rows[r].addends) {
+            if (!addend) continue;
+#pragma GCC unroll 8
+            for (int v = 0; v < NV; ++v)
+                sums[v] = fma(load(addend + key + v * kLanes), log2e, sums[v]);
+        }
+        F32 top = load(tops + r * kLanes);
 #pragma GCC unroll 8
         for (int v = 0; v < NV; ++v) {
-            F32 score = tile.acc[r][v];
-            if (bias) score = fma(load(bias + t.key + v * kLanes), log2e, score);
-            if (mask) score = fma(load(mask + t.key + v * kLanes), log2e, score);
-            top = max(top, score);
-            store(t.scores + r * t.score_row + v * kLanes, score);
+            top = max(top, sums[v]);
+            store(scores + r * score_row + v * kLanes, sums[v]);
         }
-        store(t.top + r * kLanes, top);
+        store(tops + r * kLanes, top);
+    }
+}
+
+template <int MR, int NV>
+void score_tiles(ScoreTileArgs& t) {
+    constexpr int kWidth = NV * kLanes;
+    for (; t.panels > 0; --t.panels) {
+        score_tile<MR, NV>(t);
+        t.keys.data += kWidth * t.d;
+        t.key += kWidth;
+        t.scores += kWidth;
     }
 }
 
@@ -105,13 +126,13 @@ void value_tile(const ValueTileArgs& t) {
 
 // Indexed by rows - 1, vectors - 1.
 struct AttentionTiles {
-    void (*score[kTileRows][kPanelVectors])(const ScoreTileArgs&);
+    void (*score[kTileRows][kPanelVectors])(ScoreTileArgs&);
     void (*value[kTileRows][kPanelVectors])(const ValueTileArgs&);
 };
 
 template <int MR, int NV>
 constexpr void add_tiles(AttentionTiles& tiles) {
-    tiles.score[MR - 1][NV - 1] = score_tile<MR, NV>;
+    tiles.score[MR - 1][NV - 1] = score_tiles<MR, NV>;
     tiles.value[MR - 1][NV - 1] = value_tile<MR, NV>;
     if constexpr (NV < kPanelVectors)
         add_tiles<MR, NV + 1>(tiles);

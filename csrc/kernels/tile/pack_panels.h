@@ -21,10 +21,9 @@ static float* pack_rows(const float* b, const PackPanelsArgs& p, int columns, in
     for (int64_t i = 0; i < p.k; ++i, packed += width) {
         const float* row = b + i * p.k_stride;
         if (p.n_stride == 1) {
-            for (int c = 0; c < width; c += kLanes) {
-                const int left = columns - c;
-                store(packed + c, load_n(row + c, left < kLanes ? left : kLanes));
-            }
+            int c = 0;
+            for (; c + kLanes <= columns; c += kLanes) store(packed + c, load(row + c));
+            if (c < columns) store(packed + c, load_n(row + c, columns - c));
         } else {
             for (int c = 0; c < width; ++c) packed[c] = c < columns ? row[c * p.n_stride] : 0.0f;
         }

@@ -15,6 +15,7 @@ from pyhades.passes.fuse_pad import fuse_pad
 from pyhades.passes.fuse_pointwise import fuse_pointwise
 from pyhades.passes.fuse_roll import fuse_roll
 from pyhades.passes.integers import compute_in_integers, store_integers
+from pyhades.passes.merge_products import merge_products
 from pyhades.passes.quantization import emulate_quantization, merge_quantization
 from pyhades.passes.recognise import recognise
 from pyhades.passes.recompute import recompute
@@ -42,6 +43,7 @@ PASSES: tuple[Pass, ...] = (
     eliminate,
     compute_in_integers,
     emulate_quantization,
+    merge_products,
     fuse_epilogue,
     store_integers,
     fuse_pointwise,
@@ -91,6 +93,7 @@ __all__ = [
     "fuse_pointwise",
     "fuse_roll",
     "is_decomposed",
+    "merge_products",
     "merge_quantization",
     "optimise",
     "optimise_folded",

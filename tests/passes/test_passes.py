@@ -20,6 +20,7 @@ from pyhades.passes import (
     fuse_pad,
     fuse_pointwise,
     fuse_roll,
+    merge_products,
     optimise,
     recognise,
     recompute,
@@ -396,6 +397,43 @@ def test_image_rows_times_a_matrix_are_regrouped():
     y = b.op("Reshape", b.op("MatMul", rows, matrix), b.ints(2, 3, 4, 5))
     graph = check(b.graph(y), regroup_matmul)
     assert kinds(graph) == {"Transpose": 3, "Reshape": 1, "MatMul": 1}
+
+
+def projections(b, x, biased=(True, True, False)):
+    for size, bias in zip((8, 8, 4), biased, strict=True):
+        y = b.op("MatMul", x, b.weight(6, size))
+        yield b.op("Add", y, b.weight(size)) if bias else y
+
+
+def test_projections_of_one_input_are_one_product():
+    b = Builder()
+    x = b.input(2, 5, 6)
+    q, k, v = projections(b, x)
+    scores = b.op("MatMul", q, b.op("Transpose", k, perm=[0, 2, 1]))
+    graph = check(
+        b.graph(b.op("MatMul", scores, b.op("Reshape", v, b.ints(2, 5, 4)))), merge_products
+    )
+    assert kinds(graph) == {"MatMul": 3, "Add": 1, "Slice": 3, "Transpose": 1, "Reshape": 1}
+
+
+def test_projections_without_a_bias_need_none():
+    b = Builder()
+    x = b.input(5, 6)
+    q, k, _ = projections(b, x, biased=(False, False, False))
+    graph = check(b.graph(b.op("MatMul", q, b.op("Transpose", k))), merge_products)
+    assert kinds(graph) == {"MatMul": 2, "Slice": 2, "Transpose": 1}
+
+
+@pytest.mark.parametrize("reader", ["Relu", "Add", "output"])
+def test_a_product_with_an_epilogue_stays_alone(reader):
+    b = Builder()
+    x = b.input(5, 6)
+    q, k, _ = projections(b, x)
+    other = (
+        q if reader == "output" else b.op(reader, *([q, b.input(5, 8)][: 1 + (reader == "Add")]))
+    )
+    graph = b.graph(other, b.op("MatMul", q, b.op("Transpose", k)))
+    assert "Slice" not in kinds(check(graph, merge_products))
 
 
 @pytest.mark.parametrize(

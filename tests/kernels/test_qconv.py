@@ -56,18 +56,18 @@ def check(case, isa, threads=1, **how):
     np.testing.assert_array_equal(y, reference.qconv2d(x, w, factor, bias, **how), strict=True)
 
 
-AROUND_LANES = [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 48, 65]
+AROUND_LANES = [1, 7, 8, 9, 16, 17, 31, 33, 48, 65]
 
 
 @pytest.mark.covers("qconv_u8")
 @pytest.mark.parametrize("o", AROUND_LANES)
-@pytest.mark.parametrize("c", AROUND_LANES)
+@pytest.mark.parametrize("c", [1, 2, 3, 4, 5, 8, 9, 33])  # fours of bytes, rows of taps as one
 def test_channels_around_the_lane_width(isa, c, o):
     check(Case(c, 4, 9, o, pads=SAME3), isa)
 
 
 @pytest.mark.covers("qconv_u8")
-@pytest.mark.parametrize("w", [*range(1, 31), 47, 60, 85, 100])
+@pytest.mark.parametrize("w", [*range(1, 31), 47, 60])
 def test_widths_around_the_tile_width(isa, w):
     check(Case(12, 3, w, 40, pads=SAME3), isa)
     check(Case(12, 3, w, 9, pads=SAME3), isa)
@@ -195,7 +195,7 @@ def epilogue_of(case, activation, residual, after):
 @pytest.mark.parametrize("case", ONE_OF_EACH_KERNEL.values(), ids=ONE_OF_EACH_KERNEL)
 @pytest.mark.parametrize("activation", EXACT, ids=str)
 @pytest.mark.parametrize("residual", ["none", "bytes", "floats"])
-@pytest.mark.parametrize("after", ["none", "relu", ("clip", -20, 30), ("leaky_relu", 0.3)], ids=str)
+@pytest.mark.parametrize("after", ["none", ("clip", -20, 30), ("leaky_relu", 0.3)], ids=str)
 def test_epilogue(isa, case, activation, residual, after):
     epilogue = epilogue_of(case, activation, residual, after)
     check(case, isa, **epilogue, y_scale=1.0)

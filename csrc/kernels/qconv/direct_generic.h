@@ -14,7 +14,7 @@ namespace hades::HADES_ISA {
 struct Block {
     const uint8_t* w;
     const uint8_t* row_sums;    // int32 [row of taps][V vectors]
-    const uint8_t* extra_ends;  // int32 [row of taps + 1], where weights may saturate
+    const uint8_t* extra_ends;  // int32 [V][row of taps + 1], where weights may saturate
     const uint8_t* extra;
     int64_t vectors, channel;  // the first channel of all
     int last_lanes;
@@ -40,7 +40,7 @@ HADES_INLINE Block block_at(const QconvArgs& a, int64_t index) {
     block.w = a.w + a.chunk.group * plan.group_bytes + index * plan.block_bytes;
     block.row_sums = block.w + runs * plan.quads * width * 4;
     block.extra_ends = block.row_sums + s.kernel_h * width * 4;
-    block.extra = block.extra_ends + (s.kernel_h + 1) * 4;
+    block.extra = block.extra_ends + block.vectors * (s.kernel_h + 1) * 4;
     return block;
 }
 
@@ -87,12 +87,9 @@ HADES_INLINE QuadTile tile_of(const QconvArgs& a, const Source& source, const Bl
     t.x = source.base +
           (line.row * s.stride_h - s.pad_top + taps.begin * s.dilation_h) * source.row -
           s.pad_left * source.pixel;
-    if constexpr (kDotSaturates) {
-        const int64_t entry = 8 + block.vectors * kQuadBytes;
-        t.extra_ends = reinterpret_cast<const int32_t*>(block.extra_ends) + taps.begin + 1;
-        t.extra_begin = load_i32(block.extra_ends, taps.begin);
-        t.extra = block.extra + t.extra_begin * entry;
-    }
+    t.extra = block.extra;
+    t.extra_ends = reinterpret_cast<const int32_t*>(block.extra_ends) + taps.begin;
+    t.extra_rows = s.kernel_h + 1;
     t.start = start;
     t.requantize = &r;
     t.last_lanes = block.last_lanes;

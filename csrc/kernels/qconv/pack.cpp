@@ -22,16 +22,16 @@ bool pair_saturates(const uint8_t* pair) {
     return above > kPairLimit || below < -kPairLimit;
 }
 
-// Whether a quad of `width` channels has such a pair.
-bool quad_saturates(const uint8_t* quad, int64_t width) {
-    for (int64_t pair = 0; pair < 2 * width; ++pair)
+// Whether a quad of some channels has such a pair.
+bool quad_saturates(const uint8_t* quad, int64_t channels) {
+    for (int64_t pair = 0; pair < 2 * channels; ++pair)
         if (pair_saturates(quad + 2 * pair)) return true;
     return false;
 }
 
 // Moves half of the weights of pairs that saturate to `other`, which is zero.
-void split_quad(uint8_t* quad, int64_t width, uint8_t* other) {
-    for (int64_t pair = 0; pair < 2 * width; ++pair) {
+void split_quad(uint8_t* quad, int64_t channels, uint8_t* other) {
+    for (int64_t pair = 0; pair < 2 * channels; ++pair) {
         if (!pair_saturates(quad + 2 * pair)) continue;
         for (int64_t at = 2 * pair; at < 2 * pair + 2; ++at) {
             const int weight = static_cast<int8_t>(quad[at]), half = weight / 2;
@@ -61,7 +61,7 @@ size_t QconvPacking::block_bytes() const {
             depthwise_bytes() * (saturates ? 2 : 1) + static_cast<size_t>(block()) * 4 + 4, 64);
     size_t bytes = weight_bytes(block()) + static_cast<size_t>(kernel_h * block() * 4);
     if (saturates)
-        bytes += static_cast<size_t>((kernel_h + 1) * 4 + most_extra * (8 + block() * 4));
+        bytes += static_cast<size_t>(vectors * (kernel_h + 1) * 4 + most_extra * (8 + lanes * 4));
     return round_up(bytes, 64);
 }
 
@@ -108,35 +108,38 @@ void QconvPacking::pack_sums(const uint8_t* weights, int64_t width, uint8_t* sum
 }
 
 void QconvPacking::split_quads(uint8_t* weights, int64_t width, uint8_t* ends) const {
-    uint8_t* extra = ends + (kernel_h + 1) * 4;
+    uint8_t* extra = ends + width / lanes * (kernel_h + 1) * 4;
     int64_t count = 0;
-    store_i32(ends, 0, 0);
-    for (int64_t row = 0; row < kernel_h; ++row) {
-        for (int64_t quad = 0; quad < row_quads(); ++quad, weights += width * 4) {
-            if (!quad_saturates(weights, width)) continue;
-            store_i32(extra, 0, quad / quads());
-            store_i32(extra, 1, quad % quads() * 4);
-            std::memset(extra + 8, 0, static_cast<size_t>(width * 4));
-            split_quad(weights, width, extra + 8);
-            extra += 8 + width * 4;
-            ++count;
+    for (int64_t vector = 0; vector < width / lanes; ++vector, ends += (kernel_h + 1) * 4) {
+        uint8_t* quad = weights + vector * lanes * 4;
+        store_i32(ends, 0, count);
+        for (int64_t row = 0; row < kernel_h; ++row) {
+            for (int64_t at = 0; at < row_quads(); ++at, quad += width * 4) {
+                if (!quad_saturates(quad, lanes)) continue;
+                store_i32(extra, 0, at / quads());
+                store_i32(extra, 1, at % quads() * 4);
+                std::memset(extra + 8, 0, static_cast<size_t>(lanes * 4));
+                split_quad(quad, lanes, extra + 8);
+                extra += 8 + lanes * 4;
+                ++count;
+            }
+            store_i32(ends, row + 1, count);
         }
-        store_i32(ends, row + 1, count);
     }
 }
 
 int64_t QconvPacking::count_extra(const int8_t* source) const {
     if (!saturates || depthwise) return 0;
-    const int64_t all = kernel_h * row_quads();
-    if (!source) return all;
+    if (!source) return kernel_h * row_quads() * vectors;
     std::vector<uint8_t> weights(weight_bytes(block()));
     int64_t most = 0;
     for (int64_t part = 0; part < parts(); ++part) {
         pack_weights(part, source, weights.data());
         const int64_t width = width_of(part % blocks());
+        const int64_t quads_of_vectors = kernel_h * row_quads() * width / lanes;
         int64_t count = 0;
-        for (int64_t quad = 0; quad < all; ++quad)
-            count += quad_saturates(weights.data() + quad * width * 4, width);
+        for (int64_t quad = 0; quad < quads_of_vectors; ++quad)
+            count += quad_saturates(weights.data() + quad * lanes * 4, lanes);
         most = std::max(most, count);
     }
     return most;

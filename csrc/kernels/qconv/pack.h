@@ -10,14 +10,14 @@ namespace hades {
 // How int8 weights are rearranged for a kernel. Per group and block of output channels:
 //   weights     int8 [run of taps][quad][vector][lane][4]: four bytes of a run for each channel
 //   row sums    int32 [row of taps][vector][lane]: x_zero times these is what the sum has too much
-//   extra ends  int32 [row of taps + 1]: how many of the extra quads come before that row
-//   extra       [2 x int32: column of the tap, byte of the run; int8 [vector][lane][4]] each
+//   extra ends  int32 [vector][row of taps + 1]: how many of the extra quads come before that row
+//   extra       [2 x int32: column of the tap, byte of the run; int8 [lane][4]] each
 // A run is a tap, its input channels padded with zeros to a whole number of quads; or all taps of a
 // row, where taps are merged. Output channels are padded to whole vectors: a last block may be
 // narrower.
 // The last two are for kernels whose products saturate, which add neighbouring products in 16 bits.
-// Quads in which two weights are too large together are split into halves, which are not: one takes
-// their place, the other is an extra quad.
+// Quads of a vector in which two weights are too large together are split into halves, which are
+// not: one takes their place, the other is an extra quad.
 //
 // Depthwise, per block of channels, all of which are groups:
 //   weights     int8 [four of rows of taps][column of taps][vector][lane][4 rows]; the channels of
@@ -30,7 +30,7 @@ struct QconvPacking {
     int64_t lanes, vectors;
     bool merged_taps, saturates, depthwise;
     int64_t o_stride, i_stride;  // of the source; taps are contiguous
-    int64_t most_extra;          // quads of a block, see count_extra
+    int64_t most_extra;          // quads of the vectors of a block, see count_extra
 
     int64_t block() const { return lanes * vectors; }
     int64_t blocks() const { return ceil_div(depthwise ? groups : oc, block()); }

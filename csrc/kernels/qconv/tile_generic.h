@@ -21,10 +21,10 @@ struct QuadTile {
     const uint8_t* w;
     int64_t w_row, w_column;
     int64_t rows, columns, quads;  // taps, and quads per tap
-    const uint8_t* extra;          // of the first row of taps; see pack.h
-    const int32_t* extra_ends;  // of each row, counted like extra_begin, which is that of `extra`
-    int32_t extra_begin;
-    const int32_t* start;  // [V vectors]: what every sum begins with
+    const uint8_t* extra;          // of the block; see pack.h
+    const int32_t* extra_ends;     // before the first row of taps, of the first vector
+    int64_t extra_rows;            // from the ends of a vector to those of the next
+    const int32_t* start;          // [V vectors]: what every sum begins with
     const Requantize* requantize;
     Limits limits;
     RequantizeRows to;
@@ -67,8 +67,9 @@ HADES_INLINE void multiply(I32 (&sums)[V][P], const uint8_t* x, int64_t pixel, c
 #pragma GCC unroll 1
     for (; quads > 0; --quads) {
         keep_in_registers(base);
-        __builtin_prefetch(w + 16 * V * kQuadBytes);
-        if (V == 2) __builtin_prefetch(w + 17 * V * kQuadBytes - kQuadBytes);
+#pragma GCC unroll 2
+        for (int line = 0; line < V * kQuadBytes; line += 64)
+            __builtin_prefetch(w + 16 * V * kQuadBytes + line);
         multiply_quad(sums, base, pixel, 0, w);
 #pragma GCC unroll 16
         for (int k = 0; k < kBases; ++k) base[k] += 4;
@@ -76,23 +77,30 @@ HADES_INLINE void multiply(I32 (&sums)[V][P], const uint8_t* x, int64_t pixel, c
     }
 }
 
-// sums += what the weights of the tile had too much for the instructions of the tier.
-template <int V, int P>
-HADES_INLINE void multiply_extra(I32 (&sums)[V][P], const QuadTile& t) {
+// sums += what the weights of vector v had too much for the instructions of the tier.
+template <int P>
+HADES_INLINE void multiply_extra(I32 (&sums)[P], const QuadTile& t, int v) {
     constexpr int kBases = (P + 2) / 3;
-    const uint8_t* extra = t.extra;
-    int32_t done = t.extra_begin;
+    constexpr int64_t kEntry = 8 + kQuadBytes;
+    const int32_t* const ends = t.extra_ends + v * t.extra_rows;
+    int64_t done = ends[0];
+    const uint8_t* extra = t.extra + done * kEntry;
     for (int64_t row = 0; row < t.rows; ++row) {
+        if (done == ends[row + 1]) continue;
         const uint8_t* base[kBases];
 #pragma GCC unroll 16
         for (int k = 0; k < kBases; ++k) base[k] = t.x + row * t.tap_row + 3 * k * t.pixel;
         keep_in_registers(base);
-        for (; done < t.extra_ends[row]; ++done) {
+#pragma GCC unroll 1
+        for (; done < ends[row + 1]; ++done, extra += kEntry) {
             int32_t place[2];  // column of the tap, and byte of the run
             memcpy(place, extra, sizeof place);
-            multiply_quad(sums, base, t.pixel, place[0] * t.tap_column + place[1],
-                          extra + sizeof place);
-            extra += sizeof place + V * kQuadBytes;
+            const int64_t offset = place[0] * t.tap_column + place[1];
+            const Bytes weight = load_bytes(extra + 8);
+#pragma GCC unroll 32
+            for (int p = 0; p < P; ++p)
+                sums[p] =
+                    dot_bytes(sums[p], dword(base[p / 3] + offset + (p % 3) * t.pixel), weight);
         }
     }
 }
@@ -136,7 +144,10 @@ static void run_tile(const QuadTile& t) {
         for (int64_t column = 0; column < t.columns; ++column)
             multiply<V, P>(sums, t.x + row * t.tap_row + column * t.tap_column, t.pixel,
                            t.w + row * t.w_row + column * t.w_column, t.quads);
-    if constexpr (kDotSaturates) multiply_extra<V, P>(sums, t);
+    if constexpr (kDotSaturates) {
+#pragma GCC unroll 2
+        for (int v = 0; v < V; ++v) multiply_extra<P>(sums[v], t, v);
+    }
 
     if (t.limits.suffice) return store_limited<V, P>(sums, t);
     int32_t memory[V * P * kLanes];

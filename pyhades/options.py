@@ -23,8 +23,8 @@ class EngineOptions:
         Tier of the kernels, e.g. ``"avx2"``; None for the best of this CPU.
     precision
         Of the weights and of the arithmetic; None for the default of the engine. Each engine
-        checks its own names: ``"fp32"`` for networks, ``"exact"``, ``"balanced"``, ``"fast"`` and
-        ``"auto"`` for language models.
+        checks its own names: ``"fp32"`` and ``"int8"`` for networks, with ``"auto"`` for those of a
+        remover; ``"exact"``, ``"balanced"``, ``"fast"`` and ``"auto"`` for language models.
 
     Raises
     ------

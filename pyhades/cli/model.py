@@ -12,11 +12,11 @@ from typing import Any
 import click
 
 from pyhades.cli.options import Command, engine_options, together
-from pyhades.compiler.program import PRECISIONS
 from pyhades.errors import ArgumentError
 from pyhades.options import EngineOptions
 from pyhades.segmentation.catalogue import PROFILES
 from pyhades.segmentation.manifest import ModelManifest
+from pyhades.segmentation.network import NETWORK_PRECISIONS
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def model_options(command: Command) -> Callable[..., Any]:
             "--profile", type=click.Choice(PROFILES), default="reference", show_default=True,
             help="Of a known model: prepare as its authors do, or as rembg does.",
         ),
-        engine_options(PRECISIONS),
+        engine_options(NETWORK_PRECISIONS),
     )(with_model)  # fmt: skip
 
 

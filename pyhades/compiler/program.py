@@ -11,14 +11,15 @@ from pyhades.compiler.build import names_in_file
 from pyhades.compiler.face import Program
 from pyhades.compiler.native import compile_native
 from pyhades.compiler.stages import StagedProgram, is_static, lacks_kernel
+from pyhades.errors import ArgumentError
 from pyhades.ir.graph import Graph
 from pyhades.ir.outputs import with_outputs
 from pyhades.options import EngineOptions, engine_options
-from pyhades.passes import fold_constants, specialise
+from pyhades.passes import fold_constants, is_quantised, specialise
 
 log = logging.getLogger(__name__)
 
-Precision = Literal["fp32"]
+Precision = Literal["fp32", "int8"]
 """Of the weights and the arithmetic of a network."""
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
@@ -48,7 +49,8 @@ def compile(
     isa
         Tier of the kernels, e.g. ``"avx2"``; by default the best of this CPU.
     precision
-        Only ``"fp32"`` so far, which is the default.
+        By default, what the graph says. ``"int8"`` insists on a quantised one, such as
+        :func:`pyhades.quantize` makes.
     options
         The three above in one; those that are given themselves win.
     outputs
@@ -86,6 +88,11 @@ def compile(
     """
     chosen = engine_options(options, threads=threads, isa=isa, precision=precision)
     one_of("precision", chosen.precision or "fp32", Precision)
+    if chosen.precision == "int8" and not is_quantised(graph):
+        raise ArgumentError(
+            f"precision='int8': {graph.source or graph.name} is a float network; pyhades.quantize "
+            "makes it one of integers by looking at pictures, as Remover(precision='int8') does"
+        )
     arguments = {
         "input_shapes": None if input_shapes is None else dict(input_shapes),
         "options": chosen,

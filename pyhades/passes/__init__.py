@@ -16,7 +16,7 @@ from pyhades.passes.fuse_pointwise import fuse_pointwise
 from pyhades.passes.fuse_roll import fuse_roll
 from pyhades.passes.integers import compute_in_integers, store_integers
 from pyhades.passes.merge_products import merge_products
-from pyhades.passes.quantization import emulate_quantization, merge_quantization
+from pyhades.passes.quantization import emulate_quantization, is_quantised, merge_quantization
 from pyhades.passes.recognise import recognise
 from pyhades.passes.recompute import recompute
 from pyhades.passes.regroup_matmul import regroup_matmul
@@ -93,6 +93,7 @@ __all__ = [
     "fuse_pointwise",
     "fuse_roll",
     "is_decomposed",
+    "is_quantised",
     "merge_products",
     "merge_quantization",
     "optimise",

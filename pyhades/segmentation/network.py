@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,10 @@ from pyhades.ir.inference import type_of
 from pyhades.ir.outputs import with_outputs
 from pyhades.options import EngineOptions
 from pyhades.segmentation.meaning import InputPlan, plan_inputs
+
+NetworkPrecision = Literal["fp32", "int8", "auto"]
+"""Of a segmentation network; ``"auto"`` is the faster one that stays within a budget."""
+NETWORK_PRECISIONS: tuple[NetworkPrecision, ...] = get_args(NetworkPrecision)
 
 PROGRAMS_KEPT = 4
 """Programs specialised to an input size that a dynamic network keeps."""

@@ -7,7 +7,7 @@ import functools
 import html
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, overload
@@ -19,7 +19,6 @@ from PIL import Image
 import pyhades
 from pyhades import kernels
 from pyhades.arguments import check_count, one_of
-from pyhades.compiler.program import Precision
 from pyhades.errors import ArgumentError, ArgumentTypeError, ClosedError, ConfigurationError
 from pyhades.ir.graph import Graph
 from pyhades.onnx.source import ModelSource, expanded, model_bytes
@@ -39,7 +38,7 @@ from pyhades.segmentation.image_input import (
 from pyhades.segmentation.manifest import ModelManifest
 from pyhades.segmentation.matte import normalise_range, prediction_plane, upscale, upscale_float
 from pyhades.segmentation.meaning import InputPlan
-from pyhades.segmentation.network import CompiledNetwork, Network
+from pyhades.segmentation.network import CompiledNetwork, Network, NetworkPrecision
 from pyhades.segmentation.plausibility import complaint, look_at_samples
 from pyhades.segmentation.preprocess import place, preprocess
 from pyhades.segmentation.store import require
@@ -64,7 +63,9 @@ class Remover:
     threads, isa
         Threads (default: see :func:`pyhades.show_config`) and instruction set tier.
     precision
-        Of the network: ``"fp32"``.
+        Of the network: ``"fp32"``, by default, where the file is not quantised. ``"int8"``
+        quantises it, once, and keeps the result among the user's cached files; ``"auto"`` takes
+        the faster of both, as measured here, if int8 stays within the budget.
     options
         The three above in one; those that are given themselves win.
     tune
@@ -78,6 +79,11 @@ class Remover:
     profile
         Of a model of the catalogue: ``"reference"`` prepares pictures as its authors do,
         ``"rembg"`` as that tool does.
+    calibration
+        Pictures that a float model is quantised by, a folder or a list; by default some that ship
+        and that code makes. See :func:`pyhades.quantize`.
+    budget
+        What int8 masks may differ by: ``"mae=.004"``. ``"auto"`` keeps to it, ``"int8"`` warns.
     download
         Whether a model that is given by name may be fetched where it is not on this machine.
     check
@@ -93,6 +99,8 @@ class Remover:
         What was asked for, see :class:`pyhades.EngineOptions`.
     threads, isa, precision
         What is used.
+    precision_reason
+        How it came to that precision.
 
     Raises
     ------
@@ -112,8 +120,10 @@ class Remover:
         *,
         threads: int | None = None,
         isa: str | None = None,
-        precision: Precision | None = None,
+        precision: NetworkPrecision | None = None,
         options: EngineOptions | None = None,
+        calibration: str | os.PathLike[str] | Sequence[ImageLike] | None = None,
+        budget: str | None = None,
         tune: bool = False,
         estimate_foreground: bool = True,
         keep_hidden: bool = False,
@@ -125,16 +135,23 @@ class Remover:
     ) -> None:
         chosen = engine_options(options, threads=threads, isa=isa, precision=precision)
         one_of("profile", profile, Profile)
+        # Quantising runs removers itself.
+
+        # Quantising runs removers itself.
+        from pyhades.segmentation.quantize.automatic import in_precision
+
         source, entry = check_model(model, download)
         graph = pyhades.load_onnx(source)
         path = None if isinstance(source, bytes) else source
         found = identify(graph, path, entry=entry, profile=profile, **manifest)
-        one_of("precision", chosen.precision or "fp32", Precision)
+        one_of("precision", chosen.precision or "fp32", NetworkPrecision)
+        picked = in_precision(graph, found, chosen, calibration, budget)
+        plain = EngineOptions(threads=chosen.threads, isa=chosen.isa)
         network = CompiledNetwork(
-            graph, found.manifest.output, plan=found.inputs, options=chosen, tune=tune
+            picked.graph, found.manifest.output, plan=found.inputs, options=plain, tune=tune
         )
         self._set_up(network, found, chosen, estimate_foreground, keep_hidden, max_pixels)
-        self.precision = chosen.precision or "fp32"
+        self.precision, self.precision_reason = picked.precision, picked.why
         self._label = f"{len(source)} bytes" if isinstance(source, bytes) else str(source)
         self._arguments: dict[str, Any] | None = {
             "model": source,
@@ -186,6 +203,7 @@ class Remover:
         self._identification = found
         self.options = options
         self.threads, self.isa, self.precision = options.threads_used, options.tier, "its own"
+        self.precision_reason = "the network was given"
         self._kernel_options: dict[str, Any] = {"threads": options.threads, "isa": options.isa}
         self._cutout_options: dict[str, Any] = {
             "estimate_foreground": estimate_foreground,

@@ -9,5 +9,6 @@ integers themselves.
 
 from pyhades.passes.quantization.emulate import emulate_quantization
 from pyhades.passes.quantization.merge import merge_quantization
+from pyhades.passes.quantization.presence import is_quantised
 
-__all__ = ["emulate_quantization", "merge_quantization"]
+__all__ = ["emulate_quantization", "is_quantised", "merge_quantization"]

@@ -56,14 +56,15 @@ class Calibration:
 
     def feeds(self, picture: Picture) -> dict[str, Array]:
         """What the network is fed for a picture, as the first of a sequence."""
-        planes = self._planes(picture)
+        planes = self.planes(picture)
         plan = self.plan
         feeds: dict[str, Array] = {plan.picture: fed_picture(planes, plan)}
         for state, shape in zip(plan.states, plan.state_shapes, strict=True):
             feeds[state.input] = np.zeros(shape, np.float32)
         return feeds | {name: np.asarray(array) for name, array in plan.constants}
 
-    def _planes(self, picture: Picture) -> NDArray[np.float32]:
+    def planes(self, picture: Picture) -> NDArray[np.float32]:
+        """The picture as the manifest wants it, float32 ``[1, 3, h, w]``."""
         image = load_image(picture.load())
         return preprocess(image.rgb, self.manifest, place(image.size, self.manifest), threads=1)
 

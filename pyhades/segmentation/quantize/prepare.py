@@ -13,19 +13,11 @@ import numpy as np
 from pyhades.errors import ArgumentError
 from pyhades.ir.graph import Graph, Node, TensorType, Value
 from pyhades.ir.inference import constant
-from pyhades.passes import eliminate, fold_batch_norm, fold_constants
+from pyhades.passes import eliminate, fold_batch_norm, fold_constants, is_quantised
 from pyhades.passes.rewriting import Rewrite, clone
 
 _HALF, _FULL = np.dtype(np.float16), np.dtype(np.float32)
 _ROUNDINGS = ("RoundFloat16", "RoundBFloat16")
-_INTEGER_OPERATORS = {
-    *("QuantizeLinear", "DequantizeLinear", "FakeQuantize", "ConvInteger", "MatMulInteger"),
-}
-
-
-def is_quantised(graph: Graph) -> bool:
-    """Whether some operator of ``graph`` knows of grids already."""
-    return any(node.op in _INTEGER_OPERATORS for node in graph.nodes)
 
 
 def prepare(graph: Graph, output: str | None = None) -> Graph:

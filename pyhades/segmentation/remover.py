@@ -156,6 +156,8 @@ class Remover:
         self._arguments: dict[str, Any] | None = {
             "model": source,
             "options": chosen,
+            "calibration": calibration,
+            "budget": budget,
             "tune": tune,
             "estimate_foreground": estimate_foreground,
             "keep_hidden": keep_hidden,

@@ -172,6 +172,9 @@ def winograd_bound(case, x, w, bias):
     Case(6, 3, 5, 24, pads=(7, 0, 0, 9)),
     Case(64, 33, 50, 70, pads=SAME3, n=3),
     Case(300, 11, 30, 150, pads=SAME3),
+    *(Case(20, 19, 22, 40, pads=(d,) * 4, dilations=(d, d), n=2) for d in (2, 3, 4, 8, 30)),
+    Case(20, 17, 30, 40, pads=(1, 3, 0, 5), dilations=(1, 3)),
+    Case(150, 17, 30, 40, pads=(2, 0, 7, 0), dilations=(4, 2)),
 ], ids=str)  # fmt: skip
 def test_winograd(isa, case):
     x, w, bias = case.operands()
@@ -186,7 +189,9 @@ LAYERS = [
     (Case(256, 20, 20, 64, pads=SAME3), "winograd"),
     (Case(256, 6, 6, 64, pads=SAME3), "direct"),  # too few tiles for the weights
     (Case(3, 80, 80, 64, pads=SAME3), "direct"),  # too few channels for the transforms
-    (Case(64, 33, 33, 64, pads=(2, 2, 2, 2), dilations=(2, 2)), "direct"),
+    (Case(64, 33, 33, 64, pads=(2, 2, 2, 2), dilations=(2, 2)), "winograd"),
+    (Case(64, 12, 12, 64, pads=(4, 4, 4, 4), dilations=(4, 4)), "direct"),  # tiles hold 3x3 outputs
+    (Case(64, 33, 33, 64, strides=(1, 2), pads=SAME3), "direct"),
 ]
 
 
@@ -221,6 +226,7 @@ ONE_OF_EACH_KERNEL = {
     "dot": Case(40, 7, 33, 2, pads=SAME3),
     "depthwise": Case(40, 7, 33, 40, pads=SAME3, groups=40),
     "winograd": Case(36, 33, 34, 35, pads=SAME3),
+    "winograd, dilated": Case(36, 33, 34, 35, pads=(2, 2, 2, 2), dilations=(2, 2)),
 }
 
 

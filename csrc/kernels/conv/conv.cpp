@@ -103,7 +103,8 @@ Status plan_conv(const OpDesc& desc, ConvParams* params, const char** name) {
     if (wish != "auto" && wish != "direct" && wish != "winograd")
         return invalid("conv2d: algorithm \"%s\" is none of auto, direct, winograd", wish.c_str());
     if (wish == "winograd" && !winograd_fits(s))
-        return invalid("conv2d: winograd is for 3x3 kernels, strides 1, dilations 1, groups 1");
+        return invalid(
+            "conv2d: winograd is for 3x3 kernels, strides 1, dilations up to 64, groups 1");
     const Algorithm& algorithm = choose_algorithm(s, wish, desc.allowed);
     params->kernel = kernel_of(algorithm, desc.allowed, name);
     params->plan = algorithm.plan(s, params->kernel.lanes);

@@ -39,10 +39,12 @@ constexpr int64_t kWinogradOutputs = 128;
 constexpr int64_t kWinogradChunks = 8;
 constexpr int64_t kWinogradLeastTiles = 12;
 constexpr int64_t kWinogradLeastOutputs = 64;
+constexpr int64_t kWinogradDilation = 64;  // beyond, phases have a pixel each
 // What a convolution costs, in multiply-adds of the ideal machine per pair of channels, measured on
 // both vector tiers: products reach nine tenths of the peak and direct sums eight, a tile of one
 // channel takes two hundred cycles per vector to transform, a core gets 3.4 bytes of weights per
-// cycle from memory (36 of direct and 144 of transformed ones). Less than a quarter gained is not
+// cycle from memory (36 of direct and 144 of transformed ones, for every chunk of tiles where they
+// are too many to stay at hand). Less than a quarter gained is not
 // worth four times the memory.
 constexpr double kDirectCost = 9 / 0.8;       // per pixel
 constexpr double kProductCost = 36 / 0.9;     // per tile
@@ -217,24 +219,39 @@ ConvPlan plan_depthwise(const ConvShape& s, int) {
 }
 
 static int64_t winograd_tiles(const ConvShape& s) {
-    return s.images * ceil_div(s.out_height, kWinogradOut) * ceil_div(s.out_width, kWinogradOut);
+    return s.images * s.dilation_h * s.dilation_w *
+           ceil_div(s.out_height, kWinogradOut * s.dilation_h) *
+           ceil_div(s.out_width, kWinogradOut * s.dilation_w);
 }
 
 bool winograd_fits(const ConvShape& s) {
     return s.kernel_h == 3 && s.kernel_w == 3 && s.stride_h == 1 && s.stride_w == 1 &&
-           s.dilation_h == 1 && s.dilation_w == 1 && s.groups == 1;
+           s.dilation_h <= kWinogradDilation && s.dilation_w <= kWinogradDilation && s.groups == 1;
+}
+
+static bool has_far_weights(const ConvShape& s) {
+    return kWinogradPlanes * s.ic * s.oc * static_cast<int64_t>(sizeof(float)) >
+           kWinogradFarWeights;
+}
+
+static int64_t tiles_per_chunk(const ConvShape& s, int lanes) {
+    const WinogradTiles& tiles = lanes > 8 ? kWinogradTiles16 : kWinogradTiles8;
+    return has_far_weights(s) ? tiles.many : tiles.few;
 }
 
 bool winograd_pays(const ConvShape& s, int lanes) {
     if (!winograd_fits(s)) return false;
-    const auto ic = static_cast<double>(s.ic),
-               padded_ic = static_cast<double>(round_up(s.ic, lanes));
+    const auto ic = static_cast<double>(s.ic);
+    const auto padded_ic = static_cast<double>(round_up(s.ic, lanes));
     const auto padded_oc = static_cast<double>(round_up(s.oc, lanes));
     const auto pixels = static_cast<double>(s.images * s.out_height * s.out_width);
     const auto tiles = static_cast<double>(winograd_tiles(s));
-    const double direct = pixels * kDirectCost + lanes * kWeightCost;
     const double transforms = kTransformCost * (padded_ic + padded_oc) / (ic * padded_oc);
-    return kLeastGain * (tiles * (kProductCost + transforms) + 4 * lanes * kWeightCost) <= direct;
+    const int64_t reads =
+        has_far_weights(s) ? ceil_div(winograd_tiles(s), tiles_per_chunk(s, lanes)) : 1;
+    const double weights = 4 * lanes * kWeightCost * static_cast<double>(reads);
+    const double direct = pixels * kDirectCost + lanes * kWeightCost;
+    return kLeastGain * (tiles * (kProductCost + transforms) + weights) <= direct;
 }
 
 namespace {
@@ -265,11 +282,7 @@ ConvPlan plan_winograd(const ConvShape& s, int lanes) {
     plan.pitch = round_up(plan.ic_slice, kLineFloats);
     plan.rows = plan.rows_per_chunk = 1;
     plan.columns = winograd_tiles(s);
-    const WinogradTiles& tiles = lanes > 8 ? kWinogradTiles16 : kWinogradTiles8;
-    const int64_t weight_bytes =
-        kWinogradPlanes * s.ic * s.oc * static_cast<int64_t>(sizeof(float));
-    plan.columns_per_chunk =
-        even_part(plan.columns, weight_bytes > kWinogradFarWeights ? tiles.many : tiles.few);
+    plan.columns_per_chunk = even_part(plan.columns, tiles_per_chunk(s, lanes));
     plan.blocks_per_chunk =
         even_part(plan.blocks, std::max<int64_t>(kWinogradOutputs / plan.block, 1));
     cut_winograd_chunks(&plan);

@@ -5,7 +5,7 @@
 #include "kernels/conv/winograd_transform_generic.h"
 #include "simd/epilogue.h"
 
-// 3x3 convolution, stride 1, by F(4x4, 3x3); see winograd.h for the points.
+// 3x3 convolution, stride 1, any dilation, by F(4x4, 3x3); see winograd.h for the points.
 //   y = A^T [ (G w G^T) * (B^T x B) ] A, the product * summed over input channels as 36 matrix
 //   products of [tiles x ic] with [ic x oc].
 // Packed weights: [plane][block of two vectors of o][i][o in block], the order in which they are
@@ -16,30 +16,52 @@
 // Numerics: products are summed over ic in order, slice by slice.
 namespace hades::HADES_ISA {
 
+// With dilations d, outputs d apart see inputs d apart: d * d phases are convolutions without one,
+// and tiles of a phase take every d-th row and column.
 struct TileGrid {
-    int64_t height, width;  // of an image, in whole tiles
+    int64_t dilation_h, dilation_w;
+    int64_t height, width;  // of an image, in whole tiles of all phases
 };
 
 struct TilePlace {
-    int64_t image, row, column;  // of the tile's first output
+    int64_t image, row, column;       // of the tile's first output
+    int64_t phase_row, phase_column;  // of its phase
 };
 
 HADES_INLINE TileGrid tile_grid(const ConvShape& s) {
-    return {round_up(s.out_height, kWinogradOut), round_up(s.out_width, kWinogradOut)};
+    return {s.dilation_h, s.dilation_w, round_up(s.out_height, kWinogradOut * s.dilation_h),
+            round_up(s.out_width, kWinogradOut * s.dilation_w)};
 }
 
+// The tile of that number: by image, row of tiles, row and column of the phase, column of tiles.
 HADES_INLINE TilePlace tile_place(const TileGrid& grid, int64_t tile) {
-    const int64_t columns = grid.width / kWinogradOut;
-    const int64_t tiles = grid.height / kWinogradOut * columns;
-    return {tile / tiles, tile % tiles / columns * kWinogradOut, tile % columns * kWinogradOut};
+    const auto next = [&tile](int64_t extent) {
+        const int64_t digit = tile % extent;
+        tile /= extent;
+        return digit;
+    };
+    TilePlace place;
+    place.column = next(grid.width / (kWinogradOut * grid.dilation_w)) * kWinogradOut;
+    place.phase_column = next(grid.dilation_w);
+    place.phase_row = next(grid.dilation_h);
+    place.row = next(grid.height / (kWinogradOut * grid.dilation_h)) * kWinogradOut;
+    place.column = place.column * grid.dilation_w + place.phase_column;
+    place.row = place.row * grid.dilation_h + place.phase_row;
+    place.image = tile;
+    return place;
 }
 
 // Divisions take longer than a transform.
 HADES_INLINE void step_to_next(const TileGrid& grid, TilePlace* place) {
-    place->column += kWinogradOut;
+    place->column += kWinogradOut * grid.dilation_w;
     if (place->column < grid.width) return;
-    place->column = 0;
-    place->row += kWinogradOut;
+    place->column = ++place->phase_column;
+    if (place->phase_column < grid.dilation_w) return;
+    place->column = place->phase_column = 0;
+    ++place->row;
+    if (++place->phase_row < grid.dilation_h) return;
+    place->phase_row = 0;
+    place->row += (kWinogradOut - 1) * grid.dilation_h;
     if (place->row < grid.height) return;
     place->row = 0;
     ++place->image;
@@ -59,10 +81,11 @@ static void transform_tile(const ConvArgs& a, const TilePlace& place, int64_t sl
     const ConvShape& s = *a.shape;
     const int64_t plane = a.plan->input_plane;
     const int64_t row = place.row - s.pad_top, column = place.column - s.pad_left;
-    const int64_t x_row = s.x_row, x_pixel = s.x_pixel;
-    const float* x = a.x + place.image * s.x_image + row * x_row + column * x_pixel + slice;
-    if (row >= 0 && column >= 0 && row + kWinogradPatch <= s.height &&
-        column + kWinogradPatch <= s.width) {
+    const int64_t x_row = s.x_row * s.dilation_h, x_pixel = s.x_pixel * s.dilation_w;
+    const float* x = a.x + place.image * s.x_image + row * s.x_row + column * s.x_pixel + slice;
+    const int64_t last_row = row + (kWinogradPatch - 1) * s.dilation_h;
+    const int64_t last_column = column + (kWinogradPatch - 1) * s.dilation_w;
+    if (row >= 0 && column >= 0 && last_row < s.height && last_column < s.width) {
         for_vectors(channels, [&](int64_t c, int lanes) __attribute__((always_inline)) {
             if (c % kLineFloats == 0) {
                 Strip<const float> next(x + kWinogradPatch * x_pixel + c, x_row);
@@ -78,8 +101,8 @@ static void transform_tile(const ConvArgs& a, const TilePlace& place, int64_t sl
     const float* pixels[kWinogradPatch][kWinogradPatch];
     for (int i = 0; i < kWinogradPatch; ++i)
         for (int j = 0; j < kWinogradPatch; ++j) {
-            const bool inside =
-                row + i >= 0 && row + i < s.height && column + j >= 0 && column + j < s.width;
+            const int64_t r = row + i * s.dilation_h, c = column + j * s.dilation_w;
+            const bool inside = r >= 0 && r < s.height && c >= 0 && c < s.width;
             pixels[i][j] = inside ? x + i * x_row + j * x_pixel : zeros;
         }
     for_vectors(channels, [&](int64_t c, int lanes) __attribute__((always_inline)) {
@@ -92,8 +115,16 @@ struct TileOutput {
     float* y;
     const float* residual;
     const float* bias;
-    int64_t channels, rows, columns;
+    int64_t channels;
+    int64_t y_row, y_pixel, residual_row, residual_pixel;  // between outputs of the tile
+    int64_t rows, columns;                                 // of outputs that there are
 };
+
+HADES_INLINE int64_t outputs_left(int64_t extent, int64_t first, int64_t dilation) {
+    int64_t count = 0;
+    while (count < kWinogradOut && first + count * dilation < extent) ++count;
+    return count;
+}
 
 HADES_INLINE TileOutput tile_output(const ConvArgs& a, const TilePlace& place, int64_t channel) {
     const ConvShape& s = *a.shape;
@@ -106,8 +137,12 @@ HADES_INLINE TileOutput tile_output(const ConvArgs& a, const TilePlace& place, i
                         place.column * s.residual_pixel + channel;
     out.bias = a.bias ? a.bias + channel : nullptr;
     out.channels = s.oc - channel;
-    out.rows = s.out_height - place.row;
-    out.columns = s.out_width - place.column;
+    out.y_row = s.y_row * s.dilation_h;
+    out.y_pixel = s.y_pixel * s.dilation_w;
+    out.residual_row = s.residual_row * s.dilation_h;
+    out.residual_pixel = s.residual_pixel * s.dilation_w;
+    out.rows = outputs_left(s.out_height, place.row, s.dilation_h);
+    out.columns = outputs_left(s.out_width, place.column, s.dilation_w);
     return out;
 }
 
@@ -115,8 +150,7 @@ HADES_INLINE TileOutput tile_output(const ConvArgs& a, const TilePlace& place, i
 template <bool Residual>
 static void finish_whole(const ConvArgs& a, const Clamp& clamp, const TileOutput& out,
                          const float* products, int64_t channels) {
-    const ConvShape& s = *a.shape;
-    const int64_t plane = a.plan->product_plane, y_row = s.y_row, y_pixel = s.y_pixel;
+    const int64_t plane = a.plan->product_plane, y_row = out.y_row, y_pixel = out.y_pixel;
     const F32 low = set1(clamp.low), high = set1(clamp.high);
     const F32 after_low = set1(clamp.after_low), after_high = set1(clamp.after_high);
     for (int64_t o = 0; o < channels; o += kLanes) {
@@ -129,7 +163,7 @@ static void finish_whole(const ConvArgs& a, const Clamp& clamp, const TileOutput
         }
         const F32 bias = out.bias ? load(out.bias + o) : zero();
         Strip<float> y(out.y + o, y_pixel);
-        Strip<const float> residual(Residual ? out.residual + o : nullptr, s.residual_pixel);
+        Strip<const float> residual(Residual ? out.residual + o : nullptr, out.residual_pixel);
         const auto put = [&](int, int j, F32 sum) __attribute__((always_inline)) {
             F32 value = min(high, max(low, sum + bias));
             if constexpr (Residual)
@@ -137,7 +171,7 @@ static void finish_whole(const ConvArgs& a, const Clamp& clamp, const TileOutput
             store(y.at(j), value);
             if (j < kWinogradOut - 1) return;
             y.advance(y_row);
-            if constexpr (Residual) residual.advance(s.residual_row);
+            if constexpr (Residual) residual.advance(out.residual_row);
         };
         transform_products(products + o, plane, put);
     }
@@ -152,13 +186,15 @@ static void finish_part(const ConvArgs& a, const TileOutput& out, const float* p
     transform_products(products + o, a.plan->product_plane,
                        [&](int i, int j, F32 sum) { sums[i][j] = sum; });
     const F32 bias = out.bias ? load_n(out.bias + o, lanes) : zero();
-    for (int64_t i = 0; i < kWinogradOut && i < out.rows; ++i) {
-        for (int64_t j = 0; j < kWinogradOut && j < out.columns; ++j) {
+    for (int64_t i = 0; i < out.rows; ++i) {
+        for (int64_t j = 0; j < out.columns; ++j) {
             F32 value = apply(s.epilogue.activation, sums[i][j] + bias);
             if (out.residual)
-                value = value +
-                        load_n(out.residual + i * s.residual_row + j * s.residual_pixel + o, lanes);
-            store_n(out.y + i * s.y_row + j * s.y_pixel + o, apply(s.epilogue.after, value), lanes);
+                value =
+                    value +
+                    load_n(out.residual + i * out.residual_row + j * out.residual_pixel + o, lanes);
+            store_n(out.y + i * out.y_row + j * out.y_pixel + o, apply(s.epilogue.after, value),
+                    lanes);
         }
     }
 }
@@ -174,7 +210,7 @@ static void finish_pass(const ConvArgs& a, const TileGrid& grid, int64_t channel
         const TileOutput out = tile_output(a, place, channel);
         const int64_t channels = out.channels < width ? out.channels : width;
         const bool whole =
-            clamp.suffices && out.rows >= kWinogradOut && out.columns >= kWinogradOut;
+            clamp.suffices && out.rows == kWinogradOut && out.columns == kWinogradOut;
         int64_t o = whole ? channels / kLanes * kLanes : 0;
         if (o > 0)
             (out.residual ? finish_whole<true> : finish_whole<false>)(a, clamp, out, products, o);

@@ -18,11 +18,12 @@ COPIES = {
 }
 
 
+@pytest.mark.parametrize("dtype", ["float32", "uint8"])
 @pytest.mark.parametrize("name", COPIES)
-def bench_copy(benchmark, isa, name):
+def bench_copy(benchmark, isa, name, dtype):
     shape, axes = COPIES[name]
-    x = np.random.default_rng(0).random(shape, np.float32).transpose(axes)
-    out = np.empty(x.shape, np.float32)
+    x = np.random.default_rng(0).integers(0, 256, shape).astype(dtype).transpose(axes)
+    out = np.empty(x.shape, dtype)
     benchmark_traffic(benchmark, lambda tier: kernels.copy(x, out=out, isa=tier), isa, 2 * x.nbytes)
 
 

@@ -62,4 +62,20 @@ HADES_INLINE void transpose(F32 (&)[1]) {}
 
 #endif
 
+#if defined(HADES_TIER_AVX2)
+
+// 16 rows of 16 bytes: rows that are 8 apart interleaved, four times.
+HADES_INLINE void transpose(__m128i (&v)[16]) {
+    for (int step = 0; step < 4; ++step) {
+        __m128i w[16];
+        for (int i = 0; i < 8; ++i) {
+            w[2 * i] = _mm_unpacklo_epi8(v[i], v[i + 8]);
+            w[2 * i + 1] = _mm_unpackhi_epi8(v[i], v[i + 8]);
+        }
+        for (int i = 0; i < 16; ++i) v[i] = w[i];
+    }
+}
+
+#endif
+
 }  // namespace hades::HADES_ISA

@@ -31,15 +31,21 @@ def run_copy(x, y, isa=None):
     return _native.call("copy", [x], [y], {}, isa=isa)
 
 
-@pytest.mark.covers("transpose_b4")
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        pytest.param(np.float32, marks=pytest.mark.covers("transpose_b4")),
+        pytest.param(np.uint8, marks=pytest.mark.covers("transpose_b1")),
+    ],
+)
 @pytest.mark.parametrize("rows", [2, 3, 8, 13, 16, 35])
 @pytest.mark.parametrize("columns", [8, 11, 16, 31, 32, 47])
 @pytest.mark.parametrize("at", ["start", "end"])
-def test_transposes_stay_inside_their_memory(isa, rows, columns, at):
-    x = random_array((columns, rows), np.float32)
+def test_transposes_stay_inside_their_memory(isa, rows, columns, at, dtype):
+    x = random_array((columns, rows), dtype)
     source = guarded(x, at=at)
     for strides in (None, (columns + 5, 1)):
-        y = guarded_empty((rows, columns), strides=strides, at=at)
+        y = guarded_empty((rows, columns), dtype, strides=strides, at=at)
         run_copy(source.T, y, isa)
         assert_same_bits(y.copy(), reference.transpose(x))
         assert_gaps_untouched(y)

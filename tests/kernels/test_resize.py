@@ -95,6 +95,24 @@ def test_bytes_to_the_nearest(isa, kernels_run, channels, coordinates, at):
     assert kernels_run == {f"resize_row_u8_{isa}"}
 
 
+@pytest.mark.parametrize("channels", CHANNELS)
+@pytest.mark.parametrize("at", ["start", "end"])
+def test_bytes_of_the_nearest_pixel(isa, kernels_run, channels, at):
+    for inner, outer in SIZES:
+        x = np.random.default_rng(3).integers(0, 256, (2, channels, *inner), np.uint8)
+        expected = reference.resize(x, outer, mode="nearest")
+        strides = channels_last_strides(expected.shape, channels + 2)
+        wide = guarded(x, channels_last_strides(x.shape, channels + 3), at)
+        for source, y in (
+            (guarded(x, at=at), guarded_empty(expected.shape, np.uint8, at=at)),
+            (wide, guarded_empty(expected.shape, np.uint8, strides=strides, at=at)),
+        ):
+            kernels.resize(source, outer, mode="nearest", out=y, isa=isa)
+            np.testing.assert_array_equal(y, expected)
+            assert_gaps_untouched(y)
+    assert kernels_run == {f"resize_row_u8_{isa}"}
+
+
 def test_bytes_go_on_to_another_grid(isa):
     x = np.random.default_rng(2).integers(0, 256, (1, 40, 5, 7), np.uint8)
     x = np.ascontiguousarray(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)

@@ -121,6 +121,7 @@ void plan_copy(const Tensor& x, const Tensor& y, IsaMask allowed, CopyParams* co
     const bool interleave = columns.extent < 8;  // too few columns for square tiles
     if (contiguous) function = "copy_rows";
     if (transposed && size == 4 && !interleave) function = "transpose_b4";
+    if (transposed && size == 1 && !interleave) function = "transpose_b1";
     copy->kernel = select<CopyBlock>(kKernels, function, allowed, kernel_name);
     choose_tiles(copy, transposed && !interleave);
 }

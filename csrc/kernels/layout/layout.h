@@ -13,7 +13,7 @@ struct CopyBlockArgs {
     int64_t x_row, x_column, y_row, y_column;
 };
 
-// copy_rows: both columns are contiguous. transpose_b4: four-byte elements, x_row == y_column == 1.
+// copy_rows: both columns are contiguous. transpose_b<size>: x_row == y_column == 1.
 // copy_strided_b<size>: anything.
 using CopyBlock = void(const CopyBlockArgs&);
 

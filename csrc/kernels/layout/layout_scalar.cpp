@@ -74,6 +74,7 @@ void copy_rows(const CopyBlockArgs& a) {
                     static_cast<const char*>(a.x) + r * a.x_row, static_cast<size_t>(a.columns));
 }
 
+void transpose_b1(const CopyBlockArgs& a) { copy_strided<uint8_t>(a); }
 void copy_strided_b1(const CopyBlockArgs& a) { copy_strided<uint8_t>(a); }
 void copy_strided_b2(const CopyBlockArgs& a) { copy_strided<uint16_t>(a); }
 void copy_strided_b4(const CopyBlockArgs& a) { copy_strided<uint32_t>(a); }

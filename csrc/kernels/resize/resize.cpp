@@ -299,10 +299,13 @@ Status read_bytes(const OpDesc& desc, ResizeBytes* bytes) {
     for (int64_t zero : zeros)
         if (zero < 0 || zero > 255) return invalid("resize: zero points must be from 0 to 255");
     if (!(x_scale > 0.0f) || !(y_scale > 0.0f)) return invalid("resize: scales must be positive");
-    *bytes = {
-        static_cast<float>(zeros[0]), y_scale / x_scale,
-        static_cast<float>(zeros[1]), static_cast<float>(desc.attributes.real("then_factor", 0.0)),
-        static_cast<float>(zeros[2]), rounding == "truncate"};
+    *bytes = {static_cast<float>(zeros[0]),
+              y_scale / x_scale,
+              static_cast<float>(zeros[1]),
+              static_cast<float>(desc.attributes.real("then_factor", 0.0)),
+              static_cast<float>(zeros[2]),
+              rounding == "truncate",
+              false};
     if (bytes->truncates &&
         (zeros[0] || zeros[1] || zeros[2] || bytes->then_factor != 0.0f || x_scale != y_scale))
         return invalid("resize: only rounding \"nearest\" goes from one grid to another");
@@ -356,9 +359,9 @@ Status bind_resize(const OpDesc& desc, BoundOp* bound) {
     }
     ResizeBytes bytes;
     if (Status status = read_bytes(desc, &bytes); !status.ok) return status;
-    const bool interpolates = x.dtype == DType::u8 && sampling.mode != Interpolation::nearest;
+    bytes.moves = size_of(x.dtype) == 1 && sampling.mode == Interpolation::nearest;
     const bool exact = std::all_of(tables.begin(), tables.end(), is_short);
-    if (interpolates && image.found && (!bytes.truncates || exact)) {
+    if ((x.dtype == DType::u8 || bytes.moves) && image.found && (!bytes.truncates || exact)) {
         bind_image(image, &bytes, desc.allowed, bound);
         return {};
     }

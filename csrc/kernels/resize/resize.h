@@ -12,6 +12,7 @@ struct ResizeBytes {
     // factor of 0 says that there is none.
     float then_factor, then_zero;
     bool truncates;
+    bool moves;  // a single tap each way: bytes are copied
 };
 
 // One row of an image whose pixels are `channels` contiguous elements (one, where it is planar).

@@ -2,6 +2,8 @@
 // Bytes are interpolated as floats: a row of them is combined vertically, and its pixels are
 // combined from there. Products and sums are rounded each, in the order of taps, so that every tier
 // gives the same bytes.
+#include <cstring>
+
 #include "kernels/resize/resize.h"
 #include "simd/points.h"
 
@@ -98,7 +100,16 @@ HADES_INLINE void sum_pixels(const ResizeRowArgs& a) {
     }
 }
 
+HADES_INLINE void move_pixels(const ResizeRowArgs& a) {
+    const auto* x = static_cast<const uint8_t*>(a.x) + a.vertical_indices[0] * a.x_row;
+    auto* y = static_cast<uint8_t*>(a.y);
+    for (int64_t i = 0; i < a.out_w; ++i)
+        std::memcpy(y + i * a.y_pixel, x + a.horizontal_indices[i] * a.x_pixel,
+                    static_cast<size_t>(a.channels));
+}
+
 void resize_row_u8(const ResizeRowArgs& a) {
+    if (a.bytes.moves) return move_pixels(a);
     const bool joined = a.x_pixel == a.channels;
     if (a.horizontal_identity) {
         uint8_t* y = static_cast<uint8_t*>(a.y);

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from pyhades.ir.graph import Graph, Node
+from pyhades.ir.graph import Graph, Node, Value
 from pyhades.ir.inference import constant
 from pyhades.ir.registry import attribute
 from pyhades.ir.shapes import shape
@@ -52,10 +54,37 @@ def _fold(rewrite: Rewrite, node: Node, conv: Node, scale: Array, shift: Array) 
     old_bias = 0.0 if bias is None or bias.data is None else bias.data
     new_bias = (old_bias * scale + shift).astype(dtype)
     name = node.outputs[0].name
-    inputs[1] = constant(f"{name}.weight", scaled.astype(dtype))
+    inputs[1] = fresh = constant(f"{name}.weight", scaled.astype(dtype))
+    _keep_grid(conv, weight, fresh, scale)
     inputs[position] = constant(f"{name}.bias", new_bias)
     rewrite.replace(node, conv.op, inputs, **conv.attributes)
     return True
+
+
+def _keep_grid(conv: Node, weight: Value, scaled: Value, scale: Array) -> None:
+    """Let the weight lie on the grid of the old one, with steps that are scaled per channel.
+
+    Where the scale is negative, so are the integers, if the grid has these.
+    """
+    grid = None if weight.type is None else weight.type.quantization
+    axis = 1 if conv.op == "ConvTranspose" else 0
+    if grid is None or grid.axis not in (None, axis) or grid.block_size or grid.scale.ndim > 1:
+        return
+    if conv.op == "DeformConv" or (axis == 1 and attribute(conv, "group") != 1):
+        return
+    zero = None if grid.zero_point is None else np.broadcast_to(grid.zero_point, scale.shape)
+    steps = np.asarray(grid.scale.reshape(-1) * np.abs(scale), np.float32)
+    if not (np.isfinite(steps) & (steps > 0)).all():
+        return
+    finer = replace(grid, scale=steps, zero_point=zero, axis=axis)
+    assert weight.data is not None and scaled.data is not None and scaled.type is not None
+    column = [1] * scaled.data.ndim
+    column[axis] = -1
+    points = finer.integers(scaled.data).astype(np.float64)
+    if zero is not None:
+        points -= zero.reshape(column)
+    if np.abs(points * steps.reshape(column) - scaled.data).max(initial=0) < steps.min() / 4:
+        scaled.type = replace(scaled.type, quantization=finer)
 
 
 def _scaled(conv: Node, weight: Array, scale: Array) -> Array:

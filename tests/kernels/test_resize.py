@@ -187,8 +187,9 @@ def test_every_coordinate_mode(isa, coordinates, mode):
 def test_nearest_reads_views_of_any_dtype():
     for dtype in (np.uint8, np.uint16, np.uint32, np.uint64):
         x = image((2, 6, 5, 8), dtype)[:, ::-1, :, ::2]
-        expected = reference.resize(x, (7, 9), mode="nearest")
-        np.testing.assert_array_equal(kernels.resize(x, (7, 9), mode="nearest"), expected)
+        for size in ((7, 9), (9, 7, 9)):
+            expected = reference.resize(x, size, mode="nearest")
+            np.testing.assert_array_equal(kernels.resize(x, size, mode="nearest"), expected)
 
 
 @pytest.mark.parametrize("nearest_mode", NEAREST_MODES)

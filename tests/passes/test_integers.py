@@ -131,6 +131,21 @@ def test_residuals(on_grid):
     assert counts["QConv"] == 1 and "Pointwise" not in counts
 
 
+@pytest.mark.parametrize("op", ["Conv", "ConvTranspose"])
+@pytest.mark.parametrize("ends", [(-127, 128), (-128, -127)])
+def test_a_normalisation_keeps_the_grid(op, ends):
+    """Scales of both signs: -128 has no opposite."""
+    b = Quantised()
+    x = b.grid(b.input(*SHAPE))
+    shape = (16, 8, 3, 3) if op == "Conv" else (8, 16, 3, 3)
+    w = b.weights(*shape, axis=0 if op == "Conv" else 1, low=ends[0], high=ends[1])
+    y = b.op(op, x, w)
+    signs = b.const(np.where(np.arange(16) % 3, 1.5, -0.5))
+    y = b.op("BatchNormalization", y, signs, b.weight(16), b.weight(16), b.const(np.ones(16)))
+    counts = same_everywhere(b.graph(b.grid(b.op("Relu", y), 0.3, 0)))
+    assert ("QConv" in counts or "QConvTranspose" in counts) == (ends[0] == -127)
+
+
 def test_products_of_matrices():
     b = Quantised()
     x = b.grid(b.input(2, 5, 24), 0.03, 120)
@@ -181,6 +196,16 @@ def test_interpolation(scale, factors):
     y = b.op("Resize", x, None, b.const([1, 1, *factors]), mode="linear")
     y = b.grid(y, scale, 50)
     assert same_everywhere(b.graph(b.grid(b.conv(y, 4), 0.5, 9)))["QResize"] == 1
+
+
+def test_volumes_are_interpolated_in_floats():
+    b = Quantised()
+    x = b.grid(b.input(1, 2, 3, 4, 5))
+    y = b.grid(b.op("Resize", x, None, b.const([1, 1, 2, 2, 2]), mode="linear"), 0.05, 99)
+    y = b.op("Reshape", y, b.ints(1, 6, 16, 10))
+    w = b.weights(4, 6, 3, 3, axis=0)
+    counts = Counter(node.op for node in optimise(b.graph(b.grid(b.op("Conv", y, w)))).nodes)
+    assert counts["Resize"] == 1 and counts["QConv"] == 1
 
 
 @pytest.mark.parametrize("scale", [0.2, 0.3, 0.1, 0.017])

@@ -224,7 +224,10 @@ def _grids(grid: ByteGrid, to: ByteGrid) -> dict[str, float]:
 
 
 def _resize(build: Builder, node: Node, edge: Edge, grid: ByteGrid) -> Value | None:
-    """Interpolation; cropping may put other numbers around the picture."""
+    """Interpolation of images; cropping may put other numbers around them."""
+    before, after = shape(edge.q), shape(node.outputs[0])
+    if len(before) > 4 or before[:-2] != after[:-2]:
+        return None
     if attribute(node, "coordinate_transformation_mode") == "tf_crop_and_resize":
         return None
     inputs = [edge.q, *build.rewrite.inputs(node)[1:]]

@@ -138,6 +138,16 @@ def test_any_strides(isa):
 
 
 @covers
+@pytest.mark.parametrize("columns", [64, 192, 1024])
+def test_elements_that_compete_for_a_set_of_the_cache(isa, columns):
+    """Rows, or steps of k in a transposed matrix, whose distance divides the size of a way."""
+    square = random(192, columns)
+    for a in (square[:31, :50], square[:190, :33].T, square[:190, :5].T):
+        b = random(a.shape[1], 150)
+        check(kernels.gemm(a, b, isa=isa), a, b)
+
+
+@covers
 @pytest.mark.parametrize(
     ("a_shape", "b_shape"),
     [

@@ -161,9 +161,17 @@ static Left stage(const GemmBlockArgs& g, const Left& a, int rows, int64_t k, fl
             memcpy(staged + r * row, a.data + r * a.row, static_cast<size_t>(k) * sizeof(float));
         return {staged, row, 1};
     }
-    for (int r = 0; r < rows; ++r) {
-        const float* source = a.data + r * a.row;
-        for (int64_t i = 0; i < k; ++i) staged[i * rows + r] = source[i * a.col];
+    if (a.row == 1) {
+        for (int64_t i = 0; i < k; ++i)
+            for (int r = 0; r < rows; r += kLanes) {
+                const int lanes = rows - r < kLanes ? rows - r : kLanes;
+                store_n(staged + i * rows + r, load_n(a.data + i * a.col + r, lanes), lanes);
+            }
+    } else {
+        for (int r = 0; r < rows; ++r) {
+            const float* source = a.data + r * a.row;
+            for (int64_t i = 0; i < k; ++i) staged[i * rows + r] = source[i * a.col];
+        }
     }
     return {staged, 1, rows};
 }

@@ -40,20 +40,25 @@ int64_t packed_floats(const GemmProblem& p, const GemmKernel& kernel) {
     return p.k * round_up(p.n, kernel.lanes);
 }
 
-// Rows of a tile whose elements of the same column compete for one set of the cache.
-int64_t rows_in_a_set(int64_t row_bytes, int64_t tile_rows) {
-    int64_t period = 1;  // rows until the set is the same again
-    while (period * row_bytes % kWayBytes != 0 && period < tile_rows) period *= 2;
-    return ceil_div(tile_rows, period);
+// How many of `count` elements, `stride` floats apart, compete for one set of the cache.
+int64_t in_a_set(int64_t stride, int64_t count) {
+    const auto bytes = stride * static_cast<int64_t>(sizeof(float));
+    int64_t period = 1;  // elements until the set is the same again
+    while (period * bytes % kWayBytes != 0 && period < count) period *= 2;
+    return ceil_div(count, period);
 }
 
-StageA choose_stage(const GemmProblem& p, const GemmKernel& kernel, int64_t panels) {
+// Panels of b read a tile of a again and again: it must stay in the cache.
+StageA choose_stage(const GemmPlan& plan) {
+    const GemmProblem& p = plan.problem;
+    const bool again = plan.panels > 2 && p.m > 1;
     if (p.a.col == 1 || p.k == 1) {
-        const auto bytes = p.a.row * static_cast<int64_t>(sizeof(float));
-        const int64_t competing = rows_in_a_set(bytes, std::min<int64_t>(p.m, kernel.rows));
-        return competing > kWaysForRows && panels > 2 ? StageA::rows : StageA::none;
+        const int64_t rows = std::min<int64_t>(p.m, plan.kernel.rows);
+        return again && in_a_set(p.a.row, rows) > kWaysForRows ? StageA::rows : StageA::none;
     }
-    return p.a.row == 1 || p.m == 1 ? StageA::none : StageA::columns;
+    if (p.a.row != 1 && p.m > 1) return StageA::columns;
+    return again && in_a_set(p.a.col, plan.block.block_k) > kWaysForRows ? StageA::columns
+                                                                         : StageA::none;
 }
 
 PackB choose_pack(const GemmPlan& plan) {
@@ -149,7 +154,7 @@ GemmPlan plan_gemm(const GemmProblem& problem, const GemmKernel& kernel, float a
     GemmBlockArgs& block = plan.block;
     block.a_row = p.a.row;
     block.a_col = p.k == 1 ? 1 : p.a.col;
-    block.stage = choose_stage(p, kernel, plan.panels);
+    block.stage = choose_stage(plan);
     block.b_packed = plan.pack != PackB::in_place;
     block.b_step = block.b_packed ? plan.panel_width : p.b.row;
     block.b_panel = block.b_packed ? p.k * plan.panel_width : plan.panel_width;

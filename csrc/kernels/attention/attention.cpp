@@ -20,7 +20,7 @@ enum Input { kQ, kK, kV, kBias, kSinks, kLengths, kMask, kInputs };
 
 constexpr int64_t kOneBlock = 256;  // keys that are scored at once: the scores of a tile stay in L1
 constexpr int64_t kBlockKeys = 128;  // of longer sequences
-constexpr int64_t kTilesPerChunk = 12;
+constexpr int64_t kTilesPerChunk = 24;
 constexpr int64_t kChunks = 16;
 
 // Axes of a [b, heads, rows, columns] operand.

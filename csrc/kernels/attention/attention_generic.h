@@ -99,11 +99,21 @@ static void describe_tile(const AttentionArgs& a, const AttentionScratch& s, boo
     }
 }
 
+// Lines of a row that a later pass reads: rows of a window lie far apart, in no order that the
+// processor could guess.
+static void fetch_row(const float* row, int64_t floats) {
+    for (int64_t i = 0; i < floats; i += kLineFloats) __builtin_prefetch(row + i);
+}
+
 static void stage_queries(const AttentionArgs& a, const AttentionScratch& s) {
     const F32 scale = set1(a.scale * kLog2e);
     RowCursor at(a, a.first_row);
     for (int64_t r = 0; r < a.rows; ++r, at.next()) {
         const float* q = a.q + at.head * a.q_head + at.query * a.q_row;
+        if (r < a.keys && r < a.block_keys) {  // on their way while the queries are read
+            fetch_row(a.k + r * a.k_row, a.d);
+            fetch_row(a.v + r * a.v_row, a.dv);
+        }
         float* staged = a.scratch + s.queries + r * s.query_row;
         int64_t i = 0;
         for (; i + kLanes <= a.d; i += kLanes) store(staged + i, load(q + i) * scale);
@@ -201,7 +211,7 @@ static int64_t score_block(const AttentionArgs& a, const AttentionScratch& s, co
 // Scores to exponentials below the running maximum; the factor of each row is what its earlier
 // output shrinks by, or, when this is its only block, the inverse of its sum.
 static void exponentiate(const AttentionArgs& a, const AttentionScratch& s, const RowTile& tile,
-                         int64_t begin, int64_t end, const float* top, bool direct,
+                         int64_t block, int64_t begin, int64_t end, const float* top, bool direct,
                          float* factors) {
     float* maxima = a.scratch + s.maxima + tile.first;
     float* sums = a.scratch + s.sums + tile.first;
@@ -217,6 +227,10 @@ static void exponentiate(const AttentionArgs& a, const AttentionScratch& s, cons
     }
     for (int r = 0; r < tile.rows; ++r) {
         float* scores = a.scratch + s.scores + r * s.score_row;
+        for (int i = 0; i < 2; ++i)  // of the next tile, which follows
+            if (const float* addend = tile.score_rows[r].addends[i];
+                addend && a.addends[i].col == 1)
+                fetch_row(addend + tile.rows * a.addends[i].row + block + begin, end - begin);
         const F32 shift = set1(shifts[r]);
         F32 total = zero();
         for (int64_t c = begin; c < end; c += kLanes) {
@@ -281,7 +295,7 @@ static void run_key_block(const AttentionArgs& a, const AttentionScratch& s, int
         float top[kTileRows * kLanes], factors[kTileRows];
         for (int r = 0; r < tile.rows; ++r) store(top + r * kLanes, set1(-HUGE_VALF));
         const int64_t written = score_block(a, s, tile, block, columns, begin, seen, top);
-        exponentiate(a, s, tile, begin, written, top, direct, factors);
+        exponentiate(a, s, tile, block, begin, written, top, direct, factors);
         add_values(a, s, tile, values, packed, columns, begin, seen, direct, factors);
     }
 }

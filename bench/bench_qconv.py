@@ -116,6 +116,12 @@ def image(size: int, channels: int):
     return ((1, channels, size, size), (size * pixels, 1, pixels, channels))
 
 
+@pytest.fixture
+def isa(tier):
+    """Every tier, those that only integers have among them."""
+    return tier
+
+
 def measure(benchmark, make, name: str, isa: str, threads: int) -> None:
     product, slow = make(name, isa, threads), make(name, "scalar")
     benchmark.group = name

@@ -15,6 +15,12 @@ from tests.support.guarded import assert_gaps_untouched, guarded, guarded_empty
 SAME3 = (1, 1, 1, 1)
 
 
+@pytest.fixture
+def isa(tier):
+    """Every tier, those that only integers have among them."""
+    return tier
+
+
 class Case(NamedTuple):
     """One convolution; sizes are x [n, h, w, c] and w [o, c / groups, kh, kw]."""
 

@@ -302,7 +302,13 @@ def test_pixels_that_share_cache_sets(isa, pixel):
     assert_close(y, exact, bound)
 
 
-@pytest.mark.parametrize("case", [*ONE_OF_EACH_KERNEL.values(), *GEOMETRIES], ids=str)
+SHORT_LAST_PASS = Case(128, 32, 32, 136, pads=SAME3)
+"""Output channels of a chunk in passes of which the last has fewer."""
+
+
+@pytest.mark.parametrize(
+    "case", [*ONE_OF_EACH_KERNEL.values(), *GEOMETRIES, SHORT_LAST_PASS], ids=str
+)
 def test_any_number_of_threads_gives_the_same_bits(isa, case):
     x, w, bias = case.operands()
     results = [

@@ -270,7 +270,7 @@ static void run_winograd(const ConvArgs& a) {
             const int64_t end = last < a.chunk.block_end ? last : a.chunk.block_end;
             multiply_pass(a, product, slice, begin, end, products);
             if (product.channels == rest)
-                finish_pass(a, grid, begin * plan.block, product.row, products);
+                finish_pass(a, grid, begin * plan.block, (end - begin) * plan.block, products);
             if (plan.ic_slice < s.ic) products += kWinogradPlanes * plan.product_plane;
             begin = end;
         }

@@ -54,6 +54,12 @@ class Calibration:
         self.manifest, self.plan = found.manifest, found.inputs
         self.options, self.step = options, step
 
+    def outputs(self, graph: Graph) -> set[str]:
+        """Names of the outputs that are wanted of a network: the mask, and what is carried on."""
+        asked = self.manifest.output
+        mask = asked if isinstance(asked, str) else graph.outputs[asked].name
+        return {mask, *(state.output for state in self.plan.states)}
+
     def feeds(self, picture: Picture) -> dict[str, Array]:
         """What the network is fed for a picture, as the first of a sequence."""
         planes = self.planes(picture)

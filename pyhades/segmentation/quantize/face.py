@@ -234,14 +234,15 @@ def _smoothed(
     kept: Callable[[str], Path | None],
 ) -> tuple[Graph, list[Product]]:
     """The network with its channels alike where they can be, and its products."""
-    products = find_products(graph, recipe.float_channels)
+    outputs = calibration.outputs(graph)
+    products = find_products(graph, recipe.float_channels, outputs)
     layers = smoothed_layers(graph, products) if recipe.smoothing else []
     if not layers:
         return graph, products
     few = pictures[:FOR_PEAKS]
     peaks = calibration.observe(graph, layers, few, "peaks", kept("peaks"))
     result = named_apart(smooth(graph, products, peaks, recipe.smoothing))
-    return result, find_products(result, recipe.float_channels)
+    return result, find_products(result, recipe.float_channels, outputs)
 
 
 def _choose(

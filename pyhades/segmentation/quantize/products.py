@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,10 +54,17 @@ class Product:
         return value
 
 
-def find_products(graph: Graph, float_channels: int = 8) -> list[Product]:
-    """Every product of ``graph`` whose second operand is constant, in order."""
+def find_products(
+    graph: Graph, float_channels: int = 8, outputs: Collection[str] | None = None
+) -> list[Product]:
+    """Every product of ``graph`` whose second operand is constant, in order.
+
+    ``outputs`` names those whose last layers stay in float, by default all: a network may give out
+    features of layers in its middle, too.
+    """
     readers = graph.consumers()
-    first, last = _behind_inputs(graph), _before_outputs(graph, readers)
+    ends = [v for v in graph.outputs if outputs is None or v.name in outputs]
+    first, last = _behind_inputs(graph), _before_outputs(graph, ends)
     found = []
     for node in graph.nodes:
         axis = _output_axis(node)
@@ -120,9 +128,10 @@ def _behind_inputs(graph: Graph) -> set[Node]:
     return first
 
 
-def _before_outputs(graph: Graph, readers: dict[Value, list[Node]]) -> set[Node]:
-    """Products with no product between their result and an output of the graph."""
-    wanted, last = set(graph.outputs), set()
+def _before_outputs(graph: Graph, ends: Sequence[Value]) -> set[Node]:
+    """Products with no product between their result and one of ``ends``."""
+    wanted: set[Value] = set(ends)
+    last: set[Node] = set()
     for node in reversed(graph.nodes):
         if wanted.isdisjoint(node.outputs):
             continue

@@ -60,6 +60,16 @@ def test_a_product_that_only_a_sum_reads_is_not_rounded_before_it():
     assert first not in placement.made
 
 
+def test_features_that_nobody_asked_for_do_not_keep_layers_in_float():
+    graph = prepare(unet())
+    inner = next(p.node for p in find_products(graph) if not p.kept)
+    graph.outputs.append(inner.outputs[0])
+    every = {p.node: p.kept for p in find_products(graph)}
+    asked = {p.node: p.kept for p in find_products(graph, outputs={"mask"})}
+    assert (every[inner], asked[inner]) == ("last layer", "")
+    assert "last layer" in asked.values()
+
+
 def test_zeros_of_padding_stay_on_the_grid():
     net = Net()
     x = net.relu(net.conv("first", net.x, 16))

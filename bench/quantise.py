@@ -1,9 +1,9 @@
 """int8 files of networks for ``pyhades bench segmentation --precision int8``, by each engine's own.
 
 ``python -m bench.quantise u2net_320.onnx --engine openvino`` writes ``u2net_320.openvino-int8.xml``
-beside the model, ``--engine onnxruntime`` writes ``u2net_320.onnxruntime-int8.onnx``. Ranges are
-taken from normalised noise, which is what the networks are timed on: the files are for timing, not
-for looking at masks.
+beside the model, ``--engine onnxruntime`` writes ``u2net_320.onnxruntime-int8.onnx``, and
+``--engine pyhades`` ``u2net_320.pyhades-int8.onnx``. Ranges are taken from noise, which is what the
+networks are timed on: the files are for timing, not for looking at masks, and no budget is held.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+import pyhades
 from pyhades.bench.segmentation import Candidate
 from pyhades.bench.worker import random_input
 
@@ -73,7 +74,15 @@ def quantise_openvino(model: Path, target: Path) -> None:
     openvino.save_model(quantised, str(target), compress_to_fp16=False)
 
 
+def quantise_pyhades(model: Path, target: Path) -> None:
+    """Our own quantiser, without a search for layers that have to stay in float."""
+    rng = np.random.default_rng(0)
+    pictures = [rng.integers(0, 256, (256, 256, 3), np.uint8) for _ in range(PICTURES)]
+    pyhades.quantize(model, images=pictures, output=target, budget="mae=1")
+
+
 QUANTISERS: dict[str, Callable[[Path, Path], None]] = {
+    "pyhades": quantise_pyhades,
     "onnxruntime": quantise_onnxruntime,
     "openvino": quantise_openvino,
 }

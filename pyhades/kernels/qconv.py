@@ -84,7 +84,7 @@ def qconv2d(
         ``"uint8"`` or ``"float32"``, of the result.
     activation, after
         As in :func:`pyhades.kernels.conv2d`; ``after`` follows the residual.
-    residual
+    residual, residual_zero, residual_scale
         uint8 or float32 of the shape of the result, added after the activation. A byte ``r`` counts
         as ``(r - residual_zero) * residual_scale``.
     layout

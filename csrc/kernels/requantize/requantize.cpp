@@ -107,8 +107,12 @@ void fill_table(const Grid& from, const Grid& to, uint8_t* table) {
     float values[256];
     uint8_t bytes[256];
     for (int i = 0; i < 256; ++i) bytes[i] = static_cast<uint8_t>(i);
-    scalar::dequantize_u8({bytes, values, 1, 1, 256, from.scale, from.zero, nullptr, 0, 0});
-    scalar::quantize_u8({values, table, 1, 1, 256, to.scale, to.zero, nullptr, 0, 0});
+    const char* name;
+    const IsaMask none = 0;  // the specification
+    select<GridFn>(kKernels, "dequantize_u8", none,
+                   &name)({bytes, values, 1, 1, 256, from.scale, from.zero, nullptr, 0, 0});
+    select<GridFn>(kKernels, "quantize_u8", none,
+                   &name)({values, table, 1, 1, 256, to.scale, to.zero, nullptr, 0, 0});
 }
 
 // Whether a multiplication gives the table, in the arithmetic of the vector kernels.

@@ -84,6 +84,9 @@ HADES_INLINE __m128i cvtusepi32_epi8(__m512i a) {
 #undef _mm512_maskz_loadu_ps
 #undef _mm512_maskz_loadu_epi32
 #undef _mm_maskz_loadu_epi8
+#undef _mm512_maskz_loadu_epi8
+#undef _mm512_mask_storeu_epi8
+#undef _mm256_mask_storeu_epi8
 #undef _mm512_mask_storeu_ps
 #undef _mm512_mask_storeu_epi32
 #undef _mm_mask_storeu_epi8
@@ -102,8 +105,11 @@ HADES_INLINE __m128i cvtusepi32_epi8(__m512i a) {
 #define _mm512_maskz_loadu_ps hades::HADES_ISA::emulated::load_masked<__m512, float>
 #define _mm512_maskz_loadu_epi32 hades::HADES_ISA::emulated::load_masked<__m512i, int32_t>
 #define _mm_maskz_loadu_epi8 hades::HADES_ISA::emulated::load_masked<__m128i, uint8_t>
+#define _mm512_maskz_loadu_epi8 hades::HADES_ISA::emulated::load_masked<__m512i, uint8_t>
 #define _mm512_mask_storeu_ps hades::HADES_ISA::emulated::store_masked<float>
 #define _mm512_mask_storeu_epi32 hades::HADES_ISA::emulated::store_masked<int32_t>
+#define _mm512_mask_storeu_epi8 hades::HADES_ISA::emulated::store_masked<uint8_t>
+#define _mm256_mask_storeu_epi8 hades::HADES_ISA::emulated::store_masked<uint8_t>
 #define _mm_mask_storeu_epi8 hades::HADES_ISA::emulated::store_masked<uint8_t>
 
 #endif

@@ -8,6 +8,7 @@
 #define SIMDE_ENABLE_NATIVE_ALIASES
 #include <simde/x86/avx2.h>
 #include <simde/x86/avx512/add.h>
+#include <simde/x86/avx512/adds.h>
 #include <simde/x86/avx512/and.h>
 #include <simde/x86/avx512/andnot.h>
 #include <simde/x86/avx512/blend.h>
@@ -21,11 +22,16 @@
 #include <simde/x86/avx512/fnmadd.h>
 #include <simde/x86/avx512/gather.h>
 #include <simde/x86/avx512/loadu.h>
+#include <simde/x86/avx512/madd.h>
+#include <simde/x86/avx512/maddubs.h>
 #include <simde/x86/avx512/max.h>
 #include <simde/x86/avx512/min.h>
 #include <simde/x86/avx512/mov.h>
 #include <simde/x86/avx512/mul.h>
 #include <simde/x86/avx512/or.h>
+#include <simde/x86/avx512/packs.h>
+#include <simde/x86/avx512/packus.h>
+#include <simde/x86/avx512/permutexvar.h>
 #include <simde/x86/avx512/roundscale.h>
 #include <simde/x86/avx512/set1.h>
 #include <simde/x86/avx512/setzero.h>

@@ -38,21 +38,21 @@ HADES_INLINE Result per_element(Vector vector, Function function) {
 
 // Memory is touched where the mask has a bit and nowhere else: tests put guard pages beside it.
 template <class Vector, class Element>
-HADES_INLINE Vector load_masked(unsigned mask, const void* memory) {
+HADES_INLINE Vector load_masked(uint64_t mask, const void* memory) {
     constexpr int kCount = sizeof(Vector) / sizeof(Element);
     Lanes<Element, kCount> lanes = {};
     for (int i = 0; i < kCount; ++i)
-        if (mask >> i & 1u)
+        if (mask >> i & 1)
             memcpy(&lanes.v[i], static_cast<const Element*>(memory) + i, sizeof(Element));
     return vector_of<Vector>(lanes);
 }
 
 template <class Element, class Vector>
-HADES_INLINE void store_masked(void* memory, unsigned mask, Vector vector) {
+HADES_INLINE void store_masked(void* memory, uint64_t mask, Vector vector) {
     constexpr int kCount = sizeof(Vector) / sizeof(Element);
     const auto lanes = lanes_of<Element>(vector);
     for (int i = 0; i < kCount; ++i)
-        if (mask >> i & 1u) memcpy(static_cast<Element*>(memory) + i, &lanes.v[i], sizeof(Element));
+        if (mask >> i & 1) memcpy(static_cast<Element*>(memory) + i, &lanes.v[i], sizeof(Element));
 }
 
 }  // namespace hades::HADES_ISA::emulated

@@ -4,6 +4,7 @@
 
 #include "base/rounding.h"
 #include "kernels/conv/winograd.h"
+#include "kernels/tile/cut_chunks.h"
 
 namespace hades {
 namespace {
@@ -14,8 +15,7 @@ constexpr int64_t kWeightBytes = 320 << 10;
 constexpr int64_t kWeightsAtHand = 128 << 10;  // of a chunk, to be read again for every tile
 constexpr int64_t kMergedChannels = 8;  // below, a row of taps is too short a loop by channels
 constexpr int64_t kBorderPixels = 28;   // staged at each side of a wide row
-constexpr int64_t kChunks = 32;         // enough to balance a few threads
-constexpr double kChunkMacs = 1e6;      // some 20 microseconds: less is not worth a claim
+constexpr LeastChunk kLeastChunk = {1e6, kBorderPixels};
 
 // Lanes of the dot kernel idle where there are few input channels, and it adds them up for every
 // output: what counts is multiply-adds of a vector, with the lanes of the smaller tier.
@@ -52,17 +52,10 @@ constexpr double kTransformCost = 2 * 200;    // per tile and channel
 constexpr double kWeightCost = 2 * 36 / 3.4;  // per lane, of direct weights
 constexpr double kLeastGain = 1.25;
 
-// The smallest part size that cuts `whole` into as many parts as `part` does: even parts.
-int64_t even_part(int64_t whole, int64_t part) { return ceil_div(whole, ceil_div(whole, part)); }
-
 // An odd number of cache lines, so that neighbouring pixels spread over all cache sets.
 int64_t odd_pitch(int64_t channels) {
     const int64_t lines = ceil_div(channels, kLineFloats);
     return (lines + (lines % 2 == 0)) * kLineFloats;
-}
-
-int64_t input_extent(int64_t out, int64_t kernel, int64_t stride, int64_t dilation) {
-    return (out - 1) * stride + (kernel - 1) * dilation + 1;
 }
 
 // Pixels 2 KiB apart or a multiple of it fall into two cache sets or one: more of them than those
@@ -93,32 +86,6 @@ void count_chunks(const ConvShape& s, ConvPlan* plan) {
     plan->row_chunks = ceil_div(plan->rows, plan->rows_per_chunk);
     plan->column_chunks = ceil_div(plan->columns, plan->columns_per_chunk);
     plan->block_chunks = ceil_div(plan->blocks, plan->blocks_per_chunk);
-}
-
-// Cuts chunks until there are enough of them for several threads or they become too small. What is
-// halved is the dimension that costs less to visit twice.
-void cut_for_threads(const ConvShape& s, ConvPlan* plan) {
-    const double macs = static_cast<double>(s.images * s.groups * s.out_height * s.out_width) *
-                        static_cast<double>(s.oc * s.ic * s.kernel_h * s.kernel_w);
-    const double most = std::min(static_cast<double>(kChunks), macs / kChunkMacs);
-    for (;;) {
-        count_chunks(s, plan);
-        if (static_cast<double>(chunk_count(*plan)) >= most) return;
-        const bool rows = plan->rows_per_chunk > 1, blocks = plan->blocks_per_chunk > 1;
-        const bool columns = plan->columns_per_chunk >= 2 * kBorderPixels;
-        const int64_t inputs =
-            plan->rows_per_chunk * s.stride_h * plan->columns_per_chunk * s.stride_w * s.ic;
-        const int64_t weights =
-            plan->blocks_per_chunk * plan->block * s.kernel_h * s.kernel_w * s.ic;
-        if (blocks && (weights >= inputs || !(rows || columns)))
-            plan->blocks_per_chunk = ceil_div(plan->blocks_per_chunk, 2);
-        else if (rows)
-            plan->rows_per_chunk = ceil_div(plan->rows_per_chunk, 2);
-        else if (columns)
-            plan->columns_per_chunk = ceil_div(plan->columns_per_chunk, 2);
-        else
-            return;
-    }
 }
 
 void size_scratch(const ConvShape& s, ConvPlan* plan) {
@@ -154,7 +121,10 @@ void choose_chunks(const ConvShape& s, ConvPlan* plan) {
     if (s.out_height == 1 && row_bytes > kInputBytes)
         plan->columns_per_chunk = even_part(
             s.out_width, std::max<int64_t>(kInputBytes / pixel_bytes / s.stride_w, kBorderPixels));
-    cut_for_threads(s, plan);
+    cut_for_threads(s, kLeastChunk, plan, [&s](ConvPlan* p) {
+        count_chunks(s, p);
+        return chunk_count(*p);
+    });
     plan->rows_per_chunk = even_part(s.out_height, plan->rows_per_chunk);
     plan->blocks_per_chunk = even_part(plan->blocks, plan->blocks_per_chunk);
     count_chunks(s, plan);

@@ -2,55 +2,23 @@
 
 #include <algorithm>
 
+#include "kernels/tile/cut_chunks.h"
+
 namespace hades {
 namespace {
 
 // Of a second-level cache of 1 MiB (512 KiB on AMD): input rows share it with packed weights.
 constexpr int64_t kInputBytes = 192 << 10;
 constexpr int64_t kMergedChannels = 8;  // below, a row of taps is too short a loop by channels
-constexpr int64_t kChunks = 32;         // enough to balance a few threads
-constexpr double kChunkMacs = 4e6;      // some 20 microseconds: less is not worth a claim
 constexpr int64_t kLeastColumns = 28;
+constexpr LeastChunk kLeastChunk = {4e6, kLeastColumns};
 constexpr int64_t kSlack = 64;  // the last quad may end behind what is staged
-
-// The smallest part size that cuts `whole` into as many parts as `part` does: even parts.
-int64_t even_part(int64_t whole, int64_t part) { return ceil_div(whole, ceil_div(whole, part)); }
-
-int64_t input_extent(int64_t out, int64_t kernel, int64_t stride, int64_t dilation) {
-    return (out - 1) * stride + (kernel - 1) * dilation + 1;
-}
 
 void count_chunks(const ConvShape& s, QconvPlan* plan) {
     plan->group_chunks = s.groups;
     plan->row_chunks = ceil_div(s.out_height, plan->rows_per_chunk);
     plan->column_chunks = ceil_div(s.out_width, plan->columns_per_chunk);
     plan->block_chunks = ceil_div(plan->blocks, plan->blocks_per_chunk);
-}
-
-// Cuts chunks until there are enough of them for several threads or they become too small. What is
-// halved is the dimension that costs less to visit twice.
-void cut_for_threads(const ConvShape& s, QconvPlan* plan) {
-    const double macs = static_cast<double>(s.images * s.groups * s.out_height * s.out_width) *
-                        static_cast<double>(s.oc * s.ic * s.kernel_h * s.kernel_w);
-    const double most = std::min(static_cast<double>(kChunks), macs / kChunkMacs);
-    for (;;) {
-        count_chunks(s, plan);
-        if (static_cast<double>(chunk_count(s, *plan)) >= most) return;
-        const bool rows = plan->rows_per_chunk > 1, blocks = plan->blocks_per_chunk > 1;
-        const bool columns = plan->columns_per_chunk >= 2 * kLeastColumns;
-        const int64_t inputs =
-            plan->rows_per_chunk * s.stride_h * plan->columns_per_chunk * s.stride_w * s.ic;
-        const int64_t weights =
-            plan->blocks_per_chunk * plan->block * s.kernel_h * s.kernel_w * s.ic;
-        if (blocks && (weights >= inputs || !(rows || columns)))
-            plan->blocks_per_chunk = ceil_div(plan->blocks_per_chunk, 2);
-        else if (rows)
-            plan->rows_per_chunk = ceil_div(plan->rows_per_chunk, 2);
-        else if (columns)
-            plan->columns_per_chunk = ceil_div(plan->columns_per_chunk, 2);
-        else
-            return;
-    }
 }
 
 // Rows, or pixels of a single row, whose input stays in the second-level cache.
@@ -66,7 +34,10 @@ void choose_chunks(const ConvShape& s, QconvPlan* plan) {
     if (s.out_height == 1 && row_bytes > kInputBytes)
         plan->columns_per_chunk = even_part(
             s.out_width, std::max<int64_t>(kInputBytes / pixel_bytes / s.stride_w, kLeastColumns));
-    cut_for_threads(s, plan);
+    cut_for_threads(s, kLeastChunk, plan, [&s](QconvPlan* p) {
+        count_chunks(s, p);
+        return chunk_count(s, *p);
+    });
     plan->rows_per_chunk = even_part(s.out_height, plan->rows_per_chunk);
     plan->columns_per_chunk = even_part(s.out_width, plan->columns_per_chunk);
     plan->blocks_per_chunk = even_part(plan->blocks, plan->blocks_per_chunk);

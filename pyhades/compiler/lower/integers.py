@@ -9,11 +9,11 @@ from pyhades.compiler.lower.convolution import (
     epilogue,
     image_input,
     image_output,
-    two,
     window_attributes,
 )
 from pyhades.compiler.lower.elementwise import elementwise
 from pyhades.compiler.lower.matrix import emit_rows
+from pyhades.compiler.lower.pooling import emit_average_pool
 from pyhades.compiler.lower.resample import emit_resize
 from pyhades.compiler.lower.transposed import Transposed
 from pyhades.compiler.lowering import Lowering, lowers
@@ -21,7 +21,6 @@ from pyhades.compiler.view import View
 from pyhades.ir.graph import Node
 from pyhades.ir.ops.convolution import conv_window
 from pyhades.ir.ops.integers import BIAS, FACTOR, OFFSET, RESIDUAL, RUN_TIME_ZERO
-from pyhades.ir.ops.pooling import pool_window
 from pyhades.ir.registry import attribute
 
 
@@ -118,14 +117,4 @@ def lower_qresize(lowering: Lowering, node: Node) -> None:
 @lowers("QAveragePool")
 def lower_qaverage_pool(lowering: Lowering, node: Node) -> None:
     """average_pool of bytes."""
-    x = image_input(lowering, node)
-    geometry = pool_window(node, lowering.input(node, 0).shape)
-    lowering.emit(
-        "average_pool",
-        [x],
-        [image_output(lowering, node)],
-        kernel=two(geometry.kernel, 1),
-        **window_attributes(geometry),
-        count_include_pad=attribute(node, "count_include_pad"),
-        **_grids(node),
-    )
+    emit_average_pool(lowering, node, **_grids(node))

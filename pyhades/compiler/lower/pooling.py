@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pyhades.compiler.lower.convolution import image_input, image_output, two, window_attributes
 from pyhades.compiler.lowering import Lowering, lowers
 from pyhades.ir.graph import Node
@@ -31,6 +33,11 @@ def lower_max_pool(lowering: Lowering, node: Node) -> None:
 @lowers("AveragePool")
 def lower_average_pool(lowering: Lowering, node: Node) -> None:
     """average_pool."""
+    emit_average_pool(lowering, node)
+
+
+def emit_average_pool(lowering: Lowering, node: Node, **grids: Any) -> None:
+    """average_pool of floats, or of bytes from one grid to another."""
     x = image_input(lowering, node)
     geometry = pool_window(node, lowering.input(node, 0).shape)
     lowering.emit(
@@ -40,6 +47,7 @@ def lower_average_pool(lowering: Lowering, node: Node) -> None:
         kernel=two(geometry.kernel, 1),
         **window_attributes(geometry),
         count_include_pad=attribute(node, "count_include_pad"),
+        **grids,
     )
 
 

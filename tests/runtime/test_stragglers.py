@@ -104,6 +104,15 @@ def cpu_of(task: int) -> int:
     return int(stat.rpartition(")")[2].split()[36])
 
 
+def share_apart(context: _native.Context, feeds: dict, worker: int, runs: int) -> float:
+    """The share of runs after which the worker was not on the CPU of the caller."""
+    caller, apart = threading.get_native_id(), 0
+    for _ in range(runs):
+        context.run(feeds)
+        apart += cpu_of(worker) != cpu_of(caller)
+    return apart / runs
+
+
 @needs_two_cpus
 def test_workers_keep_apart():
     """Beside a busy process the two workers do not end up on the same CPU."""
@@ -111,12 +120,10 @@ def test_workers_keep_apart():
     program, source, result = build(steps=100)
     before = set(masks())
     context = _native.Context(program, _native.Team(2))
-    y = np.zeros_like(x)
-    context.run({source: x, result: y})
+    feeds = {source: x, result: np.zeros_like(x)}
+    context.run(feeds)
     (worker,) = set(masks()) - before
-    caller, apart = threading.get_native_id(), 0
     with Disturbance(CPUS[0]):
-        for _ in range(400):
-            context.run({source: x, result: y})
-            apart += cpu_of(worker) != cpu_of(caller)
-    assert apart > 300
+        # Other tests run beside this one and move threads too: one quiet stretch is enough. Left to
+        # the system, stretches beside a busy process are between 0 and 0.9.
+        assert any(share_apart(context, feeds, worker, runs=200) > 0.95 for _ in range(30))

@@ -8,6 +8,7 @@
 #include "kernels/conv/plan.h"
 #include "kernels/families.h"
 #include "kernels/tile/read_conv_shape.h"
+#include "kernels/tile/winograd_tiles.h"
 
 namespace hades {
 namespace {

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "base/rounding.h"
-#include "kernels/conv/winograd.h"
 #include "kernels/tile/cut_chunks.h"
+#include "kernels/tile/winograd_tiles.h"
 
 namespace hades {
 namespace {
@@ -35,11 +35,6 @@ constexpr int64_t kWinogradFarWeights = 4 << 20;  // bytes
 constexpr int64_t kWinogradSlice = 128;
 constexpr int64_t kWinogradPass = 64;
 constexpr int64_t kWinogradOutputs = 128;
-// For the sake of several threads chunks become smaller, down to these.
-constexpr int64_t kWinogradChunks = 8;
-constexpr int64_t kWinogradLeastTiles = 12;
-constexpr int64_t kWinogradLeastOutputs = 64;
-constexpr int64_t kWinogradDilation = 64;  // beyond, phases have a pixel each
 // What a convolution costs, in multiply-adds of the ideal machine per pair of channels, measured on
 // both vector tiers: products reach nine tenths of the peak and direct sums eight, a tile of one
 // channel takes two hundred cycles per vector to transform, a core gets 3.4 bytes of weights per
@@ -188,17 +183,6 @@ ConvPlan plan_depthwise(const ConvShape& s, int) {
     return plan;
 }
 
-static int64_t winograd_tiles(const ConvShape& s) {
-    return s.images * s.dilation_h * s.dilation_w *
-           ceil_div(s.out_height, kWinogradOut * s.dilation_h) *
-           ceil_div(s.out_width, kWinogradOut * s.dilation_w);
-}
-
-bool winograd_fits(const ConvShape& s) {
-    return s.kernel_h == 3 && s.kernel_w == 3 && s.stride_h == 1 && s.stride_w == 1 &&
-           s.dilation_h <= kWinogradDilation && s.dilation_w <= kWinogradDilation && s.groups == 1;
-}
-
 static bool has_far_weights(const ConvShape& s) {
     return kWinogradPlanes * s.ic * s.oc * static_cast<int64_t>(sizeof(float)) >
            kWinogradFarWeights;
@@ -223,25 +207,6 @@ bool winograd_pays(const ConvShape& s, int lanes) {
     const double direct = pixels * kDirectCost + lanes * kWeightCost;
     return kLeastGain * (tiles * (kProductCost + transforms) + weights) <= direct;
 }
-
-namespace {
-
-int64_t winograd_chunks(const ConvPlan& plan) {
-    return ceil_div(plan.columns, plan.columns_per_chunk) *
-           ceil_div(plan.blocks, plan.blocks_per_chunk);
-}
-
-// Cuts chunks of output channels, then of tiles, until there are enough of them.
-void cut_winograd_chunks(ConvPlan* plan) {
-    while (winograd_chunks(*plan) < kWinogradChunks &&
-           plan->blocks_per_chunk * plan->block >= 2 * kWinogradLeastOutputs)
-        plan->blocks_per_chunk = ceil_div(plan->blocks_per_chunk, 2);
-    while (winograd_chunks(*plan) < kWinogradChunks &&
-           plan->columns_per_chunk >= 2 * kWinogradLeastTiles)
-        plan->columns_per_chunk = ceil_div(plan->columns_per_chunk, 2);
-}
-
-}  // namespace
 
 ConvPlan plan_winograd(const ConvShape& s, int lanes) {
     ConvPlan plan = {};

@@ -20,8 +20,7 @@ ConvPlan plan_depthwise(const ConvShape& shape, int lanes);
 // Blocking of the Winograd kernel: columns are tiles of 4x4 outputs, of all images.
 ConvPlan plan_winograd(const ConvShape& shape, int lanes);
 
-// Whether the Winograd kernel can compute the shape, and whether it should: see plan.cpp.
-bool winograd_fits(const ConvShape& shape);
+// Whether the Winograd kernel should compute the shape: see plan.cpp.
 bool winograd_pays(const ConvShape& shape, int lanes);
 
 inline int64_t chunk_count(const ConvPlan& plan) {

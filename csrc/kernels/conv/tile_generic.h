@@ -2,6 +2,7 @@
 #include "base/rounding.h"
 #include "kernels/conv/clamp_generic.h"
 #include "kernels/conv/conv.h"
+#include "kernels/tile/even_split.h"
 #include "kernels/tile/finish.h"
 #include "simd/simd.h"
 
@@ -187,20 +188,6 @@ constexpr TileTable<V, Widest> make_tiles() {
 
 static constexpr auto kTiles1 = make_tiles<1, kPixels1>();
 static constexpr auto kTiles2 = make_tiles<2, kPixels2>();
-
-// Pixels or tiles in parts of as even a size as there is, none larger than `widest`. It is made
-// once for many: its divisions take as long as a tile.
-struct EvenSplit {
-    int64_t size, even, larger;  // `even` parts of `size`, then `larger` of one more
-
-    EvenSplit() = default;
-    EvenSplit(int64_t count, int64_t widest) {
-        const int64_t parts = ceil_div(count, widest);
-        size = parts > 0 ? count / parts : 0;
-        larger = parts > 0 ? count % parts : 0;
-        even = parts - larger;
-    }
-};
 
 constexpr int kPackedLanes = kLanes;
 

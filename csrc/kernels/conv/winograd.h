@@ -1,6 +1,8 @@
 #pragma once
 #include <cstdint>
 
+#include "kernels/tile/winograd_tiles.h"
+
 // Winograd's minimal filtering F(4x4, 3x3): 16 outputs from a 6x6 patch with 36 products per pair
 // of channels instead of 144, at the interpolation points 0, +-3/4, +-3/2 and infinity. These
 // points are exact in binary and their powers stay close to one, which keeps the error near twice
@@ -8,9 +10,6 @@
 // channels; the usual points 0, +-1, +-2 give 1.4e-5).
 namespace hades {
 
-constexpr int kWinogradOut = 4;    // outputs per tile and axis
-constexpr int kWinogradPatch = 6;  // inputs per tile and axis
-constexpr int kWinogradPlanes = kWinogradPatch * kWinogradPatch;
 constexpr double kWinogradNear = 0.75;
 constexpr double kWinogradFar = 1.5;
 

@@ -1,5 +1,6 @@
 #pragma once
 #include "kernels/conv/winograd.h"
+#include "kernels/tile/strip.h"
 #include "simd/simd.h"
 
 // The transforms of F(4x4, 3x3) in one dimension; see winograd.h for the points.
@@ -42,33 +43,6 @@ HADES_INLINE Six transform_output(const Six& m) {
     r.v[3] = fma(set1(kFar3), far_difference, fma(set1(kNear3), near_difference, m.v[5]));
     return r;
 }
-
-// Six vectors of memory, or fewer, a constant distance apart, from two pointers: left to itself the
-// compiler derives 36 addresses per tile, keeps them in memory and reads them back for every
-// vector.
-template <class Float>
-class Strip {
-  public:
-    __attribute__((always_inline)) Strip(Float* first, int64_t distance)
-        : first_(first), fourth_(first + 3 * distance), distance_(distance) {
-        keep();
-    }
-    __attribute__((always_inline)) Float* at(int k) const {
-        return k < 3 ? first_ + k * distance_ : fourth_ + (k - 3) * distance_;
-    }
-    __attribute__((always_inline)) void advance(int64_t elements) {
-        first_ += elements;
-        fourth_ += elements;
-        keep();
-    }
-
-  private:
-    __attribute__((always_inline)) void keep() { asm("" : "+r"(first_), "+r"(fourth_)); }
-
-    Float* first_;
-    Float* fourth_;
-    int64_t distance_;
-};
 
 // Rows of B^T x for the columns of a patch, and all of B^T x B from them: plane 6 * i + j is stored
 // at `to` plus as many times `plane`.

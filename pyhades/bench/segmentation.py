@@ -31,6 +31,8 @@ ENGINES: dict[str, tuple[str, ...]] = {
 }
 """Engines, ours first, and the precisions that each may be asked for."""
 OURS, *RIVALS = ENGINES
+UNHELD = {"onnxruntime"}
+"""Rivals that cannot be kept from instructions that the CPU has."""
 PRECISIONS = ENGINES[OURS]
 
 
@@ -74,8 +76,8 @@ def _start(candidate: Candidate, model: Path, isa: str | None, tune: bool) -> En
     file = candidate.file(model)
     command = ["pyhades.bench.worker", candidate.engine, str(file)]
     command += ["--threads", str(candidate.threads), "--precision", candidate.precision]
-    if candidate.engine == OURS:
-        command += [*(["--isa", isa] if isa else []), *(["--tune"] if tune else [])]
+    command += ["--isa", isa] if isa else []
+    command += ["--tune"] if tune and candidate.engine == OURS else []
     return EngineProcess(f"{candidate.engine} on {file.name}", command)
 
 
@@ -94,7 +96,9 @@ def measure(
     """Measure all models; engines, precisions and thread counts take turns run by run.
 
     An engine takes part in the precisions that it has. For int8 each reads the file that its own
-    quantiser made, ``MODEL.ENGINE-int8.onnx`` beside ``MODEL.onnx`` (``.xml`` for OpenVINO). With
+    quantiser made, ``MODEL.ENGINE-int8.onnx`` beside ``MODEL.onnx`` (``.xml`` for OpenVINO). Where
+    ``isa`` is given, rivals are held to that tier too if they can be, which ``machine["unheld"]``
+    says; onnxruntime cannot. With
     ``tune`` ours measures its algorithms before, see :func:`pyhades.compile`. With ``disturb``,
     everything a second time beside a busy process that is pinned to one core.
 
@@ -130,6 +134,7 @@ def measure(
                 results.append(dataclasses.asdict(measurement))
     machine = describe_machine(isa, threads, peaks) | describe_disturbance(around)
     machine["tuned"] = tune
+    machine["unheld"] = sorted(set(rivals) & UNHELD) if isa else []
     machine |= {rival: importlib.import_module(rival).__version__ for rival in rivals}
     return {"machine": machine, "results": results}
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -19,6 +20,15 @@ import numpy as np
 from pyhades.bench.memory import high_water_mark
 
 Run = Callable[[], object]
+
+ONEDNN_TIERS = {
+    "scalar": "SSE41",
+    "avx2": "AVX2",
+    "avx512": "AVX512_CORE",
+    "avx512_vnni": "AVX512_CORE_VNNI",
+    "avx512_bf16": "AVX512_CORE_BF16",
+}
+"""What OpenVINO's kernels call the tiers that they may be held to. onnxruntime cannot be held."""
 
 
 def load_pyhades(options: argparse.Namespace) -> tuple[Run, dict[str, Any]]:
@@ -54,6 +64,8 @@ def load_onnxruntime(options: argparse.Namespace) -> tuple[Run, dict[str, Any]]:
 
 def load_openvino(options: argparse.Namespace) -> tuple[Run, dict[str, Any]]:
     """Compile for the least latency with the same number of threads, in float32 unless told."""
+    if options.isa is not None:
+        os.environ["ONEDNN_MAX_CPU_ISA"] = ONEDNN_TIERS[options.isa]
     import openvino
 
     settings = {
@@ -64,7 +76,8 @@ def load_openvino(options: argparse.Namespace) -> tuple[Run, dict[str, Any]]:
     compiled = openvino.Core().compile_model(options.model, "CPU", settings)
     request = compiled.create_infer_request()
     feeds = {port: random_input(list(port.shape)) for port in compiled.inputs}
-    return lambda: request.infer(feeds, share_inputs=True), {"version": openvino.__version__}
+    facts = {"version": openvino.__version__, "isa": options.isa}
+    return lambda: request.infer(feeds, share_inputs=True), facts
 
 
 ENGINES = {

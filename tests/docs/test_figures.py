@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 FIGURES = Path(__file__).parents[2] / "docs" / "figures"
-REPORTS = ["segmentation", "language_model"]
+REPORTS = sorted(path.stem for path in (FIGURES / "reports").glob("*.json"))
 
 
 @pytest.fixture
@@ -57,22 +57,70 @@ def test_imports_are_found(script, tmp_path):
 
 @pytest.mark.parametrize("name", REPORTS)
 def test_speed_is_that_of_the_report(script, name):
-    speed = script("speed")
-    report = speed.read(name)
-    drawn = speed.FIGURES[name](report)
+    speed, report = script("speed"), script("measured").read(name)
+    drawn = speed.figure_of(name, report)
     committed = (FIGURES / f"{name}.svg").read_text(encoding="utf-8")
     assert committed == drawn, "run python docs/figures/speed.py"
-    page = speed.README.read_text(encoding="utf-8")
-    assert page == speed.with_texts(page), "run python docs/figures/speed.py"
-    assert speed.TEXTS[name](report) in page
     assert {"cpu", "tier", "threads", "pyhades", "peak_gflops"} <= set(report["machine"])
-    # Another number is another picture and another table.
-    field = {"segmentation": "median_ms", "language_model": "decode_tok_s"}[name]
+    # Another number is another picture.
+    assert speed.figure_of(name, doubled(name, report)) != drawn
+
+
+def test_tables_are_those_of_the_reports(script):
+    for page, filled in script("tables").PAGES.items():
+        text = page.read_text(encoding="utf-8")
+        assert text == filled(text), f"{page.name}: run python docs/figures/speed.py"
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_tables_follow_the_report(script, name, monkeypatch):
+    tables = script("tables")
+    shown = [page for page, filled in tables.PAGES.items() if name in page.read_text("utf-8")]
+    assert shown
+    changed = doubled(name, script("measured").read(name))
+    monkeypatch.setattr(
+        tables, "read", lambda asked: changed if asked == name else script("measured").read(asked)
+    )
+    for page in shown:
+        text = page.read_text(encoding="utf-8")
+        assert tables.PAGES[page](text) != text
+
+
+def doubled(name, report):
+    """The report with other numbers where figures and tables show them."""
+    field = "decode_tok_s" if name == "language_model" else "median_ms"
     for row in report["results"]:
         if row.get(field) is not None:
             row[field] *= 2
-    assert speed.FIGURES[name](report) != drawn
-    assert speed.TEXTS[name](report) not in page
+    return report
+
+
+def test_a_tier_beside_rivals_and_float(script):
+    """Times of whom, and what is not known."""
+    tables = script("tables")
+
+    def row(engine, precision, threads, ms):
+        return {
+            "model": "net", "engine": engine, "precision": precision, "threads": threads,
+            "median_ms": ms, "peak_rss_mb": ms, "share_of_peak": 0.5,
+        }  # fmt: skip
+
+    report = {
+        "results": [
+            row("pyhades", "fp32", 1, 100.0), row("pyhades", "fp32", 2, 50.0),
+            row("pyhades", "int8", 1, 40.0), row("other", "fp32", 1, 150.0),
+            row("third", "fp32", 1, 120.0), row("other", "int8", 1, 50.0),
+        ]
+    }  # fmt: skip
+    body = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in tables.comparison_table(report).splitlines()[2:]
+    ]
+    assert body == [
+        ["net, fp32", "1", "100", "150", "120", "1.20", "-", "-", "50%"],
+        ["net, fp32", "2", "50", "-", "-", "-", "-", "2.00", "50%"],
+        ["net, int8", "1", "40", "50", "-", "1.25", "2.50", "-", "50%"],
+    ]
 
 
 def test_bars_are_as_long_as_their_values(script):
@@ -85,15 +133,15 @@ def test_bars_are_as_long_as_their_values(script):
 
 def test_a_report_without_rivals_is_drawn(script):
     """Whoever has no rival installed sees what they measured."""
-    speed = script("speed")
-    report = speed.read("language_model")
-    report["results"] = [row for row in report["results"] if row["engine"] == speed.OURS]
-    assert "llama.cpp" not in speed.language_model_table(report)
+    speed, measured = script("speed"), script("measured")
+    report = measured.read("language_model")
+    report["results"] = [row for row in report["results"] if row["engine"] == measured.OURS]
+    assert "llama.cpp" not in script("tables").language_model_table(report)
     assert speed.language_model_figure(report).count("<rect") > 3
 
 
-def test_every_report_is_drawn():
-    assert {path.stem for path in (FIGURES / "reports").glob("*.json")} == set(REPORTS)
+def test_reports_hold_results():
+    assert {"segmentation", "language_model"} <= set(REPORTS)
     for path in (FIGURES / "reports").glob("*.json"):
         assert json.loads(path.read_text(encoding="utf-8"))["results"]
 

@@ -1,0 +1,102 @@
+"""Reports of ``pyhades bench``, as the figures and the tables read them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+REPORTS = Path(__file__).parent / "reports"
+
+OURS = "pyhades"
+SEGMENTATION, LANGUAGE_MODEL = "segmentation", "language_model"
+NETWORKS = {
+    "u2netp_320": "U\N{SUPERSCRIPT TWO}-Netp 320",
+    "u2net_320": "U\N{SUPERSCRIPT TWO}-Net 320",
+    "inspyrenet_swinb_384": "InSPyReNet SwinB 384",
+    "isnet_1024": "IS-Net 1024",
+    "segformer_b0_512": "SegFormer-B0 512",
+}
+"""How networks are called, by the name of their file; others are called as their file is."""
+
+Report = dict[str, Any]
+Row = dict[str, Any]
+
+
+def read(name: str) -> Report:
+    """A committed report."""
+    report: Report = json.loads((REPORTS / f"{name}.json").read_text(encoding="utf-8"))
+    return report
+
+
+def tiers() -> list[str]:
+    """Names of the reports of segmentation, one per tier of instructions, the best tier first."""
+    return sorted(path.stem for path in REPORTS.glob(f"{SEGMENTATION}*.json"))
+
+
+def short(value: float) -> str:
+    """Two digits below ten, else whole numbers."""
+    return f"{value:.1f}" if value < 10 else f"{value:.0f}"
+
+
+def network_name(model: str) -> str:
+    """What a network is called."""
+    return NETWORKS.get(model, model)
+
+
+def engines(rows: Iterable[Row]) -> list[str]:
+    """All engines, ours first."""
+    return sorted({row["engine"] for row in rows}, key=lambda name: (name != OURS, name))
+
+
+def by_engine(rows: Sequence[Row], field: str) -> dict[str, float]:
+    """One value per engine, ours first."""
+    found = {row["engine"]: row[field] for row in rows}
+    return {name: found[name] for name in engines(rows)}
+
+
+def by_network(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """The rows of each network in each precision, by what they are called together."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(f"{network_name(row['model'])}, {row['precision']}", []).append(row)
+    return groups
+
+
+def cached(depth: int) -> str:
+    """Name a depth."""
+    return f"{depth} tokens in the cache" if depth else "empty cache"
+
+
+def prompt(size: int) -> str:
+    """Name a prompt."""
+    return f"prompt of {size} tokens"
+
+
+def model_name(report: Report) -> str:
+    """What was measured."""
+    return str(report["machine"]["model"]).removesuffix(".gguf")
+
+
+def machine_line(report: Report) -> str:
+    """What the numbers depend on."""
+    machine = report["machine"]
+    others = [
+        f"{name} {machine[name]}".replace("llama.cpp llama-cpp-python", "llama-cpp-python")
+        for name in engines(report["results"])
+        if name in machine and name != OURS
+    ]
+    if machine.get("unheld"):
+        others.append(f"{' and '.join(machine['unheld'])} on all that the CPU has")
+    if "note" in machine:
+        others.append(machine["note"])
+    return ", ".join(
+        [clean(machine["cpu"]), machine["tier"], f"pyhades {machine['pyhades']}", *others]
+    )
+
+
+def clean(cpu: str) -> str:
+    """Without the marks of trade."""
+    return re.sub(r"\((R|TM)\)", "", cpu).strip()

@@ -1,0 +1,188 @@
+"""What the reports say, as text and tables of README.md and of the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from measured import (
+    LANGUAGE_MODEL,
+    OURS,
+    Report,
+    Row,
+    by_engine,
+    by_network,
+    cached,
+    engines,
+    machine_line,
+    model_name,
+    prompt,
+    read,
+    short,
+    tiers,
+)
+
+README = Path(__file__).parents[2] / "README.md"
+REFERENCE = Path(__file__).parents[1] / "reference" / "segmentation_speed.md"
+
+
+def segmentation_table(report: Report) -> str:
+    """Every network on every number of threads, and its memory on the most."""
+    rows = report["results"]
+    counts = sorted({row["threads"] for row in rows})
+    rivals = engines(rows)[1:]
+    beside = f" ({', '.join(rivals)})" if rivals else ""
+    heads = [f"{count} thread{'s' * (count > 1)}, ms{beside}" for count in counts]
+    lines = []
+    for name, mine in by_network(rows).items():
+        cells = [_cell(mine, "median_ms", count, rivals) for count in counts]
+        lines.append([name, *cells, _cell(mine, "peak_rss_mb", counts[-1], rivals)])
+    return table(["network", *heads, f"memory, MiB{beside}"], lines)
+
+
+def _cell(rows: Sequence[Row], field: str, threads: int, rivals: Sequence[str]) -> str:
+    """Ours, and in brackets those of the rivals; a rival may lack a precision."""
+    values = by_engine([r for r in rows if r["threads"] == threads], field)
+    others = [f"{values[name]:.0f}" if name in values else "-" for name in rivals]
+    return f"{values[OURS]:.0f}" + (f" ({', '.join(others)})" if others else "")
+
+
+def language_model_table(report: Report) -> str:
+    """Writing and reading, with the share of the roof that ours reaches."""
+    threads = max(row["threads"] for row in report["results"])
+    rows = [row for row in report["results"] if row["threads"] == threads]
+    rivals = engines(rows)[1:]
+    lines = []
+    for row in rows:
+        if row["engine"] != OURS or row["workload"] == "prompt":
+            continue
+        is_decode = row["workload"] == "decode"
+        key, field = ("depth", "decode_tok_s") if is_decode else ("prefill_tokens", "prefill_tok_s")
+        same = [r for r in rows if r["workload"] == row["workload"] and r[key] == row[key]]
+        values = by_engine(same, field)
+        what = f"write, {cached(row[key])}" if is_decode else f"read a {prompt(row[key])}"
+        roof = (
+            f"{row['share_of_bandwidth']:.0%} of {row['bandwidth_gb_s']:.1f} GB/s"
+            if is_decode
+            else _share(row)
+        )
+        others = [short(values[name]) if name in values else "" for name in rivals]
+        lines.append([what, short(values[OURS]), *others, roof])
+    return table(["workload", "tokens/s", *rivals, "share of the roof"], lines)
+
+
+def _share(row: Row) -> str:
+    if row["share_of_int8_peak"] is None:
+        return ""
+    return f"{row['share_of_int8_peak']:.0%} of {row['int8_gops']:.0f} int8 GOP/s"
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def segmentation_text(report: Report) -> str:
+    """The paragraph and the table of segmentation."""
+    runs = report["results"][0]["runs"]
+    return (
+        f"{machine_line(report)}: batch 1, engines taking turns, medians of {runs} runs; peak "
+        "memory of a process that does nothing else.\n\n" + segmentation_table(report)
+    )
+
+
+def language_model_text(report: Report) -> str:
+    """The paragraph and the table of the language model."""
+    decoding = next(
+        row for row in report["results"] if row["workload"] == "decode" and row["engine"] == OURS
+    )
+    return (
+        f"{machine_line(report)}: {model_name(report)}, "
+        f"{decoding['bytes_per_token'] / 1e9:.2f} GB per token with an empty cache, "
+        f"{decoding['threads']} threads; it takes {decoding['peak_rss_gb']:.1f} GB of memory.\n\n"
+        + language_model_table(report)
+    )
+
+
+def comparison_table(report: Report) -> str:
+    """Every network, precision and number of threads beside the fastest rival and our float32."""
+    rows = report["results"]
+    rivals = engines(rows)[1:]
+    single = {(row["model"], row["precision"], row["engine"], row["threads"]): row for row in rows}
+    lines = []
+    for name, mine in by_network(rows).items():
+        for threads in sorted({row["threads"] for row in mine}):
+            values = by_engine([row for row in mine if row["threads"] == threads], "median_ms")
+            ours = next(r for r in mine if r["engine"] == OURS and r["threads"] == threads)
+            fastest = min((values[rival] for rival in rivals if rival in values), default=None)
+            lines.append([
+                name, str(threads), f"{values[OURS]:.0f}",
+                *(f"{values[rival]:.0f}" if rival in values else "-" for rival in rivals),
+                _times(fastest, ours), _times_others(single, ours, precision="fp32"),
+                _times_others(single, ours, threads=1), f"{ours['share_of_peak']:.0%}",
+            ])  # fmt: skip
+    heads = ["network", "threads", "pyhades, ms", *(f"{rival}, ms" for rival in rivals)]
+    heads += ["times the fastest rival", "times fp32", "times 1 thread", "of the float peak"]
+    return table(heads, lines)
+
+
+def _times(other_ms: float | None, ours: Row) -> str:
+    return "-" if other_ms is None else f"{other_ms / ours['median_ms']:.2f}"
+
+
+def _times_others(rows: dict[tuple[str, str, str, int], Row], ours: Row, **change: object) -> str:
+    """How much faster a row of ours is than the one that differs from it in one thing."""
+    other = {**ours, **change}
+    key = (other["model"], other["precision"], other["engine"], other["threads"])
+    return "-" if key not in rows or other == ours else _times(rows[key]["median_ms"], ours)
+
+
+def memory_table(report: Report) -> str:
+    """Peak memory on the most threads."""
+    rows = report["results"]
+    rivals = engines(rows)[1:]
+    threads = max(row["threads"] for row in rows)
+    lines = []
+    for name, mine in by_network(rows).items():
+        values = by_engine([row for row in mine if row["threads"] == threads], "peak_rss_mb")
+        held = [f"{values[engine]:.0f}" if engine in values else "-" for engine in (OURS, *rivals)]
+        lines.append([name, *held])
+    return table(["network", *(f"{engine}, MiB" for engine in (OURS, *rivals))], lines)
+
+
+def tier_sections() -> str:
+    """A section per tier: speed beside the rivals, and memory."""
+    parts = []
+    for name in tiers():
+        report = read(name)
+        parts.append(
+            f"## {report['machine']['tier']}\n{machine_line(report)}; medians of "
+            f"{report['results'][0]['runs']} runs.\n\n{comparison_table(report)}\n"
+            f"Peak memory of a process that does nothing else:\n\n{memory_table(report)}"
+        )
+    return "\n".join(parts)
+
+
+def readme(page: str) -> str:
+    """README.md with what the reports say between its marks."""
+    for name in tiers():
+        page = between_marks(page, name, segmentation_text(read(name)))
+    return between_marks(page, LANGUAGE_MODEL, language_model_text(read(LANGUAGE_MODEL)))
+
+
+def reference(page: str) -> str:
+    """The page of segmentation speed with the sections of all tiers between its marks."""
+    return between_marks(page, "tiers", tier_sections())
+
+
+def between_marks(page: str, name: str, text: str) -> str:
+    """Put a text where a page has the marks of that name."""
+    begin, end = f"<!-- {name}: docs/figures/speed.py -->\n", f"<!-- end of {name} -->\n"
+    before, found, rest = page.partition(begin)
+    assert found and end in rest, f"the page lacks the marks of {name}"
+    return before + begin + text + end + rest.partition(end)[2]
+
+
+PAGES = {README: readme, REFERENCE: reference}
+"""Pages that hold tables, and how to bring them up to date."""

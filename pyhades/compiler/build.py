@@ -95,7 +95,7 @@ def release_sources(lowered: Lowered, graph: Graph) -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
-    files = {_file_of(root_of(value.data)) for value in graph.values() if value.data is not None}
+    files = {_file_of(root) for value in graph.values() if (root := _root(value)) is not None}
     for file in files:
         if file is not None:
             file.madvise(mmap.MADV_DONTNEED)
@@ -115,7 +115,7 @@ def names_in_file(graph: Graph) -> dict[int, str]:
     file = f"{Path(graph.source).resolve()} {status.st_mtime_ns} {status.st_size}"
     names: dict[int, str] = {}
     for value in graph.all_values():
-        root = None if value.data is None else root_of(value.data)
+        root = _root(value)
         mapped = None if root is None else _file_of(root)
         if root is not None and mapped is not None:
             # Graphs within graphs may call different constants alike.
@@ -138,7 +138,7 @@ def names_of_content(graph: Graph) -> dict[int, str]:
 
 
 def _root(value: Value) -> Array | None:
-    return None if value.data is None else root_of(value.data)
+    return None if value.stored is None else root_of(value.stored)
 
 
 def _identity(data: Array, names: Mapping[int, str]) -> str:

@@ -119,7 +119,7 @@ class Lowering:
         """Lower every node."""
         inputs = {}
         for value in self.graph.inputs:
-            if value.data is None:
+            if not value.is_constant:
                 buffer = Buffer("io", value.name, self._nbytes(value))
                 inputs[value.name] = self._views[value] = self._dense(buffer, value)
         for node in self.graph.nodes:
@@ -134,7 +134,7 @@ class Lowering:
                 self.refuse(node, "an input that has to be constant is computed by the network")
         outputs = [self._finish_output(index, v) for index, v in enumerate(self.graph.outputs)]
         places = {**self._views, **self._reshaped}
-        values = {v.name: (view, shape_of(v)) for v, view in places.items() if v.data is None}
+        values = {v.name: (view, shape_of(v)) for v, view in places.items() if not v.is_constant}
         return Lowered(self.instructions, inputs, outputs, values)
 
     def refuse(self, node: Node, reason: str) -> NoReturn:
@@ -158,8 +158,9 @@ class Lowering:
             assert viewed is not None
             self._views[value] = viewed
         if value not in self._views:
-            assert value.data is not None, f"{value!r} is read before it is made"
-            self._views[value] = self.constant(value.data, value.name)
+            data = value.data
+            assert data is not None, f"{value!r} is read before it is made"
+            self._views[value] = self.constant(data, value.name)
         return self._views[value]
 
     def unmerged(self, value: Value) -> View:

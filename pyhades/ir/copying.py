@@ -11,7 +11,7 @@ def clone(graph: Graph) -> Graph:
     Graphs in attributes are shared: nobody changes those.
     """
     twin: dict[Value, Value] = {
-        value: Value(value.name, value.type, value.data) for value in graph.values()
+        value: Value(value.name, value.type, value.kept) for value in graph.values()
     }
     nodes = [
         Node(

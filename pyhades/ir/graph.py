@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from pyhades.ir.grid_points import GridPoints
 from pyhades.ir.quantization import Quantization
 
 Dim = int | str
@@ -53,19 +54,52 @@ class TensorType:
         return f"{self.dtype.name}[{shape}]{grid}"
 
 
-@dataclass(eq=False, slots=True)
 class Value:
-    """One tensor of a graph: a constant if ``data`` is set, else made by ``producer`` or fed in.
+    """One tensor of a graph: a constant if it has ``data``, else made by ``producer`` or fed in.
 
-    ``data`` may be a read-only view into a memory-mapped file; treat it as immutable.
+    Attributes
+    ----------
+    name
+        Unique among the values of a graph that comes from a file.
+    type
+        What is known of dtype, shape and grid.
+    kept
+        How a constant is kept: as an array, or as integers of a grid. An array may be a read-only
+        view into a memory-mapped file; treat it as immutable.
     """
 
-    name: str
-    type: TensorType | None = None
-    data: np.ndarray[Any, Any] | None = None
-    # Weak, since the node holds its outputs: a graph that a pass has superseded goes away at once,
-    # not when the cycle collector comes. The graph (or the pass at work) holds the nodes.
-    _producer: weakref.ref[Node] | None = field(default=None, init=False, repr=False)
+    __slots__ = ("__weakref__", "_producer", "kept", "name", "type")
+
+    def __init__(
+        self,
+        name: str,
+        type: TensorType | None = None,
+        data: np.ndarray[Any, Any] | GridPoints | None = None,
+    ) -> None:
+        self.name = name
+        self.type = type
+        self.kept = data
+        # Weak, since the node holds its outputs: a graph that a pass has superseded goes away at
+        # once, not when the cycle collector comes. The graph (or the pass at work) holds the nodes.
+        self._producer: weakref.ref[Node] | None = None
+
+    @property
+    def data(self) -> np.ndarray[Any, Any] | None:
+        """The elements of a constant, else None.
+
+        What is kept as integers is computed each time, so ask ``is_constant`` where elements do not
+        matter, and do not tell constants apart by the identity of their data.
+        """
+        return self.kept.numbers() if isinstance(self.kept, GridPoints) else self.kept
+
+    @data.setter
+    def data(self, data: np.ndarray[Any, Any] | None) -> None:
+        self.kept = data
+
+    @property
+    def stored(self) -> np.ndarray[Any, Any] | None:
+        """The array behind a constant: its elements or their integers."""
+        return self.kept.integers if isinstance(self.kept, GridPoints) else self.kept
 
     @property
     def producer(self) -> Node | None:
@@ -79,7 +113,7 @@ class Value:
     @property
     def is_constant(self) -> bool:
         """Whether the value is known at compile time."""
-        return self.data is not None
+        return self.kept is not None
 
     def __repr__(self) -> str:
         return f"%{self.name}" if self.type is None else f"%{self.name} {self.type}"

@@ -73,7 +73,8 @@ def quantize(x: Array, scale: Array, zero_point: Array, storage: str) -> Array:
 
 def dequantize(q: Array, scale: Array, zero_point: Array) -> Array:
     """What integers stand for: ``(q - zero_point) * scale``, in the dtype of the scale."""
-    wide = np.int64 if q.dtype.kind in "iu" else scale.dtype
+    exact = np.int32 if q.dtype.itemsize < 4 else np.int64
+    wide = exact if q.dtype.kind in "iu" else scale.dtype
     centred = q.astype(wide) - zero_point.astype(wide)
     return np.asarray(centred.astype(scale.dtype) * scale)
 

@@ -136,9 +136,10 @@ def _identity(node: Node) -> Hashable:
 def _name(value: Value | None) -> Hashable:
     if value is None:
         return None
-    if value.data is None or value.data.size > 64:
-        return id(value.data if value.data is not None else value)
-    return str(value.data.dtype), value.data.shape, value.data.tobytes()
+    kept = value.kept
+    if not isinstance(kept, np.ndarray) or kept.size > 64:
+        return id(value if kept is None else kept)
+    return str(kept.dtype), kept.shape, kept.tobytes()
 
 
 def _frozen(item: Any) -> Hashable:

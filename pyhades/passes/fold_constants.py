@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,12 +13,20 @@ import numpy as np
 from pyhades.errors import ShapeError
 from pyhades.ir.copying import clone
 from pyhades.ir.graph import Graph, Node, Value
+from pyhades.ir.grid_points import GridPoints
 from pyhades.ir.inference import evaluate, infer_node, type_of
 from pyhades.ir.registry import attribute
+from pyhades.numerics.quantization import LIMITS
 from pyhades.passes.inline_control_flow import inline, sink_constants
 from pyhades.passes.rewriting import live
 
 Array = np.ndarray[Any, Any]
+
+_WORTH_KEEPING = 1 << 14
+"""Bytes of integers; fewer become the numbers that they stand for."""
+
+_REARRANGES = {"Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose"}
+"""Operators that may as well be applied to the integers."""
 
 _RANDOM = {"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial"}
 
@@ -60,15 +69,19 @@ def fold_constants(graph: Graph, partly: bool = False) -> Graph:
             if not partly:
                 _require_static(node)
             continue
-        for value, array in zip(node.outputs, data, strict=True):
+        for value, found in zip(node.outputs, data, strict=True):
             grid = None if value.type is None else value.type.quantization
-            value.data, value.producer = _shared(array, tables), None
-            value.type = replace(type_of(array), quantization=grid)
+            value.producer = None
+            if isinstance(found, GridPoints):
+                value.kept = found
+                continue
+            value.data = _shared(found, tables)
+            value.type = replace(type_of(found), quantization=grid)
     result.nodes = live(nodes, result.outputs)
     return result
 
 
-def _evaluate(node: Node) -> list[Array] | None:
+def _evaluate(node: Node) -> Sequence[Array | GridPoints] | None:
     """The outputs of ``node`` if they are known now."""
     if node.op in ("EyeLike", "Shape", "Size"):
         source = node.inputs[0]
@@ -77,25 +90,48 @@ def _evaluate(node: Node) -> list[Array] | None:
             stand_in = np.broadcast_to(np.zeros((), source.type.dtype), source.type.static_shape)
             return evaluate(node, [stand_in])
         return None
-    arrays = [None if value is None else _known(value) for value in node.inputs]
-    unknown = any(
-        array is None and value is not None
-        for array, value in zip(arrays, node.inputs, strict=True)
-    )
-    if node.op in _RANDOM or unknown:
+    if node.op in _RANDOM or not all(value is None or _is_known(value) for value in node.inputs):
         return None
+    points = _on_grid(node)
+    if points is not None:
+        return [points]
+    arrays = [None if value is None else _known(value) for value in node.inputs]
     if node.op == "Transpose" and arrays[0] is not None and arrays[0].ndim == 2:
         # A weight matrix stays where it is: kernels pack it from any strides.
         return [arrays[0].transpose(attribute(node, "perm"))]
     return evaluate(node, arrays)[: len(node.outputs)]
 
 
+def _on_grid(node: Node) -> GridPoints | None:
+    """The output of ``node`` by its integers, if it is large and they say what it is."""
+    x, kind = node.inputs[0] if node.inputs else None, node.outputs[0].type
+    if x is None or kind is None or kind.quantization is None or len(node.outputs) > 1:
+        return None
+    kept = x.kept
+    if node.op == "DequantizeLinear" and isinstance(kept, np.ndarray):
+        is_even = kind.quantization.storage in LIMITS and kept.dtype.kind in "iu"
+        if is_even and kept.dtype.itemsize < kind.dtype.itemsize and kept.nbytes >= _WORTH_KEEPING:
+            return GridPoints(kept, kind.quantization, kind.dtype)
+    if isinstance(kept, GridPoints) and node.op in _REARRANGES:
+        arrays = [kept.integers, *(None if v is None else _known(v) for v in node.inputs[1:])]
+        return GridPoints(evaluate(node, arrays)[0], kind.quantization, kind.dtype)
+    return None
+
+
+def _is_known(value: Value) -> bool:
+    return value.is_constant or _is_empty(value)
+
+
+def _is_empty(value: Value) -> bool:
+    kind = value.type
+    return kind is not None and kind.is_static and 0 in kind.static_shape
+
+
 def _known(value: Value) -> Array | None:
     """The data of a constant, or of a value that has no elements."""
-    kind = value.type
-    if value.data is None and kind is not None and kind.is_static and 0 in kind.static_shape:
-        return np.empty(kind.static_shape, kind.dtype)
-    return value.data
+    if value.is_constant or value.type is None or not _is_empty(value):
+        return value.data
+    return np.empty(value.type.static_shape, value.type.dtype)
 
 
 def _require_static(node: Node) -> None:

@@ -44,7 +44,7 @@ def sink_constants(node: Node) -> None:
         return
     first = rule.captures(node)
     captures = node.inputs[first:]
-    known = [value is not None and value.data is not None for value in captures]
+    known = [value is not None and value.is_constant for value in captures]
     if not any(known):
         return
     for name in rule.graphs:
@@ -60,7 +60,7 @@ def _with_constants(graph: Graph, captures: Sequence[Value | None], known: list[
     kept = twin.inputs[:split]
     for own, value, is_known in zip(twin.inputs[split:], captures, known, strict=True):
         if is_known and value is not None:
-            own.data, own.type = value.data, value.type
+            own.kept, own.type = value.kept, value.type
         else:
             kept.append(own)
     twin.inputs = kept

@@ -14,6 +14,7 @@ import numpy as np
 from pyhades.ir.graph import Graph, Node, Value
 from pyhades.ir.inference import constant
 from pyhades.ir.shapes import shape
+from pyhades.passes.decompose.rule import dtype_of
 from pyhades.passes.rewriting import Array, Rewrite
 
 _VIEWS = ("Reshape", "Transpose", "Slice", "Squeeze", "Unsqueeze")
@@ -25,7 +26,7 @@ class _Product:
     """``x @ weight + bias``, and the value that holds it."""
 
     node: Node
-    weight: Array
+    weight: Value
     bias: Array | None
     result: Value
 
@@ -57,18 +58,18 @@ def _product(node: Node, readers: dict[Value, list[Node]], outputs: set[Value]) 
     if node.op != "MatMul":
         return None
     x, weight = node.inputs
-    if x is None or x.data is not None or weight is None or weight.data is None:
+    if x is None or x.is_constant or weight is None or not weight.is_constant:
         return None
-    if weight.data.ndim != 2 or weight.data.dtype != np.float32 or len(shape(x)) < 2:
+    if len(shape(weight)) != 2 or dtype_of(weight) != np.float32 or len(shape(x)) < 2:
         return None
     result, bias = node.outputs[0], None
     if len(readers[result]) == 1 and result not in outputs:
-        bias = _bias(readers[result][0], result, weight.data.shape[1])
+        bias = _bias(readers[result][0], result, shape(weight)[1])
         if bias is not None:
             result = readers[result][0].outputs[0]
     if result in outputs or not _only_products_read(result, readers, outputs):
         return None
-    return _Product(node, weight.data, bias, result)
+    return _Product(node, weight, bias, result)
 
 
 def _bias(add: Node, product: Value, columns: int) -> Array | None:
@@ -100,9 +101,10 @@ def _only_products_read(
 def _merge(rewrite: Rewrite, x: Value, group: list[_Product]) -> None:
     first = group[0].node
     name = group[0].result.name
-    weight = constant(f"{name}.weights", np.concatenate([p.weight for p in group], axis=1))
+    matrices = [np.asarray(p.weight.data) for p in group]
+    weight = constant(f"{name}.weights", np.concatenate(matrices, axis=1))
     merged = rewrite.new("MatMul", [x, weight], f"{name}.merged", first)
-    sizes = [p.weight.shape[1] for p in group]
+    sizes = [matrix.shape[1] for matrix in matrices]
     if any(p.bias is not None for p in group):
         parts = [
             np.zeros(size, np.float32) if p.bias is None else p.bias

@@ -26,7 +26,8 @@ def infer(node: Node) -> Node:
 
 def scalar(value: Value | None) -> float | None:
     """The number in a constant of one element; None for anything else."""
-    if value is None or value.data is None or value.data.size != 1:
+    stored = None if value is None else value.stored
+    if value is None or stored is None or stored.size != 1 or value.data is None:
         return None
     return float(value.data.reshape(-1)[0])
 

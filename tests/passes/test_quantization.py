@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pyhades.compiler.program import compile as compile_graph
+from pyhades.ir.grid_points import GridPoints
 from pyhades.ir.interpreter import interpret
 from pyhades.passes import eliminate, fold_constants, merge_quantization, optimise
 from tests.support.graphs import Builder, feeds_for
@@ -112,6 +113,60 @@ def test_weights_keep_their_integers():
     (node,) = (node for node in optimise(graph).nodes if node.op == "QConv")
     assert np.array_equal(node.inputs[1].data, q)
     assert node.inputs[0].type.dtype == np.uint8
+
+
+def wide_weight(b, *shape):
+    """Enough integers to be kept as they are, with a scale per output channel."""
+    q = b.random.integers(-128, 128, shape).astype(np.int8)
+    scale = (0.5 + b.random.random(shape[0])).astype(np.float32) * 0.01
+    return q, (b.const(q, np.int8), b.const(scale))
+
+
+def test_integers_of_large_weights_stay_integers(monkeypatch):
+    """From the file to the kernel: the numbers that they stand for are never computed."""
+    b = Quantised()
+    q, (weight, scale) = wide_weight(b, 64, 32, 3, 3)
+    w = b.op("DequantizeLinear", weight, scale, axis=0, storage="int8")
+    x = b.input(1, 32, 8, 8)
+    y = b.back(b.there(b.op("Conv", b.back(b.there(x)), w)))
+    columns, (weight, scale) = wide_weight(b, 512, 64)
+    w = b.op("DequantizeLinear", weight, scale, axis=0, storage="int8")
+    rows = b.op("Reshape", y, b.const([1, 36, 64], np.int64))
+    graph = b.graph(b.op("MatMul", rows, b.op("Transpose", w, perm=[1, 0])))
+    want = list(interpret(graph, feeds := feeds_for(graph, 3)).values())
+    folded = fold_constants(graph)
+    kept = [v.kept for v in folded.values() if isinstance(v.kept, GridPoints)]
+    assert [points.integers.tolist() for points in kept] == [q.tolist(), columns.T.tolist()]
+
+    def refuse(points):
+        raise AssertionError(f"{points.integers.shape} became floats")
+
+    monkeypatch.setattr(GridPoints, "numbers", refuse)
+    (got,) = compile_graph(graph, threads=1).run(feeds).values()
+    np.testing.assert_allclose(got, want[0], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("zero", [0, 7])
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+def test_what_is_kept_as_integers_reads_like_an_array(zero, dtype):
+    b = Quantised()
+    q, (weight, scale) = wide_weight(b, 48, 400)
+    points = b.const(np.full(48, zero), np.int8)
+    w = b.op("DequantizeLinear", weight, scale, points, axis=0, storage="int8", to=np.dtype(dtype))
+    graph = b.graph(
+        b.op("Transpose", w, perm=[1, 0]),
+        b.op("Reshape", w, b.const([6, 8, 400], np.int64)),
+        b.op("Neg", w),
+    )
+    folded = fold_constants(graph)
+    turned, reshaped, negative = folded.outputs
+    assert isinstance(turned.kept, GridPoints)
+    want = ((q.astype(np.float32) - zero) * scale.data[:, None]).astype(dtype)
+    for value, expected in ((turned, want.T), (reshaped, want.reshape(6, 8, 400))):
+        assert value.data.dtype == value.type.dtype == dtype
+        np.testing.assert_array_equal(value.data, expected)
+    np.testing.assert_array_equal(negative.data, -want)
+    same(graph, folded)
 
 
 def test_grids_join_the_chains_around_them():

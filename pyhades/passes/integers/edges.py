@@ -71,7 +71,7 @@ class Edges(dict[Value, Edge]):
 
     def find(self, value: Value | None) -> Edge | None:
         """The bytes of a value that was computed, or of a constant on a grid of bytes."""
-        if value is None or value.data is None:
+        if value is None or not value.is_constant:
             return None if value is None else self.get(value)
         grid = ByteGrid.of(value)
         return None if grid is None else Edge(bytes_of(value, grid), grid)
@@ -79,6 +79,7 @@ class Edges(dict[Value, Edge]):
 
 def bytes_of(value: Value, grid: ByteGrid) -> Value:
     """A constant as bytes."""
-    assert value.data is not None
-    q = quantize(value.data.astype(np.float32), Grid(grid.scale, grid.zero))
+    data = value.data
+    assert data is not None
+    q = quantize(data.astype(np.float32), Grid(grid.scale, grid.zero))
     return constant(f"{value.name}.bytes", q)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pyhades.ir.graph import Node, Value
+from pyhades.ir.grid_points import integers_of
 from pyhades.ir.quantization import Quantization
 from pyhades.ir.registry import attribute
 from pyhades.ir.shapes import shape
@@ -42,7 +43,7 @@ def weight_of(node: Node) -> Weight:
     grid = None if value.type is None else value.type.quantization
     if grid is None:
         raise NotInIntegers("the weight lies on no grid")
-    if value.data is None:
+    if not value.is_constant:
         raise NotInIntegers("the weight is computed")
     axis, channels = _output_axis(node, value)
     if grid.axis is not None and (grid.axis != axis or grid.block_size or grid.scale.ndim != 1):
@@ -53,7 +54,7 @@ def weight_of(node: Node) -> Weight:
     if channels and centred.size // channels > _MOST_PRODUCTS:
         raise NotInIntegers(f"sums of more than {_MOST_PRODUCTS} products may not fit into int32")
     scales = np.broadcast_to(grid.scale.astype(np.float32).reshape(-1), (channels,))
-    return Weight(centred.astype(np.int8), scales)
+    return Weight(np.ascontiguousarray(centred, np.int8), scales)
 
 
 def _output_axis(node: Node, value: Value) -> tuple[int, int]:
@@ -70,12 +71,13 @@ def _output_axis(node: Node, value: Value) -> tuple[int, int]:
 
 
 def _centred(value: Value, grid: Quantization) -> Array:
-    assert value.data is not None
-    integers = grid.integers(value.data).astype(np.int32)
-    if grid.zero_point is None:
+    assert value.kept is not None
+    integers = integers_of(value.kept, grid)
+    if grid.zero_point is None or not grid.zero_point.any():
         return integers
-    zero = spread(grid.zero_point, value.data.shape, grid.axis or 0, grid.block_size)
-    return np.asarray(integers - zero.astype(np.int32))
+    exact = np.int16 if integers.dtype.itemsize == 1 else np.int32
+    zero = spread(grid.zero_point, integers.shape, grid.axis or 0, grid.block_size)
+    return np.asarray(integers.astype(exact) - zero.astype(exact))
 
 
 @dataclass(frozen=True)

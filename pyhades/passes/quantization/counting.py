@@ -15,6 +15,7 @@ import numpy as np
 
 from pyhades.ir.carried import moves
 from pyhades.ir.graph import Graph, Node, TensorType, Value
+from pyhades.ir.grid_points import integers_of
 from pyhades.ir.inference import constant
 from pyhades.ir.quantization import Quantization
 from pyhades.ir.registry import attribute
@@ -142,7 +143,7 @@ class _Counts:
         grid = None if value is None else _one_grid(value)
         if value is None or grid is None:
             return None
-        if value.data is not None:
+        if value.is_constant:
             return _constant_counts(value, grid)
         if value in self.bytes and value not in self.counts:
             self.counts[value] = self._count_bytes(self.bytes[value], grid)
@@ -166,7 +167,7 @@ class _Counts:
         if grids[0] is None or grids[1] is None:
             return
         left, scales = self._count_of(a), _scales_of_outputs(node, grids[1])
-        right = self._count_of(b) if b.data is None else _constant_counts(b, grids[1])
+        right = self._count_of(b) if not b.is_constant else _constant_counts(b, grids[1])
         if left is None or right is None or scales is None:
             return
         factor = np.asarray(grids[0].scale.reshape(()) * scales, np.float32)
@@ -211,11 +212,10 @@ def _is_one(scale: Array) -> bool:
 
 def _constant_counts(value: Value, grid: Quantization) -> Value:
     """How many steps from 0 the numbers of a constant are."""
-    assert value.data is not None
-    axis, extents = grid.axis or 0, value.data.shape
-    counts: Array = grid.integers(value.data).astype(np.float32)
+    assert value.kept is not None
+    counts: Array = integers_of(value.kept, grid).astype(np.float32)
     if grid.zero_point is not None:
-        zero = spread(grid.zero_point, extents, axis, grid.block_size)
+        zero = spread(grid.zero_point, counts.shape, grid.axis or 0, grid.block_size)
         counts = np.asarray(counts - zero, np.float32)
     centred = grid.zero_point is None or not grid.zero_point.any()
     storage = grid.storage if centred else "int32"

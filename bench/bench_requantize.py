@@ -15,6 +15,7 @@ CASES = {
     "requantize": (BYTES, "uint8"),
     "quantize": (FLOATS, "uint8"),
     "dequantize": (BYTES, "float32"),
+    "dequantize transposed": (BYTES, "float32"),
 }
 
 
@@ -23,6 +24,8 @@ CASES = {
 def bench_grids(benchmark, isa, name):
     x, dtype = CASES[name]
     out = np.empty(SHAPE, dtype)
+    if name.endswith("transposed"):
+        x = np.moveaxis(x.reshape(1, 64, 160, 160), 1, -1)
     benchmark.group = name
 
     def run(tier: str) -> None:

@@ -82,6 +82,23 @@ def test_any_strides(isa, dtypes, edge, threads):
             assert_gaps_untouched(y)
 
 
+@pytest.mark.parametrize("op", ["dequantize_u8", "quantize_u8"])
+@pytest.mark.parametrize("shape", [(1, 64, 130), (2, 65, 17), (3, 2, 7), (1, 9, 64)])
+@pytest.mark.parametrize("edge", ["start", "end"])
+def test_transposed(isa, op, shape, edge):
+    """Rows that are contiguous in x become columns that are contiguous in y."""
+    n, rows, columns = shape
+    to_bytes = op == "quantize_u8"
+    x = np.random.default_rng(0).integers(0, 256, shape).astype("f4" if to_bytes else "u1")
+    operand = guarded(x, (rows * columns, 1, rows), edge)
+    y = guarded_empty(shape, "u1" if to_bytes else "f4", (rows * columns, columns, 1), edge)
+    _native.call(op, [operand], [y], {"scale": 0.7, "zero": 5}, isa=isa, threads=2)
+    expected = reference.requantize(
+        x, 0.7, 5, 0.7 if to_bytes else 1.0, 5 if to_bytes else 0, dtype=y.dtype.name
+    )
+    np.testing.assert_array_equal(y, expected)
+
+
 def test_grids_that_are_none():
     cases = {
         "x_scale=0.0": (0.0,),

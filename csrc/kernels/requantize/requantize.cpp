@@ -6,6 +6,7 @@
 #include "base/loop_nest.h"
 #include "base/registry.h"
 #include "kernels/families.h"
+#include "kernels/requantize/block_nest.h"
 
 namespace hades {
 namespace {
@@ -21,6 +22,7 @@ constexpr int64_t kChunk = 16384;  // elements
 struct GridParams {
     GridFn* kernel;
     LoopNest nest;
+    BlockNest blocks;
     int64_t x_size, y_size;  // bytes per element
     float scale;
     int32_t zero;
@@ -32,15 +34,27 @@ void run_grid(const void* params, void* const* operands, Worker& worker) {
     const auto& p = *static_cast<const GridParams*>(params);
     const LoopNest& nest = p.nest;
     GridRun run = {};
-    run.x_stride = inner_stride(nest, 0), run.y_stride = inner_stride(nest, 1);
+    run.x_stride = inner_stride(nest, 0), run.y_stride = inner_stride(nest, 1), run.rows = 1;
     run.scale = p.scale, run.zero = p.zero, run.table = p.table;
     run.factor = p.factor, run.y_zero = p.y_zero;
+    const auto at = [&](int64_t x, int64_t y) {
+        run.x = static_cast<const char*>(operands[0]) + x * p.x_size;
+        run.y = static_cast<char*>(operands[1]) + y * p.y_size;
+    };
+    if (p.blocks.count) {
+        run.x_row = 1, run.y_row = p.blocks.y_row;
+        return parallel_for(worker, p.blocks.count, [&](int64_t index) {
+            const NestBlock block = block_at(p.blocks, index);
+            at(block.x, block.y);
+            run.rows = block.rows, run.n = block.columns;
+            p.kernel(run);
+        });
+    }
     parallel_for(worker, (nest.count + kChunk - 1) / kChunk, [&](int64_t chunk) {
         const int64_t begin = chunk * kChunk;
         const int64_t end = begin + kChunk < nest.count ? begin + kChunk : nest.count;
         for_each_run(nest, begin, end, [&](const int64_t* offsets, int64_t n) {
-            run.x = static_cast<const char*>(operands[0]) + offsets[0] * p.x_size;
-            run.y = static_cast<char*>(operands[1]) + offsets[1] * p.y_size;
+            at(offsets[0], offsets[1]);
             run.n = n;
             p.kernel(run);
         });
@@ -73,6 +87,7 @@ Status bind(const OpDesc& desc, const char* function, DType x, DType y,
         return invalid("%s: x must be %s, and y %s of its shape", op, name_of(x), name_of(y));
     const Tensor* tensors[] = {&desc.in(0), &desc.out(0)};
     params->nest = make_loop_nest(tensors, 2);
+    if (x != y) params->blocks = make_block_nest(params->nest);
     params->x_size = static_cast<int64_t>(size_of(x));
     params->y_size = static_cast<int64_t>(size_of(y));
     params->kernel = select<GridFn>(kKernels, function, desc.allowed, &bound->kernel);
@@ -109,10 +124,10 @@ void fill_table(const Grid& from, const Grid& to, uint8_t* table) {
     for (int i = 0; i < 256; ++i) bytes[i] = static_cast<uint8_t>(i);
     const char* name;
     const IsaMask none = 0;  // the specification
-    select<GridFn>(kKernels, "dequantize_u8", none,
-                   &name)({bytes, values, 1, 1, 256, from.scale, from.zero, nullptr, 0, 0});
+    select<GridFn>(kKernels, "dequantize_u8", none, &name)(
+        {bytes, values, 1, 1, 256, 0, 0, 1, from.scale, from.zero, nullptr, 0, 0});
     select<GridFn>(kKernels, "quantize_u8", none,
-                   &name)({values, table, 1, 1, 256, to.scale, to.zero, nullptr, 0, 0});
+                   &name)({values, table, 1, 1, 256, 0, 0, 1, to.scale, to.zero, nullptr, 0, 0});
 }
 
 // Whether a multiplication gives the table, in the arithmetic of the vector kernels.

@@ -8,11 +8,13 @@
 //                    or limit(round_half_even((x - zero) * factor) + y_zero) where that is the same
 namespace hades {
 
-// n elements, strides in elements.
+// Rows of n elements, strides in elements. Rows are one, or x_row and y_stride are 1: a block that
+// is transposed on the way.
 struct GridRun {
     const void* x;
     void* y;
     int64_t x_stride, y_stride, n;
+    int64_t x_row, y_row, rows;
     float scale;
     int32_t zero;
     // Of requantize; a factor of 0 says that there is none.

@@ -1,25 +1,12 @@
 #pragma once
 #include "base/requantize.h"
 #include "simd/epilogue.h"
+#include "simd/points.h"
 
 // Integer sums to floats and to points of a grid, see base/requantize.h. Every step rounds once, so
 // that all tiers give the same bits; costly activations use fused multiply-adds, which the scalar
 // tier computes too where HADES_SCALAR_FUSES is defined.
 namespace hades::HADES_ISA {
-
-// v / y_scale, rounded and limited; NaN gives 0. The limits are integers, so that rounding after
-// them is the same as before.
-HADES_INLINE F32 point_of(const Requantize& r, F32 v) {
-    const float zero_point = static_cast<float>(r.y_zero);
-    if (r.y_scale != 1.0f) v = v / set1(r.y_scale);
-    v = min(max(v, set1(-zero_point)), set1(255.0f - zero_point));
-    return round_even(v) + set1(zero_point);
-}
-
-HADES_INLINE F32 residual_of(const Requantize& r, const uint8_t* p, int lanes) {
-    const F32 steps = load_u8_n(p, lanes) - set1(static_cast<float>(r.residual_zero));
-    return steps * set1(r.residual_scale);
-}
 
 // Rows of sums in memory, `sums_row` apart, of which `columns` count; residual and y are those of
 // the first row and column.
@@ -31,26 +18,6 @@ struct RequantizeRows {
     int64_t residual_row, y_row;  // elements between rows
 };
 
-template <Activation kind>
-HADES_INLINE void requantize_vector(const Requantize& r, const RequantizeRows& to, I32 sum, int row,
-                                    int column, int lanes) {
-    F32 v = to_f32(sum) * load_n(to.factor + column, lanes);
-    if (to.offset) v = v + load_n(to.offset + column, lanes);
-    v = apply<kind>(r.epilogue.activation, v);
-    if (to.residual) {
-        const int64_t at = row * to.residual_row + column;
-        v = v + (r.residual_is_bytes
-                     ? residual_of(r, static_cast<const uint8_t*>(to.residual) + at, lanes)
-                     : load_n(static_cast<const float*>(to.residual) + at, lanes));
-    }
-    v = apply(r.epilogue.after, v);
-    const int64_t at = row * to.y_row + column;
-    if (r.y_is_bytes)
-        store_u8_n(static_cast<uint8_t*>(to.y) + at, point_of(r, v), lanes);
-    else
-        store_n(static_cast<float*>(to.y) + at, v, lanes);
-}
-
 // `elements` further on in bytes or floats.
 HADES_INLINE void* advanced(void* base, bool is_bytes, int64_t elements) {
     return static_cast<char*>(base) + elements * (is_bytes ? 1 : int64_t{sizeof(float)});
@@ -59,64 +26,10 @@ HADES_INLINE const void* advanced(const void* base, bool is_bytes, int64_t eleme
     return static_cast<const char*>(base) + elements * (is_bytes ? 1 : int64_t{sizeof(float)});
 }
 
-__attribute__((noinline, unused)) static void requantize_rows(const Requantize& r,
-                                                              const RequantizeRows& to,
-                                                              const int32_t* sums, int sums_row,
-                                                              int rows, int columns) {
-    with_activation(r.epilogue.activation.kind, [&](auto kind) {
-        for (int row = 0; row < rows; ++row)
-            for (int column = 0; column < columns; column += kLanes) {
-                const int lanes = columns - column < kLanes ? columns - column : kLanes;
-                requantize_vector<kind.value>(r, to, load(sums + row * sums_row + column), row,
-                                              column, lanes);
-            }
-    });
-}
-
-// Where sums only become points within limits, they are finished in registers:
-//   point = limit(round_half_even(min(high, max(low, sum * factor))) + zero_point, 0, 255)
-// What is monotone may be applied to limits instead of what they limit, and rounds both alike.
-struct Limits {
-    bool suffice;  // false where there is an offset, a residual, a division, another activation
-    float low, high;
-    int32_t zero_point;
-};
-
-HADES_INLINE float limited(float x, float low, float high) {
-    const float raised = x > low ? x : low;
-    return raised < high ? raised : high;
-}
-
-// The limits of one more activation; false where it does something else.
-HADES_INLINE bool add_limits(const ActivationParams& activation, Limits* limits) {
-    const float infinity = __builtin_inff();
-    float low = -infinity, high = infinity;
-    if (activation.kind == Activation::relu) {
-        low = 0.0f;
-    } else if (activation.kind == Activation::clip) {
-        low = activation.alpha, high = activation.beta;
-    } else if (activation.kind != Activation::none) {
-        return false;
-    }
-    limits->low = limited(limits->low, low, high);
-    limits->high = limited(limits->high, low, high);
-    return true;
-}
-
-HADES_INLINE Limits limits_of(const Requantize& r, const RequantizeRows& to) {
-    const float infinity = __builtin_inff(), zero_point = static_cast<float>(r.y_zero);
-    Limits limits = {r.y_is_bytes && r.y_scale == 1.0f && !to.offset && !to.residual, -infinity,
-                     infinity, r.y_zero};
-    limits.suffice = limits.suffice && add_limits(r.epilogue.activation, &limits) &&
-                     add_limits(r.epilogue.after, &limits);
-    limits.low = limited(limits.low, -zero_point, 255.0f - zero_point);
-    limits.high = limited(limits.high, -zero_point, 255.0f - zero_point);
-    return limits;
-}
-
 // Four vectors of steps within limits as bytes of one vector: of each 128 bits of the first, the
 // second, the third and the fourth one, four points. NaN, which no limit catches, gives 0.
-// PointStore<V> stores them by pixels of V vectors, of which the last may be partial.
+// PointStore<V> stores them by pixels of V vectors, of which the last may be partial. Vectors of
+// one element have no such order: there V is 1.
 #if defined(HADES_TIER_AVX512)
 
 HADES_INLINE __m512i points_of(const F32 (&steps)[4], __m512i zero_points) {
@@ -210,6 +123,168 @@ struct PointStore {
     }
 };
 
+#else
+
+template <int V>
+struct PointStore {
+    static constexpr int kPixels = 1;
+
+    F32 zero_point;
+
+    PointStore(int32_t zero, int) : zero_point(set1(static_cast<float>(zero))) {}
+
+    void put(uint8_t* p, int64_t, const F32 (&steps)[4], int) const {
+        store_u8(p, round_even(steps[0]) + zero_point);
+    }
+};
+
 #endif
+
+HADES_INLINE F32 load_lanes(const float* p, int lanes) {
+    return lanes == kLanes ? load(p) : load_n(p, lanes);
+}
+
+// Through the points of a grid. NaN becomes the lower limit, which is byte 0; adding 0 makes +0 of
+// -0, as integers have no other.
+HADES_INLINE F32 via_points(const Requantize& r, F32 v) {
+    const float zero_point = static_cast<float>(r.via_zero);
+    if (r.via_step != 1.0f) v = v / set1(r.via_step);
+    v = min(max(v, set1(-zero_point)), set1(255.0f - zero_point));
+    return (round_even(v) + zero()) * set1(r.via_scale);
+}
+
+// A vector of columns in as many rows as are packed into one vector of bytes: rows from `row` on,
+// `count` of which exist.
+constexpr int kRowsAtOnce = PointStore<1>::kPixels;
+
+struct Columns {
+    int column, lanes;
+    F32 factor, offset;
+};
+
+HADES_INLINE void store_lanes(float* p, F32 v, int lanes) {
+    if (lanes == kLanes)
+        store(p, v);
+    else
+        store_n(p, v, lanes);
+}
+
+HADES_INLINE void add_residual(const Requantize& r, const RequantizeRows& to, const Columns& c,
+                               int row, int count, F32 (&v)[4]) {
+    const F32 zero_point = set1(static_cast<float>(r.residual_zero)),
+              scale = set1(r.residual_scale);
+#pragma GCC unroll 4
+    for (int i = 0; i < kRowsAtOnce; ++i) {
+        const int64_t at = (row + (i < count ? i : 0)) * to.residual_row + c.column;
+        if (r.residual_is_bytes) {
+            const uint8_t* p = static_cast<const uint8_t*>(to.residual) + at;
+            v[i] = v[i] + (load_byte_lanes(p, c.lanes) - zero_point) * scale;
+        } else {
+            v[i] = v[i] + load_lanes(static_cast<const float*>(to.residual) + at, c.lanes);
+        }
+    }
+}
+
+template <Activation kind>
+HADES_INLINE void requantize_block(const Requantize& r, const RequantizeRows& to,
+                                   const PointStore<1>& points, const int32_t* sums, int sums_row,
+                                   const Columns& c, int row, int count) {
+    F32 v[4];
+#pragma GCC unroll 4
+    for (int i = 0; i < kRowsAtOnce; ++i)
+        v[i] = to_f32(load(sums + (row + (i < count ? i : 0)) * sums_row + c.column)) * c.factor;
+    if (to.offset) {
+#pragma GCC unroll 4
+        for (int i = 0; i < kRowsAtOnce; ++i) v[i] = v[i] + c.offset;
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < kRowsAtOnce; ++i) v[i] = apply<kind>(r.epilogue.activation, v[i]);
+    if (r.via_step != 0.0f) {
+#pragma GCC unroll 4
+        for (int i = 0; i < kRowsAtOnce; ++i) v[i] = via_points(r, v[i]);
+    }
+    if (to.residual) add_residual(r, to, c, row, count, v);
+    if (r.epilogue.after.kind != Activation::none) {
+#pragma GCC unroll 4
+        for (int i = 0; i < kRowsAtOnce; ++i) v[i] = apply(r.epilogue.after, v[i]);
+    }
+    const int64_t at = row * to.y_row + c.column;
+    if (!r.y_is_bytes) {
+        for (int i = 0; i < count; ++i)
+            store_lanes(static_cast<float*>(to.y) + at + i * to.y_row, v[i], c.lanes);
+        return;
+    }
+    // The limits are integers, so that rounding after them is the same as before.
+    const float zero_point = static_cast<float>(r.y_zero);
+    const F32 low = set1(-zero_point), high = set1(255.0f - zero_point);
+    if (r.y_scale != 1.0f) {
+#pragma GCC unroll 4
+        for (int i = 0; i < kRowsAtOnce; ++i) v[i] = v[i] / set1(r.y_scale);
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < kRowsAtOnce; ++i) v[i] = min(high, max(low, v[i]));
+    points.put(static_cast<uint8_t*>(to.y) + at, to.y_row, v, count);
+}
+
+__attribute__((noinline, unused)) static void requantize_rows(const Requantize& r,
+                                                              const RequantizeRows& to,
+                                                              const int32_t* sums, int sums_row,
+                                                              int rows, int columns) {
+    with_activation(r.epilogue.activation.kind, [&](auto kind) {
+        for (int column = 0; column < columns; column += kLanes) {
+            const int lanes = columns - column < kLanes ? columns - column : kLanes;
+            const Columns c = {column, lanes, load_lanes(to.factor + column, lanes),
+                               to.offset ? load_lanes(to.offset + column, lanes) : zero()};
+            const PointStore<1> points(r.y_zero, lanes);
+            for (int row = 0; row < rows; row += kRowsAtOnce) {
+                const int count = rows - row < kRowsAtOnce ? rows - row : kRowsAtOnce;
+                requantize_block<kind.value>(r, to, points, sums, sums_row, c, row, count);
+            }
+        }
+    });
+}
+
+// Where sums only become points within limits, they are finished in registers:
+//   point = limit(round_half_even(min(high, max(low, sum * factor))) + zero_point, 0, 255)
+// What is monotone may be applied to limits instead of what they limit, and rounds both alike.
+struct Limits {
+    bool suffice;  // false where there is an offset, a residual, a division, another activation or
+                   // grid
+    float low, high;
+    int32_t zero_point;
+};
+
+HADES_INLINE float limited(float x, float low, float high) {
+    const float raised = x > low ? x : low;
+    return raised < high ? raised : high;
+}
+
+// The limits of one more activation; false where it does something else.
+HADES_INLINE bool add_limits(const ActivationParams& activation, Limits* limits) {
+    const float infinity = __builtin_inff();
+    float low = -infinity, high = infinity;
+    if (activation.kind == Activation::relu) {
+        low = 0.0f;
+    } else if (activation.kind == Activation::clip) {
+        low = activation.alpha, high = activation.beta;
+    } else if (activation.kind != Activation::none) {
+        return false;
+    }
+    limits->low = limited(limits->low, low, high);
+    limits->high = limited(limits->high, low, high);
+    return true;
+}
+
+HADES_INLINE Limits limits_of(const Requantize& r, const RequantizeRows& to) {
+    const float infinity = __builtin_inff(), zero_point = static_cast<float>(r.y_zero);
+    Limits limits = {
+        r.y_is_bytes && r.y_scale == 1.0f && r.via_step == 0.0f && !to.offset && !to.residual,
+        -infinity, infinity, r.y_zero};
+    limits.suffice = limits.suffice && add_limits(r.epilogue.activation, &limits) &&
+                     add_limits(r.epilogue.after, &limits);
+    limits.low = limited(limits.low, -zero_point, 255.0f - zero_point);
+    limits.high = limited(limits.high, -zero_point, 255.0f - zero_point);
+    return limits;
+}
 
 }  // namespace hades::HADES_ISA

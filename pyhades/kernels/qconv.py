@@ -40,6 +40,7 @@ def qconv2d(
     y_scale: float = 1.0,
     dtype: GridDtype = "uint8",
     activation: Activation | None = None,
+    via: tuple[float, float, int] | None = None,
     residual: ArrayLike | None = None,
     residual_zero: int = 0,
     residual_scale: float = 1.0,
@@ -52,7 +53,7 @@ def qconv2d(
     """Convolution of images of bytes, requantised.
 
     The sums ``s = conv(x - x_zero, w) + bias`` are exact integers. What follows is float32, each
-    step rounded once: ``v = after(activation(s * factor + offset) + residual)``, and for uint8
+    step rounded once: ``v = after(via(activation(s * factor + offset)) + residual)``, and for uint8
     results ``limit(round(v / y_scale) + y_zero, 0, 255)``. The result is the same, to the last bit,
     on every tier and for any number of threads.
 
@@ -84,6 +85,10 @@ def qconv2d(
         ``"uint8"`` or ``"float32"``, of the result.
     activation, after
         As in :func:`pyhades.kernels.conv2d`; ``after`` follows the residual.
+    via
+        A step, a scale and a zero point: values go through the points of a grid, as if they were
+        stored as bytes and read again, ``q = limit(round(v / step) + zero, 0, 255)`` and
+        ``v = (q - zero) * scale``. Step and scale differ where ``factor`` has been divided.
     residual, residual_zero, residual_scale
         uint8 or float32 of the shape of the result, added after the activation. A byte ``r`` counts
         as ``(r - residual_zero) * residual_scale``.
@@ -141,7 +146,7 @@ def qconv2d(
         "pads": pads,
         "dilations": dilations,
         "groups": groups,
-        **_quantities(x_zero, y_zero, y_scale, residual_zero, residual_scale, activation, after),
+        **_quantities(x_zero, y_zero, y_scale, residual_zero, residual_scale, activation, after, via),
     }
     inputs = [channels_last(x), w, *vectors, residual]
     call("qconv2d", inputs, [y], attributes, constants=(1,), threads=threads, isa=isa)
@@ -162,6 +167,7 @@ def qlinear(
     y_scale: float = 1.0,
     dtype: GridDtype = "uint8",
     activation: Activation | None = None,
+    via: tuple[float, float, int] | None = None,
     residual: ArrayLike | None = None,
     residual_zero: int = 0,
     residual_scale: float = 1.0,
@@ -180,7 +186,7 @@ def qlinear(
         int8 ``[k, n]``, any strides.
     factor, bias, offset
         ``[n]``, one number per column; as in :func:`qconv2d`.
-    x_zero, y_zero, y_scale, dtype, activation, after
+    x_zero, y_zero, y_scale, dtype, activation, after, via
         As in :func:`qconv2d`; ``x_zero`` is the byte of ``a`` that stands for 0.
     residual, residual_zero, residual_scale
         As in :func:`qconv2d`, ``[m, n]``.
@@ -219,7 +225,7 @@ def qlinear(
         residual = np.ascontiguousarray(_residual(residual, shape, 2))
     y = output(out, shape, dtype)
     attributes = _quantities(
-        x_zero, y_zero, y_scale, residual_zero, residual_scale, activation, after
+        x_zero, y_zero, y_scale, residual_zero, residual_scale, activation, after, via
     )
     inputs = [a, np.ascontiguousarray(b), *vectors, residual]
     call("qlinear", inputs, [y], attributes, constants=(1,), threads=threads, isa=isa)
@@ -262,10 +268,15 @@ def _quantities(
     residual_scale: float,
     activation: Activation | None,
     after: Activation | None,
+    via: tuple[float, float, int] | None,
 ) -> dict[str, Any]:
     check_grid("x", 1.0, x_zero)
     check_grid("y", y_scale, y_zero)
     check_grid("residual", residual_scale, residual_zero)
+    step, scale, zero = via or (0.0, 1.0, 0)
+    if via is not None:
+        check_grid("via", step, zero)
+        check_grid("via", scale, zero)
     behind = {
         name.replace("activation", "after"): value
         for name, value in activation_attributes(after).items()
@@ -276,6 +287,9 @@ def _quantities(
         "y_scale": float(y_scale),
         "residual_zero": int(residual_zero),
         "residual_scale": float(residual_scale),
+        "via_step": float(step),
+        "via_scale": float(scale),
+        "via_zero": int(zero),
         **activation_attributes(activation),
         **behind,
     }

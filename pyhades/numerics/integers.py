@@ -24,6 +24,17 @@ class Grid(NamedTuple):
     zero: int = 0
 
 
+class Via(NamedTuple):
+    """A grid on the way: ``step`` divides what comes, ``scale`` is what a step then stands for.
+
+    They differ where what comes has been divided before, as a part of another factor.
+    """
+
+    step: float
+    scale: float
+    zero: int
+
+
 def quantize(x: Array, grid: Grid) -> Array:
     """The nearest points, ties to the even step; NaN gives 0.
 
@@ -80,16 +91,20 @@ def finished(
     residual_grid: Grid | None = None,
     after: Stage = NONE,
     to: Grid | None = None,
+    via: Via | None = None,
 ) -> Array:
-    """What becomes of int32 sums: ``after(activation(sums * factor + offset) + residual)``.
+    """What becomes of int32 sums: ``after(via(activation(sums * factor + offset)) + residual)``.
 
     ``factor`` and ``offset`` are float32 and broadcast. A uint8 residual lies on ``residual_grid``.
-    The result is float32, or the points of ``to``.
+    The result is float32, or the points of ``to``. ``via`` goes through the points of a grid.
     """
     v = sums.astype(np.float32) * factor
     if offset is not None:
         v = v + offset
     if residual is not None and residual.dtype == np.uint8:
         residual = dequantize(residual, residual_grid or Grid())
+    if via is not None:
+        v = dequantize(quantize(finish(v, activation), Grid(via.step, via.zero)), Grid(via.scale, via.zero))
+        activation = NONE
     v = finish(v, activation, residual, after)
     return v if to is None else quantize(v, to)

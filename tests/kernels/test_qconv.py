@@ -210,6 +210,22 @@ def test_epilogue(isa, case, activation, residual, after):
 
 
 @pytest.mark.parametrize("case", ONE_OF_EACH_KERNEL.values(), ids=ONE_OF_EACH_KERNEL)
+@pytest.mark.parametrize("residual", ["none", "bytes", "floats"])
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+@pytest.mark.parametrize("via", [(0.5, 0.5, 7), (1.0, 0.013, 128), (3.0, 2.0, 255)], ids=str)
+def test_through_a_grid_on_the_way(isa, case, residual, dtype, via):
+    epilogue = epilogue_of(case, "relu", residual, ("clip", -20, 90))
+    check(case, isa, **epilogue, via=via, y_scale=0.7, y_zero=3, dtype=dtype)
+    x, w, factor, bias = case.operands()
+    epilogue |= {**case.window(), "via": via, "dtype": dtype}
+    factor[::3] = np.inf  # and what is no number, where sums are 0
+    y = kernels.qconv2d(x, w, factor, bias, **epilogue, isa=isa)
+    with np.errstate(invalid="ignore"):
+        expected = reference.qconv2d(x, w, factor, bias, **epilogue)
+    np.testing.assert_array_equal(y, expected)
+
+
+@pytest.mark.parametrize("case", ONE_OF_EACH_KERNEL.values(), ids=ONE_OF_EACH_KERNEL)
 @pytest.mark.parametrize("activation", ROUNDED, ids=str)
 def test_costly_activations_give_the_bits_of_the_scalar_tier(isa, case, activation):
     x, w, factor, bias = case.operands()
@@ -331,6 +347,8 @@ def test_what_does_not_fit_is_refused():
         ({"x_zero": 256}, "x_zero=256 must be from 0 to 255"),
         ({"y_scale": 0.0}, "y_scale=0.0 must be positive and finite"),
         ({"residual_scale": np.inf}, "residual_scale=inf must be positive and finite"),
+        ({"via": (0.0, 1.0, 0)}, "via_scale=0.0 must be positive and finite"),
+        ({"via": (1.0, 1.0, 256)}, "via_zero=256 must be from 0 to 255"),
         ({"groups": 3}, "groups=3 does not fit 4 input channels"),
         ({"bias": np.zeros(3, np.int32)}, r"bias has shape \(3,\), expected \(8,\)"),
         ({"dtype": "int8"}, "dtype='int8'"),

@@ -81,11 +81,14 @@ HADES_INLINE void add_rows(const DepthwiseRow& t, const uint8_t* const* rows, in
 
 // Sums in the order of quads, to memory in that of channels.
 HADES_INLINE void store_sums(int32_t* to, const I32 (&sums)[4]) {
+    constexpr int kTogether = kLanes < 4 ? kLanes : 4;  // neighbours in both orders
     int32_t lanes[kLanes];
 #pragma GCC unroll 4
     for (int i = 0; i < 4; ++i) {
         store(lanes, sums[i]);
-        for (int lane = 0; lane < kLanes; ++lane) to[column_of(i, lane)] = lanes[lane];
+#pragma GCC unroll 4
+        for (int lane = 0; lane < kLanes; lane += kTogether)
+            memcpy(to + column_of(i, lane), lanes + lane, kTogether * sizeof(int32_t));
     }
 }
 

@@ -58,6 +58,10 @@ Status read_quantities(const OpDesc& desc, QconvShape* shape) {
     if (status.ok) status = read_zero(desc, "residual_zero", &r.residual_zero);
     if (status.ok) status = read_scale(desc, "y_scale", &r.y_scale);
     if (status.ok) status = read_scale(desc, "residual_scale", &r.residual_scale);
+    if (status.ok) status = read_zero(desc, "via_zero", &r.via_zero);
+    if (status.ok) status = read_scale(desc, "via_scale", &r.via_scale);
+    if (status.ok && desc.attributes.real("via_step", 0.0) != 0.0)
+        status = read_scale(desc, "via_step", &r.via_step);
     if (status.ok) status = read_epilogue(desc, &r.epilogue);
     if (status.ok && desc.has(kZero) &&
         (desc.in(kZero).dtype != DType::u8 || element_count(desc.in(kZero)) != 1))

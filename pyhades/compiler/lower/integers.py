@@ -26,7 +26,9 @@ from pyhades.ir.registry import attribute
 
 def finishing(node: Node) -> dict[str, Any]:
     """The attributes of a product of integers that say what becomes of its sums."""
-    names = ("x_zero", "y_zero", "y_scale", "residual_zero", "residual_scale")
+    names = ["x_zero", "y_zero", "y_scale", "residual_zero", "residual_scale"]
+    if attribute(node, "via_step"):
+        names += ["via_step", "via_scale", "via_zero"]
     return {name: attribute(node, name) for name in names} | epilogue(node)
 
 

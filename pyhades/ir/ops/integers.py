@@ -40,11 +40,16 @@ FINISH: dict[str, Any] = {
     "x_zero": 0,
     "residual_scale": 1.0,
     "residual_zero": 0,
+    "via_step": 0.0,
+    "via_scale": 1.0,
+    "via_zero": 0,
     "y_scale": 1.0,
     "y_zero": 0,
     "to": np.dtype(np.float32),
 }
 """What products of integers have in common; ``y_scale`` and ``y_zero`` count where ``to`` is uint8.
+
+Where ``via_step`` is not 0, what the activation gives goes through the points of a grid.
 """
 
 BIAS, RESIDUAL, FACTOR, OFFSET, RUN_TIME_ZERO = 2, 3, 4, 5, 6
@@ -99,6 +104,11 @@ def _grid(node: Node, of: str = "") -> integers.Grid:
     return integers.Grid(float(attribute(node, f"{of}scale")), int(attribute(node, f"{of}zero")))
 
 
+def _via(node: Node) -> integers.Via | None:
+    step, scale, zero = (attribute(node, f"via_{name}") for name in ("step", "scale", "zero"))
+    return integers.Via(float(step), float(scale), int(zero)) if step else None
+
+
 class _Product(Operator):
     """What QConv, QConvTranspose and QMatMul share: the inputs after the first two, and the end.
 
@@ -139,6 +149,7 @@ class _Product(Operator):
                 _grid(node, "residual_"),
                 stage(node, "after"),
                 _grid(node, "y_") if attribute(node, "to") == np.uint8 else None,
+                _via(node),
             )
         ]
 

@@ -11,7 +11,8 @@ from pyhades.kernels.arguments import Array
 from pyhades.kernels.conv import Layout
 from pyhades.kernels.epilogue import Activation, parse_activation
 from pyhades.kernels.requantize import GridDtype
-from pyhades.numerics.integers import Grid, convolved, finished, multiplied
+
+from pyhades.numerics.integers import Grid, Via, convolved, finished, multiplied
 from pyhades.numerics.window import Window
 
 
@@ -31,6 +32,7 @@ def qconv2d(
     y_scale: float = 1.0,
     dtype: GridDtype = "uint8",
     activation: Activation | None = None,
+    via: tuple[float, float, int] | None = None,
     residual: ArrayLike | None = None,
     residual_zero: int = 0,
     residual_scale: float = 1.0,
@@ -54,6 +56,7 @@ def qconv2d(
         Grid(residual_scale, residual_zero),
         parse_activation(after),
         Grid(y_scale, y_zero) if dtype == "uint8" else None,
+        None if via is None else Via(*via),
     )
     return np.ascontiguousarray(y.transpose(0, 3, 1, 2)) if is_planar else y
 
@@ -70,6 +73,7 @@ def qlinear(
     y_scale: float = 1.0,
     dtype: GridDtype = "uint8",
     activation: Activation | None = None,
+    via: tuple[float, float, int] | None = None,
     residual: ArrayLike | None = None,
     residual_zero: int = 0,
     residual_scale: float = 1.0,
@@ -85,6 +89,7 @@ def qlinear(
         Grid(residual_scale, residual_zero),
         parse_activation(after),
         Grid(y_scale, y_zero) if dtype == "uint8" else None,
+        None if via is None else Via(*via),
     )
 
 

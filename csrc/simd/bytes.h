@@ -8,6 +8,8 @@
 //   max_u8(a, b)                   of each byte
 //   dword(p)                       4 bytes of memory in every lane
 //   low_nibbles, high_nibbles      of each byte
+//   exclusive_or(a, b)             of each bit;  broadcast_byte
+//   subtract_signed(a, b)          of int8, saturating. These three are for vectors only
 //   lookup(table, b)               table[b] for b in 0 .. 15
 //   dot_small(acc, u, s)           acc + sum of 4 products, u in [0, 31], s in [-127, 127]
 //   dot_offset(acc, u, s)          acc + sum of 4 products of (u - 128 + kDotOffset) and s: what is
@@ -49,6 +51,9 @@ HADES_INLINE Bytes lookup(const uint8_t* table, Bytes a) {
     const __m128i entries = _mm_loadu_si128(reinterpret_cast<const __m128i*>(table));
     return {_mm512_shuffle_epi8(_mm512_broadcast_i32x4(entries), a.v)};
 }
+HADES_INLINE Bytes exclusive_or(Bytes a, Bytes b) { return {_mm512_xor_si512(a.v, b.v)}; }
+HADES_INLINE Bytes subtract_signed(Bytes a, Bytes b) { return {_mm512_subs_epi8(a.v, b.v)}; }
+HADES_INLINE Bytes broadcast_byte(uint8_t b) { return {_mm512_set1_epi8(static_cast<char>(b))}; }
 HADES_INLINE Bytes toggle_high_bits(Bytes a) {
     return {_mm512_xor_si512(a.v, _mm512_set1_epi8(static_cast<char>(0x80)))};
 }
@@ -119,6 +124,9 @@ HADES_INLINE Bytes lookup(const uint8_t* table, Bytes a) {
     const __m128i entries = _mm_loadu_si128(reinterpret_cast<const __m128i*>(table));
     return {_mm256_shuffle_epi8(_mm256_broadcastsi128_si256(entries), a.v)};
 }
+HADES_INLINE Bytes exclusive_or(Bytes a, Bytes b) { return {_mm256_xor_si256(a.v, b.v)}; }
+HADES_INLINE Bytes subtract_signed(Bytes a, Bytes b) { return {_mm256_subs_epi8(a.v, b.v)}; }
+HADES_INLINE Bytes broadcast_byte(uint8_t b) { return {_mm256_set1_epi8(static_cast<char>(b))}; }
 HADES_INLINE Bytes toggle_high_bits(Bytes a) {
     return {_mm256_xor_si256(a.v, _mm256_set1_epi8(static_cast<char>(0x80)))};
 }

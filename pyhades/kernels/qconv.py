@@ -146,7 +146,9 @@ def qconv2d(
         "pads": pads,
         "dilations": dilations,
         "groups": groups,
-        **_quantities(x_zero, y_zero, y_scale, residual_zero, residual_scale, activation, after, via),
+        **_quantities(
+            x_zero, y_zero, y_scale, residual_zero, residual_scale, activation, after, via
+        ),
     }
     inputs = [channels_last(x), w, *vectors, residual]
     call("qconv2d", inputs, [y], attributes, constants=(1,), threads=threads, isa=isa)

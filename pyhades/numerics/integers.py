@@ -58,6 +58,11 @@ def requantize(q: Array, grid: Grid, to: Grid) -> Array:
     return quantize(dequantize(q, grid), to)
 
 
+def look_up(q: Array, table: Array) -> Array:
+    """A function of bytes, written down: ``table`` has its 256 values."""
+    return np.asarray(table[q])
+
+
 def convolved(
     x: Array, x_zero: int, w: Array, bias: Array | None, window: Window, groups: int
 ) -> Array:
@@ -104,7 +109,9 @@ def finished(
     if residual is not None and residual.dtype == np.uint8:
         residual = dequantize(residual, residual_grid or Grid())
     if via is not None:
-        v = dequantize(quantize(finish(v, activation), Grid(via.step, via.zero)), Grid(via.scale, via.zero))
+        v = dequantize(
+            quantize(finish(v, activation), Grid(via.step, via.zero)), Grid(via.scale, via.zero)
+        )
         activation = NONE
     v = finish(v, activation, residual, after)
     return v if to is None else quantize(v, to)

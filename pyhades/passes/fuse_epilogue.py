@@ -13,6 +13,7 @@ from pyhades.ir.ops.elementwise import attribute_parameters, element_function
 from pyhades.ir.ops.integers import OFFSET
 from pyhades.ir.registry import attribute
 from pyhades.ir.shapes import shape
+from pyhades.passes.integers.through import through_grid
 from pyhades.passes.rewriting import Rewrite, clip_bounds, scalar
 
 _INTEGERS = ("QConv", "QConvTranspose", "QMatMul")
@@ -94,14 +95,18 @@ def _fuse_residual(rewrite: Rewrite, node: Node, position: dict[Value, int]) -> 
     )
     for product, residual in pairs:
         fused = rewrite.private(product, *_FUSED)
+        through = through_grid(rewrite, product) if fused is None else None
+        if through is not None:
+            fused, inputs, attributes = through
+        elif fused is not None:
+            inputs, attributes = rewrite.inputs(fused), fused.attributes
         if fused is None or residual is None or residual is product:
             continue
         if fused.input(3) is not None or attribute(fused, "after") != "none":
             continue
         if residual.type != node.outputs[0].type or fused.outputs[0].type != residual.type:
             continue
-        inputs = _with(rewrite.inputs(fused), 3, residual)
-        rewrite.replace(node, fused.op, inputs, **fused.attributes)
+        rewrite.replace(node, fused.op, _with(inputs, 3, residual), **attributes)
         return True
     return False
 

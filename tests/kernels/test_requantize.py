@@ -99,6 +99,26 @@ def test_transposed(isa, op, shape, edge):
     np.testing.assert_array_equal(y, expected)
 
 
+@pytest.mark.covers("requantize_u8")
+@pytest.mark.parametrize("n", [1, 63, 1024, 1025, 1056, 1087, 5000])
+@pytest.mark.parametrize("edge", ["start", "end"])
+def test_tables(isa, n, edge):
+    rng = np.random.default_rng(n)
+    x, table = rng.integers(0, 256, n, np.uint8), rng.integers(0, 256, 256, np.uint8)
+    for strides in ((1,), (3,)):
+        y = guarded_empty((n,), np.uint8, strides, edge)
+        operands = [guarded(x, strides, edge), guarded(table, at=edge)]
+        _native.call("lookup", operands, [y], {}, isa=isa, threads=2)
+        np.testing.assert_array_equal(y, table[x])
+        assert_gaps_untouched(y)
+    every = rng.permutation(np.tile(BYTES, 8))
+    y = np.empty_like(every)
+    _native.call("lookup", [every, table], [y], {}, isa=isa)
+    np.testing.assert_array_equal(y, table[every])
+    with pytest.raises(ArgumentError, match=r"table must be contiguous uint8 \[256\]"):
+        _native.call("lookup", [x, table[:255]], [y[:n]], {}, isa=isa)
+
+
 def test_grids_that_are_none():
     cases = {
         "x_scale=0.0": (0.0,),

@@ -240,7 +240,53 @@ def test_sums_of_bytes_are_one_pass():
     y = b.grid(b.conv(x, 8, pads=[1, 1, 1, 1]), 0.1, 50)
     total = b.grid(b.op("Add", x, y), 0.15, 60)
     counts = same_everywhere(b.graph(b.grid(b.conv(total, 4), 0.5, 9)))
-    assert counts["Pointwise"] == 1 and counts["DequantizeU8"] == 1
+    assert counts["Pointwise"] == 0 and counts["DequantizeU8"] == 1
+    assert counts["QConv"] == 2 and counts["QuantizeU8"] == 1
+
+
+@pytest.mark.parametrize("before", ["Relu", "Sigmoid", None])
+@pytest.mark.parametrize("after", ["Relu", "LeakyRelu", None])
+def test_sums_of_two_products_on_grids(before, after):
+    """What tools write for a residual: each addend and the sum go to grids of their own."""
+    b = Quantised()
+    x = b.grid(b.input(*SHAPE))
+    y, z = b.conv(x, 8, pads=[1, 1, 1, 1]), b.grid(b.conv(x, 8, 1), 0.2, 77)
+    y = b.grid(y if before is None else b.op(before, y), 0.013, 50)
+    total = b.op("Add", y, z)
+    total = b.grid(total if after is None else b.op(after, total), 0.15, 60)
+    counts = same_everywhere(b.graph(b.grid(b.conv(total, 4), 0.5, 9)))
+    assert counts["Pointwise"] == 0 and counts["QConv"] == 3
+
+
+def test_a_grid_that_is_read_twice_is_stored():
+    b = Quantised()
+    x = b.grid(b.input(*SHAPE))
+    y = b.grid(b.conv(x, 8, pads=[1, 1, 1, 1]), 0.1, 50)
+    total = b.grid(b.op("Add", x, y), 0.15, 60)
+    counts = same_everywhere(b.graph(b.grid(b.conv(total, 4), 0.5, 9), b.conv(y, 3)))
+    assert counts["QConv"] == 3 and counts["Pointwise"] == 1
+
+
+def test_functions_of_bytes_are_looked_up():
+    """A GELU as other tools write it, with a grid behind each of its steps."""
+    b = Quantised()
+    x = b.grid(b.conv(b.grid(b.input(*SHAPE)), 16), 0.02, 120)
+    erf = b.grid(b.op("Erf", b.op("Div", x, b.const(np.sqrt(2)))), 0.0079, 128)
+    half = b.grid(b.op("Mul", b.op("Add", erf, b.const(1.0)), b.const(0.5)), 0.004, 0)
+    y = b.grid(b.op("Mul", x, half), 0.015, 9)
+    ops = same_everywhere(b.graph(b.conv(y, 4, channels=16)))
+    assert ops["LookUp"] == 1 and ops["QuantizeU8"] == 1 and ops["Pointwise"] == 0
+
+
+def test_functions_of_two_bytes_are_no_tables():
+    b = Quantised()
+    x = b.grid(b.input(*SHAPE))
+    y = b.grid(b.conv(x, 8, 1), 0.02, 120)
+    one = b.grid(b.op("Tanh", b.op("Mul", x, y)), 0.01, 128)
+    many = b.grid(b.op("Tanh", b.op("Mul", y, b.weight(8, 1, 1))), 0.01, 128)
+    joined = b.op("Concat", one, many, axis=1)
+    ops = same_everywhere(b.graph(b.conv(joined, 4, channels=16)))
+    assert ops["LookUp"] == 0
 
 
 def test_weights_with_a_zero_point():

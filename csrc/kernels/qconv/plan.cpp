@@ -44,11 +44,20 @@ void choose_chunks(const ConvShape& s, QconvPlan* plan) {
     count_chunks(s, plan);
 }
 
+// Whether pixels so far apart share cache sets.
+bool aliases(const ConvShape& s, int64_t pixel) { return pixel * s.stride_w % 2048 == 0; }
+
+int64_t staged_pitch(const ConvShape& s, bool merged_taps) {
+    if (merged_taps) return s.ic;
+    const int64_t pitch = round_up(s.ic, 4);
+    return aliases(s, pitch) ? pitch + 64 : pitch;
+}
+
 // Whether no output needs columns outside the image, and no quad ends outside its pixel.
 bool reads_in_place(const ConvShape& s, bool merged_taps) {
     const int64_t last = input_extent(s.out_width, s.kernel_w, s.stride_w, s.dilation_w);
-    const bool aliases = (s.x_pixel * s.stride_w) % 2048 == 0;  // pixels share cache sets
-    return !merged_taps && s.ic % 4 == 0 && s.pad_left == 0 && last <= s.width && !aliases;
+    return !merged_taps && s.ic % 4 == 0 && s.pad_left == 0 && last <= s.width &&
+           !aliases(s, s.x_pixel);
 }
 
 int64_t staged_rows(const ConvShape& s, const QconvPlan& plan) {
@@ -69,7 +78,7 @@ QconvPlan plan_qconv(const ConvShape& s, const QconvKernel& kernel) {
     plan.merged_taps = s.kernel_w > 1 && s.dilation_w == 1 && s.ic <= kMergedChannels;
     plan.quads = ceil_div(plan.merged_taps ? s.kernel_w * s.ic : s.ic, 4);
     plan.staged = !reads_in_place(s, plan.merged_taps);
-    plan.pitch = plan.merged_taps ? s.ic : round_up(s.ic, 4);
+    plan.pitch = staged_pitch(s, plan.merged_taps);
     choose_chunks(s, &plan);
     if (plan.staged)
         plan.staged_bytes = staged_rows(s, plan) * staged_columns(s, plan) * plan.pitch + kSlack;

@@ -131,8 +131,25 @@ HADES_INLINE void store_limited(const I32 (&sums)[V][P], const QuadTile& t) {
     }
 }
 
+// Floats of a tile are a line or two of each of its rows, far apart, which no prefetcher of the
+// machine foresees: they come while the tile is multiplied.
+template <int V, int P>
+HADES_INLINE void prefetch_floats(const QuadTile& t) {
+    constexpr int kLine = 16;
+    const auto ask = [&](const float* p, int64_t row) {
+#pragma GCC unroll 32
+        for (int i = 0; i < P; ++i)
+#pragma GCC unroll 2
+            for (int at = 0; at < V * kLanes; at += kLine) __builtin_prefetch(p + i * row + at, 1);
+    };
+    if (!t.requantize->y_is_bytes) ask(static_cast<const float*>(t.to.y), t.to.y_row);
+    if (t.to.residual && !t.requantize->residual_is_bytes)
+        ask(static_cast<const float*>(t.to.residual), t.to.residual_row);
+}
+
 template <int V, int P>
 static void run_tile(const QuadTile& t) {
+    if (!t.limits.suffice) prefetch_floats<V, P>(t);
     I32 sums[V][P];
 #pragma GCC unroll 2
     for (int v = 0; v < V; ++v) {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/loop_nest.h"
+#include "base/operand_shapes.h"
 #include "base/registry.h"
 #include "kernels/families.h"
 #include "kernels/requantize/block_nest.h"
@@ -30,16 +31,16 @@ struct GridParams {
     float factor, y_zero;
 };
 
-void run_grid(const void* params, void* const* operands, Worker& worker) {
-    const auto& p = *static_cast<const GridParams*>(params);
+// From x to y, with a table or that of the parameters.
+void run_nest(const GridParams& p, const void* x, void* y, const uint8_t* table, Worker& worker) {
     const LoopNest& nest = p.nest;
     GridRun run = {};
     run.x_stride = inner_stride(nest, 0), run.y_stride = inner_stride(nest, 1), run.rows = 1;
-    run.scale = p.scale, run.zero = p.zero, run.table = p.table;
+    run.scale = p.scale, run.zero = p.zero, run.table = table;
     run.factor = p.factor, run.y_zero = p.y_zero;
-    const auto at = [&](int64_t x, int64_t y) {
-        run.x = static_cast<const char*>(operands[0]) + x * p.x_size;
-        run.y = static_cast<char*>(operands[1]) + y * p.y_size;
+    const auto at = [&](int64_t x_offset, int64_t y_offset) {
+        run.x = static_cast<const char*>(x) + x_offset * p.x_size;
+        run.y = static_cast<char*>(y) + y_offset * p.y_size;
     };
     if (p.blocks.count) {
         run.x_row = 1, run.y_row = p.blocks.y_row;
@@ -59,6 +60,16 @@ void run_grid(const void* params, void* const* operands, Worker& worker) {
             p.kernel(run);
         });
     });
+}
+
+void run_grid(const void* params, void* const* operands, Worker& worker) {
+    const auto& p = *static_cast<const GridParams*>(params);
+    run_nest(p, operands[0], operands[1], p.table, worker);
+}
+
+void run_lookup(const void* params, void* const* operands, Worker& worker) {
+    run_nest(*static_cast<const GridParams*>(params), operands[0], operands[2],
+             static_cast<const uint8_t*>(operands[1]), worker);
 }
 
 struct Grid {
@@ -81,8 +92,6 @@ Status read_grid(const OpDesc& desc, const char* scale, const char* zero, Grid* 
 Status bind(const OpDesc& desc, const char* function, DType x, DType y,
             const std::shared_ptr<GridParams>& params, BoundOp* bound) {
     const char* op = desc.op.c_str();
-    if (desc.inputs.size() != 1 || desc.outputs.size() != 1 || !desc.has(0))
-        return invalid("%s takes x and gives y", op);
     if (desc.in(0).dtype != x || desc.out(0).dtype != y || !same_shape(desc.in(0), desc.out(0)))
         return invalid("%s: x must be %s, and y %s of its shape", op, name_of(x), name_of(y));
     const Tensor* tensors[] = {&desc.in(0), &desc.out(0)};
@@ -98,10 +107,16 @@ Status bind(const OpDesc& desc, const char* function, DType x, DType y,
     return {};
 }
 
+Status check_unary(const OpDesc& desc) {
+    const bool is_unary = desc.inputs.size() == 1 && desc.outputs.size() == 1 && desc.has(0);
+    return is_unary ? Status{} : invalid("%s takes x and gives y", desc.op.c_str());
+}
+
 Status bind_one_grid(const OpDesc& desc, const char* function, DType x, DType y, BoundOp* bound) {
     auto params = std::make_shared<GridParams>();
     Grid grid;
-    const Status status = read_grid(desc, "scale", "zero", &grid);
+    Status status = check_unary(desc);
+    if (status.ok) status = read_grid(desc, "scale", "zero", &grid);
     if (!status.ok) return status;
     params->scale = grid.scale, params->zero = grid.zero;
     return bind(desc, function, x, y, params, bound);
@@ -163,7 +178,8 @@ float factor_of(const Grid& from, const Grid& to, const uint8_t* table) {
 Status bind_requantize(const OpDesc& desc, BoundOp* bound) {
     auto params = std::make_shared<GridParams>();
     Grid from, to;
-    Status status = read_grid(desc, "x_scale", "x_zero", &from);
+    Status status = check_unary(desc);
+    if (status.ok) status = read_grid(desc, "x_scale", "x_zero", &from);
     if (status.ok) status = read_grid(desc, "y_scale", "y_zero", &to);
     if (!status.ok) return status;
     fill_table(from, to, params->table);
@@ -173,7 +189,20 @@ Status bind_requantize(const OpDesc& desc, BoundOp* bound) {
     return bind(desc, "requantize_u8", DType::u8, DType::u8, params, bound);
 }
 
+// lookup(x, table) -> y
+Status bind_lookup(const OpDesc& desc, BoundOp* bound) {
+    if (desc.inputs.size() != 2 || desc.outputs.size() != 1 || !desc.has(0) || !desc.has(1))
+        return invalid("lookup takes x and table and gives y");
+    if (!is_vector(desc.in(1), DType::u8) || desc.in(1).shape[0] != 256)
+        return invalid("lookup: table must be contiguous uint8 [256]");
+    const Status status =
+        bind(desc, "requantize_u8", DType::u8, DType::u8, std::make_shared<GridParams>(), bound);
+    bound->run = run_lookup;
+    return status;
+}
+
 const OpEntry kOps[] = {{"requantize", bind_requantize},
+                        {"lookup", bind_lookup},
                         {"quantize_u8", bind_quantize},
                         {"dequantize_u8", bind_dequantize}};
 

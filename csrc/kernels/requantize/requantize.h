@@ -6,6 +6,7 @@
 //   dequantize_u8    y = float(x - zero) * scale
 //   requantize       the second, then the first with another scale and zero: a table of 256 bytes,
 //                    or limit(round_half_even((x - zero) * factor) + y_zero) where that is the same
+//   lookup           y = table[x]: the same kernel, with a table that is given
 namespace hades {
 
 // Rows of n elements, strides in elements. Rows are one, or x_row and y_stride are 1: a block that
@@ -17,7 +18,7 @@ struct GridRun {
     int64_t x_row, y_row, rows;
     float scale;
     int32_t zero;
-    // Of requantize; a factor of 0 says that there is none.
+    // Of requantize and lookup; a factor of 0 says that there is none.
     const uint8_t* table;
     float factor, y_zero;
 };

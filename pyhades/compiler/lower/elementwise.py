@@ -26,9 +26,15 @@ TYPED = tuple(
 
 
 def elementwise(
-    lowering: Lowering, op: str, values: Sequence[Value], result: Value, **attributes: Any
+    lowering: Lowering,
+    op: str,
+    values: Sequence[Value],
+    result: Value,
+    *,
+    whole: Sequence[View] = (),
+    **attributes: Any,
 ) -> None:
-    """Emit ``op`` over the broadcast of ``values``.
+    """Emit ``op`` over the broadcast of ``values``; operands that it reads ``whole`` follow.
 
     The output gets the layout of the first input of full shape. An input that is a Reshape left
     undone (see :meth:`Lowering.unmerged`) is read in its own shape if all operands can be seen so.
@@ -47,7 +53,7 @@ def elementwise(
         return
     views, (y,) = coalesced(views, [y])
     in_place = tuple(index for index, view in enumerate(views) if view.dtype == y.dtype)
-    lowering.emit(op, views, [y], in_place=in_place, **attributes)
+    lowering.emit(op, [*views, *whole], [y], in_place=in_place, **attributes)
 
 
 def _undone(
@@ -88,7 +94,7 @@ def lower_pointwise(lowering: Lowering, node: Node) -> None:
         code += [function.number, destination, *[*sources, 0, 0][:3]]
     constants = [float(number) for number in attribute(node, "constants")]
     grids = attribute(node, "grids")
-    options = {}
+    options: dict[str, Any] = {}
     if grids is not None:
         options["grids"] = [float(part) for grid in grids for part in grid or (1.0, 0.0)]
     values = _values(node)

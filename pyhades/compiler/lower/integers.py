@@ -104,6 +104,14 @@ def lower_requantize(lowering: Lowering, node: Node) -> None:
     elementwise(lowering, "requantize", [value], node.outputs[0], **grids)
 
 
+@lowers("LookUp")
+def lower_lookup(lowering: Lowering, node: Node) -> None:
+    """Lookup."""
+    value, table = node.inputs[0], lowering.dense(lowering.input(node, 1))
+    assert value is not None
+    elementwise(lowering, "lookup", [value], node.outputs[0], whole=[table])
+
+
 def _grids(node: Node) -> dict[str, Any]:
     names = ("x_scale", "x_zero", "y_scale", "y_zero")
     return {name: attribute(node, name) for name in names}

@@ -100,6 +100,21 @@ class Requantize(Operator):
         return [integers.requantize(inputs[0], _grid(node), _grid(node, "y_"))]
 
 
+@ir_op("LookUp", "uint8, uint8 -> uint8")
+class LookUp(Operator):
+    """A function of bytes, whose 256 values are the second operand."""
+
+    flops_per_element = 1
+
+    def shapes(self, node: Node) -> list[Shape]:
+        if shape_of(node, 1) != (256,):
+            fail(node, "the table must have 256 entries")
+        return [shape_of(node, 0)]
+
+    def reference(self, node: Node, *inputs: Any) -> list[Array]:
+        return [integers.look_up(*inputs)]
+
+
 def _grid(node: Node, of: str = "") -> integers.Grid:
     return integers.Grid(float(attribute(node, f"{of}scale")), int(attribute(node, f"{of}zero")))
 

@@ -11,7 +11,6 @@ from pyhades.kernels.arguments import Array
 from pyhades.kernels.conv import Layout
 from pyhades.kernels.epilogue import Activation, parse_activation
 from pyhades.kernels.requantize import GridDtype
-
 from pyhades.numerics.integers import Grid, Via, convolved, finished, multiplied
 from pyhades.numerics.window import Window
 

@@ -14,6 +14,7 @@ from pyhades.ir.registry import attribute
 from pyhades.ir.shapes import shape
 from pyhades.passes.decompose.rule import Builder, dtype_of, source
 from pyhades.passes.integers.edges import ByteGrid, Edge, Edges
+from pyhades.passes.integers.tables import tabulated
 from pyhades.passes.integers.weights import NotInIntegers, Weight, scaling_of, weight_of
 from pyhades.passes.rewriting import Rewrite
 
@@ -156,6 +157,9 @@ class _Flow:
             q = _POOLS[pooled.op](build, pooled, edge, grid)
             if q is not None:
                 return q
+        looked_up = tabulated(build, self.edges, x, grid)
+        if looked_up is not None:
+            return looked_up
         return build.apply("QuantizeU8", x, suffix="bytes", scale=grid.scale, zero=grid.zero)
 
     def _parts(self, build: Builder, joined: Node, grid: ByteGrid) -> list[Value]:

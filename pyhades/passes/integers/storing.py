@@ -48,8 +48,8 @@ def _store_bytes(rewrite: Rewrite, node: Node) -> None:
         return
     scale = float(attribute(node, "scale"))
     inputs = rewrite.inputs(product)
-    if _keeps_scale(product):
-        inputs[FACTOR], scale = _divided(inputs[FACTOR], scale), 1.0
+    if keeps_scale(product):
+        inputs[FACTOR], scale = divided(inputs[FACTOR], scale), 1.0
     stored = {"y_scale": scale, "y_zero": attribute(node, "zero"), "to": np.dtype(np.uint8)}
     rewrite.replace(node, product.op, inputs, **{**product.attributes, **stored})
 
@@ -67,15 +67,18 @@ def _store_resized(rewrite: Rewrite, node: Node) -> None:
         rewrite.replace(node, "QResize", rewrite.inputs(resize), **{**resize.attributes, **then})
 
 
-def _keeps_scale(product: Node) -> bool:
+def keeps_scale(product: Node) -> bool:
     """Whether nothing but ``relu`` stands between sums and grid: it commutes with a scale."""
     if product.input(RESIDUAL) is not None or product.input(OFFSET) is not None:
+        return False
+    if attribute(product, "via_step"):
         return False
     stages = (attribute(product, "activation"), attribute(product, "after"))
     return all(stage in ("none", "relu") for stage in stages)
 
 
-def _divided(factor: Value | None, scale: float) -> Value:
+def divided(factor: Value | None, scale: float) -> Value:
+    """The factors that give steps instead of numbers."""
     assert factor is not None and factor.data is not None
     data = np.asarray(factor.data / np.float32(scale), np.float32)
     return constant(f"{factor.name}.in_steps", data)

@@ -45,7 +45,7 @@ ISA_MACROS = {
     "avx512": ["-DHADES_TIER_AVX512"],
     "avx512_vnni": ["-DHADES_TIER_AVX512", "-DHADES_TIER_VNNI"],
     "avx512_vbmi": ["-DHADES_TIER_AVX512", "-DHADES_TIER_VNNI"],
-    "avx512_bf16": ["-DHADES_TIER_AVX512", "-DHADES_TIER_VNNI"],
+    "avx512_bf16": ["-DHADES_TIER_AVX512", "-DHADES_TIER_VNNI", "-DHADES_TIER_BF16"],
 }
 
 CXXFLAGS = ["-std=c++17", "-O3", "-g1", "-fvisibility=hidden", "-ffp-contract=off"]

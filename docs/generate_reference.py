@@ -248,7 +248,7 @@ Operators of the compiler's own, made by its passes: {", ".join(f"`{name}`" for 
 
 def kernel_table() -> str:
     """The page about kernels and tiers."""
-    tiers = ["scalar", "avx2", "avx512", "avx512_vnni"]
+    tiers = ["scalar", "avx2", "avx512", "avx512_vnni", "avx512_bf16"]
     everywhere = tiers[:3]
     found = implementations()
     families: dict[str, dict[str, list[str]]] = {}

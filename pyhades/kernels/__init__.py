@@ -20,6 +20,7 @@ from pyhades.kernels.activations import (
 )
 from pyhades.kernels.arithmetic import add, divide, maximum, minimum, multiply, power, subtract
 from pyhades.kernels.attention import attention
+from pyhades.kernels.bfloat import conv2d_bf16, linear_bf16, max_pool_bf16, narrow_bf16
 from pyhades.kernels.conv import conv2d
 from pyhades.kernels.cutout import cut_out
 from pyhades.kernels.deform import deform_conv2d
@@ -75,6 +76,7 @@ __all__ = [
     "clip",
     "composite",
     "conv2d",
+    "conv2d_bf16",
     "copy",
     "cumsum",
     "cut_out",
@@ -99,15 +101,18 @@ __all__ = [
     "implementations",
     "layer_norm",
     "leaky_relu",
+    "linear_bf16",
     "log",
     "log_softmax",
     "matmul",
     "max_pool",
+    "max_pool_bf16",
     "maximum",
     "minimum",
     "mish",
     "moe",
     "multiply",
+    "narrow_bf16",
     "normalize_image",
     "pack_matrix",
     "pack_weight",

@@ -102,7 +102,7 @@ def max_pool(
              [13., 15.]]]], dtype=float32)
     """
     x = _image(x)
-    attributes = _attributes(kernel, strides, pads, dilations)
+    attributes = window_attributes(kernel, strides, pads, dilations)
     y = _output(x, attributes, ceil_mode, out)
     indices = [np.empty(y.shape, np.int64)] if return_indices else []
     call("max_pool", [x], [y, *indices], attributes, threads=threads, isa=isa)
@@ -157,7 +157,7 @@ def average_pool(
              [10.5, 12.5]]]], dtype=float32)
     """
     x = _image(x)
-    attributes = _attributes(kernel, strides, pads, dilations)
+    attributes = window_attributes(kernel, strides, pads, dilations)
     y = _output(x, attributes, ceil_mode, out)
     options: dict[str, float] = {"count_include_pad": int(count_include_pad)}
     if x.dtype == np.uint8:
@@ -179,9 +179,10 @@ def _image(x: ArrayLike) -> Array:
     return x
 
 
-def _attributes(
+def window_attributes(
     kernel: Pair, strides: Pair | None, pads: Pads, dilations: Pair
 ) -> dict[str, list[int]]:
+    """The geometry as native operators take it."""
     attributes = {
         "kernel": [int(extent) for extent in kernel],
         "strides": [int(step) for step in (kernel if strides is None else strides)],
@@ -195,9 +196,10 @@ def _attributes(
     return attributes
 
 
-def _output(
-    x: Array, attributes: dict[str, list[int]], ceil_mode: bool, out: Array | None
-) -> Array:
+def pooled_shape(
+    shape: tuple[int, ...], attributes: dict[str, list[int]], ceil_mode: bool
+) -> tuple[int, ...]:
+    """The shape of what is pooled, after checking that the window fits."""
     pads = attributes["pads"]
     extents = []
     for axis in range(2):
@@ -206,11 +208,17 @@ def _output(
         )
         begin, end = pads[axis], pads[axis + 2]
         extents.append(
-            pooled_extent(x.shape[2 + axis], kernel, stride, dilation, begin, end, ceil_mode)
+            pooled_extent(shape[2 + axis], kernel, stride, dilation, begin, end, ceil_mode)
         )
-    shape = (*x.shape[:2], *extents)
     if min(extents) < 1:
-        raise ArgumentError(f"the window does not fit into x of shape {x.shape} with these pads")
+        raise ArgumentError(f"the window does not fit into x of shape {shape} with these pads")
+    return (*shape[:2], *extents)
+
+
+def _output(
+    x: Array, attributes: dict[str, list[int]], ceil_mode: bool, out: Array | None
+) -> Array:
+    shape = pooled_shape(x.shape, attributes, ceil_mode)
     if out is not None:
         return output(out, shape, x.dtype, any_strides=True)
     if x.strides[1] == x.itemsize and x.shape[1] > 1:

@@ -37,6 +37,19 @@ CALLS: dict[str, tuple[dict[str, int], Any]] = {
         {"n": 2},
         lambda n: {"x": random(n, 3, 6, 7), "w": random(4, 3, 3, 3), "pads": (1, 1, 1, 1)},
     ),
+    "conv2d_bf16": (
+        {"n": 2},
+        lambda n: {"x": np.ones((n, 3, 6, 7), np.uint16), "w": np.ones((4, 3, 3, 3), np.uint16)},
+    ),
+    "linear_bf16": (
+        {"m": 2},
+        lambda m: {"a": np.ones((m, 5), np.uint16), "b": np.ones((5, 4), np.uint16)},
+    ),
+    "narrow_bf16": ({"n": 2}, lambda n: {"x": random(n, 3)}),
+    "max_pool_bf16": (
+        {"n": 2, "c": 3},
+        lambda n, c: {"x": np.ones((n, c, 6, 7), np.uint16), "kernel": (2, 2)},
+    ),
     "layer_norm": ({"rows": 3}, lambda rows: {"x": random(rows, 40)}),
     "rms_norm": ({"rows": 3}, lambda rows: {"x": random(rows, 40)}),
     "group_norm": (

@@ -22,6 +22,7 @@ ARGUMENTS = {"clip": (-1.0, 2.0), "leaky_relu": (0.1,)}
 IMAGE = np.ones((1, 2, 4, 4), np.float32)
 PHOTO = np.zeros((4, 4, 3), np.uint8)
 BYTES = np.arange(32, dtype=np.uint8).reshape(1, 2, 4, 4)
+BITS = to_bf16(IMAGE)
 COLUMN = np.zeros((4, 1), np.int64)
 ROWS = np.linspace(-1, 1, 64, dtype=np.float32).reshape(2, 32)
 WEIGHT = kernels.pack_weight(quantize(ROWS, "mxfp4"))
@@ -47,6 +48,7 @@ CALLS = {
     "cast": (IMAGE, np.int32),
     "composite": (PHOTO, PHOTO[..., 0], PHOTO),
     "conv2d": (IMAGE, np.ones((3, 2, 3, 3), np.float32)),
+    "conv2d_bf16": (BITS, np.full((3, 2, 3, 3), 0x3F80, np.uint16)),
     "copy": (IMAGE,),
     "cumsum": (IMAGE,),
     "cut_out": (PHOTO, PHOTO[..., 0]),
@@ -61,10 +63,13 @@ CALLS = {
     "grid_sample": (IMAGE, np.zeros((1, 3, 5, 2), np.float32)),
     "group_norm": (IMAGE, 2),
     "layer_norm": (IMAGE,),
+    "linear_bf16": (BITS[0, 0], BITS[0, 1]),
     "log_softmax": (IMAGE,),
     "matmul": (IMAGE, IMAGE),
     "max_pool": (IMAGE, (2, 2)),
+    "max_pool_bf16": (BITS, (2, 2)),
     "moe": (ROWS, *ROUTES, EXPERTS[0], BIASES[0], EXPERTS[1], BIASES[1]),
+    "narrow_bf16": (IMAGE,),
     "normalize_image": (PHOTO, (2, 2)),
     "pad": (IMAGE, [(1, 1)] * 4),
     "paged_attention": (QKV[:, :16], CACHE, [[0]], [0, 2], [2]),

@@ -20,7 +20,7 @@ const KernelEntry kKernels[] = {
 };
 
 // x, w, bias, residual
-constexpr ConvOperands kOperands = {DType::f32, DType::f32, DType::f32, 4, 3, false};
+constexpr ConvOperands kOperands = {DType::f32, DType::f32, DType::f32, 4, 3, DType::f32};
 
 // Up to this many output channels per group the lanes of the direct kernel mostly idle.
 constexpr int64_t kDotOutputs = 4;

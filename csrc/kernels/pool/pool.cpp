@@ -163,7 +163,7 @@ Status bind_pool(const OpDesc& desc, const std::string& function, BoundOp* bound
     set_strides(x, y, params.get());
     if (desc.outputs.size() > 1) set_indices(desc, params.get());
 
-    const std::string name = kernel_name(function, desc);
+    const std::string name = function == "max_pool_bf16" ? function : kernel_name(function, desc);
     params->kernel = select<PoolRow>(kKernels, name.c_str(), desc.allowed, &bound->kernel);
     if (!params->kernel)
         return invalid("%s: dtype %s is not supported", desc.op.c_str(), name_of(x.dtype));
@@ -193,7 +193,20 @@ Status bind_average_pool(const OpDesc& desc, BoundOp* bound) {
     return bind_pool(desc, "average_pool", bound);
 }
 
-const OpEntry kOps[] = {{"max_pool", bind_max_pool}, {"average_pool", bind_average_pool}};
+// max_pool_bf16(x [n, c, h, w]) -> y, both channels-last; a bfloat16 is the uint16 of its bits
+Status bind_max_pool_bf16(const OpDesc& desc, BoundOp* bound) {
+    if (desc.inputs.size() != 1 || !desc.has(0) || desc.outputs.size() != 1)
+        return invalid("max_pool_bf16 takes x and gives y");
+    for (const Tensor* t : {&desc.in(0), &desc.out(0)})
+        if (t->dtype != DType::u16 || t->rank != 4 ||
+            (element_count(*t) > 0 && t->shape[1] > 1 && t->strides[1] != 1))
+            return invalid("max_pool_bf16: x and y must be uint16 [n, c, h, w], channels-last");
+    return bind_pool(desc, "max_pool_bf16", bound);
+}
+
+const OpEntry kOps[] = {{"max_pool", bind_max_pool},
+                        {"max_pool_bf16", bind_max_pool_bf16},
+                        {"average_pool", bind_average_pool}};
 
 }  // namespace
 

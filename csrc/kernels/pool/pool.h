@@ -24,8 +24,9 @@ struct PoolRowArgs {
     float x_scale, x_zero, y_scale, y_zero;
 };
 
-// <function>_f32, <function>_u8: channels of x and y are contiguous; max_pool_indices_f32 gives
-// indices as well. <function>_any_<dtype>: any strides, with indices where asked for.
+// <function>_f32, <function>_u8, max_pool_bf16: channels of x and y are contiguous;
+// max_pool_indices_f32 gives indices as well. <function>_any_<dtype>: any strides, with indices
+// where asked for.
 using PoolRow = void(const PoolRowArgs&);
 
 #define HADES_KERNEL(function, type, tier_name) \

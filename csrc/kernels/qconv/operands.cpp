@@ -82,7 +82,7 @@ bool is_result(const Tensor& t) { return is_matrix(t, DType::u8) || is_matrix(t,
 
 Status read_qconv2d(const OpDesc& desc, QconvShape* shape) {
     const ConvOperands operands = {DType::u8, DType::i8, DType::i32, count_of_inputs(desc),
-                                   kResidual, true};
+                                   kResidual, DType::u8};
     const Status status = read_conv_shape(desc, operands, &shape->conv);
     return status.ok ? read_quantities(desc, shape) : status;
 }

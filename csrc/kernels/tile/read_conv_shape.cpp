@@ -7,15 +7,11 @@ namespace {
 
 constexpr int64_t kLargest = int64_t{1} << 31;
 
-bool is_image(const Tensor& t, DType dtype, bool or_bytes) {
-    return t.rank == 4 && (t.dtype == dtype || (or_bytes && t.dtype == DType::u8));
-}
-
 Status check_image(const OpDesc& desc, const char* name, const Tensor& t, DType dtype,
-                   bool or_bytes) {
-    if (!is_image(t, dtype, or_bytes))
-        return invalid("%s: %s must be %s%s [n, c, h, w]", desc.op.c_str(), name, name_of(dtype),
-                       or_bytes ? " or uint8" : "");
+                   DType other) {
+    if (t.rank != 4 || (t.dtype != dtype && t.dtype != other))
+        return invalid("%s: %s must be %s%s%s [n, c, h, w]", desc.op.c_str(), name, name_of(dtype),
+                       other == dtype ? "" : " or ", other == dtype ? "" : name_of(other));
     if (element_count(t) > 0 && t.shape[1] > 1 && t.strides[1] != 1)
         return invalid("%s: %s must be channels-last, its channel stride is %lld", desc.op.c_str(),
                        name, static_cast<long long>(t.strides[1]));
@@ -82,16 +78,15 @@ Status read_window(const OpDesc& desc, ConvShape* s) {
 Status read_conv_shape(const OpDesc& desc, const ConvOperands& operands, ConvShape* s) {
     const char* op = desc.op.c_str();
     const size_t added = operands.residual;
-    const bool bytes = operands.gives_bytes;
     if (desc.inputs.size() != operands.inputs || desc.outputs.size() != 1 || !desc.has(0) ||
         !desc.has(1))
         return invalid("%s takes %d inputs, of which x and w are needed, and gives y", op,
                        static_cast<int>(operands.inputs));
     const Tensor &x = desc.in(0), &w = desc.in(1), &y = desc.out(0);
-    Status status = check_image(desc, "x", x, operands.x, false);
-    if (status.ok) status = check_image(desc, "y", y, DType::f32, bytes);
+    Status status = check_image(desc, "x", x, operands.x, operands.x);
+    if (status.ok) status = check_image(desc, "y", y, DType::f32, operands.narrow);
     if (status.ok && desc.has(added))
-        status = check_image(desc, "residual", desc.in(added), DType::f32, bytes);
+        status = check_image(desc, "residual", desc.in(added), DType::f32, operands.narrow);
     if (!status.ok) return status;
     if (desc.has(added) && !same_shape(desc.in(added), y))
         return invalid("%s: residual must have the shape of y", op);

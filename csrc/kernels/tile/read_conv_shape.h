@@ -8,7 +8,7 @@ namespace hades {
 struct ConvOperands {
     DType x, w, bias;
     size_t inputs, residual;  // how many there are, and which of them is the residual
-    bool gives_bytes;         // y and the residual may be uint8 instead of float32
+    DType narrow;             // y and the residual may be of it instead of float32
 };
 
 // Validates the operands x, w, bias, residual, y and the attributes of a convolution, and gathers

@@ -49,5 +49,6 @@
 #include <simde/x86/fma.h>
 
 #include "simd/emulated/avx512.h"
+#include "simd/emulated/avx512_bf16.h"
 #include "simd/emulated/avx512_vnni.h"
 #include "simd/emulated/fma.h"

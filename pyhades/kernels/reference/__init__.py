@@ -1,6 +1,12 @@
 """The kernels of :mod:`pyhades.kernels` in NumPy, with the same signatures: the specification."""
 
 from pyhades.kernels.reference.attention import attention
+from pyhades.kernels.reference.bfloat import (
+    conv2d_bf16,
+    linear_bf16,
+    max_pool_bf16,
+    narrow_bf16,
+)
 from pyhades.kernels.reference.conv import conv2d
 from pyhades.kernels.reference.cutout import cut_out
 from pyhades.kernels.reference.deform import deform_conv2d
@@ -75,6 +81,7 @@ __all__ = [
     "clip",
     "composite",
     "conv2d",
+    "conv2d_bf16",
     "copy",
     "cumsum",
     "cut_out",
@@ -96,15 +103,18 @@ __all__ = [
     "hard_swish",
     "layer_norm",
     "leaky_relu",
+    "linear_bf16",
     "log",
     "log_softmax",
     "matmul",
     "max_pool",
+    "max_pool_bf16",
     "maximum",
     "minimum",
     "mish",
     "moe",
     "multiply",
+    "narrow_bf16",
     "normalize_image",
     "pack_weight",
     "pad",

@@ -26,7 +26,7 @@ def max_pool(
 ) -> Array | tuple[Array, Array]:
     """See :func:`pyhades.kernels.max_pool`."""
     x = np.asarray(x)
-    window, counts = _geometry(x, kernel, strides or kernel, pads, dilations, ceil_mode)
+    window, counts = pool_geometry(x, kernel, strides or kernel, pads, dilations, ceil_mode)
     y, positions = pooling.max_pool(x, window, counts)
     return (y, positions) if return_indices else y
 
@@ -45,7 +45,7 @@ def average_pool(
 ) -> Array:
     """See :func:`pyhades.kernels.average_pool`; sums in float64, of bytes in float32."""
     x = np.asarray(x)
-    window, counts = _geometry(x, kernel, strides or kernel, pads, dilations, ceil_mode)
+    window, counts = pool_geometry(x, kernel, strides or kernel, pads, dilations, ceil_mode)
     if x.dtype == np.uint8:
         seen = pooling.numbers_seen(x.shape, window, counts, count_include_pad)
         return byte_images.average_pool_u8(x, window, counts, seen, Grid(*x_grid), Grid(*y_grid))
@@ -53,7 +53,7 @@ def average_pool(
     return pooling.average_pool(wide, window, counts, count_include_pad).astype(x.dtype)
 
 
-def _geometry(
+def pool_geometry(
     x: Array,
     kernel: Sequence[int],
     strides: Sequence[int],

@@ -1,0 +1,1 @@
+#include "kernels/bconv/direct_generic.h"

@@ -1,0 +1,1 @@
+#include "kernels/bfloat/bfloat_generic.h"

@@ -11,6 +11,10 @@ from pyhades import kernels
 from pyhades.kernels import reference
 
 
+def ones_bf16(*shape):
+    return np.full(shape, 0x3F80, np.uint16)
+
+
 def random(*shape: int) -> Any:
     return np.random.default_rng(shape).standard_normal(shape).astype(np.float32)
 
@@ -39,16 +43,16 @@ CALLS: dict[str, tuple[dict[str, int], Any]] = {
     ),
     "conv2d_bf16": (
         {"n": 2},
-        lambda n: {"x": np.ones((n, 3, 6, 7), np.uint16), "w": np.ones((4, 3, 3, 3), np.uint16)},
+        lambda n: {"x": ones_bf16(n, 3, 6, 7), "w": ones_bf16(4, 3, 3, 3)},
     ),
     "linear_bf16": (
         {"m": 2},
-        lambda m: {"a": np.ones((m, 5), np.uint16), "b": np.ones((5, 4), np.uint16)},
+        lambda m: {"a": ones_bf16(m, 5), "b": ones_bf16(5, 4)},
     ),
     "narrow_bf16": ({"n": 2}, lambda n: {"x": random(n, 3)}),
     "max_pool_bf16": (
         {"n": 2, "c": 3},
-        lambda n, c: {"x": np.ones((n, c, 6, 7), np.uint16), "kernel": (2, 2)},
+        lambda n, c: {"x": ones_bf16(n, c, 6, 7), "kernel": (2, 2)},
     ),
     "layer_norm": ({"rows": 3}, lambda rows: {"x": random(rows, 40)}),
     "rms_norm": ({"rows": 3}, lambda rows: {"x": random(rows, 40)}),

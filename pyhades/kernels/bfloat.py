@@ -242,6 +242,7 @@ def max_pool_bf16(
     dilations: Pair = (1, 1),
     *,
     ceil_mode: bool = False,
+    out: Array | None = None,
     threads: int | None = None,
     isa: str | None = None,
 ) -> Array:
@@ -254,13 +255,13 @@ def max_pool_bf16(
         arrays are copied.
     kernel, strides, pads, dilations, ceil_mode
         As in :func:`pyhades.kernels.max_pool`.
-    threads, isa
-        See :mod:`pyhades.kernels`.
+    out, threads, isa
+        See :mod:`pyhades.kernels`; here ``out`` may have any strides.
 
     Returns
     -------
     ndarray
-        uint16 ``[n, c, oh, ow]`` with contiguous channels. NaN never wins.
+        uint16 ``[n, c, oh, ow]``, a new one with contiguous channels. NaN never wins.
 
     Raises
     ------
@@ -277,9 +278,15 @@ def max_pool_bf16(
     """
     x = channels_last(as_array("x", x, ndim=4, dtype=np.uint16))
     attributes = window_attributes(kernel, strides, pads, dilations)
-    y = empty_channels_last(pooled_shape(x.shape, attributes, ceil_mode), np.uint16)
+    shape = pooled_shape(x.shape, attributes, ceil_mode)
+    target = None if out is None else output(out, shape, np.uint16, any_strides=True)
+    is_last = target is not None and (target.strides[1] == target.itemsize or shape[1] == 1)
+    y = target if target is not None and is_last else empty_channels_last(shape, np.uint16)
     call("max_pool_bf16", [x], [y], attributes, threads=threads, isa=isa)
-    return y
+    if target is None or is_last:
+        return y
+    target[...] = y
+    return target
 
 
 def _bias(bias: ArrayLike | None, channels: int) -> Array | None:

@@ -45,7 +45,7 @@ def compile_native(
     release
         Give the memory that constants were packed from back to the system.
     """
-    optimised = optimise_folded(graph)
+    optimised = optimise_folded(graph, bfloat16=options.precision == "bf16")
     lowered = lower(optimised)
     if arguments["tune"]:
         tune(lowered, options)

@@ -6,12 +6,13 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
 
+from pyhades import _native
 from pyhades.arguments import one_of
 from pyhades.compiler.build import names_in_file
 from pyhades.compiler.face import Program
 from pyhades.compiler.native import compile_native
 from pyhades.compiler.stages import StagedProgram, is_static, lacks_kernel
-from pyhades.errors import ArgumentError
+from pyhades.errors import ArgumentError, ConfigurationError
 from pyhades.ir.graph import Graph
 from pyhades.ir.outputs import with_outputs
 from pyhades.options import EngineOptions, engine_options
@@ -19,7 +20,7 @@ from pyhades.passes import fold_constants, is_quantised, specialise
 
 log = logging.getLogger(__name__)
 
-Precision = Literal["fp32", "int8"]
+Precision = Literal["fp32", "bf16", "int8"]
 """Of the weights and the arithmetic of a network."""
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
@@ -49,8 +50,10 @@ def compile(
     isa
         Tier of the kernels, e.g. ``"avx2"``; by default the best of this CPU.
     precision
-        By default, what the graph says. ``"int8"`` insists on a quantised one, such as
-        :func:`pyhades.quantize` makes.
+        By default, what the graph says. ``"bf16"`` lets products multiply bfloat16 where that is
+        faster, and keeps the values between them so; it takes a CPU with AVX512_BF16, or an ``isa``
+        that is named, which computes the same without gaining by it. ``"int8"`` insists on a
+        quantised graph, such as :func:`pyhades.quantize` makes.
     options
         The three above in one; those that are given themselves win.
     outputs
@@ -93,6 +96,8 @@ def compile(
             f"precision='int8': {graph.source or graph.name} is a float network; pyhades.quantize "
             "makes it one of integers by looking at pictures, as Remover(precision='int8') does"
         )
+    if chosen.precision == "bf16":
+        require_bfloat16(chosen)
     arguments = {
         "input_shapes": None if input_shapes is None else dict(input_shapes),
         "options": chosen,
@@ -106,6 +111,27 @@ def compile(
         return compile_native(folded, chosen, arguments, names=names_in_file(graph))
     _tell_what_numpy_runs(folded)
     return StagedProgram(graph, folded, chosen, arguments)
+
+
+def multiplies_bfloat16(options: EngineOptions) -> bool:
+    """Whether the tier has instructions for products of bfloat16."""
+    return _native.selected("conv_bf16", options.isa).endswith("avx512_bf16")
+
+
+def require_bfloat16(options: EngineOptions) -> None:
+    """Refuse bfloat16 where nothing is gained by it, unless a tier is named.
+
+    Raises
+    ------
+    ConfigurationError
+        The tier is this machine's, and multiplies no bfloat16.
+    """
+    if options.isa is None and not multiplies_bfloat16(options):
+        raise ConfigurationError(
+            f"precision='bf16': tier {options.tier} has no products of bfloat16 (AVX512_BF16), and "
+            "without them bf16 is slower than fp32; take 'fp32' or 'int8', or name the tier "
+            f"(isa={options.tier!r}) to compute what CPUs that have them compute"
+        )
 
 
 def _tell_what_numpy_runs(graph: Graph) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from pyhades.ir.graph import Graph
+from pyhades.passes.bfloat import compute_in_bfloat16
 from pyhades.passes.decompose import decompose, is_decomposed
 from pyhades.passes.eliminate import eliminate
 from pyhades.passes.fold_batch_norm import fold_batch_norm
@@ -71,16 +72,20 @@ def optimise(graph: Graph, input_shapes: Mapping[str, Sequence[int]] | None = No
     return optimise_folded(fold_constants(specialise(graph, input_shapes)))
 
 
-def optimise_folded(graph: Graph) -> Graph:
-    """Apply every pass but the first to a graph whose constants are folded."""
+def optimise_folded(graph: Graph, *, bfloat16: bool = False) -> Graph:
+    """Apply every pass but the first to a graph whose constants are folded.
+
+    With ``bfloat16``, products that gain by it are then computed in that.
+    """
     for transform in PASSES[1:]:
         graph = transform(graph)
-    return graph
+    return compute_in_bfloat16(graph) if bfloat16 else graph
 
 
 __all__ = [
     "PASSES",
     "Pass",
+    "compute_in_bfloat16",
     "compute_in_integers",
     "decompose",
     "eliminate",

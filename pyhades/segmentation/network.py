@@ -18,7 +18,7 @@ from pyhades.ir.outputs import with_outputs
 from pyhades.options import EngineOptions
 from pyhades.segmentation.meaning import InputPlan, plan_inputs
 
-NetworkPrecision = Literal["fp32", "int8", "auto"]
+NetworkPrecision = Literal["fp32", "bf16", "int8", "auto"]
 """Of a segmentation network; ``"auto"`` is the faster one that stays within a budget."""
 NETWORK_PRECISIONS: tuple[NetworkPrecision, ...] = get_args(NetworkPrecision)
 

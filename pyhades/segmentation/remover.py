@@ -146,9 +146,12 @@ class Remover:
         found = identify(graph, path, entry=entry, profile=profile, **manifest)
         one_of("precision", chosen.precision or "fp32", NetworkPrecision)
         picked = in_precision(graph, found, chosen, calibration, budget)
-        plain = EngineOptions(threads=chosen.threads, isa=chosen.isa)
         network = CompiledNetwork(
-            picked.graph, found.manifest.output, plan=found.inputs, options=plain, tune=tune
+            picked.graph,
+            found.manifest.output,
+            plan=found.inputs,
+            options=picked.options(chosen),
+            tune=tune,
         )
         self._set_up(network, found, chosen, estimate_foreground, keep_hidden, max_pixels)
         self.precision, self.precision_reason = picked.precision, picked.why

@@ -2,6 +2,7 @@
 
 from pyhades.compiler.lower import (
     assemble,
+    bfloat,
     convolution,
     elementwise,
     gather,
@@ -19,6 +20,7 @@ from pyhades.compiler.lower import (
 
 __all__ = [
     "assemble",
+    "bfloat",
     "convolution",
     "elementwise",
     "gather",

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pyhades
+from pyhades.compiler.program import require_bfloat16
 from pyhades.errors import ArgumentError, ConfigurationError
 from pyhades.ir.graph import Graph
 from pyhades.onnx.importer import load_onnx
@@ -52,7 +53,7 @@ class Chosen:
     graph
         The network.
     precision
-        ``"fp32"`` or ``"int8"``.
+        ``"fp32"``, ``"bf16"`` or ``"int8"``.
     why
         How it came to that.
     """
@@ -60,6 +61,11 @@ class Chosen:
     graph: Graph
     precision: str
     why: str
+
+    def options(self, given: EngineOptions) -> EngineOptions:
+        """What the network is compiled with: that it is quantised shows in the graph."""
+        precision = "bf16" if self.precision == "bf16" else None
+        return EngineOptions(threads=given.threads, isa=given.isa, precision=precision)
 
 
 def in_precision(
@@ -69,7 +75,7 @@ def in_precision(
     calibration: str | os.PathLike[str] | Sequence[ImageLike] | None,
     budget: str | Budget | None,
 ) -> Chosen:
-    """The network as it is, quantised, or whichever of the two is faster within the budget.
+    """The network as it is, in bfloat16, quantised, or what is fastest within the budget.
 
     Parameters
     ----------
@@ -89,6 +95,9 @@ def in_precision(
         return Chosen(graph, "int8" if wanted != "fp32" else "fp32", "the file is quantised")
     if wanted == "fp32":
         return Chosen(graph, "fp32", "asked for" if options.precision else "the default")
+    if wanted == "bf16":
+        require_bfloat16(options)
+        return Chosen(graph, "bf16", "asked for")
     limits = Budget.parse(DEFAULT_BUDGET if budget is None else budget)
     pictures = made_pictures() if calibration is None else given_pictures(calibration)
     where = graph.source or graph.name

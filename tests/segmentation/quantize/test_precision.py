@@ -11,8 +11,10 @@ from click.testing import CliRunner
 
 import pyhades
 from pyhades.cli import main
-from pyhades.errors import ArgumentError
+from pyhades.compiler.program import multiplies_bfloat16
+from pyhades.errors import ArgumentError, ConfigurationError
 from pyhades.onnx import save_onnx
+from pyhades.options import EngineOptions
 from pyhades.segmentation import Remover
 from pyhades.segmentation.quantize import automatic
 from tests.support.small_networks import SIDE, first_and_last, pictures, unet
@@ -139,3 +141,15 @@ def test_the_command_quantises_and_tells(model, tmp_path):
     assert done.exit_code == 0 and '"holds": true' in done.stdout and target.is_file()
     wrong = CliRunner().invoke(main, [*arguments, "--budget", "speed=1"])
     assert wrong.exit_code == 2 and "expected numbers from 0 to 1" in wrong.stderr
+
+
+def test_bfloat16_takes_instructions_or_a_tier_that_is_named(model):
+    if not multiplies_bfloat16(EngineOptions()):
+        with pytest.raises(ConfigurationError, match=r"no products of bfloat16"):
+            remover(model, "bf16")
+    with remover(model, "bf16", isa="scalar") as found, remover(model, "fp32") as plain:
+        assert (found.precision, found.precision_reason) == ("bf16", "asked for")
+        difference = found.matte(PICTURE, dtype=np.float32) - plain.matte(PICTURE, dtype=np.float32)
+        copy = pickle.loads(pickle.dumps(found))
+        assert copy.precision == "bf16"
+    assert np.abs(difference).mean() < 0.005

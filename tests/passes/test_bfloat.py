@@ -1,0 +1,174 @@
+"""Products of bfloat16 in networks: which there are, what lies between them, what they compute."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from pyhades import _native
+from pyhades.compiler.program import compile as compile_graph
+from pyhades.compiler.program import multiplies_bfloat16
+from pyhades.errors import ConfigurationError
+from pyhades.ir.interpreter import interpret
+from pyhades.networks import SwinConfig, swin, u2net
+from pyhades.numerics.bfloat import narrowed, widened
+from pyhades.options import EngineOptions
+from pyhades.passes import compute_in_bfloat16, fold_constants, optimise_folded, specialise
+from tests.support.graphs import Builder, feeds_for
+
+TIERS = _native.supported_tiers()
+CLOSE = {"rtol": 2e-2, "atol": 1e-3}
+"""A sum may round to the neighbour of what it rounds to in another order."""
+
+
+def optimised(graph):
+    return optimise_folded(fold_constants(specialise(graph)))
+
+
+def everything(graph):
+    """All that can be computed in bfloat16."""
+    return compute_in_bfloat16(optimised(graph), wanted=lambda node: True)
+
+
+def ops_of(graph):
+    return Counter(node.op for node in graph.nodes)
+
+
+def narrow_values(graph):
+    return {
+        value.name
+        for node in graph.nodes
+        for value in node.outputs
+        if value.type.dtype == np.uint16
+    }
+
+
+class Network(Builder):
+    """Products that are large enough to gain."""
+
+    def conv(self, x, channels, outputs, kernel=1, **attributes):
+        w = self.weight(outputs, channels, kernel, kernel, scale=(channels * kernel**2) ** -0.5)
+        return self.op("Conv", x, w, self.weight(outputs), **attributes)
+
+    def linear(self, x, channels, outputs):
+        w = self.weight(channels, outputs, scale=channels**-0.5)
+        return self.op("Add", self.op("MatMul", x, w), self.weight(outputs))
+
+
+def pyramid():
+    """A stem of float32, then a path through everything that bfloat16 may pass."""
+    b = Network()
+    x = b.input(1, 8, 12, 16)
+    stem = b.op("Relu", b.conv(x, 8, 96, 5, pads=[2] * 4))
+    first = b.op("Relu", b.conv(stem, 96, 128))
+    second = b.conv(stem, 96, 128, 3, pads=[1] * 4, strides=[1, 2])
+    pooled = b.op("MaxPool", first, kernel_shape=[1, 2], strides=[1, 2])
+    both = b.op("Concat", pooled, second, axis=1)
+    last = b.conv(both, 256, 160)
+    return b.graph(b.op("Sigmoid", last))
+
+
+def test_values_between_products_are_bfloat16():
+    found = everything(pyramid())
+    ops = ops_of(found)
+    assert ops["BConv"] == 3
+    assert ops["FusedConv"] == 1  # reads the input of the network
+    assert ops["NarrowBF16"] == 1  # what the stem gives, once
+    assert ops["BMaxPool"] == ops["Concat"] == 1
+    assert len(narrow_values(found)) == 5
+    assert found.outputs[0].type.dtype == np.float32
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_tiers_compute_what_the_interpreter_does(tier):
+    for graph in (pyramid(), tokens()):
+        feeds = feeds_for(graph, 1)
+        found = compute_in_bfloat16(optimised(graph))
+        assert sum(count for op, count in ops_of(found).items() if op.startswith("B")) > 1
+        with compile_graph(graph, threads=2, isa=tier, precision="bf16") as program:
+            for name, y in program.run(feeds).items():
+                np.testing.assert_allclose(y, interpret(found, feeds)[name], **CLOSE)
+
+
+def tokens():
+    """A block of a transformer: what is added up stays float32."""
+    b = Network()
+    x = b.input(2, 24, 128)
+    start = b.linear(x, 128, 128)
+    normal = b.op("LayerNormalization", start, b.const(np.ones(128)), b.const(np.zeros(128)))
+    inner = b.op("Gelu", b.linear(normal, 128, 512))
+    return b.graph(b.op("Add", start, b.linear(inner, 512, 128)))
+
+
+def test_sums_stay_float32():
+    found = everything(tokens())
+    ops = ops_of(found)
+    assert ops["BMatMul"] == 2
+    assert ops["NarrowBF16"] == 1
+    last = found.outputs[0].producer
+    assert last.op == "BMatMul"
+    assert last.input(3).type.dtype == np.float32
+
+
+def test_what_others_read_too_stays_float32():
+    b = Network()
+    y = b.conv(b.op("Relu", b.input(1, 96, 8, 8)), 96, 96)
+    z = b.conv(y, 96, 96)
+    found = everything(b.graph(z, b.op("Sigmoid", y)))
+    ops = ops_of(found)
+    assert ops["BConv"] == ops["NarrowBF16"] == 2
+    assert not [node for node in found.nodes if node.op == "BConv" and "to" in node.attributes]
+
+
+def test_every_number_is_rounded_once():
+    """Pooling and joining before rounding gives what rounding before them gives."""
+    graph = pyramid()
+    feeds = feeds_for(graph, 2)
+    values = interpret(everything(graph), feeds, keep_all=True)
+    plain = optimised(graph)
+    for node in plain.nodes:
+        if node.op == "MaxPool":
+            pooled, first = node.outputs[0].name, node.inputs[0].name
+    for name in (pooled, first):
+        assert f"{name}.bf16" in values
+    rounded = widened(values[f"{first}.bf16"])
+    expected = narrowed(np.maximum(rounded[..., ::2], rounded[..., 1::2]))
+    np.testing.assert_array_equal(values[f"{pooled}.bf16"], expected)
+
+
+def test_products_that_winograd_serves_better_stay_float32():
+    b = Network()
+    x = b.op("Relu", b.input(1, 64, 40, 40))
+    y = b.conv(x, 64, 64, 3, pads=[1] * 4)
+    z = b.conv(b.op("Relu", y), 64, 128, 3, pads=[1] * 4, strides=[2, 2])
+    ops = ops_of(compute_in_bfloat16(optimised(b.graph(z))))
+    assert ops["FusedConv"] == ops["BConv"] == 1
+    assert not any(op.startswith("B") for op in ops_of(compute_in_bfloat16(optimised(u2net(64)))))
+
+
+def test_swin_gains(caplog):
+    config = SwinConfig(64, (1, 1, 1, 1), (2, 2, 4, 4), 4, decoder_channels=16)
+    graph = swin(64, config)
+    feeds = feeds_for(graph, 3)
+    expected = interpret(optimised(graph), feeds)
+    with caplog.at_level(logging.INFO, "pyhades.passes.bfloat"):
+        found = compute_in_bfloat16(optimised(graph))
+    assert "products of bfloat16" in caplog.text
+    ops = ops_of(found)
+    assert ops["BMatMul"] >= 4
+    for name, y in interpret(found, feeds).items():
+        error = np.abs(y - expected[name]).mean() / np.abs(expected[name]).mean()
+        assert 0 < error < 2e-2
+
+
+def test_machines_without_the_instructions_refuse():
+    graph = tokens()
+    if multiplies_bfloat16(EngineOptions()):
+        compile_graph(graph, precision="bf16").close()
+    else:
+        with pytest.raises(ConfigurationError, match=r"no products of bfloat16 .*name the tier"):
+            compile_graph(graph, precision="bf16")
+    compile_graph(graph, precision="bf16", isa="scalar").close()

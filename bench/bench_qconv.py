@@ -30,8 +30,11 @@ CASES = {
     "depthwise_3x3": (128, 128, 96, 3, 1, 1, 1, 128),
     "grouped_8": (256, 256, 28, 3, 1, 1, 1, 32),
     "side_output": (64, 1, 160, 3, 1, 1, 1, 1),
+    "direct_3x3": (64, 64, 80, 3, 1, 1, 1, 1),
+    "winograd_3x3": (64, 64, 80, 3, 1, 1, 1, 1),
+    "winograd_dilated": (64, 64, 80, 3, 1, 2, 2, 1),
 }
-"""Of U²-Net, InSPyReNet and others."""
+"""Of U²-Net, InSPyReNet and others. A name may begin with the algorithm."""
 
 MATRICES = {
     "swin_in": (9216, 128, 512),
@@ -91,6 +94,7 @@ def convolution(name: str, isa: str, threads: int = 1) -> Product:
         "pads": [pad] * 4,
         "dilations": [dilation] * 2,
         "groups": groups,
+        "algorithm": next((a for a in ("direct", "winograd") if name.startswith(a)), "auto"),
     }
     views = [image(size, channels), image(side, outputs)]
     return Product("qconv2d", x, weights(shape), y, views, attributes, isa, threads)

@@ -12,6 +12,7 @@ from pyhades.arguments import one_of
 from pyhades.errors import ArgumentError
 from pyhades.kernels.arguments import Array, as_array, call, check_shape, output
 from pyhades.kernels.conv import (
+    Algorithm,
     Layout,
     as_nchw,
     channels_last,
@@ -46,6 +47,7 @@ def qconv2d(
     residual_scale: float = 1.0,
     after: Activation | None = None,
     layout: Layout = "NCHW",
+    algorithm: Algorithm = "auto",
     out: Array | None = None,
     threads: int | None = None,
     isa: str | None = None,
@@ -94,6 +96,9 @@ def qconv2d(
         as ``(r - residual_zero) * residual_scale``.
     layout
         ``"NCHW"`` or ``"NHWC"``: the order of the axes of ``x``, ``residual`` and the result.
+    algorithm
+        As in :func:`pyhades.kernels.conv2d`. The results are the same: Winograd's transform is
+        exact here. It refuses weights of which sums may reach ``2 ** 25``.
     out, threads, isa
         See :mod:`pyhades.kernels`. ``out`` may be a slice of channels of an NHWC array.
 
@@ -120,6 +125,7 @@ def qconv2d(
     """
     one_of("layout", layout, Layout)
     one_of("dtype", dtype, GridDtype)
+    one_of("algorithm", algorithm, Algorithm)
     x = as_nchw(as_array("x", x, ndim=4, dtype=np.uint8), layout)
     w = np.ascontiguousarray(as_array("w", w, ndim=4, dtype=np.int8))
     strides = whole_numbers("strides", strides, 2, 1)
@@ -146,6 +152,7 @@ def qconv2d(
         "pads": pads,
         "dilations": dilations,
         "groups": groups,
+        "algorithm": algorithm,
         **_quantities(
             x_zero, y_zero, y_scale, residual_zero, residual_scale, activation, after, via
         ),

@@ -14,15 +14,12 @@ constexpr int64_t kLeastColumns = 28;
 constexpr LeastChunk kLeastChunk = {4e6, kLeastColumns};
 constexpr int64_t kSlack = 64;  // the last quad may end behind what is staged
 
-void count_chunks(const ConvShape& s, QconvPlan* plan) {
-    plan->group_chunks = s.groups;
-    plan->row_chunks = ceil_div(s.out_height, plan->rows_per_chunk);
-    plan->column_chunks = ceil_div(s.out_width, plan->columns_per_chunk);
-    plan->block_chunks = ceil_div(plan->blocks, plan->blocks_per_chunk);
-}
-
 // Rows, or pixels of a single row, whose input stays in the second-level cache.
 void choose_chunks(const ConvShape& s, QconvPlan* plan) {
+    plan->images = s.images;
+    plan->group_chunks = s.groups;
+    plan->rows = s.out_height;
+    plan->columns = s.out_width;
     plan->blocks_per_chunk = plan->blocks;
     plan->columns_per_chunk = s.out_width;
     const int64_t pixel_bytes = s.ic + s.oc / (s.stride_h * s.stride_w);  // and the output's
@@ -34,14 +31,14 @@ void choose_chunks(const ConvShape& s, QconvPlan* plan) {
     if (s.out_height == 1 && row_bytes > kInputBytes)
         plan->columns_per_chunk = even_part(
             s.out_width, std::max<int64_t>(kInputBytes / pixel_bytes / s.stride_w, kLeastColumns));
-    cut_for_threads(s, kLeastChunk, plan, [&s](QconvPlan* p) {
-        count_chunks(s, p);
-        return chunk_count(s, *p);
+    cut_for_threads(s, kLeastChunk, plan, [](QconvPlan* p) {
+        count_chunks(p);
+        return chunk_count(*p);
     });
     plan->rows_per_chunk = even_part(s.out_height, plan->rows_per_chunk);
     plan->columns_per_chunk = even_part(s.out_width, plan->columns_per_chunk);
     plan->blocks_per_chunk = even_part(plan->blocks, plan->blocks_per_chunk);
-    count_chunks(s, plan);
+    count_chunks(plan);
 }
 
 // Whether pixels so far apart share cache sets.
@@ -100,11 +97,13 @@ QconvPlan plan_depthwise(const ConvShape& s, const QconvKernel& kernel) {
     return plan;
 }
 
-int64_t chunk_count(const ConvShape& s, const QconvPlan& plan) {
-    return s.images * plan.group_chunks * plan.row_chunks * plan.column_chunks * plan.block_chunks;
+void count_chunks(QconvPlan* plan) {
+    plan->row_chunks = ceil_div(plan->rows, plan->rows_per_chunk);
+    plan->column_chunks = ceil_div(plan->columns, plan->columns_per_chunk);
+    plan->block_chunks = ceil_div(plan->blocks, plan->blocks_per_chunk);
 }
 
-QconvChunk chunk_at(const ConvShape& s, const QconvPlan& plan, int64_t index) {
+QconvChunk chunk_at(const QconvPlan& plan, int64_t index) {
     const auto next = [&index](int64_t extent) {
         const int64_t digit = index % extent;
         index /= extent;
@@ -117,8 +116,8 @@ QconvChunk chunk_at(const ConvShape& s, const QconvPlan& plan, int64_t index) {
     chunk.group = next(plan.group_chunks);
     chunk.image = index;
     chunk.block_end = std::min(chunk.block_begin + plan.blocks_per_chunk, plan.blocks);
-    chunk.column_end = std::min(chunk.column_begin + plan.columns_per_chunk, s.out_width);
-    chunk.row_end = std::min(chunk.row_begin + plan.rows_per_chunk, s.out_height);
+    chunk.column_end = std::min(chunk.column_begin + plan.columns_per_chunk, plan.columns);
+    chunk.row_end = std::min(chunk.row_begin + plan.rows_per_chunk, plan.rows);
     return chunk;
 }
 

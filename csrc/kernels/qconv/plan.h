@@ -1,14 +1,28 @@
 #pragma once
 #include "kernels/qconv/qconv.h"
+#include "kernels/tile/cut_chunks.h"
 
 namespace hades {
 
 QconvPlan plan_qconv(const ConvShape& shape, const QconvKernel& kernel);
 QconvPlan plan_depthwise(const ConvShape& shape, const QconvKernel& kernel);
 
-int64_t chunk_count(const ConvShape& shape, const QconvPlan& plan);
+// Blocking of the Winograd kernel: columns are tiles of 4x4 outputs, of all images.
+QconvPlan plan_winograd(const ConvShape& shape, const QconvKernel& kernel);
+
+// Whether the Winograd kernel should compute the shape instead of that direct kernel of the same
+// tier: see winograd_plan.cpp.
+bool winograd_pays(const ConvShape& shape, const QconvKernel& direct);
+
+// From the grid and what a chunk takes of it.
+void count_chunks(QconvPlan* plan);
+
+inline int64_t chunk_count(const QconvPlan& plan) {
+    return plan.images * plan.group_chunks * plan.row_chunks * plan.column_chunks *
+           plan.block_chunks;
+}
 
 // The chunk of that number, output channels varying fastest so that neighbours share their input.
-QconvChunk chunk_at(const ConvShape& shape, const QconvPlan& plan, int64_t index);
+QconvChunk chunk_at(const QconvPlan& plan, int64_t index);
 
 }  // namespace hades

@@ -18,16 +18,20 @@ struct QconvShape {
 
 // How the work is blocked; a function of the shape and the tier, never of the number of threads.
 struct QconvPlan {
-    int64_t block;     // output channels of a packed block of weights
-    bool merged_taps;  // a row of taps is one run of kernel_w * ic contiguous bytes
-    int64_t quads;     // groups of four bytes of a run
-    bool staged;       // the input is copied, with its padding made explicit
-    int64_t pitch;     // bytes between pixels of a staged source
+    int64_t block;          // output channels of a packed block of weights
+    bool merged_taps;       // a row of taps is one run of kernel_w * ic contiguous bytes
+    int64_t quads;          // groups of four bytes of a run
+    bool staged;            // the input is copied, with its padding made explicit
+    int64_t pitch;          // bytes between pixels of a staged source
+    int64_t rows, columns;  // the grid that chunks cut: output pixels, or Winograd tiles in one row
     int64_t rows_per_chunk, columns_per_chunk, blocks_per_chunk, blocks;
-    int64_t group_chunks, row_chunks, column_chunks, block_chunks;
-    int64_t staged_bytes;              // scratch of a worker
-    int64_t padding_bytes;             // of it, a row of x_zero at the end
-    int64_t block_bytes, group_bytes;  // of packed weights
+    int64_t images, group_chunks, row_chunks, column_chunks, block_chunks;
+    int64_t staged_bytes;               // scratch of a worker, then `product_bytes`
+    int64_t padding_bytes;              // of it, x_zero: a row at the end, a pixel at the beginning
+    int64_t block_bytes, group_bytes;   // of packed weights
+    int64_t ic_slice, blocks_per_pass;  // that a Winograd convolution takes at a time
+    int64_t input_plane, product_plane;  // elements between planes of its transforms
+    int64_t product_bytes;
 };
 
 // A box of the output that one call computes; blocks are blocks of output channels of the group.

@@ -13,7 +13,7 @@ from pyhades.compiler.view import Buffer, View
 from pyhades.errors import UnsupportedOperatorError
 
 ATTRIBUTE = "algorithm"
-CHOICES = {"conv2d": ("direct", "winograd")}
+CHOICES = {"conv2d": ("direct", "winograd"), "qconv2d": ("direct", "winograd")}
 """Values of the attribute ``algorithm`` beside ``auto``, by operator."""
 
 

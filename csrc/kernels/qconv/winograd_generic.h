@@ -1,0 +1,275 @@
+#pragma once
+#include <cstring>
+
+#include "kernels/qconv/qconv.h"
+#include "kernels/qconv/winograd_product_generic.h"
+#include "kernels/qconv/winograd_transform_generic.h"
+#include "kernels/tile/winograd_grid.h"
+#include "simd/requantize.h"
+
+// 3x3 convolution of bytes, stride 1, any dilation, by exact F(4x4, 3x3); see winograd.h for the
+// arithmetic and winograd_pack.h for the weights.
+//   sum[p, o] = bias[o] - x_zero * (sum of w[o]) + (sum of x * w), padding of x being x_zero
+// A call takes some tiles and some blocks of output channels, the blocks in passes. Scratch: a
+// pixel of x_zero, planes of transformed input [36][tile][ic slice] of int16, and products
+// [pass][36][tile][o in pass] of int32. Planes are an odd number of cache lines apart, so that the
+// 36 streams of a transform do not share cache sets.
+// Numerics: exact in int32, modulo 2^32; see base/requantize.h for what follows.
+namespace hades::HADES_ISA {
+
+// Where the parts of the scratch of a worker are.
+struct WinogradScratch {
+    uint8_t* padding;
+    int16_t* inputs;
+    int32_t* products;
+};
+
+HADES_INLINE WinogradScratch winograd_scratch(const QconvArgs& a) {
+    return {a.scratch, reinterpret_cast<int16_t*>(a.scratch + a.plan->padding_bytes),
+            reinterpret_cast<int32_t*>(a.scratch + a.plan->staged_bytes)};
+}
+
+// Calls body(channel, count) for vectors of channels. The last begins so early that it is whole,
+// where there is room: to transform a channel twice does not harm.
+template <class Body>
+HADES_INLINE void for_vectors(int64_t channels, const Body& body) {
+    if (channels < kWords) return body(0, static_cast<int>(channels));
+    const int64_t last = channels - kWords;
+    for (int64_t c = 0; c < channels; c += kWords) body(c < last ? c : last, kWords);
+}
+
+// Channels [slice, slice + channels) of the tile at `place`.
+static void transform_tile(const QconvArgs& a, const TilePlace& place, int64_t slice,
+                           int64_t channels, const uint8_t* padding, int16_t* to) {
+    const ConvShape& s = a.shape->conv;
+    const int64_t plane = a.plan->input_plane;
+    const int64_t row = place.row - s.pad_top, column = place.column - s.pad_left;
+    const int64_t x_row = s.x_row * s.dilation_h, x_pixel = s.x_pixel * s.dilation_w;
+    const uint8_t* x = a.x + place.image * s.x_image + row * s.x_row + column * s.x_pixel + slice;
+    const int64_t last_row = row + (kWinogradPatch - 1) * s.dilation_h;
+    const int64_t last_column = column + (kWinogradPatch - 1) * s.dilation_w;
+    if (row >= 0 && column >= 0 && last_row < s.height && last_column < s.width) {
+        for_vectors(channels, [&](int64_t c, int count) __attribute__((always_inline)) {
+            if (c % kLineBytes == 0) {
+                Strip<const uint8_t> next(x + kWinogradPatch * x_pixel + c, x_row);
+#pragma GCC unroll 4
+                for (int j = 0; j < kWinogradOut; ++j, next.advance(x_pixel))
+#pragma GCC unroll 6
+                    for (int i = 0; i < kWinogradPatch; ++i) __builtin_prefetch(next.at(i));
+            }
+            transform_patch(x + c, x_row, x_pixel, count, to + c, plane);
+        });
+        return;
+    }
+    const uint8_t* pixels[kWinogradPatch][kWinogradPatch];
+    for (int i = 0; i < kWinogradPatch; ++i)
+        for (int j = 0; j < kWinogradPatch; ++j) {
+            const int64_t r = row + i * s.dilation_h, c = column + j * s.dilation_w;
+            const bool is_inside = r >= 0 && r < s.height && c >= 0 && c < s.width;
+            pixels[i][j] = is_inside ? x + i * x_row + j * x_pixel : padding;
+        }
+    for_vectors(channels, [&](int64_t c, int count) __attribute__((always_inline)) {
+        transform_patch(pixels, c, count, to + c, plane);
+    });
+}
+
+// All tiles of the chunk, channels [slice, slice + channels).
+static void transform_slice(const QconvArgs& a, const TileGrid& grid, int64_t slice,
+                            int64_t channels, const WinogradScratch& scratch) {
+    int16_t* to = scratch.inputs;
+    TilePlace place = tile_place(grid, a.chunk.column_begin);
+    for (int64_t tile = a.chunk.column_begin; tile < a.chunk.column_end;
+         ++tile, to += a.plan->pitch, step_to_next(grid, &place))
+        transform_tile(a, place, slice, channels, scratch.padding, to);
+}
+
+HADES_INLINE int64_t packed_oc(const ConvShape& s) { return round_up(s.oc, kLanes); }
+HADES_INLINE int64_t packed_ic(const ConvShape& s) { return round_up(s.ic, 2); }
+
+// The products of blocks [begin, end) of output channels.
+static void multiply_pass(const QconvArgs& a, WordProduct product, int64_t slice, int64_t begin,
+                          int64_t end) {
+    const ConvShape& s = a.shape->conv;
+    const QconvPlan& plan = *a.plan;
+    const TileGroups groups(a.chunk.column_end - a.chunk.column_begin);
+    const auto* const w = reinterpret_cast<const int16_t*>(a.w);
+    int32_t* products = product.products;
+    for (int64_t plane = 0; plane < kWinogradPlanes; ++plane) {
+        product.products = products;
+        for (int64_t block = begin; block < end; ++block) {
+            const int64_t o = block * plan.block;
+            const int64_t width = s.oc - o > kLanes ? 2 * kLanes : kLanes;
+            product.w = w + (plane * packed_oc(s) + o) * packed_ic(s) + slice * width;
+            multiply_plane(product, groups, width);
+            product.products += plan.block;
+        }
+        product.x += plan.input_plane;
+        products += plan.product_plane;
+    }
+}
+
+// The output channels of a pass.
+struct WinogradPass {
+    int64_t channel, channels;
+    int32_t start[kWinogradPass];  // what is added to every sum of x * w
+    Limits limits;
+};
+
+HADES_INLINE void fill_pass(const QconvArgs& a, int64_t channel, int64_t width,
+                            WinogradPass* pass) {
+    const ConvShape& s = a.shape->conv;
+    const int64_t left = s.oc - channel;
+    pass->channel = channel, pass->channels = left < width ? left : width;
+    const uint8_t* const sums = a.w + a.plan->group_bytes - packed_oc(s) * 4;
+    const auto x_zero = static_cast<uint32_t>(a.shape->x_zero);
+    for (int64_t o = 0; o < pass->channels; ++o) {
+        uint32_t sum;
+        memcpy(&sum, sums + (channel + o) * 4, sizeof sum);
+        const int32_t bias = a.bias ? a.bias[channel + o] : 0;
+        pass->start[o] = static_cast<int32_t>(static_cast<uint32_t>(bias) - x_zero * sum);
+    }
+    for (int64_t o = pass->channels; o < width; ++o) pass->start[o] = 0;
+}
+
+// The outputs of a tile, as rows of pixels: what they become and where they go.
+struct TileOutput {
+    RequantizeRows to;            // of the first row, and the first channel of the pass
+    int64_t y_row, residual_row;  // elements between rows of the tile
+    int64_t rows, columns;        // of outputs that there are
+};
+
+HADES_INLINE TileOutput tile_output(const QconvArgs& a, const TilePlace& place, int64_t channel) {
+    const ConvShape& s = a.shape->conv;
+    const Requantize& r = a.shape->requantize;
+    TileOutput out = {};
+    out.to.factor = a.factor + channel;
+    out.to.offset = a.offset ? a.offset + channel : nullptr;
+    out.to.y = advanced(
+        a.y, r.y_is_bytes,
+        place.image * s.y_image + place.row * s.y_row + place.column * s.y_pixel + channel);
+    out.to.y_row = s.y_pixel * s.dilation_w;
+    out.y_row = s.y_row * s.dilation_h;
+    if (a.residual) {
+        out.to.residual = advanced(a.residual, r.residual_is_bytes,
+                                   place.image * s.residual_image + place.row * s.residual_row +
+                                       place.column * s.residual_pixel + channel);
+        out.to.residual_row = s.residual_pixel * s.dilation_w;
+        out.residual_row = s.residual_row * s.dilation_h;
+    }
+    out.rows = outputs_left(s.out_height, place.row, s.dilation_h);
+    out.columns = outputs_left(s.out_width, place.column, s.dilation_w);
+    return out;
+}
+
+HADES_INLINE int lanes_left(int64_t o, int64_t channels) {
+    return channels - o < kLanes ? static_cast<int>(channels - o) : kLanes;
+}
+
+// Points within limits, `channels` of them from `o` on. A whole tile has all of its outputs, and
+// whole vectors of channels.
+template <bool Whole>
+static void finish_limited(const WinogradPass& pass, const TileOutput& out, const int32_t* products,
+                           int64_t plane, int64_t o, int64_t channels) {
+    const F32 low = set1(pass.limits.low), high = set1(pass.limits.high);
+    const int64_t pixel = out.to.y_row, row = out.y_row;
+    const float* const factors = out.to.factor;
+    const int pixels = Whole ? kWinogradOut : static_cast<int>(out.columns);
+    auto* const y = static_cast<uint8_t*>(out.to.y);
+    for (; o < channels; o += kLanes) {
+        const int lanes = Whole ? kLanes : lanes_left(o, channels);
+        const PointStore<1> points(pass.limits.zero_point, lanes);
+        const F32 factor = load_n(factors + o, lanes);
+        const I32 start = load(pass.start + o);
+        const auto put = [&](int i, const I32(&sums)[kWinogradOut]) __attribute__((always_inline)) {
+            if (!Whole && i >= out.rows) return;
+            F32 steps[kWinogradOut];
+#pragma GCC unroll 4
+            for (int j = 0; j < kWinogradOut; ++j)
+                steps[j] = min(high, max(low, to_f32(sums[j] + start) * factor));
+            points.put(y + i * row + o, pixel, steps, pixels);
+        };
+        transform_products(products + o, plane, put);
+    }
+}
+
+// Any epilogue, through memory.
+static void finish_any(const QconvArgs& a, const WinogradPass& pass, const TileOutput& out,
+                       const int32_t* products) {
+    int32_t sums[kWinogradOut][kWinogradOut][kWinogradPass];
+    for (int64_t o = 0; o < pass.channels; o += kLanes) {
+        const I32 start = load(pass.start + o);
+        transform_products(products + o, a.plan->product_plane,
+                           [&](int i, const I32(&row)[kWinogradOut])
+                               __attribute__((always_inline)) {
+#pragma GCC unroll 4
+                                   for (int j = 0; j < kWinogradOut; ++j)
+                                       store(&sums[i][j][o], row[j] + start);
+                               });
+    }
+    const Requantize& r = a.shape->requantize;
+    for (int64_t i = 0; i < out.rows; ++i) {
+        RequantizeRows to = out.to;
+        to.y = advanced(to.y, r.y_is_bytes, i * out.y_row);
+        if (to.residual)
+            to.residual = advanced(to.residual, r.residual_is_bytes, i * out.residual_row);
+        requantize_rows(r, to, sums[i][0], kWinogradPass, static_cast<int>(out.columns),
+                        static_cast<int>(pass.channels));
+    }
+}
+
+// Inverse transforms of all tiles of the chunk for a pass of `width` packed channels.
+static void finish_pass(const QconvArgs& a, const TileGrid& grid, int64_t channel, int64_t width,
+                        const int32_t* products) {
+    WinogradPass pass;
+    fill_pass(a, channel, width, &pass);
+    const int64_t row = a.plan->blocks_per_pass * a.plan->block, plane = a.plan->product_plane;
+    TilePlace place = tile_place(grid, a.chunk.column_begin);
+    for (int64_t tile = a.chunk.column_begin; tile < a.chunk.column_end;
+         ++tile, products += row, step_to_next(grid, &place)) {
+        const TileOutput out = tile_output(a, place, channel);
+        if (out.rows == 0 || out.columns == 0) continue;  // of a phase that has fewer
+        pass.limits = limits_of(a.shape->requantize, out.to);
+        if (!pass.limits.suffice) {
+            finish_any(a, pass, out, products);
+            continue;
+        }
+        const bool is_whole = out.rows == kWinogradOut && out.columns == kWinogradOut;
+        const int64_t whole = is_whole ? pass.channels / kLanes * kLanes : 0;
+        finish_limited<true>(pass, out, products, plane, 0, whole);
+        finish_limited<false>(pass, out, products, plane, whole, pass.channels);
+    }
+}
+
+static void run_winograd(const QconvArgs& a) {
+    const ConvShape& s = a.shape->conv;
+    const QconvPlan& plan = *a.plan;
+    const TileGrid grid = tile_grid(s);
+    const WinogradScratch scratch = winograd_scratch(a);
+    memset(scratch.padding, a.shape->x_zero, static_cast<size_t>(plan.padding_bytes));
+    WordProduct product;
+    product.x = scratch.inputs;
+    product.pitch = plan.pitch;
+    product.row = plan.blocks_per_pass * plan.block;
+    for (int64_t slice = 0; slice < s.ic; slice += plan.ic_slice) {
+        const int64_t rest = s.ic - slice;
+        const int64_t channels = rest < plan.ic_slice ? rest : plan.ic_slice;
+        product.pairs = ceil_div(channels, 2);
+        product.accumulate = slice > 0;
+        product.products = scratch.products;
+        transform_slice(a, grid, slice, channels, scratch);
+        for (int64_t begin = a.chunk.block_begin; begin < a.chunk.block_end;
+             begin += plan.blocks_per_pass) {
+            const int64_t last = begin + plan.blocks_per_pass;
+            const int64_t end = last < a.chunk.block_end ? last : a.chunk.block_end;
+            multiply_pass(a, product, slice, begin, end);
+            if (channels == rest)
+                finish_pass(a, grid, begin * plan.block, (end - begin) * plan.block,
+                            product.products);
+            if (plan.ic_slice < s.ic) product.products += kWinogradPlanes * plan.product_plane;
+        }
+    }
+}
+
+QconvKernel qconv_winograd_u8() { return {kLanes, 2, false, run_winograd}; }
+
+}  // namespace hades::HADES_ISA

@@ -1,0 +1,79 @@
+#include "kernels/qconv/winograd_pack.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "kernels/qconv/winograd.h"
+
+namespace hades {
+namespace {
+
+constexpr int64_t kTaps = 9;
+constexpr int kTransform[kWinogradPatch][3] = {{6, 0, 0}, {-4, -4, -4}, {-4, 4, -4},
+                                               {1, 2, 4}, {1, -2, 4},   {0, 0, 6}};
+
+// out[i * out_step] = row i of G times the three elements of `in`.
+template <class Element>
+void transform_three(const Element* in, int in_step, int* out, int out_step) {
+    for (int i = 0; i < kWinogradPatch; ++i)
+        out[i * out_step] = kTransform[i][0] * in[0] + kTransform[i][1] * in[in_step] +
+                            kTransform[i][2] * in[2 * in_step];
+}
+
+// planes[6 * i + j] = (G filter G^T)[i, j]
+void transform_filter(const int8_t* filter, int* planes) {
+    int columns[3 * kWinogradPatch];
+    for (int j = 0; j < 3; ++j) transform_three(filter + j, 3, columns + j, 3);
+    for (int i = 0; i < kWinogradPatch; ++i) transform_three(columns + 3 * i, 1, planes + 6 * i, 1);
+}
+
+}  // namespace
+
+size_t WinogradPacking::bytes() const {
+    return kWinogradPlanes * plane_words() * sizeof(int16_t) +
+           static_cast<size_t>(padded_oc()) * sizeof(int32_t);
+}
+
+std::string WinogradPacking::layout() const {
+    std::string name = "qconv_winograd";
+    for (const int64_t number : {ic, oc, lanes, block}) name += ":" + std::to_string(number);
+    return name;
+}
+
+void WinogradPacking::pack_part(int64_t part, const int8_t* source, uint8_t* packed) const {
+    const int64_t first = part * block;
+    const int64_t width = std::min(block, padded_oc() - first);
+    const int64_t count = std::min(block, oc - first);
+    auto* const words = reinterpret_cast<int16_t*>(packed) + first * padded_ic();
+    uint8_t* const sums = packed + bytes() - static_cast<size_t>(padded_oc() - first) * 4;
+    for (int plane = 0; plane < kWinogradPlanes; ++plane)
+        std::fill_n(words + plane * plane_words(), width * padded_ic(), int16_t{0});
+    source += first * ic * kTaps;
+    for (int64_t o = 0; o < width; ++o) {
+        int32_t sum = 0;
+        for (int64_t i = 0; i < (o < count ? ic : 0); ++i, source += kTaps) {
+            int planes[kWinogradPlanes];
+            transform_filter(source, planes);
+            int16_t* const to = words + (i / 2 * width + o) * 2 + i % 2;
+            for (int plane = 0; plane < kWinogradPlanes; ++plane)
+                to[plane * plane_words()] = static_cast<int16_t>(planes[plane]);
+            for (int64_t tap = 0; tap < kTaps; ++tap) sum += source[tap];
+        }
+        std::memcpy(sums + o * 4, &sum, sizeof sum);
+    }
+}
+
+bool winograd_is_exact(const int8_t* weights, const ConvShape& s) {
+    constexpr int64_t kMost = (int64_t{1} << 25) / 255;
+    const int64_t count = s.ic * kTaps;
+    if (128 * count <= kMost) return true;
+    if (!weights) return false;
+    for (int64_t o = 0; o < s.oc; ++o, weights += count) {
+        int64_t above = 0, below = 0;
+        for (int64_t i = 0; i < count; ++i) (weights[i] > 0 ? above : below) += weights[i];
+        if (std::max(above, -below) > kMost) return false;
+    }
+    return true;
+}
+
+}  // namespace hades

@@ -1,0 +1,34 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "kernels/tile/conv_shape.h"
+
+namespace hades {
+
+// How int8 weights are transformed and rearranged for exact Winograd convolutions:
+//   weights     int16 [plane][block][pair of i][o in block][2]
+//   sums        int32 [o]: x_zero times these is what the sums of x * w have too much
+// Input channels are padded with zeros to pairs, output channels to whole vectors of `lanes`, so
+// that a last block may be narrower.
+struct WinogradPacking {
+    int64_t ic, oc;
+    int64_t lanes, block;
+
+    int64_t padded_ic() const { return round_up(ic, 2); }
+    int64_t padded_oc() const { return round_up(oc, lanes); }
+    int64_t parts() const { return ceil_div(oc, block); }
+    size_t plane_words() const { return static_cast<size_t>(padded_oc() * padded_ic()); }
+    size_t bytes() const;
+    std::string layout() const;
+
+    // Packs one block; parts may be packed concurrently.
+    void pack_part(int64_t part, const int8_t* source, uint8_t* packed) const;
+};
+
+// Whether sums of bytes times these weights are known to stay within +-2^25, beyond which what is
+// left of them is not enough. Of unknown weights (nullptr) the worst is assumed.
+bool winograd_is_exact(const int8_t* weights, const ConvShape& shape);
+
+}  // namespace hades

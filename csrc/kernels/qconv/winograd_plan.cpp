@@ -1,0 +1,105 @@
+#include <algorithm>
+
+#include "kernels/qconv/plan.h"
+#include "kernels/qconv/winograd.h"
+
+namespace hades {
+namespace {
+
+// A chunk: 36 planes of tiles by a slice of input channels, and as many of tiles by the output
+// channels of a pass, share the second-level cache with weights that stream through. Weights of
+// many channels come from further away and must serve more tiles. The numbers are multiples of what
+// the products take at once.
+struct Tiles {
+    int64_t many, few;
+};
+constexpr Tiles kTiles16 = {42, 28};
+constexpr Tiles kTiles8 = {30, 24};
+constexpr int64_t kFarWeights = 4 << 20;  // bytes
+constexpr int64_t kSlice = 256;
+constexpr int64_t kOutputs = 128;
+
+// What a convolution costs, in cycles, measured: products of pairs of channels that are made per
+// cycle, by Winograd's algorithm and directly; a vector of channels of a tile to transform, of the
+// input and of the output; bytes of weights that come from memory per cycle, for every chunk of
+// tiles where they are too many to stay at hand.
+struct Rates {
+    double products, direct, input, output;
+};
+constexpr Rates kAvx2 = {19.5, 21, 230, 360};
+constexpr Rates kAvx512 = {23, 28, 250, 380};
+constexpr Rates kVnni = {42, 90, 250, 380};
+constexpr double kMemory = 3.4;
+constexpr double kLeastGain = 1.15;  // less is not worth eight times the memory
+
+const Rates& rates_of(const QconvKernel& direct) {
+    if (direct.lanes <= 8) return kAvx2;
+    return direct.saturates ? kAvx512 : kVnni;
+}
+
+// An odd number of cache lines, so that neighbouring planes spread over all cache sets.
+int64_t odd_lines(int64_t bytes) {
+    const int64_t lines = ceil_div(bytes, kLineBytes);
+    return (lines + (lines % 2 == 0)) * kLineBytes;
+}
+
+int64_t weight_bytes(const ConvShape& s) {
+    return kWinogradPlanes * s.ic * s.oc * static_cast<int64_t>(sizeof(int16_t));
+}
+
+int64_t tiles_per_chunk(const ConvShape& s, const QconvKernel& kernel) {
+    const Tiles& tiles = kernel.lanes > 8 ? kTiles16 : kTiles8;
+    return weight_bytes(s) > kFarWeights ? tiles.many : tiles.few;
+}
+
+}  // namespace
+
+bool winograd_pays(const ConvShape& s, const QconvKernel& direct) {
+    if (!winograd_fits(s) || direct.lanes == 1) return false;
+    const Rates& rates = rates_of(direct);
+    const auto pairs = static_cast<double>(s.ic * s.oc);
+    const auto tiles = static_cast<double>(winograd_tiles(s));
+    const auto pixels = static_cast<double>(s.images * s.out_height * s.out_width);
+    const auto inputs = static_cast<double>(ceil_div(s.ic, 2 * direct.lanes));
+    const auto outputs = static_cast<double>(ceil_div(s.oc, direct.lanes));
+    const int64_t reads =
+        weight_bytes(s) > kFarWeights ? ceil_div(winograd_tiles(s), tiles_per_chunk(s, direct)) : 1;
+    const double tile =
+        kWinogradPlanes * pairs / rates.products + rates.input * inputs + rates.output * outputs;
+    const double weights = static_cast<double>(weight_bytes(s) * reads) / kMemory;
+    const double direct_cost = 9 * pairs * (pixels / rates.direct + 1 / kMemory);
+    return kLeastGain * (tiles * tile + weights) <= direct_cost;
+}
+
+QconvPlan plan_winograd(const ConvShape& s, const QconvKernel& kernel) {
+    QconvPlan plan = {};
+    plan.block = kernel.lanes * kernel.vectors;
+    plan.blocks = ceil_div(s.oc, plan.block);
+    const int64_t words = 2 * kernel.lanes;
+    plan.ic_slice = s.ic <= kSlice ? s.ic : round_up(even_part(s.ic, kSlice), words);
+    plan.pitch = round_up(plan.ic_slice, words);
+    plan.images = plan.group_chunks = 1;
+    plan.rows = plan.rows_per_chunk = 1;
+    plan.columns = winograd_tiles(s);
+    plan.columns_per_chunk = even_part(plan.columns, tiles_per_chunk(s, kernel));
+    plan.blocks_per_chunk = even_part(plan.blocks, std::max<int64_t>(kOutputs / plan.block, 1));
+    cut_winograd_chunks(&plan);
+    plan.columns_per_chunk = even_part(plan.columns, plan.columns_per_chunk);
+    plan.blocks_per_chunk = even_part(plan.blocks, plan.blocks_per_chunk);
+    plan.blocks_per_pass =
+        even_part(plan.blocks_per_chunk, std::max<int64_t>(kWinogradPass / plan.block, 1));
+    count_chunks(&plan);
+    const bool is_sliced = plan.ic_slice < s.ic;  // the products of all passes wait for slices
+    const int64_t passes = is_sliced ? ceil_div(plan.blocks_per_chunk, plan.blocks_per_pass) : 1;
+    const int64_t input_bytes = odd_lines(plan.columns_per_chunk * plan.pitch * 2);
+    const int64_t product_bytes =
+        odd_lines(plan.columns_per_chunk * plan.blocks_per_pass * plan.block * 4);
+    plan.input_plane = input_bytes / 2;
+    plan.product_plane = product_bytes / 4;
+    plan.padding_bytes = round_up(s.ic, kLineBytes);
+    plan.staged_bytes = plan.padding_bytes + kWinogradPlanes * input_bytes;
+    plan.product_bytes = passes * kWinogradPlanes * product_bytes;
+    return plan;
+}
+
+}  // namespace hades

@@ -171,7 +171,9 @@ def winograd_bound(case, x, w, bias):
     Case(20, 12, 50, 24),
     Case(6, 3, 5, 24, pads=(7, 0, 0, 9)),
     Case(64, 33, 50, 70, pads=SAME3, n=3),
-    Case(300, 11, 30, 150, pads=SAME3),
+    Case(300, 11, 30, 150, pads=SAME3),  # filters that are transformed while it runs
+    *(Case(900, 5, 9, o, pads=SAME3) for o in (33, 47, 48, 63)),
+    Case(333, 21, 41, 100, pads=(2, 2, 2, 2), dilations=(2, 2)),
     *(Case(20, 19, 22, 40, pads=(d,) * 4, dilations=(d, d), n=2) for d in (2, 3, 4, 8, 30)),
     Case(20, 17, 30, 40, pads=(1, 3, 0, 5), dilations=(1, 3)),
     Case(150, 17, 30, 40, pads=(2, 0, 7, 0), dilations=(4, 2)),
@@ -187,6 +189,9 @@ LAYERS = [
     (Case(64, 32, 32, 64, pads=SAME3), "winograd"),
     (Case(16, 80, 80, 16, pads=SAME3), "winograd"),
     (Case(256, 20, 20, 64, pads=SAME3), "winograd"),
+    (Case(512, 10, 10, 128, pads=SAME3), "winograd"),
+    (Case(512, 4, 4, 128, pads=SAME3), "direct"),
+    (Case(256, 20, 20, 128, pads=(4, 4, 4, 4), dilations=(4, 4)), "direct"),
     (Case(256, 6, 6, 64, pads=SAME3), "direct"),  # too few tiles for the weights
     (Case(3, 80, 80, 64, pads=SAME3), "direct"),  # too few channels for the transforms
     (Case(64, 33, 33, 64, pads=(2, 2, 2, 2), dilations=(2, 2)), "winograd"),
@@ -226,6 +231,7 @@ ONE_OF_EACH_KERNEL = {
     "dot": Case(40, 7, 33, 2, pads=SAME3),
     "depthwise": Case(40, 7, 33, 40, pads=SAME3, groups=40),
     "winograd": Case(36, 33, 34, 35, pads=SAME3),
+    "winograd, filters": Case(600, 9, 9, 50, pads=SAME3),
     "winograd, dilated": Case(36, 33, 34, 35, pads=(2, 2, 2, 2), dilations=(2, 2)),
 }
 

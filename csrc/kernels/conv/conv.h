@@ -30,6 +30,7 @@ struct ConvPlan {
     int64_t rows_per_chunk, columns_per_chunk, blocks_per_chunk;
     int64_t images, group_chunks, row_chunks, column_chunks, block_chunks, blocks;
     int64_t input_plane, product_plane;  // elements between planes of a Winograd transform
+    int64_t filter_plane;                // the same of filters, 0 where they lie transformed
     int64_t blocks_per_pass;             // whose products a Winograd convolution makes at a time
     int64_t staged_elements;             // scratch of a worker: staged sources, then partial sums
     int64_t partial_elements;            //

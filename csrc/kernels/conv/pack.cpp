@@ -2,12 +2,14 @@
 
 #include <algorithm>
 
+#include "kernels/conv/plan.h"
 #include "kernels/conv/winograd.h"
 
 namespace hades {
 
 std::string ConvPacking::layout() const {
-    return std::string(winograd ? "winograd" : "conv") + ":g" + std::to_string(groups) + ":i" +
+    constexpr const char* kNames[] = {"conv", "filters", "winograd"};
+    return std::string(kNames[static_cast<int>(order)]) + ":g" + std::to_string(groups) + ":i" +
            std::to_string(ic) + ":t" + std::to_string(taps) + ":b" + std::to_string(block) + ":l" +
            std::to_string(lanes);
 }
@@ -17,13 +19,18 @@ void ConvPacking::pack_part(int64_t part, const float* source, float* packed) co
     const int64_t first = part % blocks() * block;
     const int64_t width = std::min(block, padded_oc() - first);
     const int64_t count = std::min(width, oc - first);
-    if (winograd) return pack_planes(source + first * ic * 9, width, count, packed + first * ic);
+    if (order == WeightOrder::planes)
+        return pack_planes(source + first * ic * 9, width, count, packed + first * ic);
     packed += (group * padded_oc() + first) * taps * ic;
     source += (group * oc + first) * ic * taps;
-    for (int64_t t = 0; t < taps; ++t)
-        for (int64_t i = 0; i < ic; ++i, packed += width)
+    const bool by_channel = order == WeightOrder::taps_of_channel;
+    const int64_t outer = by_channel ? ic : taps, inner = by_channel ? taps : ic;
+    for (int64_t first = 0; first < outer; ++first)
+        for (int64_t second = 0; second < inner; ++second, packed += width) {
+            const int64_t t = by_channel ? second : first, i = by_channel ? first : second;
             for (int64_t o = 0; o < width; ++o)
                 packed[o] = o < count ? source[(o * ic + i) * taps + t] : 0.0f;
+        }
 }
 
 void ConvPacking::pack_planes(const float* source, int64_t width, int64_t count,
@@ -42,20 +49,28 @@ void ConvPacking::pack_planes(const float* source, int64_t width, int64_t count,
 }
 
 ConvPacking direct_packing(const ConvShape& s, int lanes) {
-    return {s.groups, s.ic, s.oc, s.kernel_h * s.kernel_w, 2 * lanes, lanes, false};
+    return {s.groups,
+            s.ic,
+            s.oc,
+            s.kernel_h * s.kernel_w,
+            2 * lanes,
+            lanes,
+            WeightOrder::taps_of_block};
 }
 
 ConvPacking winograd_packing(const ConvShape& s, int lanes) {
-    return {1, s.ic, s.oc, kWinogradPlanes, 2 * lanes, lanes, true};
+    if (transforms_per_run(s))
+        return {1, s.ic, s.oc, 9, 2 * lanes, lanes, WeightOrder::taps_of_channel};
+    return {1, s.ic, s.oc, kWinogradPlanes, 2 * lanes, lanes, WeightOrder::planes};
 }
 
 ConvPacking dot_packing(const ConvShape& s, int) {
-    return {s.groups, s.ic, s.oc, s.kernel_h * s.kernel_w, 1, 1, false};
+    return {s.groups, s.ic, s.oc, s.kernel_h * s.kernel_w, 1, 1, WeightOrder::taps_of_block};
 }
 
 ConvPacking depthwise_packing(const ConvShape& s, int) {
     const int64_t channels = s.groups * s.oc;
-    return {1, 1, channels, s.kernel_h * s.kernel_w, channels, 1, false};
+    return {1, 1, channels, s.kernel_h * s.kernel_w, channels, 1, WeightOrder::taps_of_block};
 }
 
 }  // namespace hades

@@ -7,6 +7,13 @@
 
 namespace hades {
 
+// Where the taps of packed weights are.
+enum class WeightOrder {
+    taps_of_block,    // before input channels
+    taps_of_channel,  // after input channels: whole filters, for who transforms them
+    planes,           // before blocks: the 36 planes of transformed 3x3 filters
+};
+
 // How OIHW weights are rearranged for a kernel:
 //   [group][block of `block` output channels][tap][input channel][output channel in block]
 // The output channels of a group are padded with zeros to whole vectors of `lanes`, so that a last
@@ -14,7 +21,7 @@ namespace hades {
 struct ConvPacking {
     int64_t groups, ic, oc, taps;
     int64_t block, lanes;
-    bool winograd;  // taps are the 36 planes of transformed 3x3 filters, and before blocks
+    WeightOrder order;
 
     int64_t blocks() const { return ceil_div(oc, block); }
     int64_t padded_oc() const { return round_up(oc, lanes); }

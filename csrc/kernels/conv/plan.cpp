@@ -24,27 +24,32 @@ constexpr int64_t kDotSum = 8;
 
 // A chunk of the Winograd kernel: 36 planes of tiles by a slice of input channels, and as many of
 // tiles by the output channels of a pass, share the second-level cache with weights that stream
-// through. Weights of many channels come from further away and must serve more tiles. A vector of
-// 16 lanes consumes them twice as fast, and comes with twice the cache.
+// through. Those of many channels would come from further away, so their filters are transformed
+// while the kernel runs, for every chunk: they must serve more tiles, and those of a slice and a
+// pass share the cache too. A vector of 16 lanes consumes weights twice as fast, and comes with
+// twice the cache.
 struct WinogradTiles {
     int64_t many, few;
 };
-constexpr WinogradTiles kWinogradTiles16 = {42, 28};
+constexpr WinogradTiles kWinogradTiles16 = {50, 28};
 constexpr WinogradTiles kWinogradTiles8 = {30, 20};
 constexpr int64_t kWinogradFarWeights = 4 << 20;  // bytes
+constexpr int64_t kWinogradFilters = 2048;        // of a slice and a pass, which is one block
 constexpr int64_t kWinogradSlice = 128;
 constexpr int64_t kWinogradPass = 64;
 constexpr int64_t kWinogradOutputs = 128;
 // What a convolution costs, in multiply-adds of the ideal machine per pair of channels, measured on
 // both vector tiers: products reach nine tenths of the peak and direct sums eight, a tile of one
 // channel takes two hundred cycles per vector to transform, a core gets 3.4 bytes of weights per
-// cycle from memory (36 of direct and 144 of transformed ones, for every chunk of tiles where they
-// are too many to stay at hand). Less than a quarter gained is not
-// worth four times the memory.
+// cycle from memory (36 of filters and 144 of transformed ones). Filters that are transformed for
+// every chunk take a hundred cycles per vector, and their products, of short slices, reach .55 of
+// the peak. Less than a quarter gained is not worth four times the memory, nor sure.
 constexpr double kDirectCost = 9 / 0.8;       // per pixel
 constexpr double kProductCost = 36 / 0.9;     // per tile
+constexpr double kSliceCost = 36 / 0.55;      // the same in short slices
 constexpr double kTransformCost = 2 * 200;    // per tile and channel
-constexpr double kWeightCost = 2 * 36 / 3.4;  // per lane, of direct weights
+constexpr double kFilterCost = 2 * 100;       // per chunk
+constexpr double kWeightCost = 2 * 36 / 3.4;  // per lane, of filters
 constexpr double kLeastGain = 1.25;
 
 // An odd number of cache lines, so that neighbouring pixels spread over all cache sets.
@@ -183,14 +188,14 @@ ConvPlan plan_depthwise(const ConvShape& s, int) {
     return plan;
 }
 
-static bool has_far_weights(const ConvShape& s) {
+bool transforms_per_run(const ConvShape& s) {
     return kWinogradPlanes * s.ic * s.oc * static_cast<int64_t>(sizeof(float)) >
            kWinogradFarWeights;
 }
 
 static int64_t tiles_per_chunk(const ConvShape& s, int lanes) {
     const WinogradTiles& tiles = lanes > 8 ? kWinogradTiles16 : kWinogradTiles8;
-    return has_far_weights(s) ? tiles.many : tiles.few;
+    return transforms_per_run(s) ? tiles.many : tiles.few;
 }
 
 bool winograd_pays(const ConvShape& s, int lanes) {
@@ -201,19 +206,22 @@ bool winograd_pays(const ConvShape& s, int lanes) {
     const auto pixels = static_cast<double>(s.images * s.out_height * s.out_width);
     const auto tiles = static_cast<double>(winograd_tiles(s));
     const double transforms = kTransformCost * (padded_ic + padded_oc) / (ic * padded_oc);
-    const int64_t reads =
-        has_far_weights(s) ? ceil_div(winograd_tiles(s), tiles_per_chunk(s, lanes)) : 1;
-    const double weights = 4 * lanes * kWeightCost * static_cast<double>(reads);
     const double direct = pixels * kDirectCost + lanes * kWeightCost;
-    return kLeastGain * (tiles * (kProductCost + transforms) + weights) <= direct;
+    if (!transforms_per_run(s))
+        return kLeastGain * (tiles * (kProductCost + transforms) + 4 * lanes * kWeightCost) <=
+               direct;
+    const auto chunks = static_cast<double>(ceil_div(winograd_tiles(s), tiles_per_chunk(s, lanes)));
+    const double filters = chunks * (kFilterCost + lanes * kWeightCost);
+    return kLeastGain * (tiles * (kSliceCost + transforms) + filters) <= direct;
 }
 
 ConvPlan plan_winograd(const ConvShape& s, int lanes) {
     ConvPlan plan = {};
     plan.block = 2 * lanes;
     plan.blocks = ceil_div(s.oc, plan.block);
-    plan.ic_slice =
-        s.ic <= kWinogradSlice ? s.ic : round_up(even_part(s.ic, kWinogradSlice), kLineFloats);
+    const bool transforms = transforms_per_run(s);
+    const int64_t slice = transforms ? kWinogradFilters / plan.block : kWinogradSlice;
+    plan.ic_slice = s.ic <= slice ? s.ic : round_up(even_part(s.ic, slice), kLineFloats);
     plan.pitch = round_up(plan.ic_slice, kLineFloats);
     plan.rows = plan.rows_per_chunk = 1;
     plan.columns = winograd_tiles(s);
@@ -223,15 +231,18 @@ ConvPlan plan_winograd(const ConvShape& s, int lanes) {
     cut_winograd_chunks(&plan);
     plan.columns_per_chunk = even_part(plan.columns, plan.columns_per_chunk);
     plan.blocks_per_chunk = even_part(plan.blocks, plan.blocks_per_chunk);
+    const int64_t pass = transforms ? plan.block : kWinogradPass;
     plan.blocks_per_pass =
-        even_part(plan.blocks_per_chunk, std::max<int64_t>(kWinogradPass / plan.block, 1));
+        even_part(plan.blocks_per_chunk, std::max<int64_t>(pass / plan.block, 1));
     count_chunks(s, &plan);
     plan.images = plan.group_chunks = 1;
     const bool sliced = plan.ic_slice < s.ic;  // the products of all passes wait for their slices
     const int64_t passes = sliced ? ceil_div(plan.blocks_per_chunk, plan.blocks_per_pass) : 1;
     plan.input_plane = odd_pitch(plan.columns_per_chunk * plan.pitch);
     plan.product_plane = odd_pitch(plan.columns_per_chunk * plan.blocks_per_pass * plan.block);
-    plan.staged_elements = plan.pitch + kWinogradPlanes * plan.input_plane;
+    if (transforms)
+        plan.filter_plane = odd_pitch(plan.blocks_per_pass * plan.block * plan.ic_slice);
+    plan.staged_elements = plan.pitch + kWinogradPlanes * (plan.input_plane + plan.filter_plane);
     plan.partial_elements = passes * kWinogradPlanes * plan.product_plane;
     return plan;
 }

@@ -17,6 +17,10 @@ ConvPlan plan_dot(const ConvShape& shape, int lanes);
 // Blocking of the depthwise kernel: all channels of some rows.
 ConvPlan plan_depthwise(const ConvShape& shape, int lanes);
 
+// Whether the filters of a Winograd convolution are transformed while it runs, because four times
+// as many weights would come from far away.
+bool transforms_per_run(const ConvShape& shape);
+
 // Blocking of the Winograd kernel: columns are tiles of 4x4 outputs, of all images.
 ConvPlan plan_winograd(const ConvShape& shape, int lanes);
 

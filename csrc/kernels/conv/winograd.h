@@ -10,6 +10,7 @@
 // channels; the usual points 0, +-1, +-2 give 1.4e-5).
 namespace hades {
 
+constexpr int kFilterTaps = 9;
 constexpr double kWinogradNear = 0.75;
 constexpr double kWinogradFar = 1.5;
 

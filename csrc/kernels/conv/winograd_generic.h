@@ -9,11 +9,13 @@
 //   y = A^T [ (G w G^T) * (B^T x B) ] A, the product * summed over input channels as 36 matrix
 //   products of [tiles x ic] with [ic x oc].
 // Packed weights: [plane][block of two vectors of o][i][o in block], the order in which they are
-// read. A call takes some tiles and some blocks of output channels, the blocks in passes. Scratch:
-// a pixel of zeros, planes of transformed input [36][tile][ic slice], and products
-// [pass][36][tile][o in pass]. Planes are an odd number of cache lines apart, so that the 36
-// streams of a transform do not share cache sets.
-// Numerics: products are summed over ic in order, slice by slice.
+// read; or, where four times as many would come from memory, filters as they are,
+// [block][i][tap][o in block], which are transformed for a slice and a pass at a time.
+// A call takes some tiles and some blocks of output channels, the blocks in passes. Scratch:
+// a pixel of zeros, planes of transformed input [36][tile][ic slice], of transformed filters
+// [36][block of pass][i in slice][o in block], and products [pass][36][tile][o in pass]. Planes are
+// an odd number of cache lines apart, so that the 36 streams of a transform do not share cache
+// sets. Numerics: products are summed over ic in order, slice by slice.
 namespace hades::HADES_ISA {
 
 // Calls body(channel, lanes) for whole vectors, with a constant, and then for what is left.
@@ -172,24 +174,47 @@ static void transform_slice(const ConvArgs& a, const TileGrid& grid, int64_t sli
         transform_tile(a, place, slice, channels, zeros, to);
 }
 
+// Transforms the filters of one pass, blocks [begin, end) of output channels, into scratch.
+static const float* transform_pass(const ConvArgs& a, int64_t slice, int64_t channels,
+                                   int64_t begin, int64_t end) {
+    const ConvShape& s = *a.shape;
+    const ConvPlan& plan = *a.plan;
+    float* planes = a.scratch + plan.pitch + kWinogradPlanes * plan.input_plane;
+    float* to = planes;
+    for (int64_t block = begin; block < end; ++block) {
+        const int64_t o = block * plan.block;
+        const int64_t width = packed_width(s.oc - o);
+        const float* w = a.w + (o * s.ic + slice * width) * kFilterTaps;
+        for (int64_t i = 0; i < channels; ++i, w += kFilterTaps * width)
+            for (int64_t v = 0; v < width; v += kLanes, to += kLanes)
+                transform_filters(w + v, width, to, plan.filter_plane, width);
+    }
+    return planes;
+}
+
 // The products of one pass: blocks [begin, end) of output channels.
 static void multiply_pass(const ConvArgs& a, PlaneProduct product, int64_t slice, int64_t begin,
                           int64_t end, float* products) {
     const ConvShape& s = *a.shape;
     const ConvPlan& plan = *a.plan;
     const TileGroups groups(a.chunk.column_end - a.chunk.column_begin);
-    const int64_t padded_oc = round_up(s.oc, kPackedLanes);
+    const bool stored = plan.filter_plane == 0;
+    const int64_t filter_plane = stored ? round_up(s.oc, kPackedLanes) * s.ic : plan.filter_plane;
+    const float* filters = stored ? a.w + begin * plan.block * s.ic
+                                  : transform_pass(a, slice, product.channels, begin, end);
     for (int64_t plane = 0; plane < kWinogradPlanes; ++plane) {
         product.products = products;
+        product.w = filters;
         for (int64_t block = begin; block < end; ++block) {
-            const int64_t o = block * plan.block;
-            const int64_t width = packed_width(s.oc - o);
-            product.w = a.w + (plane * padded_oc + o) * s.ic + slice * width;
+            const int64_t width = packed_width(s.oc - block * plan.block);
+            if (stored) product.w = filters + (block - begin) * plan.block * s.ic + slice * width;
             multiply_plane(product, groups, width);
+            product.w += product.channels * width;
             product.products += plan.block;
         }
         product.x += plan.input_plane;
         products += plan.product_plane;
+        filters += filter_plane;
     }
 }
 

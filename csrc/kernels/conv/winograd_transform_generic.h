@@ -4,7 +4,7 @@
 #include "simd/simd.h"
 
 // The transforms of F(4x4, 3x3) in one dimension; see winograd.h for the points.
-// Instructions     six values take 12 multiply-adds or as many additions
+// Instructions     six values take 12 multiply-adds or as many additions, those of a filter 11
 namespace hades::HADES_ISA {
 
 constexpr float kNear = static_cast<float>(kWinogradNear);
@@ -42,6 +42,46 @@ HADES_INLINE Six transform_output(const Six& m) {
     r.v[2] = fma(set1(kFar2), far_sum, set1(kNear2) * near_sum);
     r.v[3] = fma(set1(kFar3), far_difference, fma(set1(kNear3), near_difference, m.v[5]));
     return r;
+}
+
+// G w: the polynomial with these coefficients at each point, over the product of the point's
+// distances to the others; its leading term at infinity.
+HADES_INLINE Six transform_filter(F32 w0, F32 w1, F32 w2) {
+    constexpr float kZeroScale = 1 / (kNear2 * kFar2);
+    constexpr float kNearScale = 1 / (2 * kNear2 * (kNear2 - kFar2));
+    constexpr float kFarScale = 1 / (2 * kFar2 * (kFar2 - kNear2));
+    const F32 near_even = set1(kNearScale) * fma(set1(kNear2), w2, w0);
+    const F32 far_even = set1(kFarScale) * fma(set1(kFar2), w2, w0);
+    const F32 near_odd = set1(kNear * kNearScale), far_odd = set1(kFar * kFarScale);
+    Six r;
+    r.v[0] = set1(kZeroScale) * w0;
+    r.v[1] = fma(near_odd, w1, near_even);
+    r.v[2] = fnma(near_odd, w1, near_even);
+    r.v[3] = fma(far_odd, w1, far_even);
+    r.v[4] = fnma(far_odd, w1, far_even);
+    r.v[5] = w2;
+    return r;
+}
+
+// All of G w G^T for one vector of filters whose taps lie `tap` apart. The lines that follow
+// `ahead` elements later are fetched: a store that has to wait for its line holds up the others.
+HADES_INLINE void transform_filters(const float* w, int64_t tap, float* to, int64_t plane,
+                                    int64_t ahead) {
+    Six columns[3];
+#pragma GCC unroll 3
+    for (int j = 0; j < 3; ++j)
+        columns[j] =
+            transform_filter(load(w + j * tap), load(w + (3 + j) * tap), load(w + (6 + j) * tap));
+    Strip<float> strip(to, plane);
+#pragma GCC unroll 6
+    for (int i = 0; i < kWinogradPatch; ++i, strip.advance(kWinogradPatch * plane)) {
+        const Six out = transform_filter(columns[0].v[i], columns[1].v[i], columns[2].v[i]);
+#pragma GCC unroll 6
+        for (int j = 0; j < kWinogradPatch; ++j) {
+            store(strip.at(j), out.v[j]);
+            __builtin_prefetch(strip.at(j) + ahead, 1);
+        }
+    }
 }
 
 // Rows of B^T x for the columns of a patch, and all of B^T x B from them: plane 6 * i + j is stored

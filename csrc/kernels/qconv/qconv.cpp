@@ -102,10 +102,10 @@ QconvPacking packing_of(const QconvParams& params, const Weights& w) {
     return packing;
 }
 
-void choose_winograd(const OpDesc& desc, QconvParams* params, const char** name) {
+void choose_winograd(const OpDesc& desc, const Weights& w, QconvParams* params, const char** name) {
     const ConvShape& s = params->shape.conv;
     params->kernel = kernel_of("qconv_winograd_u8", desc.allowed, name);
-    params->plan = plan_winograd(s, params->kernel);
+    params->plan = plan_winograd(s, params->kernel, w.constant);
     const WinogradPacking packing = {s.ic, s.oc, params->kernel.lanes, params->plan.block};
     params->plan.group_bytes = static_cast<int64_t>(packing.bytes());
     params->packing = packing;
@@ -131,7 +131,7 @@ Status bind(const OpDesc& desc, const std::shared_ptr<QconvParams>& params, cons
             bool uses_winograd, BoundOp* bound) {
     const ConvShape& s = params->shape.conv;
     if (uses_winograd)
-        choose_winograd(desc, params.get(), &bound->kernel);
+        choose_winograd(desc, w, params.get(), &bound->kernel);
     else
         choose_direct(desc, w, params.get(), &bound->kernel);
     params->reads_zero = desc.has(6);
@@ -144,8 +144,8 @@ Status bind(const OpDesc& desc, const std::shared_ptr<QconvParams>& params, cons
             bound->packs.push_back({1, packing.layout(), packing.bytes(), pack_weights});
     };
     std::visit(request, params->packing);
-    bound->worker_scratch_bytes =
-        static_cast<size_t>(params->plan.staged_bytes + params->plan.product_bytes);
+    bound->worker_scratch_bytes = static_cast<size_t>(
+        params->plan.staged_bytes + params->plan.product_bytes + params->plan.sum_bytes);
     bound->run = run_qconv;
     bound->params = params;
     bound->flops = 2.0 * static_cast<double>(element_count(desc.out(0))) *
@@ -155,8 +155,7 @@ Status bind(const OpDesc& desc, const std::shared_ptr<QconvParams>& params, cons
 }
 
 // What the attribute `algorithm` wishes, or what pays.
-Status choose_algorithm(const OpDesc& desc, const ConvShape& s, const Weights& w,
-                        bool* uses_winograd) {
+Status choose_algorithm(const OpDesc& desc, const ConvShape& s, bool* uses_winograd) {
     const std::string wish = desc.attributes.text("algorithm", "auto");
     if (wish != "auto" && wish != "direct" && wish != "winograd")
         return invalid("qconv2d: algorithm \"%s\" is none of auto, direct, winograd", wish.c_str());
@@ -165,10 +164,7 @@ Status choose_algorithm(const OpDesc& desc, const ConvShape& s, const Weights& w
             "qconv2d: winograd is for 3x3 kernels, strides 1, dilations up to 64, groups 1");
     const char* name;
     const QconvKernel direct = kernel_of("qconv_u8", desc.allowed, &name);
-    *uses_winograd = (wish == "winograd" || (wish == "auto" && winograd_pays(s, direct))) &&
-                     winograd_is_exact(w.constant, s);
-    if (wish == "winograd" && !*uses_winograd)
-        return invalid("qconv2d: sums of these weights may reach 2^25, too much for winograd");
+    *uses_winograd = wish == "winograd" || (wish == "auto" && winograd_pays(s, direct));
     return {};
 }
 
@@ -186,7 +182,7 @@ Status bind_qconv2d(const OpDesc& desc, BoundOp* bound) {
     const Weights w = {static_cast<const int8_t*>(desc.inputs[1].constant),
                        desc.in(1).shape[1] * taps, taps};
     bool uses_winograd = false;
-    status = choose_algorithm(desc, params->shape.conv, w, &uses_winograd);
+    status = choose_algorithm(desc, params->shape.conv, &uses_winograd);
     return status.ok ? bind(desc, params, w, uses_winograd, bound) : status;
 }
 

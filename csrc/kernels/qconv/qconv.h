@@ -26,12 +26,12 @@ struct QconvPlan {
     int64_t rows, columns;  // the grid that chunks cut: output pixels, or Winograd tiles in one row
     int64_t rows_per_chunk, columns_per_chunk, blocks_per_chunk, blocks;
     int64_t images, group_chunks, row_chunks, column_chunks, block_chunks;
-    int64_t staged_bytes;               // scratch of a worker, then `product_bytes`
+    int64_t staged_bytes;               // scratch of a worker
     int64_t padding_bytes;              // of it, x_zero: a row at the end, a pixel at the beginning
     int64_t block_bytes, group_bytes;   // of packed weights
     int64_t ic_slice, blocks_per_pass;  // that a Winograd convolution takes at a time
     int64_t input_plane, product_plane;  // elements between planes of its transforms
-    int64_t product_bytes;
+    int64_t product_bytes, sum_bytes;    // scratch behind the others
 };
 
 // A box of the output that one call computes; blocks are blocks of output channels of the group.

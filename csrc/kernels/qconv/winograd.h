@@ -18,9 +18,9 @@
 //        0  0  6           0  4  0 -5  0  1
 //
 // 576 is 64 * 9. 9 has an inverse modulo 2^32, and 64 is shifted out, which leaves the sum modulo
-// 2^26: the sum itself where its magnitude is below 2^25. Whether it can be more is known from the
-// weights, see winograd_is_exact. In which order numbers are added does not matter, nor that sums
-// on the way overflow.
+// 2^26: the sum itself where its magnitude is below 2^25. Where the sum of all channels can be
+// more, which is known from the weights, it is made slice by slice: see winograd_slice. In which
+// order numbers are added does not matter, nor that sums on the way overflow.
 namespace hades {
 
 constexpr uint32_t kWinogradInverse = 0x38e38e39;  // of 9, modulo 2^32
@@ -37,7 +37,6 @@ struct WordProduct {
     int64_t pairs;
     int32_t* products;  // [tile][o], tiles `row` apart
     int64_t row;
-    bool accumulate;
 };
 
 }  // namespace hades

@@ -11,9 +11,10 @@
 // arithmetic and winograd_pack.h for the weights.
 //   sum[p, o] = bias[o] - x_zero * (sum of w[o]) + (sum of x * w), padding of x being x_zero
 // A call takes some tiles and some blocks of output channels, the blocks in passes. Scratch: a
-// pixel of x_zero, planes of transformed input [36][tile][ic slice] of int16, and products
-// [pass][36][tile][o in pass] of int32. Planes are an odd number of cache lines apart, so that the
-// 36 streams of a transform do not share cache sets.
+// pixel of x_zero, planes of transformed input [36][tile][ic slice] of int16, products
+// [36][tile][o in pass] of int32, and where there are several slices, their sums [tile][4][4][o].
+// Planes are an odd number of cache lines apart, so that the 36 streams of a transform do not share
+// cache sets.
 // Numerics: exact in int32, modulo 2^32; see base/requantize.h for what follows.
 namespace hades::HADES_ISA {
 
@@ -21,12 +22,14 @@ namespace hades::HADES_ISA {
 struct WinogradScratch {
     uint8_t* padding;
     int16_t* inputs;
-    int32_t* products;
+    int32_t *products, *sums;
 };
 
 HADES_INLINE WinogradScratch winograd_scratch(const QconvArgs& a) {
+    uint8_t* const products = a.scratch + a.plan->staged_bytes;
     return {a.scratch, reinterpret_cast<int16_t*>(a.scratch + a.plan->padding_bytes),
-            reinterpret_cast<int32_t*>(a.scratch + a.plan->staged_bytes)};
+            reinterpret_cast<int32_t*>(products),
+            reinterpret_cast<int32_t*>(products + a.plan->product_bytes)};
 }
 
 // Calls body(channel, count) for vectors of channels. The last begins so early that it is whole,
@@ -192,81 +195,107 @@ static void finish_limited(const WinogradPass& pass, const TileOutput& out, cons
     }
 }
 
-// Any epilogue, through memory.
-static void finish_any(const QconvArgs& a, const WinogradPass& pass, const TileOutput& out,
-                       const int32_t* products) {
-    int32_t sums[kWinogradOut][kWinogradOut][kWinogradPass];
+// Sums of a tile in memory, [4][4][row]: those of the first slice of channels, or more of them.
+template <bool First>
+static void add_sums(const WinogradPass& pass, const int32_t* products, int64_t plane,
+                     int32_t* sums, int64_t row) {
     for (int64_t o = 0; o < pass.channels; o += kLanes) {
         const I32 start = load(pass.start + o);
-        transform_products(products + o, a.plan->product_plane,
-                           [&](int i, const I32(&row)[kWinogradOut])
-                               __attribute__((always_inline)) {
+        const auto add = [&](int i, const I32(&terms)[kWinogradOut])
+                             __attribute__((always_inline)) {
+                                 int32_t* to = sums + i * kWinogradOut * row + o;
 #pragma GCC unroll 4
-                                   for (int j = 0; j < kWinogradOut; ++j)
-                                       store(&sums[i][j][o], row[j] + start);
-                               });
+                                 for (int j = 0; j < kWinogradOut; ++j, to += row)
+                                     store(to, terms[j] + (First ? start : load(to)));
+                             };
+        transform_products(products + o, plane, add);
     }
+}
+
+// Any epilogue.
+static void finish_sums(const QconvArgs& a, const WinogradPass& pass, const TileOutput& out,
+                        const int32_t* sums, int64_t row) {
     const Requantize& r = a.shape->requantize;
     for (int64_t i = 0; i < out.rows; ++i) {
         RequantizeRows to = out.to;
         to.y = advanced(to.y, r.y_is_bytes, i * out.y_row);
         if (to.residual)
             to.residual = advanced(to.residual, r.residual_is_bytes, i * out.residual_row);
-        requantize_rows(r, to, sums[i][0], kWinogradPass, static_cast<int>(out.columns),
-                        static_cast<int>(pass.channels));
+        requantize_rows(r, to, sums + i * kWinogradOut * row, static_cast<int>(row),
+                        static_cast<int>(out.columns), static_cast<int>(pass.channels));
     }
 }
 
-// Inverse transforms of all tiles of the chunk for a pass of `width` packed channels.
-static void finish_pass(const QconvArgs& a, const TileGrid& grid, int64_t channel, int64_t width,
-                        const int32_t* products) {
-    WinogradPass pass;
-    fill_pass(a, channel, width, &pass);
-    const int64_t row = a.plan->blocks_per_pass * a.plan->block, plane = a.plan->product_plane;
-    TilePlace place = tile_place(grid, a.chunk.column_begin);
-    for (int64_t tile = a.chunk.column_begin; tile < a.chunk.column_end;
-         ++tile, products += row, step_to_next(grid, &place)) {
-        const TileOutput out = tile_output(a, place, channel);
-        if (out.rows == 0 || out.columns == 0) continue;  // of a phase that has fewer
-        pass.limits = limits_of(a.shape->requantize, out.to);
-        if (!pass.limits.suffice) {
-            finish_any(a, pass, out, products);
-            continue;
-        }
+// A slice of input channels.
+struct WinogradSlice {
+    int64_t first, channels;
+    bool is_first, is_last;
+};
+
+// The sums of a tile from its products, and what they become.
+static void finish_tile(const QconvArgs& a, const WinogradSlice& slice, const WinogradPass& pass,
+                        const TileOutput& out, const int32_t* products, int32_t* sums) {
+    const int64_t plane = a.plan->product_plane;
+    const bool is_only = slice.is_first && slice.is_last;
+    if (is_only && pass.limits.suffice) {
         const bool is_whole = out.rows == kWinogradOut && out.columns == kWinogradOut;
         const int64_t whole = is_whole ? pass.channels / kLanes * kLanes : 0;
         finish_limited<true>(pass, out, products, plane, 0, whole);
         finish_limited<false>(pass, out, products, plane, whole, pass.channels);
+        return;
+    }
+    int32_t own[kWinogradOut * kWinogradOut * kWinogradPass];
+    int64_t row = a.plan->blocks_per_chunk * a.plan->block;
+    if (is_only) sums = own, row = kWinogradPass;
+    (slice.is_first ? add_sums<true> : add_sums<false>)(pass, products, plane, sums, row);
+    if (slice.is_last) finish_sums(a, pass, out, sums, row);
+}
+
+// All tiles of the chunk for a pass of `width` packed channels, whose sums are at `sums`.
+static void finish_pass(const QconvArgs& a, const TileGrid& grid, const WinogradSlice& slice,
+                        int64_t channel, int64_t width, const int32_t* products, int32_t* sums) {
+    WinogradPass pass;
+    fill_pass(a, channel, width, &pass);
+    const int64_t row = a.plan->blocks_per_pass * a.plan->block;
+    const int64_t tile_sums =
+        kWinogradOut * kWinogradOut * a.plan->blocks_per_chunk * a.plan->block;
+    TilePlace place = tile_place(grid, a.chunk.column_begin);
+    for (int64_t tile = a.chunk.column_begin; tile < a.chunk.column_end;
+         ++tile, products += row, sums += tile_sums, step_to_next(grid, &place)) {
+        const TileOutput out = tile_output(a, place, channel);
+        if (out.rows == 0 || out.columns == 0) continue;  // of a phase that has fewer
+        pass.limits = limits_of(a.shape->requantize, out.to);
+        finish_tile(a, slice, pass, out, products, sums);
+    }
+}
+
+static void run_slice(const QconvArgs& a, const TileGrid& grid, const WinogradSlice& slice,
+                      const WinogradScratch& scratch) {
+    const QconvPlan& plan = *a.plan;
+    transform_slice(a, grid, slice.first, slice.channels, scratch);
+    const WordProduct product = {scratch.inputs,   plan.pitch,
+                                 nullptr,          ceil_div(slice.channels, 2),
+                                 scratch.products, plan.blocks_per_pass * plan.block};
+    int32_t* sums = scratch.sums;
+    for (int64_t begin = a.chunk.block_begin; begin < a.chunk.block_end;
+         begin += plan.blocks_per_pass, sums += product.row) {
+        const int64_t last = begin + plan.blocks_per_pass;
+        const int64_t end = last < a.chunk.block_end ? last : a.chunk.block_end;
+        multiply_pass(a, product, slice.first, begin, end);
+        finish_pass(a, grid, slice, begin * plan.block, (end - begin) * plan.block,
+                    scratch.products, sums);
     }
 }
 
 static void run_winograd(const QconvArgs& a) {
-    const ConvShape& s = a.shape->conv;
-    const QconvPlan& plan = *a.plan;
-    const TileGrid grid = tile_grid(s);
+    const TileGrid grid = tile_grid(a.shape->conv);
     const WinogradScratch scratch = winograd_scratch(a);
-    memset(scratch.padding, a.shape->x_zero, static_cast<size_t>(plan.padding_bytes));
-    WordProduct product;
-    product.x = scratch.inputs;
-    product.pitch = plan.pitch;
-    product.row = plan.blocks_per_pass * plan.block;
-    for (int64_t slice = 0; slice < s.ic; slice += plan.ic_slice) {
-        const int64_t rest = s.ic - slice;
-        const int64_t channels = rest < plan.ic_slice ? rest : plan.ic_slice;
-        product.pairs = ceil_div(channels, 2);
-        product.accumulate = slice > 0;
-        product.products = scratch.products;
-        transform_slice(a, grid, slice, channels, scratch);
-        for (int64_t begin = a.chunk.block_begin; begin < a.chunk.block_end;
-             begin += plan.blocks_per_pass) {
-            const int64_t last = begin + plan.blocks_per_pass;
-            const int64_t end = last < a.chunk.block_end ? last : a.chunk.block_end;
-            multiply_pass(a, product, slice, begin, end);
-            if (channels == rest)
-                finish_pass(a, grid, begin * plan.block, (end - begin) * plan.block,
-                            product.products);
-            if (plan.ic_slice < s.ic) product.products += kWinogradPlanes * plan.product_plane;
-        }
+    memset(scratch.padding, a.shape->x_zero, static_cast<size_t>(a.plan->padding_bytes));
+    const int64_t ic = a.shape->conv.ic, step = a.plan->ic_slice;
+    for (int64_t first = 0; first < ic; first += step) {
+        const int64_t left = ic - first;
+        const WinogradSlice slice = {first, left < step ? left : step, first == 0, left <= step};
+        run_slice(a, grid, slice, scratch);
     }
 }
 

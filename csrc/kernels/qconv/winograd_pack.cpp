@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "kernels/qconv/winograd.h"
+#include "kernels/tile/cut_chunks.h"
 
 namespace hades {
 namespace {
@@ -25,6 +26,22 @@ void transform_filter(const int8_t* filter, int* planes) {
     int columns[3 * kWinogradPatch];
     for (int j = 0; j < 3; ++j) transform_three(filter + j, 3, columns + j, 3);
     for (int i = 0; i < kWinogradPatch; ++i) transform_three(columns + 3 * i, 1, planes + 6 * i, 1);
+}
+
+// Whether no sum over a slice of channels can reach +-2^25.
+bool slices_are_exact(const int8_t* weights, const ConvShape& s, int64_t slice) {
+    constexpr int64_t kMost = (int64_t{1} << 25) / 255;
+    if (128 * slice * kTaps <= kMost) return true;
+    if (!weights) return false;
+    for (int64_t o = 0; o < s.oc; ++o)
+        for (int64_t first = 0; first < s.ic; first += slice) {
+            const int64_t count = std::min(slice, s.ic - first) * kTaps;
+            int64_t above = 0, below = 0;
+            for (int64_t i = 0; i < count; ++i) (weights[i] > 0 ? above : below) += weights[i];
+            if (std::max(above, -below) > kMost) return false;
+            weights += count;
+        }
+    return true;
 }
 
 }  // namespace
@@ -63,17 +80,13 @@ void WinogradPacking::pack_part(int64_t part, const int8_t* source, uint8_t* pac
     }
 }
 
-bool winograd_is_exact(const int8_t* weights, const ConvShape& s) {
-    constexpr int64_t kMost = (int64_t{1} << 25) / 255;
-    const int64_t count = s.ic * kTaps;
-    if (128 * count <= kMost) return true;
-    if (!weights) return false;
-    for (int64_t o = 0; o < s.oc; ++o, weights += count) {
-        int64_t above = 0, below = 0;
-        for (int64_t i = 0; i < count; ++i) (weights[i] > 0 ? above : below) += weights[i];
-        if (std::max(above, -below) > kMost) return false;
+int64_t winograd_slice(const int8_t* weights, const ConvShape& s, int64_t most, int64_t step) {
+    int64_t slice = s.ic <= most ? s.ic : round_up(even_part(s.ic, most), step);
+    while (!slices_are_exact(weights, s, slice)) {
+        const int64_t slices = ceil_div(s.ic, slice);
+        slice = std::min(round_up(ceil_div(s.ic, slices + 1), step), round_up(slice, step) - step);
     }
-    return true;
+    return slice;
 }
 
 }  // namespace hades

@@ -27,8 +27,9 @@ struct WinogradPacking {
     void pack_part(int64_t part, const int8_t* source, uint8_t* packed) const;
 };
 
-// Whether sums of bytes times these weights are known to stay within +-2^25, beyond which what is
-// left of them is not enough. Of unknown weights (nullptr) the worst is assumed.
-bool winograd_is_exact(const int8_t* weights, const ConvShape& shape);
+// How many input channels may be summed at a time, `most` or fewer, a multiple of `step` or all of
+// them: so many that sums of bytes times these weights are known to stay within +-2^25, beyond
+// which what is left of them is not enough. Of unknown weights (nullptr) the worst is assumed.
+int64_t winograd_slice(const int8_t* weights, const ConvShape& shape, int64_t most, int64_t step);
 
 }  // namespace hades

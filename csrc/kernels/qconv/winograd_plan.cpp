@@ -2,6 +2,7 @@
 
 #include "kernels/qconv/plan.h"
 #include "kernels/qconv/winograd.h"
+#include "kernels/qconv/winograd_pack.h"
 
 namespace hades {
 namespace {
@@ -13,8 +14,8 @@ namespace {
 struct Tiles {
     int64_t many, few;
 };
-constexpr Tiles kTiles16 = {42, 28};
-constexpr Tiles kTiles8 = {30, 24};
+constexpr Tiles kTiles16 = {28, 28};
+constexpr Tiles kTiles8 = {30, 18};
 constexpr int64_t kFarWeights = 4 << 20;  // bytes
 constexpr int64_t kSlice = 256;
 constexpr int64_t kOutputs = 128;
@@ -71,12 +72,12 @@ bool winograd_pays(const ConvShape& s, const QconvKernel& direct) {
     return kLeastGain * (tiles * tile + weights) <= direct_cost;
 }
 
-QconvPlan plan_winograd(const ConvShape& s, const QconvKernel& kernel) {
+QconvPlan plan_winograd(const ConvShape& s, const QconvKernel& kernel, const int8_t* weights) {
     QconvPlan plan = {};
     plan.block = kernel.lanes * kernel.vectors;
     plan.blocks = ceil_div(s.oc, plan.block);
     const int64_t words = 2 * kernel.lanes;
-    plan.ic_slice = s.ic <= kSlice ? s.ic : round_up(even_part(s.ic, kSlice), words);
+    plan.ic_slice = winograd_slice(weights, s, kSlice, words);
     plan.pitch = round_up(plan.ic_slice, words);
     plan.images = plan.group_chunks = 1;
     plan.rows = plan.rows_per_chunk = 1;
@@ -89,8 +90,6 @@ QconvPlan plan_winograd(const ConvShape& s, const QconvKernel& kernel) {
     plan.blocks_per_pass =
         even_part(plan.blocks_per_chunk, std::max<int64_t>(kWinogradPass / plan.block, 1));
     count_chunks(&plan);
-    const bool is_sliced = plan.ic_slice < s.ic;  // the products of all passes wait for slices
-    const int64_t passes = is_sliced ? ceil_div(plan.blocks_per_chunk, plan.blocks_per_pass) : 1;
     const int64_t input_bytes = odd_lines(plan.columns_per_chunk * plan.pitch * 2);
     const int64_t product_bytes =
         odd_lines(plan.columns_per_chunk * plan.blocks_per_pass * plan.block * 4);
@@ -98,7 +97,10 @@ QconvPlan plan_winograd(const ConvShape& s, const QconvKernel& kernel) {
     plan.product_plane = product_bytes / 4;
     plan.padding_bytes = round_up(s.ic, kLineBytes);
     plan.staged_bytes = plan.padding_bytes + kWinogradPlanes * input_bytes;
-    plan.product_bytes = passes * kWinogradPlanes * product_bytes;
+    plan.product_bytes = kWinogradPlanes * product_bytes;
+    if (plan.ic_slice < s.ic)
+        plan.sum_bytes = kWinogradOut * kWinogradOut * 4 * plan.columns_per_chunk *
+                         plan.blocks_per_chunk * plan.block;
     return plan;
 }
 

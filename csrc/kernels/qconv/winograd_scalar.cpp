@@ -76,7 +76,6 @@ Filter filter_of(const QconvArgs& a, int64_t o) {
             2 * (left < a.plan->block ? left : a.plan->block)};
 }
 
-// What is added to every sum of x * w.
 uint32_t start_of(const QconvArgs& a, int64_t o) {
     uint32_t sum;
     memcpy(&sum, a.w + a.plan->group_bytes - (a.shape->conv.oc - o) * 4, sizeof sum);
@@ -84,30 +83,47 @@ uint32_t start_of(const QconvArgs& a, int64_t o) {
     return static_cast<uint32_t>(a.bias ? a.bias[o] : 0) - x_zero * sum;
 }
 
-Outputs sums_of(const QconvArgs& a, const TilePlace& place, int64_t o) {
+// The sums of a slice of input channels.
+Outputs sums_of(const QconvArgs& a, const TilePlace& place, int64_t o, int64_t first) {
     const Filter filter = filter_of(a, o);
+    const int64_t last = first + a.plan->ic_slice, ic = a.shape->conv.ic;
     Patch products = {};
-    for (int64_t channel = 0; channel < a.shape->conv.ic; ++channel) {
+    for (int64_t channel = first; channel < (last < ic ? last : ic); ++channel) {
         const Patch x = transform(kInput, patch_at(a, place, channel));
         for (int i = 0; i < kWinogradPatch; ++i)
             for (int j = 0; j < kWinogradPatch; ++j)
                 products.v[i][j] += x.v[i][j] * filter.at(kWinogradPatch * i + j, channel);
     }
-    return transform(kOutput, products);
+    Outputs sums = transform(kOutput, products);
+    for (auto& row : sums.v)
+        for (uint32_t& sum : row)
+            sum = static_cast<uint32_t>(static_cast<int32_t>(sum * kWinogradInverse) >>
+                                        kWinogradShift);
+    return sums;
+}
+
+// Of all channels, with what is added to every sum of x * w.
+Outputs all_sums_of(const QconvArgs& a, const TilePlace& place, int64_t o) {
+    Outputs all;
+    for (auto& row : all.v)
+        for (uint32_t& sum : row) sum = start_of(a, o);
+    for (int64_t first = 0; first < a.shape->conv.ic; first += a.plan->ic_slice) {
+        const Outputs sums = sums_of(a, place, o, first);
+        for (int i = 0; i < kWinogradOut; ++i)
+            for (int j = 0; j < kWinogradOut; ++j) all.v[i][j] += sums.v[i][j];
+    }
+    return all;
 }
 
 void finish(const QconvArgs& a, const TilePlace& place, int64_t o, const Outputs& sums) {
     const ConvShape& s = a.shape->conv;
     const Requantize& r = a.shape->requantize;
-    const uint32_t start = start_of(a, o);
     for (int i = 0; i < kWinogradOut; ++i)
         for (int j = 0; j < kWinogradOut; ++j) {
             const int64_t row = place.row + i * s.dilation_h;
             const int64_t column = place.column + j * s.dilation_w;
             if (row >= s.out_height || column >= s.out_width) continue;
-            const int32_t exact =
-                static_cast<int32_t>(sums.v[i][j] * kWinogradInverse) >> kWinogradShift;
-            const auto sum = static_cast<int32_t>(static_cast<uint32_t>(exact) + start);
+            const auto sum = static_cast<int32_t>(sums.v[i][j]);
             RequantizeRows to = {};
             to.factor = a.factor + o;
             to.offset = a.offset ? a.offset + o : nullptr;
@@ -129,7 +145,7 @@ void run(const QconvArgs& a) {
     TilePlace place = tile_place(grid, a.chunk.column_begin);
     for (int64_t tile = a.chunk.column_begin; tile < a.chunk.column_end;
          ++tile, step_to_next(grid, &place))
-        for (int64_t o = begin; o < end; ++o) finish(a, place, o, sums_of(a, place, o));
+        for (int64_t o = begin; o < end; ++o) finish(a, place, o, all_sums_of(a, place, o));
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ from pyhades.options import EngineOptions
 from pyhades.segmentation.meaning import InputPlan, plan_inputs
 
 NetworkPrecision = Literal["fp32", "bf16", "int8", "auto"]
-"""Of a segmentation network; ``"auto"`` is the faster one that stays within a budget."""
+"""Of a segmentation network; ``"auto"`` is the fastest that stays within a budget."""
 NETWORK_PRECISIONS: tuple[NetworkPrecision, ...] = get_args(NetworkPrecision)
 
 PROGRAMS_KEPT = 4

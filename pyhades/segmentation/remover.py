@@ -64,8 +64,9 @@ class Remover:
         Threads (default: see :func:`pyhades.show_config`) and instruction set tier.
     precision
         Of the network: ``"fp32"``, by default, where the file is not quantised. ``"int8"``
-        quantises it, once, and keeps the result among the user's cached files; ``"auto"`` takes
-        the faster of both, as measured here, if int8 stays within the budget.
+        quantises it, once, and keeps the result among the user's cached files; ``"bf16"`` is for
+        CPUs with AVX512_BF16, see :func:`pyhades.compile`; ``"auto"`` takes the fastest of those
+        that stay within the budget, as measured here.
     options
         The three above in one; those that are given themselves win.
     tune

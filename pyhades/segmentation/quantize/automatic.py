@@ -10,13 +10,13 @@ import os
 import shutil
 import statistics
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pyhades
-from pyhades.compiler.program import require_bfloat16
+from pyhades.compiler.program import multiplies_bfloat16, require_bfloat16
 from pyhades.errors import ArgumentError, ConfigurationError
 from pyhades.ir.graph import Graph
 from pyhades.onnx.importer import load_onnx
@@ -35,7 +35,7 @@ from pyhades.segmentation.quantize.pictures import (
 )
 from pyhades.segmentation.quantize.recipe import Recipe
 from pyhades.segmentation.quantize.result import RECORD_KEY
-from pyhades.segmentation.quantize.scores import Budget
+from pyhades.segmentation.quantize.scores import Budget, Score, mean_of
 from pyhades.segmentation.store.places import cache_folder
 
 log = logging.getLogger(__name__)
@@ -101,23 +101,69 @@ def in_precision(
     limits = Budget.parse(DEFAULT_BUDGET if budget is None else budget)
     pictures = made_pictures() if calibration is None else given_pictures(calibration)
     where = graph.source or graph.name
+    if wanted == "auto":
+        return _told(where, _fastest(graph, found, pictures, limits, options))
+    small, record = _kept(graph, found, pictures, limits, options)
+    mean = _shown(record["mean"])
+    if not record["holds"]:
+        log.warning("%s: int8 does not hold %s: %s", where, limits, mean)
+    return _told(where, Chosen(small, "int8", f"asked for; beside fp32: {mean}"))
+
+
+def _shown(mean: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value:.4f}" for name, value in mean.items())
+
+
+def _fastest(
+    graph: Graph,
+    found: Identification,
+    pictures: Sequence[Picture],
+    limits: Budget,
+    options: EngineOptions,
+) -> Chosen:
+    """Of what holds the budget; bfloat16 only where there are instructions for it."""
+    candidates, notes = [Chosen(graph, "fp32", "")], []
+
+    def consider(chosen: Chosen, holds: bool, mean: Mapping[str, float]) -> None:
+        if holds:
+            candidates.append(replace(chosen, why=f" ({_shown(mean)})"))
+        else:
+            notes.append(f"{chosen.precision} does not hold {limits}: {_shown(mean)}")
+
+    if multiplies_bfloat16(options):
+        narrow = Chosen(graph, "bf16", "")
+        scores = _scores([*candidates, narrow], found, pictures, options)
+        if any(score.mae for score in scores):
+            consider(narrow, limits.holds(scores), mean_of(scores))
+        else:
+            notes.append("no product gains by bf16")
     try:
         small, record = _kept(graph, found, pictures, limits, options)
+        consider(Chosen(small, "int8", ""), record["holds"], record["mean"])
     except ArgumentError as error:
-        if wanted == "int8":
-            raise
-        return _told(where, Chosen(graph, "fp32", str(error)))
-    mean = ", ".join(f"{name} {value:.4f}" for name, value in record["mean"].items())
-    if wanted == "int8":
-        if not record["holds"]:
-            log.warning("%s: int8 does not hold %s: %s", where, limits, mean)
-        return _told(where, Chosen(small, "int8", f"asked for; beside fp32: {mean}"))
-    if not record["holds"]:
-        return _told(where, Chosen(graph, "fp32", f"int8 does not hold {limits}: {mean}"))
-    times = _times([graph, small], found, pictures[0], options)
-    shown = f"{times[0] * 1e3:.1f} ms in fp32, {times[1] * 1e3:.1f} ms in int8 ({mean})"
-    faster = Chosen(small, "int8", shown) if times[1] < times[0] else Chosen(graph, "fp32", shown)
-    return _told(where, faster)
+        notes.append(str(error))
+    if len(candidates) == 1:
+        return replace(candidates[0], why="; ".join(notes))
+    times = _times(candidates, found, pictures[0], options)
+    shown = [
+        f"{seconds * 1e3:.1f} ms in {chosen.precision}{chosen.why}"
+        for chosen, seconds in zip(candidates, times, strict=True)
+    ]
+    return replace(candidates[times.index(min(times))], why="; ".join([", ".join(shown), *notes]))
+
+
+def _scores(
+    candidates: Sequence[Chosen],
+    found: Identification,
+    pictures: Sequence[Picture],
+    options: EngineOptions,
+) -> tuple[Score, ...]:
+    """Of the masks in the second precision, beside those in the first."""
+    first, second = (
+        Calibration(found, chosen.options(options), lambda *_: None) for chosen in candidates
+    )
+    wanted = list(first.masks(candidates[0].graph, pictures))
+    return second.scores(candidates[1].graph, pictures, wanted)
 
 
 def _told(where: str, chosen: Chosen) -> Chosen:
@@ -175,14 +221,15 @@ def quantised_folder() -> Path:
 
 
 def _times(
-    graphs: Sequence[Graph], found: Identification, picture: Picture, options: EngineOptions
+    candidates: Sequence[Chosen], found: Identification, picture: Picture, options: EngineOptions
 ) -> list[float]:
     """Seconds of a run of each network, in turn."""
-    plain = EngineOptions(threads=options.threads, isa=options.isa)
-    planes = Calibration(found, plain, lambda *_: None).planes(picture)
+    planes = Calibration(found, candidates[0].options(options), lambda *_: None).planes(picture)
     networks = [
-        CompiledNetwork(graph, found.manifest.output, plan=found.inputs, options=plain)
-        for graph in graphs
+        CompiledNetwork(
+            chosen.graph, found.manifest.output, plan=found.inputs, options=chosen.options(options)
+        )
+        for chosen in candidates
     ]
     times: list[list[float]] = [[] for _ in networks]
     for _ in range(RUNS + 1):

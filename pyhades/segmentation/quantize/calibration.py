@@ -77,7 +77,8 @@ class Calibration:
     def masks(self, graph: Graph, pictures: Sequence[Picture]) -> Iterator[NDArray[np.float32]]:
         """The predictions of a network, float or quantised, in 0..1."""
         network = CompiledNetwork(graph, self.manifest.output, plan=self.plan, options=self.options)
-        with Remover.from_network(network, self.manifest, options=self.options) as remover:
+        plain = EngineOptions(threads=self.options.threads, isa=self.options.isa)
+        with Remover.from_network(network, self.manifest, options=plain) as remover:
             for picture in pictures:
                 yield remover.predict(picture.load())
 

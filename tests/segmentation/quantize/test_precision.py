@@ -20,6 +20,7 @@ from pyhades.segmentation.quantize import automatic
 from tests.support.small_networks import SIDE, first_and_last, pictures, unet
 
 PICTURE = pictures(1)[0]
+PRECISIONS = ("fp32", "bf16", "int8")
 
 
 @pytest.fixture(autouse=True)
@@ -81,6 +82,7 @@ def test_int8_that_misses_its_budget_warns(model, caplog):
 
 @pytest.mark.parametrize(("times", "precision"), [((2.0, 1.0), "int8"), ((1.0, 2.0), "fp32")])
 def test_auto_takes_the_faster_and_says_so(model, times, precision, monkeypatch, caplog):
+    monkeypatch.setattr(automatic, "multiplies_bfloat16", lambda options: False)
     monkeypatch.setattr(automatic, "_times", lambda *given: list(times))
     caplog.set_level(logging.INFO)
     with remover(model, "auto") as found:
@@ -89,9 +91,38 @@ def test_auto_takes_the_faster_and_says_so(model, times, precision, monkeypatch,
     assert f"precision {precision}: " in caplog.text
 
 
+@pytest.fixture
+def bfloat16(monkeypatch):
+    """As if the CPU had the instructions: the tier computes the same without them."""
+    monkeypatch.setattr(automatic, "multiplies_bfloat16", lambda options: True)
+
+
+@pytest.mark.parametrize(("times", "precision"), [((2, 1, 3), "bf16"), ((2, 3, 1), "int8")])
+def test_auto_considers_bfloat16(model, times, precision, bfloat16, monkeypatch):
+    monkeypatch.setattr("pyhades.passes.bfloat.gains", lambda node: True)
+    monkeypatch.setattr(automatic, "_times", lambda *given: list(times))
+    with remover(model, "auto", isa="scalar") as found:
+        assert found.precision == precision
+        assert "ms in bf16 (" in found.precision_reason
+
+
+def test_auto_measures_what_bfloat16_costs(model, bfloat16, monkeypatch):
+    monkeypatch.setattr("pyhades.passes.bfloat.gains", lambda node: True)
+    with remover(model, "auto", isa="avx2", budget="mae=1e-9") as found:
+        assert found.precision == "fp32"
+        assert "bf16 does not hold mae=1e-09: mae 0.000" in found.precision_reason
+
+
+def test_auto_tells_where_nothing_gains_by_bfloat16(model, bfloat16, monkeypatch):
+    monkeypatch.setattr("pyhades.passes.bfloat.gains", lambda node: False)
+    with remover(model, "auto", isa="avx2") as found:
+        assert found.precision in ("fp32", "int8")
+        assert "; no product gains by bf16" in found.precision_reason
+
+
 def test_auto_measures(model):
     with remover(model, "auto") as found:
-        assert found.precision in ("fp32", "int8") and "ms in fp32" in found.precision_reason
+        assert found.precision in PRECISIONS and "ms in fp32" in found.precision_reason
 
 
 def test_auto_keeps_to_its_budget(model):

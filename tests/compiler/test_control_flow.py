@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from contextlib import contextmanager
 
 import numpy as np
 import onnx.parser
@@ -321,20 +322,40 @@ agraph (float x) => (float y)
 """
 
 
-def test_an_endless_loop_ends_with_ctrl_c():
-    program = pyhades.compile(pyhades.load_onnx(model_of(ENDLESS)))
+@contextmanager
+def ctrl_c():
+    """Pressed a moment later; what is inside has to end by it."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs of shells ignore it
     key = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
-    watchdog = threading.Timer(20, program.cancel)
     try:
         key.start()
-        watchdog.start()
         with pytest.raises(KeyboardInterrupt):
-            program.run({"x": np.float32(1)})
+            yield
     finally:
-        watchdog.cancel()
         key.join()
         signal.signal(signal.SIGINT, before)
+
+
+def test_an_endless_loop_ends_with_ctrl_c():
+    program = pyhades.compile(pyhades.load_onnx(model_of(ENDLESS)))
+    watchdog = threading.Timer(20, program.cancel)
+    watchdog.start()
+    with ctrl_c():
+        program.run({"x": np.float32(1)})
+    watchdog.cancel()
+
+
+def test_a_loop_of_constants_takes_as_many_steps_as_the_file_says():
+    """Exporters write the largest number where a condition ends the loop: there is no limit."""
+    text = ENDLESS.replace("(float x)", "(float z)").replace("{1}>", "{1}, float x = {1}>")
+    text = text.replace("Loop (, yes", "Loop (most, yes").replace(
+        "bool yes", "int64 most = {%d}, bool yes"
+    )
+    short = pyhades.compile(pyhades.load_onnx(model_of(text % 3)))
+    want = np.sin(np.sin(np.sin(1.0)))
+    assert short.run({"z": np.float32(0)})["y"] == pytest.approx(want, rel=1e-6)
+    with ctrl_c():
+        pyhades.compile(pyhades.load_onnx(model_of(text % np.iinfo(np.int64).max)))
 
 
 def test_an_endless_loop_can_be_cancelled():

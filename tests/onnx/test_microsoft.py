@@ -14,9 +14,10 @@ from onnx import helper, numpy_helper
 
 import pyhades
 from pyhades import load_onnx
-from pyhades.errors import UnsupportedOperatorError
+from pyhades.errors import ShapeError, UnsupportedOperatorError
 from pyhades.ir.interpreter import interpret
 from pyhades.networks import SwinConfig, write_swin, write_u2net
+from tests.support.graphs import Builder
 from tests.support.onnx_models import make_model, run_rival
 
 Array = np.ndarray[Any, Any]
@@ -268,6 +269,13 @@ def test_embeddings() -> None:
 @pytest.mark.parametrize("n", [1, 2, 5, 9])
 def test_inverse(n: int) -> None:
     check("Inverse", {"x": noise(3, n, n) + 2 * np.eye(n, dtype=np.float32)}, tolerance=1e-3)
+
+
+def test_more_inverses_than_memory_holds() -> None:
+    b = Builder()
+    graph = b.graph(b.op("Inverse", b.input(1 << 38, 3, 3)))
+    with pytest.raises(ShapeError, match="larger than any memory"):
+        pyhades.compile(graph)
 
 
 @pytest.mark.parametrize("metric", ["euclidean", "sqeuclidean"])

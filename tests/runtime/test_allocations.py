@@ -37,8 +37,41 @@ print(alone, count() - before)
 """
 
 
+NETWORK = """
+import ctypes
+import numpy as np
+import pyhades
+from tests.support.quantised_models import small_network
+from tests.support.small_networks import transformer, unet
+
+def integers():
+    return pyhades.load_onnx(small_network().SerializeToString())
+
+program = pyhades.compile({graph}(), threads=2)
+feeds = {{n: np.ones(kind.shape, kind.dtype) for n, kind in program.inputs.items()}}
+bindings, _ = program._bind(feeds)
+count = ctypes.CDLL(None).count_allocations
+count.restype = ctypes.c_long
+with program._contexts.lend() as context:
+    context.run(bindings)
+    before = count()
+    context.run()
+    alone = count() - before
+before = count()
+bytearray(100_000)
+print(alone, count() - before)
+"""
+
+
+PROGRAMS = {
+    "rows": PROGRAM,
+    **{graph: NETWORK.format(graph=graph) for graph in ("unet", "transformer", "integers")},
+}
+
+
+@pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS)
 @pytest.mark.preload
-def test_a_run_allocates_nothing(tmp_path):
+def test_a_run_allocates_nothing(program, tmp_path):
     compiler = os.environ.get("CC") or shutil.which("cc")
     if compiler is None:
         pytest.skip("no C compiler to build the counting malloc with")
@@ -47,7 +80,7 @@ def test_a_run_allocates_nothing(tmp_path):
         [*compiler.split(), "-O1", "-shared", "-fPIC", "-o", library, SOURCE], check=True
     )
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
+        [sys.executable, "-c", program],
         env={**os.environ, "LD_PRELOAD": str(library), "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,

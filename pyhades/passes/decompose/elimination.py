@@ -32,7 +32,8 @@ def _inverse(build: Builder, node: Node) -> None:
     """Gauss and Jordan: what turns a matrix into ones turns ones into its inverse."""
     x = _stack(build, node)
     b, n, _ = shape(x)
-    ones = constant(f"{build.name}.eye", np.tile(np.eye(n, dtype=dtype_of(x)), (b, 1, 1)))
+    eye = constant(f"{build.name}.eye", np.eye(n, dtype=dtype_of(x))[None])
+    ones = build.apply("Expand", eye, build.integers("stack", (b, n, n)), suffix="ones")
     x = build.apply("Concat", x, ones, suffix="both", axis=2)
     for step in range(n):
         pivot = _Step(build, step).pivot(x, step)

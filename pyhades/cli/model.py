@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
-from pyhades.cli.options import Command, engine_options, together
+from pyhades.cli.options import NAMES, Command, engine_options, together
 from pyhades.errors import ArgumentError
 from pyhades.options import EngineOptions
 from pyhades.segmentation.catalogue import PROFILES
@@ -31,8 +31,11 @@ class PreparedModel:
 model_argument = click.argument("model", metavar="MODEL")
 
 
-def model_options(command: Command) -> Callable[..., Any]:
-    """``--manifest``, ``--set``, ``--profile`` and those of an engine as one argument."""
+def model_options(command: Command, engine: Sequence[str] = NAMES) -> Callable[..., Any]:
+    """``--manifest``, ``--set``, ``--profile`` and those of an engine as one argument.
+
+    ``engine`` names the options of the engine that the command has.
+    """
 
     @functools.wraps(command)
     def with_model(
@@ -52,7 +55,7 @@ def model_options(command: Command) -> Callable[..., Any]:
             "--profile", type=click.Choice(PROFILES), default="reference", show_default=True,
             help="Of a known model: prepare as its authors do, or as rembg does.",
         ),
-        engine_options(NETWORK_PRECISIONS),
+        engine_options(NETWORK_PRECISIONS, names=engine),
     )(with_model)  # fmt: skip
 
 

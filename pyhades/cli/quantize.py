@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 from pathlib import Path
@@ -13,9 +14,10 @@ from tqdm import tqdm
 from pyhades.cli.model import PreparedModel, model_argument, model_options
 from pyhades.segmentation.quantize import Recipe, quantize
 from pyhades.segmentation.quantize.face import DEFAULT_BUDGET
-from pyhades.segmentation.quantize.recipe import Clipping
+from pyhades.segmentation.quantize.recipe import Clipping, Equalisation, Rounding
 
-CLIPPINGS = get_args(Clipping)
+CLIPPINGS, ROUNDINGS = get_args(Clipping), get_args(Rounding)
+EQUALISATIONS = get_args(Equalisation)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
@@ -42,21 +44,25 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
     help="What ends the grids of weights.",
 )  # fmt: skip
 @click.option(
-    "--smoothing", type=click.FloatRange(0, 1), default=Recipe.smoothing, show_default=True,
-    help="How much of the spread behind a LayerNorm moves into weights.",
+    "--rounding", type=click.Choice(ROUNDINGS), default=Recipe.rounding, show_default=True,
+    help="Of weights: learned for what they read, or to the nearest.",
+)  # fmt: skip
+@click.option(
+    "--equalisation", type=click.Choice(EQUALISATIONS), default=Recipe.equalisation,
+    show_default=True, help="Where loud channels are scaled down as they are made.",
 )  # fmt: skip
 @click.option(
     "--bias-correction/--no-bias-correction", default=Recipe.bias_correction, show_default=True,
     help="Whether biases make up for rounded weights.",
 )  # fmt: skip
 @click.option("--force", is_flag=True, help="Write the file also where the budget does not hold.")
-@model_options
+@functools.partial(model_options, engine=("threads", "isa"))
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
 def command(
     model: str, images: Path | None, output: Path, budget: str, activations: Clipping,
-    weights: Clipping, smoothing: float, bias_correction: bool, force: bool,
-    prepared: PreparedModel, as_json: bool, quiet: bool,
+    weights: Clipping, rounding: Rounding, equalisation: Equalisation, bias_correction: bool,
+    force: bool, prepared: PreparedModel, as_json: bool, quiet: bool,
 ) -> None:  # fmt: skip
     """Quantise a float model to int8 and write it as an ONNX file.
 
@@ -65,7 +71,10 @@ def command(
     Where it cannot hold, nothing is written and the exit code is 2. Interrupted, the same command
     goes on where it was.
     """
-    recipe = Recipe(activations, weights, bias_correction=bias_correction, smoothing=smoothing)
+    recipe = Recipe(
+        activations, weights, rounding=rounding, equalisation=equalisation,
+        bias_correction=bias_correction,
+    )  # fmt: skip
     with tqdm(disable=True if quiet else None, file=sys.stderr, leave=False) as bar:
 
         def step(what: str, done: int, total: int) -> None:

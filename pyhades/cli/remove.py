@@ -37,6 +37,14 @@ remover_options = together(
         help="Try a model on pictures that ship here and warn if its masks are none; "
         "default: where its meaning was guessed.",
     ),
+    click.option(
+        "--calibration", type=click.Path(exists=True, file_okay=False), metavar="DIR",
+        help="Pictures that --precision int8 and auto look at; default: some that ship.",
+    ),
+    click.option(
+        "--budget", metavar="LIMITS",
+        help="What masks of int8 may differ by, such as mae=.002,iou=.997: auto keeps to it.",
+    ),
     model_options,
 )  # fmt: skip
 """Of every command that cuts out pictures."""
@@ -48,6 +56,9 @@ def make_remover(
     """Build the remover that the options of :func:`remover_options` describe."""
     if download and offline:
         raise click.UsageError("--download fetches and --offline forbids it")
+    for name in ("calibration", "budget"):
+        if others.get(name) is not None and prepared.options.precision not in ("int8", "auto"):
+            raise click.UsageError(f"--{name} is for --precision int8 and auto")
     return Remover(model, options=prepared.options, download=download, **others, **prepared.how)
 
 

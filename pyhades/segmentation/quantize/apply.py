@@ -41,6 +41,8 @@ class Quantiser:
         Of the edges that any choice may put on a grid.
     recipe
         How.
+    learned
+        Weights that are rounded already, see :mod:`~pyhades.segmentation.quantize.learned`.
     shifts
         What biases lack, see :mod:`~pyhades.segmentation.quantize.bias`.
     """
@@ -48,10 +50,12 @@ class Quantiser:
     graph: Graph
     statistics: Statistics
     recipe: Recipe
+    learned: dict[str, Array] = field(default_factory=dict)
     shifts: Shifts = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._weights: dict[str, tuple[Array, Quantization]] = {}
+        self._weight_grids: dict[str, Quantization] = {}
+        self._nearest: dict[str, Array] = {}
         self._grids: dict[tuple[str, ...], Quantization] = {}
 
     def quantised(self, products: Sequence[Product]) -> Graph:
@@ -95,23 +99,37 @@ class Quantiser:
 
     def rounded_weights(self, products: Sequence[Product]) -> dict[str, Array]:
         """By name."""
-        return {product.name: self._weight(product)[0] for product in products}
+        return {product.name: self._weight(product) for product in products}
 
-    def _weight(self, product: Product) -> tuple[Array, Quantization]:
-        """Rounded weights and their grid; they do not depend on what else is quantised."""
-        if product.name not in self._weights:
+    def scales(self, products: Sequence[Product]) -> dict[str, Array]:
+        """Of weights, by name."""
+        return {product.name: self._weight_grid(product).scale for product in products}
+
+    def _weight_grid(self, product: Product) -> Quantization:
+        """It does not depend on what else is quantised."""
+        if product.name not in self._weight_grids:
             data = product.weight.data
             assert data is not None
             how = self.recipe.weights, self.recipe.percentile
             grid = weight_grid(weight_scales(data, product.channels, *how), product.channels)
-            self._weights[product.name] = on_weight_grid(data, grid), grid
-        return self._weights[product.name]
+            self._weight_grids[product.name] = grid
+        return self._weight_grids[product.name]
+
+    def _weight(self, product: Product) -> Array:
+        """Weights on their grid: those that were learned, else the nearest points."""
+        if product.name in self.learned:
+            return self.learned[product.name]
+        if product.name not in self._nearest:
+            data = product.weight.data
+            assert data is not None
+            self._nearest[product.name] = on_weight_grid(data, self._weight_grid(product))
+        return self._nearest[product.name]
 
     def _bias(self, product: Product, grid: Quantization) -> Value | None:
         """The bias on the grid of the sums; None where the product has none, and needs none."""
         given = product.node.input(2)
         bias = None if given is None else given.data
-        weights = self._weight(product)[1]
+        weights = self._weight_grid(product)
         if product.name in self.shifts and product.node.op != "MatMul":
             shift = self.shifts[product.name]
             bias = shift if bias is None else bias + shift
@@ -127,7 +145,7 @@ class Quantiser:
         return Value(name, kind, data)
 
     def _round_constants(self, node: Node, product: Product, bias: Value | None) -> None:
-        data, grid = self._weight(product)
+        data, grid = self._weight(product), self._weight_grid(product)
         kind = replace(type_of(data), quantization=grid)
         node.inputs[1] = Value(f"{product.name}.weight", kind, data)
         if bias is not None:
@@ -136,7 +154,8 @@ class Quantiser:
 
 def _together(seen: Sequence[EdgeStatistics]) -> EdgeStatistics:
     """Of several edges with one grid. Channels have no meaning there."""
-    first = replace(seen[0], peaks=np.zeros(1, np.float32))
-    for other in seen[1:]:
-        first = first + replace(other, peaks=np.zeros(1, np.float32))
+    none = np.zeros(1, np.float32)
+    first, *others = (replace(each, peaks=none, means=none, squares=none) for each in seen)
+    for other in others:
+        first = first + other
     return first

@@ -1,48 +1,46 @@
 """Where the channels of a value come from, so that they can be scaled there.
 
-A LayerNormalization ends in a product with constants, which may be divided by a positive number per
-channel, and the weights that read the channel be multiplied by it, as long as everything in between
-passes such a factor on: what moves or averages numbers, what is linear beyond 0. Everything else
-pins the channels that reach it.
+What a product or a normalisation makes can be divided by a positive number per channel, in its
+constants, and the weights that read the channel be multiplied by it, as long as everything in
+between passes such a factor on: what moves or averages numbers, what is linear beyond 0 (Relu), and
+sums both of whose operands have the factor. Everything else pins the channels that reach it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pyhades.ir.carried import pads_with_zeros
 from pyhades.ir.graph import Graph, Node, Value
 from pyhades.ir.registry import attribute
 from pyhades.segmentation.quantize.products import Product, extents_of, rank_of
+from pyhades.segmentation.quantize.recipe import Equalisation
 
-_HOMOGENEOUS = ("Relu", "LeakyRelu", "Identity", "Dropout")
+Ids = NDArray[np.int64]
+"""Numbers of channels; those with the same :meth:`Channels.classes` have the same factor."""
+
+PINNED = 0
+"""The class of channels that must stay as they are."""
+
+_HOMOGENEOUS = ("Relu", "LeakyRelu", "PRelu", "Identity", "Dropout")
 _SPATIAL = ("MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool")
-
-
-@dataclass(eq=False)
-class Maker:
-    """A LayerNormalization, which makes channels.
-
-    Attributes
-    ----------
-    node
-        It.
-    channels
-        How many it makes.
-    """
-
-    node: Node
-    channels: int
-    pinned: bool = False
+_NORMALISATIONS = {"LayerNormalization": -1, "InstanceNormalization": 1}
+"""And the axis of the channels, which scale and shift, inputs 1 and 2, belong to."""
+_EXTENTS = ("Shape", "Size")
+"""What they give does not depend on numbers."""
 
 
 @dataclass(frozen=True)
-class Segment:
-    """Some channels of a value, which are all those of a maker; None where that is not known."""
+class Maker:
+    """A node that makes channels, and the inputs of it that hold them along an axis."""
 
-    maker: Maker | None
-    length: int
+    node: Node
+    ids: Ids
+    constants: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ class Tracked:
     """A value whose channels lie along ``axis``."""
 
     axis: int
-    segments: tuple[Segment, ...]
+    ids: Ids
 
 
 @dataclass(frozen=True)
@@ -58,32 +56,71 @@ class Reader:
     """A product that reads channels."""
 
     product: Product
-    segments: tuple[Segment, ...]
+    ids: Ids
 
 
-@dataclass
 class Channels:
     """What :func:`trace_channels` found.
 
     Attributes
     ----------
-    readers
-        Products whose weights can be scaled.
+    makers, readers
+        Nodes that make channels, and products whose weights can take their factors.
+    tracked
+        Values and the channels that they consist of.
     """
 
-    makers: list[Maker] = field(default_factory=list)
-    readers: list[Reader] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.makers: list[Maker] = []
+        self.readers: list[Reader] = []
+        self.tracked: dict[Value, Tracked] = {}
+        self._parents = [PINNED]
+
+    def classes(self, ids: Ids) -> Ids:
+        """The class of each channel."""
+        return np.fromiter(map(self._find, ids.tolist()), np.int64, len(ids))
+
+    @property
+    def count(self) -> int:
+        """Numbers that were given to channels; classes are less."""
+        return len(self._parents)
+
+    def fresh(self, count: int) -> Ids:
+        """Channels that were not there before."""
+        first = len(self._parents)
+        self._parents += range(first, first + count)
+        return np.arange(first, first + count)
+
+    def unite(self, first: Ids, second: Ids) -> None:
+        """From now on they are of one class, position by position."""
+        for one, other in zip(first.tolist(), second.tolist(), strict=True):
+            low, high = sorted((self._find(one), self._find(other)))
+            self._parents[high] = low
+
+    def pin(self, ids: Ids) -> None:
+        """They must stay as they are."""
+        self.unite(ids, np.full(len(ids), PINNED))
+
+    def _find(self, channel: int) -> int:
+        parents = self._parents
+        while parents[channel] != channel:
+            parents[channel] = parents[parents[channel]]
+            channel = parents[channel]
+        return channel
 
 
-def trace_channels(graph: Graph, products: Sequence[Product]) -> Channels:
-    """Follow channels from where they are made to the products that read them."""
-    return _Tracing(products).run(graph)
+def trace_channels(graph: Graph, products: Sequence[Product], of: Equalisation = "all") -> Channels:
+    """Follow channels from where they are made to the products that read them.
+
+    ``of`` says which makers count; the channels of others are pinned.
+    """
+    return _Tracing(products, of).run(graph)
 
 
 class _Tracing:
-    def __init__(self, products: Sequence[Product]) -> None:
+    def __init__(self, products: Sequence[Product], of: Equalisation) -> None:
         self.products = {product.node: product for product in products}
-        self.known: dict[Value, Tracked] = {}
+        self.of = of
         self.found = Channels()
 
     def run(self, graph: Graph) -> Channels:
@@ -97,94 +134,118 @@ class _Tracing:
         product = self.products.get(node)
         if product is not None:
             self._read(product)
-            return
-        made = _made(node)
+            made = _made_by_product(product) if self.of == "all" else None
+        else:
+            made = _made_by_normalisation(node) if self.of != "none" else None
+            passed = self._passed(node) if made is None and len(node.outputs) == 1 else None
+            if passed is not None:
+                self.found.tracked[node.outputs[0]] = passed
+                return
+            if node.op not in _EXTENTS:
+                for value in node.inputs:
+                    self._pin(value)
         if made is not None:
-            maker = Maker(node, made[1])
-            self.found.makers.append(maker)
-            self.known[node.outputs[0]] = Tracked(made[0], (Segment(maker, made[1]),))
-            self._pin(node.inputs[0])
-            return
-        passed = self._passed(node) if len(node.outputs) == 1 else None
-        if passed is not None:
-            self.known[node.outputs[0]] = passed
-            return
-        for value in node.inputs:
-            self._pin(value)
+            axis, count, constants = made
+            ids = self.found.fresh(count)
+            self.found.makers.append(Maker(node, ids, constants))
+            self.found.tracked[node.outputs[0]] = Tracked(axis, ids)
 
     def _pin(self, value: Value | None) -> None:
-        tracked = None if value is None else self.known.get(value)
-        for segment in () if tracked is None else tracked.segments:
-            if segment.maker is not None:
-                segment.maker.pinned = True
+        tracked = None if value is None else self.found.tracked.get(value)
+        if tracked is not None:
+            self.found.pin(tracked.ids)
 
     def _read(self, product: Product) -> None:
-        tracked = self.known.get(product.x)
+        tracked = self.found.tracked.get(product.x)
         if tracked is None:
             return
-        rank = rank_of(product.x)
-        expected = 1 if product.node.op.startswith("Conv") else rank - 1
-        groups = attribute(product.node, "group") if product.node.op.startswith("Conv") else 1
-        if tracked.axis != expected or (groups != 1 and not is_depthwise(product)):
+        if tracked.axis == channel_axis(product.node):
+            self.found.readers.append(Reader(product, tracked.ids))
+        else:
             self._pin(product.x)
-            return
-        self.found.readers.append(Reader(product, tracked.segments))
 
     def _passed(self, node: Node) -> Tracked | None:
         """The channels of the result, where a factor of each passes through ``node``."""
-        if node.op == "Concat":
-            return self._joined(node)
+        if any(v is not None and (v.type is None or v.type.shape is None) for v in node.inputs):
+            return None
         if node.outputs[0].type is None or node.outputs[0].type.shape is None:
             return None
+        if node.op == "Concat":
+            return self._joined(node)
+        if node.op == "Add":
+            return self._added(node)
         source = node.inputs[0] if node.inputs else None
-        tracked = None if source is None else self.known.get(source)
+        tracked = None if source is None else self.found.tracked.get(source)
         if source is None or tracked is None:
+            return None
+        if any(v in self.found.tracked for v in node.inputs[1:]):
             return None
         if node.op in _HOMOGENEOUS:
             return tracked
         if node.op in _SPATIAL:
             return tracked if tracked.axis == 1 else None
         axis = _axis_behind(node, source, tracked.axis)
-        return None if axis is None else Tracked(axis, tracked.segments)
+        return None if axis is None else Tracked(axis, tracked.ids)
 
     def _joined(self, node: Node) -> Tracked | None:
-        if any(v is None or v.type is None or v.type.shape is None for v in node.inputs):
-            return None
         along = attribute(node, "axis") % rank_of(node.outputs[0])
-        parts: list[Segment] = []
+        parts: list[Ids] = []
         for value in node.inputs:
             assert value is not None
-            tracked = self.known.get(value)
+            tracked = self.found.tracked.get(value)
             if tracked is not None and tracked.axis == along:
-                parts += tracked.segments
+                parts.append(tracked.ids)
                 continue
-            self._pin(value)
             extent = extents_of(value)[along]
             if not isinstance(extent, int):
                 return None
-            parts.append(Segment(None, extent))
-        return Tracked(along, tuple(parts))
+            self._pin(value)
+            parts.append(np.full(extent, PINNED))
+        return Tracked(along, np.concatenate(parts))
+
+    def _added(self, node: Node) -> Tracked | None:
+        first, second = (self.found.tracked.get(v) if v is not None else None for v in node.inputs)
+        if first is None or second is None or first.axis != second.axis:
+            return None
+        ranks = {rank_of(v) for v in (*node.inputs, node.outputs[0]) if v is not None}
+        if len(first.ids) != len(second.ids) or len(ranks) != 1:
+            return None
+        self.found.unite(first.ids, second.ids)
+        return first
 
 
-def is_depthwise(product: Product) -> bool:
-    """Whether each channel is convolved for itself."""
-    data = product.weight.data
+def channel_axis(node: Node) -> int:
+    """The axis along which a product reads channels, and makes them."""
+    return 1 if node.op.startswith("Conv") else rank_of(node.outputs[0]) - 1
+
+
+Made = tuple[int, int, tuple[tuple[int, int], ...]]
+"""Axis and number of channels, and the constants that hold them."""
+
+
+def _made_by_product(product: Product) -> Made:
+    node, data = product.node, product.weight.data
     assert data is not None
-    if product.node.op != "Conv":
-        return False
-    return bool(attribute(product.node, "group") == data.shape[0] and data.shape[1] == 1)
+    constants = [(1, product.channels)]
+    bias = node.input(2)
+    if bias is not None and bias.data is not None:
+        constants.append((2, bias.data.ndim - 1))
+    return channel_axis(node), data.shape[product.channels], tuple(constants)
 
 
-def _made(node: Node) -> tuple[int, int] | None:
-    """Axis and number of channels of a LayerNormalization whose constants can be scaled."""
-    if node.op != "LayerNormalization" or len(node.outputs) != 1:
+def _made_by_normalisation(node: Node) -> Made | None:
+    """Of one whose scale and shift are constant, and of a vector each."""
+    if node.op not in _NORMALISATIONS or len(node.outputs) != 1:
         return None
-    scale, shift = node.input(1), node.input(2)
-    if scale is None or scale.data is None or scale.data.ndim != 1:
+    given = [(i, v) for i in (1, 2) if (v := node.input(i)) is not None]
+    if not given or given[0][0] != 1:
         return None
-    if shift is not None and shift.data is None:
+    if any(v.data is None or v.data.ndim != 1 for _, v in given):
         return None
-    return rank_of(node.outputs[0]) - 1, len(scale.data)
+    axis = _NORMALISATIONS[node.op] % rank_of(node.outputs[0])
+    data = given[0][1].data
+    assert data is not None
+    return axis, len(data), tuple((i, 0) for i, _ in given)
 
 
 def _axis_behind(node: Node, source: Value, axis: int) -> int | None:
@@ -196,10 +257,17 @@ def _axis_behind(node: Node, source: Value, axis: int) -> int | None:
         return order.index(axis)
     if node.op in ("Reshape", "Flatten", "Squeeze", "Unsqueeze"):
         return _axis_reshaped(before, after, axis)
-    if node.op in ("Resize", "Slice", "Roll") or pads_with_zeros(node):
-        moves_channels = node.op == "Roll" or before[axis] != after[axis]
-        return None if moves_channels else axis
+    if node.op in ("Resize", "Slice") or pads_with_zeros(node):
+        return axis if before[axis] == after[axis] and _keeps_order(node) else None
     return None
+
+
+def _keeps_order(node: Node) -> bool:
+    """Whether channels that are there before and behind it are the same, and nothing is added."""
+    if node.op == "Resize":
+        return bool(attribute(node, "coordinate_transformation_mode") != "tf_crop_and_resize")
+    steps = node.input(4) if node.op == "Slice" else None
+    return steps is None or (steps.data is not None and bool((steps.data > 0).all()))
 
 
 def _axis_reshaped(before: Sequence[object], after: Sequence[object], axis: int) -> int | None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import logging
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from pyhades.arguments import one_of
 from pyhades.errors import ArgumentError
 from pyhades.ir.graph import Graph
+from pyhades.numerics.array import Array
 from pyhades.onnx.importer import load_onnx
 from pyhades.onnx.source import ModelSource
 from pyhades.options import EngineOptions, engine_options, refuse_precision
@@ -26,31 +28,34 @@ from pyhades.segmentation.quantize.calibration import (
     digest_of_graph,
     work_folder,
 )
+from pyhades.segmentation.quantize.equalise import equalise, layers_with_known_channels
+from pyhades.segmentation.quantize.kept import Kept, Numbers
+from pyhades.segmentation.quantize.learned import learn_weights
 from pyhades.segmentation.quantize.pictures import (
     Picture,
     digest_of,
     given_pictures,
     made_pictures,
     split,
+    spread,
 )
 from pyhades.segmentation.quantize.prepare import named_apart, prepare
 from pyhades.segmentation.quantize.products import Product, find_products
 from pyhades.segmentation.quantize.recipe import Recipe
 from pyhades.segmentation.quantize.result import Layer, Quantized
-from pyhades.segmentation.quantize.scores import Budget, mean_of
+from pyhades.segmentation.quantize.scores import Budget, Score, mean_of
 from pyhades.segmentation.quantize.search import Choice, choose
-from pyhades.segmentation.quantize.smoothing import smooth, smoothed_layers
 from pyhades.segmentation.remover import check_model
 
 log = logging.getLogger(__name__)
 
-DEFAULT_BUDGET = "mae=.004"
+DEFAULT_BUDGET = "mae=.004,iou=.993"
 FOR_PEAKS = 16
-"""Pictures that the peaks of channels are found on, before they are smoothed."""
+"""Pictures that the peaks of channels are found on, before they are made alike."""
+FOR_WEIGHTS = 24
+"""Pictures that weights are rounded for."""
 FOR_SHIFTS = 32
 """Pictures that biases are corrected on."""
-FOR_RANKS = 4
-"""Pictures that products are ranked on."""
 
 
 def quantize(
@@ -87,7 +92,7 @@ def quantize(
         it. None to write nothing.
     budget
         What the masks of the pictures that are held out may differ by in the mean:
-        ``"mae=.002,iou=.997"``; see :class:`~pyhades.segmentation.quantize.Budget`.
+        ``"mae=.004,iou=.993"``; see :class:`~pyhades.segmentation.quantize.Budget`.
     recipe
         How; see :class:`~pyhades.segmentation.quantize.Recipe`.
     force
@@ -187,22 +192,19 @@ def quantize_graph(
     prepared = prepare(graph)
     digest = digest_of(pictures)
     key = hashlib.sha256(f"{digest_of_graph(prepared)} {digest} {recipe.digest}".encode())
-    kept = _Kept(work, key.hexdigest()[:16])
-    smoothed, products = _smoothed(prepared, recipe, calibration, for_ranges, kept)
+    kept = Kept(work, key.hexdigest()[:16])
+    equal, products = _equalised(prepared, recipe, calibration, for_ranges, kept)
     usable = [product for product in products if not product.kept]
     if not usable:
         raise ArgumentError(
             f"{graph.source or graph.name}: there is nothing to quantise: of {len(products)} "
             f"products with constant weights all stay in float ({_reasons(products)})"
         )
-    statistics = calibration.observe(smoothed, usable, for_ranges, "ranges", kept("ranges"))
-    quantiser = Quantiser(smoothed, statistics, recipe)
-    if recipe.bias_correction:
-        quantiser.shifts = measure_shifts(
-            smoothed, usable, quantiser.read_grids(usable), quantiser.rounded_weights(usable),
-            _told(for_ranges[:FOR_SHIFTS], calibration, step), flat,
-        )  # fmt: skip
-    choice = _choose(calibration, graph, quantiser, usable, held, budget, step)
+    statistics = calibration.observe(equal, usable, for_ranges, "ranges", kept.path("ranges"))
+    quantiser = Quantiser(equal, statistics, recipe)
+    _fit(quantiser, usable, calibration, for_ranges, kept)
+    ranks = kept.numbers("ranks")
+    choice = _choose(calibration, graph, quantiser, usable, held, budget, ranks)
     layers = tuple(_layer(product, choice) for product in products)
     return Quantized(
         choice.graph, found.manifest, recipe, budget, layers, choice.scores,
@@ -210,38 +212,57 @@ def quantize_graph(
     )  # fmt: skip
 
 
-class _Kept:
-    """Files of one call in its work folder."""
+def _fit(
+    quantiser: Quantiser,
+    products: Sequence[Product],
+    calibration: Calibration,
+    pictures: Sequence[Picture],
+    kept: Kept,
+) -> None:
+    """Round weights, and correct biases, for what the products read on the pictures."""
+    graph, step = quantiser.graph, calibration.step
+    grids = quantiser.read_grids(products)
+    if quantiser.recipe.rounding == "learned":
+        few = spread(pictures, FOR_WEIGHTS)
+        feeds = [functools.partial(calibration.feeds, picture) for picture in few]
+        quantiser.learned = kept.arrays(
+            "weights",
+            lambda: learn_weights(
+                graph, products, grids, quantiser.scales(products), feeds, calibration.options,
+                lambda done, total: step("weights", done, total),
+            ),
+        )  # fmt: skip
+    if quantiser.recipe.bias_correction:
+        told = _told(spread(pictures, FOR_SHIFTS), calibration)
+        weights = quantiser.rounded_weights(products)
+        quantiser.shifts = kept.arrays(
+            "biases",
+            lambda: measure_shifts(graph, products, grids, weights, told, calibration.options),
+        )
 
-    def __init__(self, folder: Path | None, key: str) -> None:
-        self._folder, self._key = folder, key
 
-    def __call__(self, what: str) -> Path | None:
-        return None if self._folder is None else self._folder / f"{what}-{self._key}.npz"
-
-
-def _told(pictures: Sequence[Picture], calibration: Calibration, step: Step) -> Any:
+def _told(pictures: Sequence[Picture], calibration: Calibration) -> Iterator[dict[str, Array]]:
     for index, picture in enumerate(pictures):
         yield calibration.feeds(picture)
-        step("biases", index + 1, len(pictures))
+        calibration.step("biases", index + 1, len(pictures))
 
 
-def _smoothed(
+def _equalised(
     graph: Graph,
     recipe: Recipe,
     calibration: Calibration,
     pictures: Sequence[Picture],
-    kept: Callable[[str], Path | None],
+    kept: Kept,
 ) -> tuple[Graph, list[Product]]:
     """The network with its channels alike where they can be, and its products."""
     outputs = calibration.outputs(graph)
     products = find_products(graph, recipe.float_channels, outputs)
-    layers = smoothed_layers(graph, products) if recipe.smoothing else []
+    layers = layers_with_known_channels(graph, products, recipe.equalisation)
     if not layers:
         return graph, products
-    few = pictures[:FOR_PEAKS]
-    peaks = calibration.observe(graph, layers, few, "peaks", kept("peaks"))
-    result = named_apart(smooth(graph, products, peaks, recipe.smoothing))
+    few = spread(pictures, FOR_PEAKS)
+    peaks = calibration.observe(graph, layers, few, "peaks", kept.path("peaks"))
+    result = named_apart(equalise(graph, products, peaks, recipe.equalisation))
     return result, find_products(result, recipe.float_channels, outputs)
 
 
@@ -252,23 +273,27 @@ def _choose(
     products: Sequence[Product],
     held: Sequence[Picture],
     budget: Budget,
-    step: Step,
+    ranks: Numbers,
 ) -> Choice:
     wanted = list(calibration.masks(graph, held))
-    few = held[:FOR_RANKS]
 
-    def error_of(some: Sequence[Product]) -> float:
-        scores = calibration.scores(quantiser.quantised(some), few, wanted[: len(few)])
-        return mean_of(scores)["mae"]
-
-    def scored(quantised: Graph) -> Any:
+    def scored(quantised: Graph) -> tuple[Score, ...]:
         scores = calibration.scores(quantised, held, wanted)
         log.info("masks: %s", mean_of(scores))
         return scores
 
+    def error_of(some: Sequence[Product], indices: Sequence[int]) -> float:
+        few, masks = [held[i] for i in indices], [wanted[i] for i in indices]
+
+        def measured() -> float:
+            return budget.spent(calibration.scores(quantiser.quantised(some), few, masks))
+
+        name = " ".join([str(budget), *map(str, indices), *(product.name for product in some)])
+        return ranks.of(hashlib.sha256(name.encode()).hexdigest()[:24], measured)
+
     return choose(
         products, quantiser.quantised, scored, error_of, budget,
-        lambda done, total: step("ranks", done, total),
+        lambda done, total: calibration.step("ranks", done, total),
     )  # fmt: skip
 
 

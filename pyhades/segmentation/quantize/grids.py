@@ -19,6 +19,9 @@ LARGEST = 127
 
 _SHARES = np.linspace(1.0, 0.2, 81)
 """Of the range that was seen, tried as the end of a grid."""
+_CLIPPED = 32.0
+"""How much more the error of a number beyond the ends counts: it is the same all over what is loud,
+where that of rounding differs from pixel to pixel and is averaged away by later layers."""
 _WEIGHT_SHARES = np.linspace(1.0, 0.5, 21)
 
 
@@ -54,7 +57,7 @@ def _percentile(h: Histogram, percentile: float, low: float, high: float) -> tup
 
 
 def _least_error(h: Histogram, low: float, high: float) -> tuple[float, float]:
-    """Ends within the range for which the mean squared error is least, one end after the other."""
+    """Ends within the range for which the squared error is least, one end after the other."""
     best = (low, high)
     for _ in range(2 if low < 0 < high else 1):
         if high > 0:
@@ -71,8 +74,10 @@ def _error(h: Histogram, low: float, high: float) -> float:
     assert grid.zero_point is not None
     scale, zero = float(grid.scale), int(grid.zero_point)
     x = h.centres
-    y = np.clip(np.rint(x / scale), -zero, LEVELS - zero) * scale
-    return float(((x - y) ** 2 * h.counts).sum())
+    steps = np.rint(x / scale)
+    inside = np.clip(steps, -zero, LEVELS - zero)
+    counts = h.counts * np.where(inside == steps, 1.0, _CLIPPED)
+    return float(((x - inside * scale) ** 2 * counts).sum())
 
 
 def weight_scales(weight: Array, axis: int, clipping: Clipping, percentile: float) -> Array:

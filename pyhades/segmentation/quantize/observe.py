@@ -6,7 +6,7 @@ and each part is the output of a program of its own, which computes nothing behi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,13 +67,17 @@ class Observer:
 
     def look(self, feeds: Feeds) -> Statistics:
         """What passes along the edges for one picture."""
-        found: Statistics = {}
-        axes = {value.name: axis for value, axis in self.edges.items()}
+        return {
+            value.name: EdgeStatistics.of(x, self.edges[value], value.name)
+            for value, x in self.pass_along(feeds)
+        }
+
+    def pass_along(self, feeds: Feeds) -> Iterator[tuple[Value, Array]]:
+        """The edges and what passes along them, not all at once in memory."""
         for index, part in enumerate(self._parts(feeds)):
             outputs = self._program(index, part, feeds).run(dict(feeds))
-            for name in [value.name for value in part]:
-                found[name] = EdgeStatistics.of(outputs.pop(name), axes[name], name)
-        return found
+            for value in part:
+                yield value, outputs.pop(value.name)
 
     def close(self) -> None:
         """Give back memory."""

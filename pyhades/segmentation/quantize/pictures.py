@@ -126,3 +126,9 @@ def split(pictures: Sequence[Picture]) -> tuple[list[Picture], list[Picture]]:
         return list(pictures), list(pictures)
     held = list(pictures[3::5]) or [pictures[-1]]
     return [p for p in pictures if p not in held], held
+
+
+def spread(pictures: Sequence[Picture], most: int) -> list[Picture]:
+    """At most so many of them, evenly spread."""
+    count = len(pictures)
+    return [pictures[i * count // most] for i in range(most)] if count > most else list(pictures)

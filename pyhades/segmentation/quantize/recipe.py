@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,8 +12,10 @@ from pyhades.arguments import one_of
 from pyhades.errors import ArgumentError
 
 Clipping = Literal["mse", "percentile", "largest"]
+Rounding = Literal["learned", "nearest"]
+Equalisation = Literal["all", "normalisations", "none"]
 
-RECIPE_VERSION = 1
+RECIPE_VERSION = 2
 """Counts what the same fields have meant, so that kept results of another meaning are not used."""
 
 
@@ -32,34 +33,39 @@ class Recipe:
         The same for weights, each output channel for itself.
     percentile
         See ``activations``.
+    rounding
+        Of weights: ``"learned"``, so that what a product makes of what it reads on the pictures
+        changes least; ``"nearest"``.
     bias_correction
         Whether biases make up for the mean error that rounded weights make.
-    smoothing
-        How much of the spread of the channels of a LayerNorm moves into the weights behind it, 0
-        to 1 (the alpha of SmoothQuant); 0 for none.
+    equalisation
+        Where loud channels are scaled down as they are made, and the weights that read them up, by
+        as much as makes the least noise: in ``"normalisations"``, in convolutions and other
+        products too (``"all"``), or nowhere.
     float_channels
         Products of fewer output channels stay in float: they cost little, and masks end in them.
 
     Examples
     --------
-    >>> Recipe.from_json(Recipe(smoothing=0.0).to_json()).smoothing
-    0.0
+    >>> Recipe.from_json(Recipe(equalisation="none").to_json()).equalisation
+    'none'
     """
 
     activations: Clipping = "mse"
     weights: Clipping = "mse"
     percentile: float = 99.99
+    rounding: Rounding = "learned"
     bias_correction: bool = True
-    smoothing: float = 0.5
+    equalisation: Equalisation = "normalisations"
     float_channels: int = 8
 
     def __post_init__(self) -> None:
         one_of("activations", self.activations, Clipping)
         one_of("weights", self.weights, Clipping)
+        one_of("rounding", self.rounding, Rounding)
+        one_of("equalisation", self.equalisation, Equalisation)
         if not 50 < self.percentile <= 100:
             raise ArgumentError(f"percentile={self.percentile!r}: expected more than 50, up to 100")
-        if not (0 <= self.smoothing <= 1 and math.isfinite(self.smoothing)):
-            raise ArgumentError(f"smoothing={self.smoothing!r}: expected 0 to 1")
 
     def to_json(self) -> str:
         """JSON text that :meth:`from_json` reads back."""

@@ -41,7 +41,8 @@ class Layer:
     reason
         Why it stayed in float.
     error
-        Mean absolute error of the mask where it alone is quantised; None where not measured.
+        The share of the budget that it needs where it alone is quantised, on the pictures that lose
+        the most; None where not measured.
     """
 
     name: str
@@ -159,10 +160,10 @@ class Quantized:
         return axes
 
     def _rows(self) -> list[list[str]]:
-        rows = [["layer", "operator", "weights", "precision", "error alone", "why"]]
+        rows = [["layer", "operator", "weights", "precision", "of the budget", "why"]]
         for layer in self.layers:
             shape = "x".join(map(str, layer.shape))
-            error = "" if layer.error is None else f"{layer.error:.5f}"
+            error = "" if layer.error is None else f"{layer.error:.1%}"
             rows.append([layer.name, layer.op, shape, layer.precision, error, layer.reason])
         return rows
 

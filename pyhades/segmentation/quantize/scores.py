@@ -116,6 +116,13 @@ class Budget:
         mean = mean_of(scores)
         return mean["mae"] <= self.mae and mean["iou"] >= self.iou and mean["band"] <= self.band
 
+    def spent(self, scores: Sequence[Score]) -> float:
+        """The share of the budget that the pictures need, of the measure that needs the most."""
+        mean = mean_of(scores)
+        needed = [(mean["mae"], self.mae), (mean["band"], self.band)]
+        needed.append((1 - mean["iou"], 1 - self.iou))
+        return max(error / max(limit, 1e-12) for error, limit in needed)
+
     def __str__(self) -> str:
         limits = dataclasses.asdict(self)
         return ",".join(

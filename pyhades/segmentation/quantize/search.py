@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from pyhades.ir.graph import Graph
 from pyhades.segmentation.quantize.products import Product
-from pyhades.segmentation.quantize.ranking import Measure, rank_products
+from pyhades.segmentation.quantize.ranking import rank_products
 from pyhades.segmentation.quantize.scores import Budget, Score
 
+FOR_RANKS = 4
+"""Pictures that products are ranked on: those that lose the most with all of them quantised."""
 MOST_REVERTED = 0.5
 """Of the products; a network of which more stays in float is not worth being called quantised."""
 
@@ -40,13 +42,14 @@ def choose(
     products: Sequence[Product],
     quantised: Callable[[Sequence[Product]], Graph],
     scored: Callable[[Graph], tuple[Score, ...]],
-    error_of: Measure,
+    error_of: Callable[[Sequence[Product], Sequence[int]], float],
     budget: Budget,
     tell: Callable[[int, int], object],
 ) -> Choice:
     """All products, or all but the fewest of the worst ones with which the budget holds.
 
-    Where it does not hold with half of them, the best that was seen is returned.
+    ``error_of`` tells the error on some pictures, given by index, where nothing but some products
+    is quantised. Where it does not hold with half of them, the best that was seen is returned.
     """
 
     def attempt(chosen: Sequence[Product], errors: dict[str, float]) -> Choice:
@@ -56,7 +59,9 @@ def choose(
     first = attempt(products, {})
     if budget.holds(first.scores):
         return first
-    ranked = rank_products(products, error_of, tell)
+    spent = [budget.spent([score]) for score in first.scores]
+    hard = sorted(range(len(spent)), key=lambda index: -spent[index])[:FOR_RANKS]
+    ranked = rank_products(products, lambda some: error_of(some, hard), tell)
     errors = {product.name: error for product, error in ranked}
     worst = [product for product, _ in ranked]
     most = max(1, int(len(products) * MOST_REVERTED))
@@ -69,7 +74,7 @@ def choose(
     held, failed, count = None, 0, 1
     while held is None and failed < most:
         tried = without(min(count, most))
-        best = min(best, tried, key=lambda choice: _mean_error(choice.scores))
+        best = min(best, tried, key=lambda choice: budget.spent(choice.scores))
         if budget.holds(tried.scores):
             held, best = min(count, most), tried
         else:
@@ -83,7 +88,3 @@ def choose(
         else:
             failed = middle
     return best
-
-
-def _mean_error(scores: Sequence[Score]) -> float:
-    return sum(score.mae for score in scores) / len(scores)

@@ -26,8 +26,8 @@ class EdgeStatistics:
         The least and the greatest number.
     histogram
         Of evenly spread samples of every picture.
-    peaks
-        Per channel, the largest magnitude, float32.
+    peaks, means, squares
+        Per channel, the largest magnitude, the mean, and the mean square, float32.
     pictures
         How many.
     """
@@ -36,6 +36,8 @@ class EdgeStatistics:
     high: float
     histogram: Histogram
     peaks: NDArray[np.float32]
+    means: NDArray[np.float32]
+    squares: NDArray[np.float32]
     pictures: int = 1
 
     @classmethod
@@ -56,16 +58,22 @@ class EdgeStatistics:
         # An odd step visits all channels, whatever power of two their number is.
         step = max(flat.size // SAMPLES, 1) | 1
         peaks = np.maximum(most, -least).astype(np.float32)
-        return cls(low, high, Histogram.of(flat[::step]), peaks)
+        means = x.mean(others, dtype=np.float64).astype(np.float32).reshape(-1)
+        squares = _mean_squares(x, others)
+        return cls(low, high, Histogram.of(flat[::step]), peaks, means, squares)
 
     def __add__(self, other: EdgeStatistics) -> EdgeStatistics:
         """Of the pictures of both."""
+        pictures = self.pictures + other.pictures
+        share = np.float32(self.pictures / pictures)
         return EdgeStatistics(
             min(self.low, other.low),
             max(self.high, other.high),
             self.histogram + other.histogram,
             np.maximum(self.peaks, other.peaks),
-            self.pictures + other.pictures,
+            share * self.means + (1 - share) * other.means,
+            share * self.squares + (1 - share) * other.squares,
+            pictures,
         )
 
     def to_arrays(self) -> dict[str, Array]:
@@ -77,6 +85,8 @@ class EdgeStatistics:
             "numbers": np.array(numbers, np.int64),
             "counts": h.counts,
             "peaks": self.peaks,
+            "means": self.means,
+            "squares": self.squares,
         }
 
     @classmethod
@@ -85,7 +95,20 @@ class EdgeStatistics:
         low, high = map(float, arrays["ends"])
         exponent, first, pictures = map(int, arrays["numbers"])
         histogram = Histogram(exponent, first, arrays["counts"])
-        return cls(low, high, histogram, arrays["peaks"], pictures)
+        peaks, means, squares = (arrays[name] for name in ("peaks", "means", "squares"))
+        return cls(low, high, histogram, peaks, means, squares, pictures)
+
+    @property
+    def variances(self) -> NDArray[np.float32]:
+        """Per channel."""
+        return np.asarray(np.maximum(self.squares - self.means**2, 0), np.float32)
+
+
+def _mean_squares(x: Array, others: tuple[int, ...]) -> NDArray[np.float32]:
+    """Over ``others`` of the axes; numbers so large that their squares are not finite, too."""
+    peak = max(float(np.abs(x).max()), 1e-30)
+    squares = np.square(x / np.float32(peak)).mean(others, dtype=np.float64) * peak**2
+    return np.asarray(np.minimum(squares, np.finfo(np.float32).max), np.float32).reshape(-1)
 
 
 Statistics = dict[str, EdgeStatistics]

@@ -101,7 +101,14 @@ def test_a_lone_weight_far_out_is_clipped_where_that_costs_less():
 
 
 @pytest.mark.parametrize(
-    "fields", [{"activations": "kl"}, {"weights": "?"}, {"percentile": 3}, {"smoothing": 2.0}]
+    "fields",
+    [
+        {"activations": "kl"},
+        {"weights": "?"},
+        {"percentile": 3},
+        {"rounding": "up"},
+        {"equalisation": "?"},
+    ],
 )
 def test_recipes_that_mean_nothing_are_refused(fields):
     with pytest.raises(ArgumentError, match=next(iter(fields))):
@@ -109,5 +116,6 @@ def test_recipes_that_mean_nothing_are_refused(fields):
 
 
 def test_recipes_are_told_apart():
-    assert Recipe.from_json(Recipe(smoothing=0.25).to_json()) == Recipe(smoothing=0.25)
+    odd = Recipe(rounding="nearest", equalisation="all")
+    assert Recipe.from_json(odd.to_json()) == odd
     assert Recipe().digest != Recipe(percentile=99.9).digest

@@ -170,6 +170,8 @@ def test_the_command_quantises_and_tells(model, tmp_path):
     assert failed.exit_code == 2 and "does not hold" in failed.stderr and not target.exists()
     done = CliRunner().invoke(main, [*arguments, "--budget", "mae=1", "--json"])
     assert done.exit_code == 0 and '"holds": true' in done.stdout and target.is_file()
+    odd = CliRunner().invoke(main, [*arguments, "--precision", "int8"])
+    assert odd.exit_code == 2 and "No such option" in odd.stderr
     wrong = CliRunner().invoke(main, [*arguments, "--budget", "speed=1"])
     assert wrong.exit_code == 2 and "expected numbers from 0 to 1" in wrong.stderr
 
@@ -184,3 +186,21 @@ def test_bfloat16_takes_instructions_or_a_tier_that_is_named(model):
         copy = pickle.loads(pickle.dumps(found))
         assert copy.precision == "bf16"
     assert np.abs(difference).mean() < 0.005
+
+
+def test_remove_quantises_with_pictures_and_budget(model, tmp_path, caplog):
+    from PIL import Image
+
+    folder, picture = tmp_path / "photos", tmp_path / "one.png"
+    folder.mkdir()
+    for index, each in enumerate(pictures(4)):
+        Image.fromarray(each).save(folder / f"{index}.png")
+    Image.fromarray(PICTURE).save(picture)
+    arguments = ["remove", str(picture), "-o", str(tmp_path / "out.png"), "--model", str(model)]
+    arguments += ["--set", f"input_size=[{SIDE},{SIDE}]", "--threads", "1", "-q", "--no-check"]
+    chosen = ["--calibration", str(folder), "--budget", "mae=1e-9"]
+    alone = CliRunner().invoke(main, [*arguments, *chosen])
+    assert alone.exit_code == 2 and "--calibration is for --precision int8" in alone.stderr
+    done = CliRunner().invoke(main, [*arguments, *chosen, "--precision", "int8"])
+    assert done.exit_code == 0 and (tmp_path / "out.png").is_file()
+    assert "int8 does not hold mae=1e-09" in caplog.text

@@ -153,6 +153,8 @@ def main() -> None:
     parser.add_argument("--quantised", help="of the one model, a file that is there already")
     parser.add_argument("--threads", type=int)
     given = parser.parse_args()
+    if not set(given.precision.split(",")) <= {"int8", "bf16"}:
+        parser.error(f"--precision {given.precision}: expected int8, bf16 or int8,bf16")
     for model in given.models:
         compare(model, given)
 

@@ -48,4 +48,29 @@ HADES_INLINE I32 dot_bytes(I32 acc, Bytes u, Bytes s) {
 
 #endif
 
+// acc + u[0] s[0] + u[1] s[1] of int16, which is exact for any byte u and any int8 s. Only where
+// products of bytes saturate.
+#if defined(HADES_TIER_VNNI) || !(defined(HADES_TIER_AVX512) || defined(HADES_TIER_AVX2))
+HADES_INLINE I32 dot_words(I32 acc, Bytes, Bytes) { return acc; }
+#elif defined(HADES_EMULATED)
+#if defined(HADES_TIER_AVX512)
+HADES_INLINE I32 dot_words(I32 acc, Bytes u, Bytes s) {
+    return {_mm512_add_epi32(acc.v, _mm512_madd_epi16(u.v, s.v))};
+}
+#else
+HADES_INLINE I32 dot_words(I32 acc, Bytes u, Bytes s) {
+    return {_mm256_add_epi32(acc.v, _mm256_madd_epi16(u.v, s.v))};
+}
+#endif
+#else
+HADES_INLINE I32 dot_words(I32 acc, Bytes u, Bytes s) {
+    Bytes pairs;
+    asm("vpmaddwd %[s], %[u], %[pairs]\n\t"
+        "vpaddd %[pairs], %[acc], %[acc]"
+        : [acc] "+v"(acc.v), [pairs] "=&v"(pairs.v)
+        : [u] "v"(u.v), [s] "v"(s.v));
+    return acc;
+}
+#endif
+
 }  // namespace hades::HADES_ISA

@@ -102,8 +102,7 @@ HADES_INLINE QuadTile tile_of(const QconvArgs& a, const Source& source, const Bl
     return t;
 }
 
-// A line as tiles of nearly equal width: the first `wider` have a pixel more. Divisions take as
-// long as a small tile, so this is done once for all lines.
+// A line as tiles of nearly equal width: the first `wider` have a pixel more.
 struct LineCut {
     int64_t pixels, wider;
 };
@@ -113,46 +112,90 @@ HADES_INLINE LineCut cut_line(int64_t columns, int64_t widest) {
     return {columns / tiles, columns % tiles};
 }
 
-// A line against one block of output channels.
-HADES_INLINE void run_line(const QconvArgs& a, QuadTile t, const Block& block, LineCut cut,
-                           int64_t row) {
+// Blocks that a tile of pixels meets one after the other: its input stays in the first-level cache
+// while their weights, which are read in order, come from the second.
+constexpr int64_t kGroupBlocks = 16, kGroupBytes = 256 << 10;
+
+struct BlockRun {
+    Block block;
+    QuadTile tile;  // of a line
+    int32_t start[2 * kLanes];
+};
+
+// Lets a tile begin at that column of a line.
+HADES_INLINE void place(const QconvArgs& a, int64_t row, int64_t column, const uint8_t* x,
+                        const Block& block, QuadTile* t) {
     const ConvShape& s = a.shape->conv;
     const Requantize& r = a.shape->requantize;
-    const TileFn* tiles = block.vectors == 2 ? kTiles2.run : kTiles1.run;
-    const uint8_t* const x = t.x;
-    const int64_t y = a.chunk.image * s.y_image + row * s.y_row + block.channel;
-    const int64_t residual =
-        a.chunk.image * s.residual_image + row * s.residual_row + block.channel;
+    t->x = x + column * t->pixel;
+    t->to.y =
+        advanced(a.y, r.y_is_bytes,
+                 a.chunk.image * s.y_image + row * s.y_row + column * s.y_pixel + block.channel);
+    if (a.residual)
+        t->to.residual = advanced(a.residual, r.residual_is_bytes,
+                                  a.chunk.image * s.residual_image + row * s.residual_row +
+                                      column * s.residual_pixel + block.channel);
+}
+
+// A line against blocks of one width.
+HADES_INLINE void run_line(const QconvArgs& a, BlockRun* runs, int64_t count, int64_t row) {
+    const Tiles tiles = tiles_of(runs->block.vectors, runs->tile.quads, a.plan->wide);
+    LineCut cut = cut_line(a.chunk.column_end - a.chunk.column_begin, tiles.widest);
+    const uint8_t* const x = runs->tile.x;
     for (int64_t column = a.chunk.column_begin; column < a.chunk.column_end;) {
         const int64_t pixels = cut.pixels + (cut.wider-- > 0);
-        t.x = x + column * t.pixel;
-        t.to.y = advanced(a.y, r.y_is_bytes, y + column * s.y_pixel);
-        if (a.residual)
-            t.to.residual =
-                advanced(a.residual, r.residual_is_bytes, residual + column * s.residual_pixel);
-        tiles[pixels - 1](t);
+        for (BlockRun* run = runs; run < runs + count; ++run) {
+            place(a, row, column, x, run->block, &run->tile);
+            tiles.run[pixels - 1](run->tile);
+        }
         column += pixels;
     }
 }
 
+static void run_group(const QconvArgs& a, const Source& source, int64_t begin, int64_t end) {
+    const ConvShape& s = a.shape->conv;
+    BlockRun runs[kGroupBlocks];
+    for (int64_t index = begin; index < end; ++index)
+        runs[index - begin].block = block_at(a, index);
+    ConvTapRange filled = {-1, -1};
+    for (int64_t row = a.chunk.row_begin; row < a.chunk.row_end; ++row) {
+        ConvTapRange taps =
+            taps_inside(row, s.stride_h, s.pad_top, s.dilation_h, s.kernel_h, s.height);
+        if (taps.begin == taps.end) taps = {0, 0};
+        for (BlockRun* run = runs; run < runs + (end - begin); ++run) {
+            if (taps.begin != filled.begin || taps.end != filled.end)
+                fill_start(a, run->block, taps, run->start);
+            run->tile = tile_of(a, source, run->block, {row, taps}, run->start);
+        }
+        filled = taps;
+        run_line(a, runs, end - begin, row);
+    }
+}
+
+// One at a time where its weights stay in the first-level cache and those of two would not, and
+// every pixel is read for several taps.
+HADES_INLINE int64_t blocks_together(const ConvShape& s, const QconvPlan& plan) {
+    constexpr int64_t kFirstLevel = 32 << 10;
+    const bool is_kept = plan.block_bytes < kFirstLevel && 4 * plan.block_bytes > kFirstLevel;
+    if (s.kernel_h * s.kernel_w > 1 && is_kept) return 1;
+    const int64_t fitting = kGroupBytes / plan.block_bytes;
+    return fitting < 1 ? 1 : fitting < kGroupBlocks ? fitting : kGroupBlocks;
+}
+
 static void run_direct(const QconvArgs& a) {
     const ConvShape& s = a.shape->conv;
+    const QconvPlan& plan = *a.plan;
     const Source source = source_of(a, a.chunk.group * s.ic, s.ic);
-    for (int64_t index = a.chunk.block_begin; index < a.chunk.block_end; ++index) {
-        const Block block = block_at(a, index);
-        const LineCut cut = cut_line(a.chunk.column_end - a.chunk.column_begin,
-                                     block.vectors == 2 ? kPixels2 : kPixels1);
-        int32_t start[2 * kLanes];
-        ConvTapRange filled = {-1, -1};
-        for (int64_t row = a.chunk.row_begin; row < a.chunk.row_end; ++row) {
-            ConvTapRange taps =
-                taps_inside(row, s.stride_h, s.pad_top, s.dilation_h, s.kernel_h, s.height);
-            if (taps.begin == taps.end) taps = {0, 0};
-            if (taps.begin != filled.begin || taps.end != filled.end)
-                fill_start(a, block, taps, start);
-            filled = taps;
-            run_line(a, tile_of(a, source, block, {row, taps}, start), block, cut, row);
-        }
+    const int64_t most = blocks_together(s, plan);
+    const int64_t whole = s.oc % plan.block > 0 && s.oc % plan.block <= kLanes  // the last one is
+                              ? plan.blocks - 1                                 // narrower
+                              : plan.blocks;
+    for (int64_t index = a.chunk.block_begin; index < a.chunk.block_end;) {
+        const int64_t limit =
+            index < whole && whole < a.chunk.block_end ? whole : a.chunk.block_end;
+        const int64_t end = index + most < limit ? index + most : limit;
+        run_group(a, source, index, end);
+        index = end;
     }
 }
 

@@ -69,9 +69,30 @@ std::string QconvPacking::layout() const {
     std::string name = "qconv";
     for (const int64_t number :
          {groups, ic, oc, kernel_h, kernel_w, lanes, vectors, int64_t{merged_taps},
-          int64_t{saturates}, int64_t{depthwise}, o_stride, i_stride})
+          int64_t{saturates}, int64_t{depthwise}, int64_t{wide}, o_stride, i_stride})
         name += ":" + std::to_string(number);
     return name;
+}
+
+// Entry `at` of a run for one of `width` channels.
+void QconvPacking::put(uint8_t* to, int64_t at, int64_t width, int8_t weight) const {
+    if (wide) {
+        const int16_t word = weight;
+        std::memcpy(to + at / 2 * width * 4 + at % 2 * 2, &word, sizeof word);
+    } else {
+        to[at / 4 * width * 4 + at % 4] = static_cast<uint8_t>(weight);
+    }
+}
+
+// The sum of what one lane of a quad holds.
+int64_t QconvPacking::sum_of(const uint8_t* quad) const {
+    int64_t sum = 0;
+    for (int64_t i = 0; i < 4; i += wide ? 2 : 1) {
+        int16_t word;
+        std::memcpy(&word, quad + i / 2 * 2, sizeof word);
+        sum += wide ? word : static_cast<int8_t>(quad[i]);
+    }
+    return sum;
 }
 
 // [row of taps][run][quad][channel of the block][4]
@@ -88,10 +109,7 @@ void QconvPacking::pack_weights(int64_t part, const int8_t* source, uint8_t* pac
                 const int64_t begin = merged_taps ? column * ic : 0;
                 const int8_t* tap = source + o * o_stride + row * kernel_w + column;
                 uint8_t* to = packed + ((row * row_quads() + run * quads()) * width + o) * 4;
-                for (int64_t i = 0; i < ic; ++i) {
-                    const int64_t at = begin + i;
-                    to[at / 4 * width * 4 + at % 4] = static_cast<uint8_t>(tap[i * i_stride]);
-                }
+                for (int64_t i = 0; i < ic; ++i) put(to, begin + i, width, tap[i * i_stride]);
             }
 }
 
@@ -100,9 +118,7 @@ void QconvPacking::pack_sums(const uint8_t* weights, int64_t width, uint8_t* sum
         for (int64_t o = 0; o < width; ++o) {
             int64_t sum = 0;
             for (int64_t quad = 0; quad < row_quads(); ++quad)
-                for (int64_t i = 0; i < 4; ++i)
-                    sum += static_cast<int8_t>(
-                        weights[((row * row_quads() + quad) * width + o) * 4 + i]);
+                sum += sum_of(weights + ((row * row_quads() + quad) * width + o) * 4);
             store_i32(sums, row * width + o, sum);
         }
 }
@@ -143,6 +159,12 @@ int64_t QconvPacking::count_extra(const int8_t* source) const {
         most = std::max(most, count);
     }
     return most;
+}
+
+bool QconvPacking::splits_many(const int8_t* source) const {
+    // A split quad costs a quad and its place; with int16, all cost half as much again.
+    return saturates && !depthwise &&
+           8 * count_extra(source) > 3 * kernel_h * row_quads() * vectors;
 }
 
 void QconvPacking::pack_depthwise(int64_t part, const int8_t* source, uint8_t* packed) const {

@@ -19,6 +19,9 @@ namespace hades {
 // Quads of a vector in which two weights are too large together are split into halves, which are
 // not: one takes their place, the other is an extra quad.
 //
+// Where many quads are such ones, weights are wide: int16 [run of taps][pair][vector][lane][2], for
+// bytes that are staged as int16, and no extra quads.
+//
 // Depthwise, per block of channels, all of which are groups:
 //   weights     int8 [four of rows of taps][column of taps][vector][lane][4 rows]; the channels of
 //               a block in the order of column_of in simd/interleave.h
@@ -28,14 +31,14 @@ namespace hades {
 struct QconvPacking {
     int64_t groups, ic, oc, kernel_h, kernel_w;
     int64_t lanes, vectors;
-    bool merged_taps, saturates, depthwise;
+    bool merged_taps, saturates, depthwise, wide;
     int64_t o_stride, i_stride;  // of the source; taps are contiguous
     int64_t most_extra;          // quads of the vectors of a block, see count_extra
 
     int64_t block() const { return lanes * vectors; }
     int64_t blocks() const { return ceil_div(depthwise ? groups : oc, block()); }
     int64_t row_runs() const { return merged_taps ? 1 : kernel_w; }
-    int64_t quads() const { return ceil_div(merged_taps ? kernel_w * ic : ic, int64_t{4}); }
+    int64_t quads() const { return ceil_div(merged_taps ? kernel_w * ic : ic, wide ? 2 : 4); }
     int64_t row_quads() const { return row_runs() * quads(); }
     int64_t width_of(int64_t block_index) const;  // of the block, in channels
     size_t weight_bytes(int64_t width) const;
@@ -48,12 +51,17 @@ struct QconvPacking {
     // The most extra quads that a block of these weights needs; of unknown ones (nullptr) all.
     int64_t count_extra(const int8_t* source) const;
 
+    // Whether so many quads would be split that int16 is faster.
+    bool splits_many(const int8_t* source) const;
+
     // Packs one block of one group; parts may be packed concurrently.
     void pack_part(int64_t part, const int8_t* source, uint8_t* packed) const;
 
   private:
     size_t depthwise_bytes() const;  // of the weights of a block
     void pack_depthwise(int64_t part, const int8_t* source, uint8_t* packed) const;
+    void put(uint8_t* to, int64_t at, int64_t width, int8_t weight) const;
+    int64_t sum_of(const uint8_t* quad) const;
     void pack_weights(int64_t part, const int8_t* source, uint8_t* packed) const;
     void pack_sums(const uint8_t* weights, int64_t width, uint8_t* sums) const;
     void split_quads(uint8_t* weights, int64_t width, uint8_t* ends) const;

@@ -44,9 +44,11 @@ void choose_chunks(const ConvShape& s, QconvPlan* plan) {
 // Whether pixels so far apart share cache sets.
 bool aliases(const ConvShape& s, int64_t pixel) { return pixel * s.stride_w % 2048 == 0; }
 
-int64_t staged_pitch(const ConvShape& s, bool merged_taps) {
-    if (merged_taps) return s.ic;
-    const int64_t pitch = round_up(s.ic, 4);
+// Bytes between staged pixels.
+int64_t staged_pitch(const ConvShape& s, bool merged_taps, bool wide) {
+    const int64_t bytes = wide ? 2 * s.ic : s.ic;
+    if (merged_taps) return bytes;
+    const int64_t pitch = round_up(bytes, 4);
     return aliases(s, pitch) ? pitch + 64 : pitch;
 }
 
@@ -68,14 +70,15 @@ int64_t staged_columns(const ConvShape& s, const QconvPlan& plan) {
 
 }  // namespace
 
-QconvPlan plan_qconv(const ConvShape& s, const QconvKernel& kernel) {
+QconvPlan plan_qconv(const ConvShape& s, const QconvKernel& kernel, bool wide) {
     QconvPlan plan = {};
     plan.block = kernel.lanes * kernel.vectors;
     plan.blocks = ceil_div(s.oc, plan.block);
     plan.merged_taps = s.kernel_w > 1 && s.dilation_w == 1 && s.ic <= kMergedChannels;
-    plan.quads = ceil_div(plan.merged_taps ? s.kernel_w * s.ic : s.ic, 4);
-    plan.staged = !reads_in_place(s, plan.merged_taps);
-    plan.pitch = staged_pitch(s, plan.merged_taps);
+    plan.wide = wide;
+    plan.quads = ceil_div(plan.merged_taps ? s.kernel_w * s.ic : s.ic, wide ? 2 : 4);
+    plan.staged = wide || !reads_in_place(s, plan.merged_taps);
+    plan.pitch = staged_pitch(s, plan.merged_taps, wide);
     choose_chunks(s, &plan);
     if (plan.staged)
         plan.staged_bytes = staged_rows(s, plan) * staged_columns(s, plan) * plan.pitch + kSlack;

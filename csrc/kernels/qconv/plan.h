@@ -4,7 +4,8 @@
 
 namespace hades {
 
-QconvPlan plan_qconv(const ConvShape& shape, const QconvKernel& kernel);
+// `wide`: with weights of int16.
+QconvPlan plan_qconv(const ConvShape& shape, const QconvKernel& kernel, bool wide);
 QconvPlan plan_depthwise(const ConvShape& shape, const QconvKernel& kernel);
 
 // Blocking of the Winograd kernel: columns are tiles of 4x4 outputs, of all images. `weights` may

@@ -117,9 +117,14 @@ void choose_direct(const OpDesc& desc, const Weights& w, QconvParams* params, co
         s.ic == 1 && s.oc == 1 && s.groups > 1 && s.kernel_h <= kMostDepthwiseRows;
     const char* function = depthwise ? "qconv_depthwise_u8" : "qconv_u8";
     params->kernel = kernel_of(function, desc.allowed, name);
-    params->plan = (depthwise ? plan_depthwise : plan_qconv)(s, params->kernel);
+    params->plan =
+        depthwise ? plan_depthwise(s, params->kernel) : plan_qconv(s, params->kernel, false);
     QconvPacking packing = packing_of(*params, w);
     packing.depthwise = depthwise;
+    if (packing.splits_many(w.constant)) {
+        packing.wide = true, packing.saturates = false;
+        params->plan = plan_qconv(s, params->kernel, true);
+    }
     packing.most_extra = packing.count_extra(w.constant);
     params->plan.block_bytes = static_cast<int64_t>(packing.block_bytes());
     params->plan.group_bytes = static_cast<int64_t>(packing.group_bytes());

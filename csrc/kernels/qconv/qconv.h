@@ -20,7 +20,8 @@ struct QconvShape {
 struct QconvPlan {
     int64_t block;          // output channels of a packed block of weights
     bool merged_taps;       // a row of taps is one run of kernel_w * ic contiguous bytes
-    int64_t quads;          // groups of four bytes of a run
+    bool wide;              // bytes and weights are multiplied as int16: see pack.h
+    int64_t quads;          // groups of four bytes, or of two int16, of a run
     bool staged;            // the input is copied, with its padding made explicit
     int64_t pitch;          // bytes between pixels of a staged source
     int64_t rows, columns;  // the grid that chunks cut: output pixels, or Winograd tiles in one row

@@ -14,6 +14,19 @@ struct Source {
     int64_t row, pixel;
 };
 
+// Columns [begin, end) of one image row as int16, pixels `pitch` bytes apart.
+HADES_INLINE void stage_wide_row(uint8_t* to, const uint8_t* row, const ConvShape& s,
+                                 int32_t x_zero, int64_t begin, int64_t end, int64_t channels,
+                                 int64_t pitch) {
+    for (int64_t column = begin; column < end; ++column, to += pitch) {
+        auto* words = reinterpret_cast<int16_t*>(to);
+        const bool is_inside = column >= 0 && column < s.width;
+        const uint8_t* x = row + column * s.x_pixel;
+        for (int64_t i = 0; i < channels; ++i)
+            words[i] = static_cast<int16_t>(is_inside ? x[i] : x_zero);
+    }
+}
+
 // Columns [begin, end) of one image row.
 HADES_INLINE void stage_row(uint8_t* to, const uint8_t* row, const ConvShape& s, int32_t x_zero,
                             int64_t begin, int64_t end, int64_t channels, int64_t pitch) {
@@ -54,7 +67,8 @@ static Source source_of(const QconvArgs& a, int64_t channel, int64_t channels) {
     const int64_t row = (end - begin) * pitch;
     uint8_t* to = a.scratch;
     for (int64_t r = first_row; r < last_row; ++r, to += row)
-        stage_row(to, image + r * s.x_row, s, a.shape->x_zero, begin, end, channels, pitch);
+        (a.plan->wide ? stage_wide_row : stage_row)(to, image + r * s.x_row, s, a.shape->x_zero,
+                                                    begin, end, channels, pitch);
     return {a.scratch - first_row * row - begin * pitch, row, pitch};
 }
 

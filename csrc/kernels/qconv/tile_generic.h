@@ -40,8 +40,16 @@ HADES_INLINE void keep_in_registers(const uint8_t* (&pointers)[Count]) {
 
 constexpr int kQuadBytes = 4 * kLanes;  // of weights in a vector
 
+// How a tile multiplies a lane's four bytes: U of them at once, which divide the quads of a tap,
+// and as two int16 where x and weights are Wide.
+template <int U, bool Wide>
+struct Step {
+    static constexpr int kUnroll = U;
+    static constexpr bool kWide = Wide;
+};
+
 // sums += the products of one quad, `offset` bytes from the pixels that `base` points to.
-template <int V, int P, int Bases>
+template <class How, int V, int P, int Bases>
 HADES_INLINE void multiply_quad(I32 (&sums)[V][P], const uint8_t* const (&base)[Bases],
                                 int64_t pixel, int64_t offset, const uint8_t* w) {
     Bytes weight[V];
@@ -51,29 +59,33 @@ HADES_INLINE void multiply_quad(I32 (&sums)[V][P], const uint8_t* const (&base)[
     for (int p = 0; p < P; ++p) {
         const Bytes value = dword(base[p / 3] + offset + (p % 3) * pixel);
 #pragma GCC unroll 2
-        for (int v = 0; v < V; ++v) sums[v][p] = dot_bytes(sums[v][p], value, weight[v]);
+        for (int v = 0; v < V; ++v)
+            sums[v][p] = How::kWide ? dot_words(sums[v][p], value, weight[v])
+                                    : dot_bytes(sums[v][p], value, weight[v]);
     }
 }
 
 // sums += the products of one tap.
-template <int V, int P>
+template <class How, int V, int P>
 HADES_INLINE void multiply(I32 (&sums)[V][P], const uint8_t* x, int64_t pixel, const uint8_t* w,
                            int64_t quads) {
-    constexpr int kBases = (P + 2) / 3;
+    constexpr int kBases = (P + 2) / 3, U = How::kUnroll;
     const uint8_t* base[kBases];
 #pragma GCC unroll 16
     for (int k = 0; k < kBases; ++k) base[k] = x + 3 * k * pixel;
-    // Not unrolled: with a second loop for the rest, sums move between registers and the stack.
+    // No second loop for the rest: with one, sums move between registers and the stack.
 #pragma GCC unroll 1
-    for (; quads > 0; --quads) {
+    for (; quads > 0; quads -= U) {
         keep_in_registers(base);
-#pragma GCC unroll 2
-        for (int line = 0; line < V * kQuadBytes; line += 64)
+#pragma GCC unroll 4
+        for (int line = 0; line < U * V * kQuadBytes; line += 64)
             __builtin_prefetch(w + 16 * V * kQuadBytes + line);
-        multiply_quad(sums, base, pixel, 0, w);
+#pragma GCC unroll 2
+        for (int i = 0; i < U; ++i)
+            multiply_quad<How>(sums, base, pixel, 4 * i, w + i * V * kQuadBytes);
 #pragma GCC unroll 16
-        for (int k = 0; k < kBases; ++k) base[k] += 4;
-        w += V * kQuadBytes;
+        for (int k = 0; k < kBases; ++k) base[k] += 4 * U;
+        w += U * V * kQuadBytes;
     }
 }
 
@@ -147,7 +159,7 @@ HADES_INLINE void prefetch_floats(const QuadTile& t) {
         ask(static_cast<const float*>(t.to.residual), t.to.residual_row);
 }
 
-template <int V, int P>
+template <class How, int V, int P>
 static void run_tile(const QuadTile& t) {
     if (!t.limits.suffice) prefetch_floats<V, P>(t);
     I32 sums[V][P];
@@ -159,9 +171,9 @@ static void run_tile(const QuadTile& t) {
     }
     for (int64_t row = 0; row < t.rows; ++row)
         for (int64_t column = 0; column < t.columns; ++column)
-            multiply<V, P>(sums, t.x + row * t.tap_row + column * t.tap_column, t.pixel,
-                           t.w + row * t.w_row + column * t.w_column, t.quads);
-    if constexpr (kDotSaturates) {
+            multiply<How>(sums, t.x + row * t.tap_row + column * t.tap_column, t.pixel,
+                          t.w + row * t.w_row + column * t.w_column, t.quads);
+    if constexpr (kDotSaturates && !How::kWide) {
 #pragma GCC unroll 2
         for (int v = 0; v < V; ++v) multiply_extra<P>(sums[v], t, v);
     }
@@ -180,27 +192,57 @@ using TileFn = void (*)(const QuadTile&);
 // The widest tiles whose sums fit into the registers beside what a product needs.
 constexpr int kPixels1 = kRegisters >= 32 ? 24 : 10;
 constexpr int kPixels2 = kRegisters >= 32 ? (kDotSaturates ? 12 : 14) : 5;
+constexpr int kWidePixels2 = kRegisters >= 32 ? 14 : 6;
 
 // Indexed by pixels - 1.
-template <int V, int Widest>
+template <int Widest>
 struct TileTable {
     TileFn run[Widest];
 };
 
-template <int V, int Widest, int P = 1>
-constexpr void add_tiles(TileTable<V, Widest>& table) {
-    table.run[P - 1] = run_tile<V, P>;
-    if constexpr (P < Widest) add_tiles<V, Widest, P + 1>(table);
+template <class How, int V, int Widest, int P = 1>
+constexpr void add_tiles(TileTable<Widest>& table) {
+    table.run[P - 1] = run_tile<How, V, P>;
+    if constexpr (P < Widest) add_tiles<How, V, Widest, P + 1>(table);
 }
 
-template <int V, int Widest>
-constexpr TileTable<V, Widest> make_tiles() {
-    TileTable<V, Widest> table{};
-    add_tiles(table);
+template <class How, int V, int Widest>
+constexpr TileTable<Widest> make_tiles() {
+    TileTable<Widest> table{};
+    add_tiles<How, V, Widest>(table);
     return table;
 }
 
-static constexpr auto kTiles1 = make_tiles<1, kPixels1>();
-static constexpr auto kTiles2 = make_tiles<2, kPixels2>();
+// For any number of quads, and for even ones, which is most.
+static constexpr TileTable<kPixels1> kTiles1[] = {make_tiles<Step<1, false>, 1, kPixels1>(),
+                                                  make_tiles<Step<2, false>, 1, kPixels1>()};
+static constexpr TileTable<kPixels2> kTiles2[] = {make_tiles<Step<1, false>, 2, kPixels2>(),
+                                                  make_tiles<Step<2, false>, 2, kPixels2>()};
+
+// The tiles for blocks of so many vectors.
+struct Tiles {
+    const TileFn* run;
+    int64_t widest;
+};
+
+#if defined(HADES_TIER_VNNI)
+HADES_INLINE Tiles tiles_of(int64_t vectors, int64_t quads, bool) {
+    const bool even = quads % 2 == 0;
+    return vectors == 2 ? Tiles{kTiles2[even].run, kPixels2} : Tiles{kTiles1[even].run, kPixels1};
+}
+#else
+static constexpr TileTable<kPixels1> kWideTiles1[] = {make_tiles<Step<1, true>, 1, kPixels1>(),
+                                                      make_tiles<Step<2, true>, 1, kPixels1>()};
+static constexpr TileTable<kWidePixels2> kWideTiles2[] = {
+    make_tiles<Step<1, true>, 2, kWidePixels2>(), make_tiles<Step<2, true>, 2, kWidePixels2>()};
+
+HADES_INLINE Tiles tiles_of(int64_t vectors, int64_t quads, bool wide) {
+    const bool even = quads % 2 == 0;
+    if (vectors == 2)
+        return wide ? Tiles{kWideTiles2[even].run, kWidePixels2}
+                    : Tiles{kTiles2[even].run, kPixels2};
+    return Tiles{(wide ? kWideTiles1 : kTiles1)[even].run, kPixels1};
+}
+#endif
 
 }  // namespace hades::HADES_ISA

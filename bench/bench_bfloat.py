@@ -1,4 +1,4 @@
-"""Products of bfloat16 with their weights packed, beside what each tier can multiply in float32."""
+"""Products of bfloat16 with their weights packed, beside what each tier can multiply at most."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from bench.compute import benchmark_compute
+from bench.roof import bfloat16_peak
 from bench.traffic import benchmark_traffic
 from pyhades import _native, kernels
 from pyhades.quant import to_bf16
@@ -101,7 +102,9 @@ def measure(benchmark, make, name: str, isa: str, threads: int) -> None:
     product, slow = make(name, isa, threads), make(name, "scalar")
     benchmark.group = name
     scalar = None if benchmark.disabled else (slow.run, slow.operations)
-    benchmark_compute(benchmark, product.run, product.operations, isa, threads, scalar)
+    benchmark_compute(
+        benchmark, product.run, product.operations, isa, threads, scalar, bfloat16_peak
+    )
     benchmark.extra_info["kernel"] = product.context.program.instructions[0].kernel
 
 

@@ -12,7 +12,7 @@ from pyhades import _native
 ROUNDS = 1_000_000
 BYTES = 64 << 20
 CHAINS = 12
-LANES = {"scalar": 1, "avx2": 8, "avx512": 16, "avx512_vnni": 16}
+LANES = {"scalar": 1, "avx2": 8, "avx512": 16, "avx512_vnni": 16, "avx512_bf16": 16}
 
 
 def benchmark_chains(benchmark, op, function, products, isa):
@@ -33,6 +33,10 @@ def bench_multiply_adds(benchmark, isa):
 
 def bench_dot_products(benchmark, tier):
     benchmark_chains(benchmark, "roof_dot", "roof_dot_i8", 4, tier)
+
+
+def bench_bf16_products(benchmark, tier):
+    benchmark_chains(benchmark, "roof_dot_bf16", "roof_dot_bf16", 2, tier)
 
 
 @pytest.mark.benchmark(max_time=0.3, min_rounds=5)

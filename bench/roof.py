@@ -35,6 +35,11 @@ def float_peak(isa: str, threads: int) -> float:
     return roof(isa, threads).gflops
 
 
+def bfloat16_peak(isa: str, threads: int) -> float:
+    """Peak of products of bfloat16 in GFLOP/s, measured now: float32's without instructions."""
+    return _native.measure_peak_bf16_gflops(isa, threads)
+
+
 def integer_peak(isa: str, threads: int) -> float:
     """Peak of products of bytes in GOP/s, measured now; the scalar tier's is that of its floats."""
     return _native.measure_peak_int8_gops(isa, threads) or float_peak(isa, threads)

@@ -164,5 +164,6 @@ cdef extern from "api/hades.h" namespace "hades" nogil:
 
     double measure_peak_gflops(uint32_t allowed, int threads)
     double measure_peak_int8_gops(uint32_t allowed, int threads)
+    double measure_peak_bf16_gflops(uint32_t allowed, int threads)
     double measure_bandwidth_gbs(
         uint32_t allowed, int threads, int64_t nbytes, int passes)

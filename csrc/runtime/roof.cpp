@@ -66,6 +66,10 @@ double measure_peak_int8_gops(IsaMask allowed, int threads) {
     return allowed == tier::scalar ? 0 : best_giga_rate(threads, roof_kernels(allowed).dot);
 }
 
+double measure_peak_bf16_gflops(IsaMask allowed, int threads) {
+    return best_giga_rate(threads, roof_kernels(allowed).dot_bf16);
+}
+
 double measure_bandwidth_gbs(IsaMask allowed, int threads, int64_t bytes, int passes) {
     RoofRead* const read = roof_kernels(allowed).read;
     const int64_t floats =

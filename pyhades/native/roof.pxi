@@ -37,6 +37,16 @@ def measure_peak_int8_gops(isa=None, int threads=1):
     return gops
 
 
+def measure_peak_bf16_gflops(isa=None, int threads=1):
+    """Throughput of products of bfloat16 in registers, summed over threads, in GFLOP/s."""
+    check_count("threads", threads)
+    cdef uint32_t allowed = timed_features(isa)
+    cdef double gflops
+    with nogil:
+        gflops = roof.measure_peak_bf16_gflops(allowed, threads)
+    return gflops
+
+
 def measure_bandwidth_gbs(isa=None, int threads=1, int64_t nbytes=256 << 20, int passes=5):
     """Read rate of memory, summed over threads, in GB/s: median of passes over ``nbytes``."""
     check_count("threads", threads)

@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from pyhades.ir.carried import pads_with_zeros
 from pyhades.ir.graph import Graph, Node, Value
 from pyhades.ir.inference import constant
 from pyhades.ir.registry import attribute
@@ -30,7 +31,7 @@ PRODUCTS = {"FusedConv": "BConv", "FusedMatMul": "BMatMul"}
 
 MOVES = {
     **{op: op for op in ("Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose")},
-    **{op: op for op in ("Slice", "DepthToSpace", "SpaceToDepth", "Concat", "Roll")},
+    **{op: op for op in ("Slice", "DepthToSpace", "SpaceToDepth", "Concat", "Roll", "Pad")},
     "MaxPool": "BMaxPool",
 }
 """What moves elements, or chooses them, and what does so with bfloat16."""
@@ -163,6 +164,8 @@ def _moves(node: Node, index: int) -> bool:
         return False
     if node.op == "MaxPool" and len(shape(source(node))) not in (3, 4):
         return False
+    if node.op == "Pad" and attribute(node, "mode") == "constant" and not pads_with_zeros(node):
+        return False
     return index == 0 or node.op == "Concat"
 
 
@@ -203,6 +206,8 @@ class _Narrowing:
         moved = [self._narrowed(source(node, index), node) for index in range(count)]
         inputs = [*moved, *node.inputs[count:]]
         name = f"{y.name}.bf16"
+        if node.op == "Pad" and len(inputs) > 2:
+            inputs[2] = constant(f"{name}.zero", np.array(0, np.uint16))
         self.bits[y] = self.rewrite.new(MOVES[node.op], inputs, name, node, **node.attributes)
 
     def _narrowed(self, value: Value, before: Node) -> Value:

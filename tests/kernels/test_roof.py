@@ -41,6 +41,14 @@ def test_dot_products(tier, rounds):
     assert found == lanes * CHAINS * (1 + 4 * rounds)
 
 
+@pytest.mark.covers("roof_dot_bf16")
+@pytest.mark.parametrize("rounds", [0, 1, 7, 1000])
+def test_products_of_bfloat16(tier, rounds):
+    lanes = lanes_of("roof_dot_bf16", tier)
+    found = run("roof_dot_bf16", attributes={"rounds": rounds}, isa=tier)
+    assert found == lanes * CHAINS * (1 + 2 * rounds)
+
+
 @pytest.mark.covers("roof_read_f32")
 @pytest.mark.parametrize("count", [0, 64, 4096, 64 * 1001])
 def test_reading(isa, count):

@@ -83,14 +83,47 @@ def test_values_between_products_are_bfloat16():
 
 
 @pytest.mark.parametrize("tier", TIERS)
-def test_tiers_compute_what_the_interpreter_does(tier):
-    for graph in (pyramid(), tokens()):
+def test_tiers_compute_what_the_interpreter_does(tier, monkeypatch):
+    monkeypatch.setattr("pyhades.passes.bfloat.gains", lambda node: True)
+    for graph in (pyramid(), tokens(), windows()):
         feeds = feeds_for(graph, 1)
         found = compute_in_bfloat16(optimised(graph))
         assert sum(count for op, count in ops_of(found).items() if op.startswith("B")) > 1
         with compile_graph(graph, threads=2, isa=tier, precision="bf16") as program:
             for name, y in program.run(feeds).items():
                 np.testing.assert_allclose(y, interpret(found, feeds)[name], **CLOSE)
+
+
+def windows():
+    """Tokens of shifted windows, as transformers of images cut them."""
+    b = Network()
+    x = b.op("Relu", b.input(1, 10, 9, 96))
+    padded = b.op("Pad", b.linear(x, 96, 128), b.ints(0, 0, 0, 0, 0, 2, 3, 0))
+    rolled = [
+        b.op("Slice", padded, b.ints(begin), b.ints(end), b.ints(1))
+        for begin, end in ((2, 12), (0, 2))
+    ]
+    shifted = b.op("Concat", *rolled, axis=1)
+    cut = b.op("Reshape", shifted, b.ints(1, 3, 4, 3, 4, 128))
+    turned = b.op("Transpose", cut, perm=[0, 1, 3, 2, 4, 5])
+    tokens = b.op("Reshape", turned, b.ints(9, 16, 128))
+    image = b.op("Transpose", b.linear(tokens, 128, 128), perm=[0, 2, 1])
+    image = b.op("Reshape", image, b.ints(9, 128, 4, 4))
+    y = b.conv(b.op("DepthToSpace", image, blocksize=2), 32, 96, 5, pads=[2] * 4)
+    z = b.op("Pad", y, b.ints(0, 0, 1, 0, 0, 0, 0, 1), mode="reflect")
+    return b.graph(b.conv(z, 96, 64, 2))
+
+
+def test_what_only_moves_is_moved_as_bfloat16():
+    found = everything(windows())
+    wide = {
+        value.name
+        for node in found.nodes
+        for value in node.outputs
+        if value.type.dtype == np.float32
+    }
+    assert ops_of(found)["NarrowBF16"] == 1
+    assert len(wide) == 2, wide  # what the network reads, after its Relu, and what it gives
 
 
 def tokens():
@@ -146,7 +179,9 @@ def test_products_that_winograd_serves_better_stay_float32():
     z = b.conv(b.op("Relu", y), 64, 128, 3, pads=[1] * 4, strides=[2, 2])
     ops = ops_of(compute_in_bfloat16(optimised(b.graph(z))))
     assert ops["FusedConv"] == ops["BConv"] == 1
-    assert not any(op.startswith("B") for op in ops_of(compute_in_bfloat16(optimised(u2net(64)))))
+    assert not any(
+        op.startswith("B") for op in ops_of(compute_in_bfloat16(optimised(u2net(64, small=True))))
+    )
 
 
 def test_swin_gains(caplog):

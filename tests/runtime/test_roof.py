@@ -24,9 +24,23 @@ def test_dot_products_of_bytes(tier):
         assert peak > 0.5 * _native.measure_peak_gflops(floats) > 0
 
 
+def test_products_of_bfloat16(tier):
+    if tier in _native.emulated_tiers():
+        with pytest.raises(ConfigurationError, match="emulated"):
+            _native.measure_peak_bf16_gflops(tier)
+        return
+    least = 1.5 if tier == "avx512_bf16" else 0.5
+    assert _native.measure_peak_bf16_gflops(tier) > least * _native.measure_peak_gflops(tier) > 0
+
+
 @pytest.mark.parametrize(
     "measure",
-    [_native.measure_peak_gflops, _native.measure_peak_int8_gops, _native.measure_bandwidth_gbs],
+    [
+        _native.measure_peak_gflops,
+        _native.measure_peak_int8_gops,
+        _native.measure_peak_bf16_gflops,
+        _native.measure_bandwidth_gbs,
+    ],
 )
 @pytest.mark.parametrize("threads", [0, -1])
 def test_no_threads_have_no_roof(measure, threads):

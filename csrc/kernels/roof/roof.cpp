@@ -48,6 +48,10 @@ Status bind_dot(const OpDesc& desc, BoundOp* bound) {
     return bind_chains(desc, "roof_dot_i8", bound);
 }
 
+Status bind_dot_bf16(const OpDesc& desc, BoundOp* bound) {
+    return bind_chains(desc, "roof_dot_bf16", bound);
+}
+
 struct ReadParams {
     RoofRead* kernel;
     int64_t count;
@@ -80,8 +84,10 @@ Status bind_read(const OpDesc& desc, BoundOp* bound) {
     return {};
 }
 
-const OpEntry kOps[] = {
-    {"roof_multiply_add", bind_multiply_add}, {"roof_dot", bind_dot}, {"roof_read", bind_read}};
+const OpEntry kOps[] = {{"roof_multiply_add", bind_multiply_add},
+                        {"roof_dot", bind_dot},
+                        {"roof_dot_bf16", bind_dot_bf16},
+                        {"roof_read", bind_read}};
 
 }  // namespace
 
@@ -89,6 +95,7 @@ RoofKernels roof_kernels(IsaMask allowed) {
     const char* name;
     return {select<RoofProvider>(kKernels, "roof_multiply_add_f32", allowed, &name)(),
             select<RoofProvider>(kKernels, "roof_dot_i8", allowed, &name)(),
+            select<RoofProvider>(kKernels, "roof_dot_bf16", allowed, &name)(),
             select<RoofRead>(kKernels, "roof_read_f32", allowed, &name)};
 }
 

@@ -21,7 +21,7 @@ using RoofRead = void(const float* data, int64_t count, float* sink);
 constexpr int64_t kRoofFloats = 64;
 
 struct RoofKernels {
-    RoofChains multiply_add, dot;
+    RoofChains multiply_add, dot, dot_bf16;
     RoofRead* read;
 };
 

@@ -1,0 +1,1 @@
+#include "kernels/roof/dot_bf16_generic.h"

@@ -93,7 +93,7 @@ def in_int8(model: str | None, given: argparse.Namespace) -> pyhades.Remover:
 
 def in_bf16(model: str | None, given: argparse.Namespace, isa: str) -> pyhades.Remover:
     """The model with products of bfloat16, on a tier that may have to compute them in floats."""
-    bfloat.gains = lambda node: True
+    bfloat.gains = lambda *_: True
     return pyhades.Remover(model, precision="bf16", isa=isa, check=False, threads=given.threads)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 
 import numpy as np
@@ -64,8 +64,8 @@ def compute_in_bfloat16(graph: Graph, wanted: Callable[[Node], bool] | None = No
         Of which products; by default of those that gain by it.
     """
     rewrite = Rewrite(graph)
-    choose = gains if wanted is None else wanted
-    products = {node for node in rewrite.nodes if is_possible(node) and choose(node)}
+    possible = [node for node in rewrite.nodes if is_possible(node)]
+    products = set(filter(wanted, possible)) if wanted is not None else _gaining(possible)
     _report(graph, products)
     if not products:
         return graph
@@ -88,10 +88,16 @@ def is_possible(node: Node) -> bool:
     return len(shape(source(node, 1))) == 2 and attribute(node, "alpha") == 1.0
 
 
-def gains(node: Node) -> bool:
-    """Whether a product takes less time on bfloat16, the conversion of its input counted."""
+def _gaining(possible: list[Node]) -> set[Node]:
+    """Products that read one value share the cost of its conversion."""
+    readers = Counter(source(node) for node in possible if gains(node, math.inf))
+    return {node for node in possible if gains(node, readers[source(node)])}
+
+
+def gains(node: Node, sharing: float = 1) -> bool:
+    """Whether a product takes less time on bfloat16, with its part of converting its input."""
     floating, narrow = _conv_costs(node) if node.op == "FusedConv" else _matmul_costs(node)
-    converted = _CONVERSION * math.prod(shape(source(node)))
+    converted = _CONVERSION * math.prod(shape(source(node))) / max(sharing, 1)
     return narrow + converted < floating / _LEAST_GAIN
 
 

@@ -84,7 +84,7 @@ def test_values_between_products_are_bfloat16():
 
 @pytest.mark.parametrize("tier", TIERS)
 def test_tiers_compute_what_the_interpreter_does(tier, monkeypatch):
-    monkeypatch.setattr("pyhades.passes.bfloat.gains", lambda node: True)
+    monkeypatch.setattr("pyhades.passes.bfloat.gains", lambda *_: True)
     for graph in (pyramid(), tokens(), windows()):
         feeds = feeds_for(graph, 1)
         found = compute_in_bfloat16(optimised(graph))
@@ -182,6 +182,14 @@ def test_products_that_winograd_serves_better_stay_float32():
     assert not any(
         op.startswith("B") for op in ops_of(compute_in_bfloat16(optimised(u2net(64, small=True))))
     )
+
+
+@pytest.mark.parametrize(("branches", "gaining"), [(1, 0), (4, 4)])
+def test_products_share_the_conversion_of_what_they_read(branches, gaining):
+    b = Network()
+    x = b.op("Relu", b.input(1, 64, 20, 20))
+    y = b.op("Concat", *(b.conv(x, 64, 64) for _ in range(branches)), axis=1)
+    assert ops_of(compute_in_bfloat16(optimised(b.graph(y))))["BConv"] == gaining
 
 
 def test_swin_gains(caplog):

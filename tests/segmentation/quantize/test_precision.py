@@ -99,7 +99,7 @@ def bfloat16(monkeypatch):
 
 @pytest.mark.parametrize(("times", "precision"), [((2, 1, 3), "bf16"), ((2, 3, 1), "int8")])
 def test_auto_considers_bfloat16(model, times, precision, bfloat16, monkeypatch):
-    monkeypatch.setattr("pyhades.passes.bfloat.gains", lambda node: True)
+    monkeypatch.setattr("pyhades.passes.bfloat.gains", lambda *_: True)
     monkeypatch.setattr(automatic, "_times", lambda *given: list(times))
     with remover(model, "auto", isa="scalar") as found:
         assert found.precision == precision
@@ -107,14 +107,14 @@ def test_auto_considers_bfloat16(model, times, precision, bfloat16, monkeypatch)
 
 
 def test_auto_measures_what_bfloat16_costs(model, bfloat16, monkeypatch):
-    monkeypatch.setattr("pyhades.passes.bfloat.gains", lambda node: True)
+    monkeypatch.setattr("pyhades.passes.bfloat.gains", lambda *_: True)
     with remover(model, "auto", isa="avx2", budget="mae=1e-9") as found:
         assert found.precision == "fp32"
         assert "bf16 does not hold mae=1e-09: mae 0.000" in found.precision_reason
 
 
 def test_auto_tells_where_nothing_gains_by_bfloat16(model, bfloat16, monkeypatch):
-    monkeypatch.setattr("pyhades.passes.bfloat.gains", lambda node: False)
+    monkeypatch.setattr("pyhades.passes.bfloat.gains", lambda *_: False)
     with remover(model, "auto", isa="avx2") as found:
         assert found.precision in ("fp32", "int8")
         assert "; no product gains by bf16" in found.precision_reason

@@ -31,6 +31,7 @@ from PIL import Image
 import pyhades
 from pyhades.passes import bfloat
 from pyhades.segmentation.quantize import Score
+from pyhades.segmentation.quantize.pictures import MADE, made_picture
 from training.scenes import compose
 
 FIRST_SEED = 7_000_000
@@ -81,8 +82,9 @@ def in_int8(model: str | None, given: argparse.Namespace) -> pyhades.Remover:
     target = given.work / f"{Path(model or 'embedded').stem}.int8.onnx"
     if not target.is_file():
         given.work.mkdir(parents=True, exist_ok=True)
+        images = None if given.images == MADE else [made_picture(i) for i in range(given.images)]
         small = pyhades.quantize(
-            model, output=target, budget=given.budget, threads=given.threads, force=True,
+            model, images, target, budget=given.budget, threads=given.threads, force=True,
             step=lambda what, done, total: print(
                 f"\r{what} {done}/{total}   ", end="", file=sys.stderr, flush=True
             ),
@@ -148,6 +150,7 @@ def main() -> None:
     parser.add_argument("--precision", default="int8", help="int8, bf16, or both with a comma")
     parser.add_argument("--scenes", type=int, default=100)
     parser.add_argument("--others", type=int, help="photographs of other packages; default: all")
+    parser.add_argument("--images", type=int, default=MADE, help="made for calibration")
     parser.add_argument("--budget", default="mae=.004,iou=.993")
     parser.add_argument("--work", type=Path, default=Path("fidelity"), help="folder for int8 files")
     parser.add_argument("--quantised", help="of the one model, a file that is there already")

@@ -11,7 +11,13 @@ from pyhades.ir.quantization import Quantization
 from pyhades.numerics.array import Array
 from pyhades.options import EngineOptions
 from pyhades.segmentation.quantize.grids import LARGEST
-from pyhades.segmentation.quantize.moments import Feeds, Moments, gather_moments, takes_moments
+from pyhades.segmentation.quantize.moments import (
+    Feeds,
+    Moments,
+    blocks_of,
+    gather_moments,
+    takes_moments,
+)
 from pyhades.segmentation.quantize.noise import by_group
 from pyhades.segmentation.quantize.products import Product
 from pyhades.segmentation.quantize.rounding import round_with_feedback
@@ -50,8 +56,9 @@ def _learned(product: Product, moments: Moments, grid: Quantization, scales: Arr
     turned = np.moveaxis(data, product.channels, 0)
     column = scales.reshape(-1, *[1] * (data.ndim - 1))
     steps = (turned / column).astype(np.float64)
-    groups = len(by_group(product, data))
-    steps = steps.reshape(groups, len(turned) // groups, -1)
+    groups, (blocks, inputs) = len(by_group(product, data)), blocks_of(product)
+    cut = (groups, len(turned) // groups, blocks // groups, inputs)
+    steps = steps.reshape(cut).swapaxes(1, 2).reshape(blocks, -1, inputs)
     deviations = moments.deviations()
     # What is read lies on a grid: rounding adds the same noise to each input.
     noise = np.eye(deviations.shape[1]) * float(grid.scale) ** 2 / 12
@@ -59,5 +66,6 @@ def _learned(product: Product, moments: Moments, grid: Quantization, scales: Arr
         round_with_feedback(rows, near + noise, LARGEST)
         for rows, near in zip(steps, deviations, strict=True)
     ]
-    weights = np.stack(rounded).reshape(turned.shape).astype(np.float32) * column
+    whole = np.stack(rounded).reshape(groups, blocks // groups, -1, inputs).swapaxes(1, 2)
+    weights = whole.reshape(turned.shape).astype(np.float32) * column
     return np.ascontiguousarray(np.moveaxis(weights, 0, product.channels).astype(np.float32))

@@ -28,6 +28,8 @@ BYTES_AT_ONCE = 512 << 20
 """Of the moments that are gathered in one go over the pictures."""
 LEAST, SHARE = 4096, 3.0
 """Windows over all pictures: at least, and in inputs of a window."""
+MOST_INPUTS = 2304
+"""Whose moments are kept all with all; more are cut into blocks of channels, as if apart."""
 PARTS = 9
 """Of a picture, of which means are taken: three by three."""
 COHERENT = 24.0
@@ -39,14 +41,14 @@ Sum = NDArray[np.float64]
 
 @dataclass
 class Moments:
-    """Of what one product reads, ``[groups, inputs, inputs]``."""
+    """Of what one product reads, ``[blocks, inputs, inputs]``; a group is one block or several."""
 
     pictures: int = 0
     means: Sum = field(default_factory=lambda: np.zeros(()))
     squares: Sum = field(default_factory=lambda: np.zeros(()))
 
     def add(self, rows: Array) -> None:
-        """Inputs of one picture, ``[groups, rows, inputs]``, one part of it after the other."""
+        """Inputs of one picture, ``[blocks, rows, inputs]``, one part of it after the other."""
         self.pictures += 1
         parts = np.array_split(rows, min(PARTS, rows.shape[1]), axis=1)
         means = np.stack([part.mean(axis=1) for part in parts], axis=1)
@@ -110,26 +112,28 @@ def gather_moments(
             yield product, found.pop(product.name)
 
 
-def _inputs(product: Product) -> int:
-    """Of one output."""
+def blocks_of(product: Product) -> tuple[int, int]:
+    """How many blocks the inputs of all groups are cut into, and the inputs of each."""
     data = product.weight.data
     assert data is not None
-    return int(data.size // data.shape[product.channels])
-
-
-def _groups(product: Product) -> int:
-    return int(attribute(product.node, "group")) if product.node.op == "Conv" else 1
+    groups = int(attribute(product.node, "group")) if product.node.op == "Conv" else 1
+    channels = data.shape[1] if product.channels == 0 else data.shape[0]
+    inputs = data.size // data.shape[product.channels]
+    cuts = (cut for cut in range(1, channels + 1) if channels % cut == 0)
+    cut = next(cut for cut in cuts if inputs // cut <= MOST_INPUTS or cut == channels)
+    return groups * cut, inputs // cut
 
 
 def _rows_of(product: Product, pictures: int) -> int:
-    return int(np.ceil(max(LEAST, SHARE * _inputs(product)) / pictures))
+    return int(np.ceil(max(LEAST, SHARE * blocks_of(product)[1]) / pictures))
 
 
 def _parts(products: Sequence[Product]) -> list[list[Product]]:
     parts: list[list[Product]] = []
     room = 0
     for product in products:
-        size = 8 * _groups(product) * _inputs(product) ** 2
+        blocks, inputs = blocks_of(product)
+        size = 8 * blocks * inputs**2
         if size > room or not parts:
             parts.append([])
             room = BYTES_AT_ONCE
@@ -139,10 +143,12 @@ def _parts(products: Sequence[Product]) -> list[list[Product]]:
 
 
 def _rows(product: Product, x: Array, count: int, rng: np.random.Generator) -> Array:
-    """Inputs of ``count`` outputs, or of all there are, ``[groups, count, inputs]``."""
+    """Inputs of ``count`` outputs, or of all there are, ``[blocks, count, inputs]``."""
+    blocks, inputs = blocks_of(product)
     if product.node.op != "Conv":
         rows = x.reshape(-1, x.shape[-1])
-        return rows[np.sort(_drawn(len(rows), count, rng))][None]
+        chosen = rows[np.sort(_drawn(len(rows), count, rng))]
+        return np.ascontiguousarray(chosen.reshape(len(chosen), blocks, inputs).swapaxes(0, 1))
     data = product.weight.data
     assert data is not None
     window = conv_window(product.node, x.shape, data.shape)
@@ -158,9 +164,8 @@ def _rows(product: Product, x: Array, count: int, rng: np.random.Generator) -> A
         )
     )
     seen = padded[(slice(None), *index)]  # [channels, count, taps]
-    groups = _groups(product)
-    rows = seen.reshape(groups, -1, *seen.shape[1:]).swapaxes(1, 2)
-    return np.ascontiguousarray(rows).reshape(groups, rows.shape[1], -1)
+    rows = seen.reshape(blocks, -1, *seen.shape[1:]).swapaxes(1, 2)
+    return np.ascontiguousarray(rows).reshape(blocks, -1, inputs)
 
 
 def _drawn(there: int, count: int, rng: np.random.Generator) -> NDArray[np.int64]:

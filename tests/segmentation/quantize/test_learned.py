@@ -7,8 +7,18 @@ import pytest
 
 from pyhades.ir.ops.convolution import conv_window
 from pyhades.numerics.convolution import convolve
+from pyhades.options import EngineOptions
+from pyhades.segmentation.quantize import moments
+from pyhades.segmentation.quantize.grids import (
+    grid_between,
+    on_weight_grid,
+    weight_grid,
+    weight_scales,
+)
 from pyhades.segmentation.quantize.kept import Kept
+from pyhades.segmentation.quantize.learned import learn_weights
 from pyhades.segmentation.quantize.moments import Moments, _rows
+from pyhades.segmentation.quantize.observe import Observer
 from pyhades.segmentation.quantize.prepare import prepare
 from pyhades.segmentation.quantize.products import find_products
 from pyhades.segmentation.quantize.rounding import round_with_feedback
@@ -60,12 +70,44 @@ def test_windows_are_those_that_the_convolution_reads(how):
         assert np.allclose(found, each.T, atol=1e-4)
 
 
+@pytest.mark.parametrize("most", [10**6, 40])
+@pytest.mark.parametrize("name", ["groups", "inner"])
+def test_weights_that_are_learned_make_less_error(name, most, monkeypatch):
+    monkeypatch.setattr(moments, "MOST_INPUTS", most)
+    net = Net()
+    x = net.relu(net.conv("groups", net.relu(net.conv("first", net.x, 16)), 16, group=2))
+    graph = prepare(net.graph(net.conv("last", net.relu(net.conv("inner", x, 24)), 1)))
+    product = next(p for p in find_products(graph) if p.name == name)
+    data = product.weight.data
+    scales = weight_scales(data, 0, "largest", 100)
+    grids = {product.x: grid_between(0.0, 0.01)}
+    feeds = [{"x": RNG.random((1, 3, 32, 32), np.float32)} for _ in range(3)]
+    learned = learn_weights(
+        graph, [product], grids, {name: scales}, [lambda f=f: f for f in feeds],
+        EngineOptions(threads=1), lambda *_: None,
+    )[name]  # fmt: skip
+    nearest = on_weight_grid(data, weight_grid(scales, 0))
+    assert learned.shape == data.shape and np.array_equal(
+        learned, on_weight_grid(learned, weight_grid(scales, 0))
+    )
+    observer = Observer(graph, {product.x: 1}, EngineOptions(threads=1))
+    ((_, seen),) = observer.pass_along(feeds[0])
+    observer.close()
+    window = conv_window(product.node, seen.shape, data.shape)
+    groups = product.node.attributes.get("group", 1)
+    errors = [
+        np.var(convolve(seen, w - data, None, window, groups), axis=(2, 3)).mean()
+        for w in (learned, nearest)
+    ]
+    assert errors[0] < errors[1] * (0.7 if most > 1000 else 1.0)
+
+
 def test_moments_leave_out_what_a_bias_makes_up_for():
-    moments = Moments()
+    found = Moments()
     for _ in range(4):
-        moments.add(np.ones((2, 30, 3), np.float32) * 5)
-    assert moments.deviations().shape == (2, 3, 3)
-    assert np.abs(moments.deviations()).max() < 1e-9
+        found.add(np.ones((2, 30, 3), np.float32) * 5)
+    assert found.deviations().shape == (2, 3, 3)
+    assert np.abs(found.deviations()).max() < 1e-9
 
 
 def test_findings_are_kept_and_damaged_ones_made_again(tmp_path):

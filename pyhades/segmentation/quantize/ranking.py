@@ -12,7 +12,7 @@ from pyhades.segmentation.quantize.products import Product
 
 GROUPS = 16
 """Groups that all products are cut into."""
-SPLIT = 3
+SPLIT = 6
 """Groups, the worst ones, whose products are measured for themselves."""
 ALONE = 24
 """Up to so many products, each is measured for itself at once."""

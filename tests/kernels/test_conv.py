@@ -105,6 +105,12 @@ GEOMETRIES = [
     Case(40, 9, 33, 80, (1, 1), groups=4),
     Case(32, 9, 33, 32, pads=SAME3, groups=8),  # four channels per group
     Case(12, 9, 33, 12, pads=SAME3, groups=6),
+    *(
+        Case(g * i, 7, 33, g * o, pads=SAME3, groups=g, n=2)
+        for g in (2, 5, 6, 16)
+        for i, o in ((4, 4), (3, 5), (2, 3), (2, 8))
+    ),  # groups that share a vector
+    Case(96, 5, 9, 48, (1, 1), groups=12),
     Case(1, 9, 33, 1, pads=SAME3),
     Case(6, 9, 33, 1, (1, 1)),
     *(Case(24, 3, 35, o, (1, 1)) for o in (17, 33, 40, 49, 65, 100)),  # several blocks

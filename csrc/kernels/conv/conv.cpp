@@ -97,9 +97,18 @@ const Algorithm& choose_algorithm(const ConvShape& s, const std::string& wish, I
     return few ? kDot : kDirect;
 }
 
+// Few output channels per group leave most lanes of a vector idle.
+int64_t join_groups(ConvShape* s, int lanes) {
+    const int64_t joined = groups_to_join(*s, lanes);
+    s->groups /= joined;
+    s->ic *= joined;
+    s->oc *= joined;
+    return joined;
+}
+
 // Chooses kernel, blocking and packing.
 Status plan_conv(const OpDesc& desc, ConvParams* params, const char** name) {
-    const ConvShape& s = params->shape;
+    ConvShape& s = params->shape;
     const std::string wish = desc.attributes.text("algorithm", "auto");
     if (wish != "auto" && wish != "direct" && wish != "winograd")
         return invalid("conv2d: algorithm \"%s\" is none of auto, direct, winograd", wish.c_str());
@@ -108,8 +117,11 @@ Status plan_conv(const OpDesc& desc, ConvParams* params, const char** name) {
             "conv2d: winograd is for 3x3 kernels, strides 1, dilations up to 64, groups 1");
     const Algorithm& algorithm = choose_algorithm(s, wish, desc.allowed);
     params->kernel = kernel_of(algorithm, desc.allowed, name);
-    params->plan = algorithm.plan(s, params->kernel.lanes);
-    params->packing = algorithm.packing(s, params->kernel.lanes);
+    const int lanes = params->kernel.lanes;
+    const int64_t joined = &algorithm == &kDirect ? join_groups(&s, lanes) : 1;
+    params->plan = algorithm.plan(s, lanes);
+    params->packing = algorithm.packing(s, lanes);
+    params->packing.joined = joined;
     return {};
 }
 
@@ -121,11 +133,12 @@ Status bind_conv2d(const OpDesc& desc, BoundOp* bound) {
         bound->run = run_nothing;
         return {};
     }
+    const double terms =
+        static_cast<double>(params->shape.ic * params->shape.kernel_h * params->shape.kernel_w);
     join_rows(&params->shape, desc.has(3));
     status = plan_conv(desc, params.get(), &bound->kernel);
     if (!status.ok) return status;
 
-    const ConvShape& s = params->shape;
     params->packs_per_run = desc.inputs[1].constant == nullptr;
     if (params->packs_per_run)
         bound->shared_scratch_bytes = params->packing.bytes();
@@ -137,8 +150,7 @@ Status bind_conv2d(const OpDesc& desc, BoundOp* bound) {
         sizeof(float);
     bound->run = run_conv;
     bound->params = params;
-    bound->flops = 2.0 * static_cast<double>(element_count(desc.out(0))) *
-                   static_cast<double>(s.ic * s.kernel_h * s.kernel_w);
+    bound->flops = 2.0 * static_cast<double>(element_count(desc.out(0))) * terms;
     bound->bytes =
         sizeof(float) * static_cast<double>(element_count(desc.in(0)) + element_count(desc.in(1)) +
                                             element_count(desc.out(0)));

@@ -11,7 +11,7 @@ std::string ConvPacking::layout() const {
     constexpr const char* kNames[] = {"conv", "filters", "winograd"};
     return std::string(kNames[static_cast<int>(order)]) + ":g" + std::to_string(groups) + ":i" +
            std::to_string(ic) + ":t" + std::to_string(taps) + ":b" + std::to_string(block) + ":l" +
-           std::to_string(lanes);
+           std::to_string(lanes) + ":j" + std::to_string(joined);
 }
 
 void ConvPacking::pack_part(int64_t part, const float* source, float* packed) const {
@@ -22,6 +22,7 @@ void ConvPacking::pack_part(int64_t part, const float* source, float* packed) co
     if (order == WeightOrder::planes)
         return pack_planes(source + first * ic * 9, width, count, packed + first * ic);
     packed += (group * padded_oc() + first) * taps * ic;
+    if (joined > 1) return pack_joined(group * oc + first, width, source, packed);
     source += (group * oc + first) * ic * taps;
     const bool by_channel = order == WeightOrder::taps_of_channel;
     const int64_t outer = by_channel ? ic : taps, inner = by_channel ? taps : ic;
@@ -31,6 +32,20 @@ void ConvPacking::pack_part(int64_t part, const float* source, float* packed) co
             for (int64_t o = 0; o < width; ++o)
                 packed[o] = o < count ? source[(o * ic + i) * taps + t] : 0.0f;
         }
+}
+
+// A block whose groups see their own inputs; its outputs see zeros of the others. Output `first` is
+// counted over all groups.
+void ConvPacking::pack_joined(int64_t first, int64_t width, const float* source,
+                              float* packed) const {
+    const int64_t own_ic = ic / joined, own_oc = oc / joined;
+    const int64_t count = std::min(width, oc - first % oc);
+    for (int64_t t = 0; t < taps; ++t)
+        for (int64_t i = 0; i < ic; ++i, packed += width)
+            for (int64_t o = 0; o < width; ++o) {
+                const bool sees = o < count && (first + o) % oc / own_oc == i / own_ic;
+                packed[o] = sees ? source[((first + o) * own_ic + i % own_ic) * taps + t] : 0.0f;
+            }
 }
 
 void ConvPacking::pack_planes(const float* source, int64_t width, int64_t count,

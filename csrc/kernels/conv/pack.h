@@ -22,6 +22,7 @@ struct ConvPacking {
     int64_t groups, ic, oc, taps;
     int64_t block, lanes;
     WeightOrder order;
+    int64_t joined = 1;  // groups of the weights in one of these, see join_groups
 
     int64_t blocks() const { return ceil_div(oc, block); }
     int64_t padded_oc() const { return round_up(oc, lanes); }
@@ -33,6 +34,7 @@ struct ConvPacking {
 
     // Packs one block of one group; parts may be packed concurrently.
     void pack_part(int64_t part, const float* source, float* packed) const;
+    void pack_joined(int64_t first, int64_t width, const float* source, float* packed) const;
     void pack_planes(const float* source, int64_t width, int64_t count, float* packed) const;
 };
 

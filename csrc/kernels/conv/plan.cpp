@@ -137,6 +137,12 @@ bool merges_taps(const ConvShape& s) {
 
 }  // namespace
 
+int64_t groups_to_join(const ConvShape& s, int lanes) {
+    int64_t join = std::min(s.groups, lanes / s.oc);
+    while (join > 1 && s.groups % join != 0) --join;
+    return std::max<int64_t>(join, 1);
+}
+
 ConvPlan plan_direct(const ConvShape& s, int lanes) {
     ConvPlan plan = {};
     plan.block = 2 * lanes;

@@ -8,6 +8,11 @@ namespace hades {
 // Blocking of the direct kernel.
 ConvPlan plan_direct(const ConvShape& shape, int lanes);
 
+// How many groups the direct kernel takes for one, with zeros between them, so that their output
+// channels fill a vector: it has as many products, most of them of idle lanes before and of zeros
+// then, but fewer and longer sums.
+int64_t groups_to_join(const ConvShape& shape, int lanes);
+
 // Whether the dot kernel is faster than the direct one, for few output channels.
 bool dot_pays(const ConvShape& shape);
 

@@ -1,4 +1,5 @@
 #pragma once
+
 #include "base/rounding.h"
 #include "kernels/qconv/source_generic.h"
 #include "kernels/qconv/tile_generic.h"
@@ -81,6 +82,7 @@ HADES_INLINE QuadTile tile_of(const QconvArgs& a, const Source& source, const Bl
     const bool is_run = s.dilation_w == 1 && source.pixel == 4 * plan.quads && !plan.merged_taps;
     t.columns = plan.merged_taps || is_run ? 1 : s.kernel_w;
     t.quads = is_run ? s.kernel_w * plan.quads : plan.quads;
+    t.is_dense = t.pixel == 4 * t.quads;
     t.w_column = t.quads * block.vectors * kQuadBytes;
     t.w_row = t.columns * t.w_column;
     t.w = block.w + taps.begin * t.w_row;

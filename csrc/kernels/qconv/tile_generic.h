@@ -21,6 +21,7 @@ struct QuadTile {
     const uint8_t* w;
     int64_t w_row, w_column;
     int64_t rows, columns, quads;  // taps, and quads per tap
+    bool is_dense;                 // a tap is all of its pixel, and pixels are neighbours
     const uint8_t* extra;          // of the block; see pack.h
     const int32_t* extra_ends;     // before the first row of taps, of the first vector
     int64_t extra_rows;            // from the ends of a vector to those of the next
@@ -68,11 +69,14 @@ HADES_INLINE void multiply_quad(I32 (&sums)[V][P], const uint8_t* const (&base)[
 // sums += the products of one tap.
 template <class How, int V, int P>
 HADES_INLINE void multiply(I32 (&sums)[V][P], const uint8_t* x, int64_t pixel, const uint8_t* w,
-                           int64_t quads) {
+                           int64_t quads, bool is_dense) {
     constexpr int kBases = (P + 2) / 3, U = How::kUnroll;
     const uint8_t* base[kBases];
 #pragma GCC unroll 16
     for (int k = 0; k < kBases; ++k) base[k] = x + 3 * k * pixel;
+    // What the next tile reads of a tap comes while this one is multiplied.
+    const uint8_t* next = x + P * pixel;
+    const int64_t next_step = is_dense ? 4 * U * P : 0;
     // No second loop for the rest: with one, sums move between registers and the stack.
 #pragma GCC unroll 1
     for (; quads > 0; quads -= U) {
@@ -80,6 +84,9 @@ HADES_INLINE void multiply(I32 (&sums)[V][P], const uint8_t* x, int64_t pixel, c
 #pragma GCC unroll 4
         for (int line = 0; line < U * V * kQuadBytes; line += 64)
             __builtin_prefetch(w + 16 * V * kQuadBytes + line);
+#pragma GCC unroll 4
+        for (int line = 0; line < 4 * U * P; line += 64) __builtin_prefetch(next + line);
+        next += next_step;
 #pragma GCC unroll 2
         for (int i = 0; i < U; ++i)
             multiply_quad<How>(sums, base, pixel, 4 * i, w + i * V * kQuadBytes);
@@ -172,7 +179,7 @@ static void run_tile(const QuadTile& t) {
     for (int64_t row = 0; row < t.rows; ++row)
         for (int64_t column = 0; column < t.columns; ++column)
             multiply<How>(sums, t.x + row * t.tap_row + column * t.tap_column, t.pixel,
-                          t.w + row * t.w_row + column * t.w_column, t.quads);
+                          t.w + row * t.w_row + column * t.w_column, t.quads, t.is_dense);
     if constexpr (kDotSaturates && !How::kWide) {
 #pragma GCC unroll 2
         for (int v = 0; v < V; ++v) multiply_extra<P>(sums[v], t, v);

@@ -61,7 +61,11 @@ HADES_INLINE void multiply_pairs(I32 (&sums)[V][P], const int16_t* x, int64_t pi
         for (int k = 0; k < kBases; ++k) base[k] += 2 * unroll;
         w += unroll * V * kWords;
     };
+#if defined(HADES_EMULATED)
+    constexpr int kUnroll = 1;  // emulated steps are long, and compiled forever
+#else
     constexpr int kUnroll = 64 / kLanes;
+#endif
     for (; pairs >= kUnroll; pairs -= kUnroll) step(kUnroll);
     for (; pairs > 0; --pairs) step(1);
 }

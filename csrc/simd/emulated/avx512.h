@@ -63,6 +63,9 @@ HADES_INLINE __m512i cvtepi8_epi32(__m128i a) {
 HADES_INLINE __m512i cvtepu8_epi32(__m128i a) {
     return per_element<__m512i, int32_t, uint8_t>(a, [](uint8_t x) { return int32_t{x}; });
 }
+HADES_INLINE __m512i cvtepu8_epi16(__m256i a) {
+    return per_element<__m512i, int16_t, uint8_t>(a, [](uint8_t x) { return int16_t{x}; });
+}
 HADES_INLINE __m128i cvtusepi32_epi8(__m512i a) {
     return per_element<__m128i, uint8_t, uint32_t>(
         a, [](uint32_t x) { return static_cast<uint8_t>(x < 255 ? x : 255); });
@@ -80,10 +83,12 @@ HADES_INLINE __m128i cvtusepi32_epi8(__m512i a) {
 #undef _mm512_cvtepi32_epi16
 #undef _mm512_cvtepi8_epi32
 #undef _mm512_cvtepu8_epi32
+#undef _mm512_cvtepu8_epi16
 #undef _mm512_cvtusepi32_epi8
 #undef _mm512_maskz_loadu_ps
 #undef _mm512_maskz_loadu_epi32
 #undef _mm_maskz_loadu_epi8
+#undef _mm256_maskz_loadu_epi8
 #undef _mm512_maskz_loadu_epi8
 #undef _mm512_mask_storeu_epi8
 #undef _mm256_mask_storeu_epi8
@@ -101,10 +106,12 @@ HADES_INLINE __m128i cvtusepi32_epi8(__m512i a) {
 #define _mm512_cvtepi32_epi16 hades::HADES_ISA::emulated::cvtepi32_epi16
 #define _mm512_cvtepi8_epi32 hades::HADES_ISA::emulated::cvtepi8_epi32
 #define _mm512_cvtepu8_epi32 hades::HADES_ISA::emulated::cvtepu8_epi32
+#define _mm512_cvtepu8_epi16 hades::HADES_ISA::emulated::cvtepu8_epi16
 #define _mm512_cvtusepi32_epi8 hades::HADES_ISA::emulated::cvtusepi32_epi8
 #define _mm512_maskz_loadu_ps hades::HADES_ISA::emulated::load_masked<__m512, float>
 #define _mm512_maskz_loadu_epi32 hades::HADES_ISA::emulated::load_masked<__m512i, int32_t>
 #define _mm_maskz_loadu_epi8 hades::HADES_ISA::emulated::load_masked<__m128i, uint8_t>
+#define _mm256_maskz_loadu_epi8 hades::HADES_ISA::emulated::load_masked<__m256i, uint8_t>
 #define _mm512_maskz_loadu_epi8 hades::HADES_ISA::emulated::load_masked<__m512i, uint8_t>
 #define _mm512_mask_storeu_ps hades::HADES_ISA::emulated::store_masked<float>
 #define _mm512_mask_storeu_epi32 hades::HADES_ISA::emulated::store_masked<int32_t>

@@ -114,7 +114,10 @@ class Body:
         return ModelError(f"{self.file.source}: {problem}")
 
     def _taken(self, what: str, name: str) -> ModelError:
-        return self.error(f"{what} {name!r} has a name that is taken")
+        return self.error(
+            f"{what} {name!r} has a name that is taken: the file is invalid. If a quantiser "
+            f"wrote it, rename {name!r} in the file that it read"
+        )
 
     def define(self, name: str, value: Value, what: str) -> None:
         """Give ``value`` a name of the file; ModelError where it is empty or taken."""

@@ -69,7 +69,7 @@ def test_slices_of_channels(isa, case, divisor):
 @pytest.mark.parametrize("weights", EXTREMES)
 @pytest.mark.parametrize("x", [0, 255, None], ids=str)
 @pytest.mark.parametrize("x_zero", [0, 128, 255])
-@pytest.mark.parametrize("c", [64, 113, 114, 240])  # 113 * 9 * 255 * 128 are the last below 2^25
+@pytest.mark.parametrize("c", [113, 240])  # 113 * 9 * 255 * 128 are the last below 2^25
 def test_extremes(isa, weights, x, x_zero, c):
     case = Case(c, 6, 9, 20, pads=SAME3)
     image, w, _, bias = case.operands()

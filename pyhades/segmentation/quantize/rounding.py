@@ -58,13 +58,25 @@ def round_with_feedback(steps: Matrix, moments: Matrix, largest: int) -> Matrix:
     return result
 
 
+def _lower_factor(moments: Matrix, damping: float) -> Matrix:
+    """The Cholesky factor of damped moments; few samples may need more damping than most."""
+    if not np.isfinite(moments).all():
+        return np.eye(len(moments))
+    while True:
+        try:
+            factor = np.linalg.cholesky(moments + np.eye(len(moments)) * damping)
+            return np.asarray(factor, np.float64)
+        except np.linalg.LinAlgError:
+            damping *= 10
+
+
 def _spread(moments: Matrix) -> Matrix:
     """The upper Cholesky factor of the inverse: how an error is spread over later columns."""
     mean = float(np.diag(moments).mean())
-    damped = moments + np.eye(len(moments)) * (mean * DAMPING if mean > 0 else 1.0)
+    damping = mean * DAMPING if mean > 0 else 1.0
     # The inverse is factored without being formed: of the reversed matrix, and back.
-    lower = np.linalg.cholesky(damped[::-1, ::-1])[::-1, ::-1]
-    return np.linalg.inv(lower)
+    lower = _lower_factor(moments[::-1, ::-1], damping)[::-1, ::-1]
+    return np.asarray(np.linalg.inv(lower), np.float64)
 
 
 __all__ = ["round_with_feedback"]

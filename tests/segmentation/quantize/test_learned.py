@@ -126,3 +126,11 @@ def test_findings_are_kept_and_damaged_ones_made_again(tmp_path):
     for number in (0.5, 2.0):
         assert Kept(tmp_path, "key").numbers("ranks").of("x", lambda n=number: n) == 0.5
     assert Kept(None, "key").numbers("ranks").of("x", lambda: 3.0) == 3.0
+
+
+@pytest.mark.parametrize("largest", [1e-3, np.inf])
+def test_moments_that_cannot_be_factored(largest):
+    """Of few samples, with what rounding leaves below zero; or of numbers beyond float64."""
+    moments = np.diag([1.0, 1.0, -0.2, largest])
+    steps = np.array([[0.4, -3.6, 9.0, 1.2]])
+    assert np.isfinite(round_with_feedback(steps, moments, 127)).all()

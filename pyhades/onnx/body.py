@@ -115,8 +115,8 @@ class Body:
 
     def _taken(self, what: str, name: str) -> ModelError:
         return self.error(
-            f"{what} {name!r} has a name that is taken: the file is invalid. If a quantiser "
-            f"wrote it, rename {name!r} in the file that it read"
+            f"{what} {name!r} has a name that is taken: the file is invalid, and other readers "
+            "refuse it too; write it anew with names of its own for every value"
         )
 
     def define(self, name: str, value: Value, what: str) -> None:

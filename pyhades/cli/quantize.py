@@ -52,6 +52,10 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
     show_default=True, help="Where loud channels are scaled down as they are made.",
 )  # fmt: skip
 @click.option(
+    "--pieces/--no-pieces", default=Recipe.pieces, show_default=True,
+    help="Whether channels far louder than others are made in pieces, for a finer grid.",
+)  # fmt: skip
+@click.option(
     "--bias-correction/--no-bias-correction", default=Recipe.bias_correction, show_default=True,
     help="Whether biases make up for rounded weights.",
 )  # fmt: skip
@@ -61,8 +65,8 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
 def command(
     model: str, images: Path | None, output: Path, budget: str, activations: Clipping,
-    weights: Clipping, rounding: Rounding, equalisation: Equalisation, bias_correction: bool,
-    force: bool, prepared: PreparedModel, as_json: bool, quiet: bool,
+    weights: Clipping, rounding: Rounding, equalisation: Equalisation, pieces: bool,
+    bias_correction: bool, force: bool, prepared: PreparedModel, as_json: bool, quiet: bool,
 ) -> None:  # fmt: skip
     """Quantise a float model to int8 and write it as an ONNX file.
 
@@ -72,7 +76,7 @@ def command(
     goes on where it was.
     """
     recipe = Recipe(
-        activations, weights, rounding=rounding, equalisation=equalisation,
+        activations, weights, rounding=rounding, equalisation=equalisation, pieces=pieces,
         bias_correction=bias_correction,
     )  # fmt: skip
     with tqdm(disable=True if quiet else None, file=sys.stderr, leave=False) as bar:

@@ -11,10 +11,11 @@ from pyhades.ir.graph import Graph, Node, Value
 from pyhades.ir.inference import constant, infer_types, type_of
 from pyhades.ir.quantization import Quantization
 from pyhades.numerics.array import Array
-from pyhades.passes.rewriting import clone, live
+from pyhades.passes.rewriting import clip_bounds, clone, live
 from pyhades.segmentation.quantize.bias import Shifts
 from pyhades.segmentation.quantize.edits import put_on_grid
 from pyhades.segmentation.quantize.grids import (
+    LEVELS,
     activation_grid,
     on_weight_grid,
     weight_grid,
@@ -77,6 +78,8 @@ class Quantiser:
             product = chosen.get(node.outputs[0].name)
             if product is not None:
                 self._round_constants(node, product, biases[product.name])
+            if node.outputs[0] in on_grid:
+                _drop_limit(node, on_grid[node.outputs[0]])
             nodes.append(node)
             nodes += [put_on_grid(v, on_grid[v], fresh) for v in node.outputs if v in on_grid]
         result.nodes = live(nodes, result.outputs)
@@ -150,6 +153,15 @@ class Quantiser:
         node.inputs[1] = Value(f"{product.name}.weight", kind, data)
         if bias is not None:
             node.inputs[2:] = [bias]
+
+
+def _drop_limit(node: Node, grid: Quantization) -> None:
+    """A Clip from 0 up to where a grid ends, or further, is a Relu on that grid."""
+    bounds = clip_bounds(node)
+    if bounds is None or bounds[0] != 0 or grid.zero_point is None or grid.zero_point != 0:
+        return
+    if float(grid.scale) * LEVELS <= bounds[1] * (1 + 1e-6):
+        node.op, node.inputs = "Relu", node.inputs[:1]
 
 
 def _together(seen: Sequence[EdgeStatistics]) -> EdgeStatistics:

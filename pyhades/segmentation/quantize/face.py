@@ -39,6 +39,7 @@ from pyhades.segmentation.quantize.pictures import (
     split,
     spread,
 )
+from pyhades.segmentation.quantize.pieces import in_pieces, readers_of_makers
 from pyhades.segmentation.quantize.prepare import named_apart, prepare
 from pyhades.segmentation.quantize.products import Product, find_products
 from pyhades.segmentation.quantize.recipe import Recipe
@@ -52,6 +53,8 @@ log = logging.getLogger(__name__)
 DEFAULT_BUDGET = "mae=.004,iou=.993"
 FOR_PEAKS = 16
 """Pictures that the peaks of channels are found on, before they are made alike."""
+FOR_LOUDNESS = 12
+"""Pictures that loud channels are found on."""
 FOR_WEIGHTS = 24
 """Pictures that weights are rounded for."""
 FOR_SHIFTS = 32
@@ -194,6 +197,8 @@ def quantize_graph(
     key = hashlib.sha256(f"{digest_of_graph(prepared)} {digest} {recipe.digest}".encode())
     kept = Kept(work, key.hexdigest()[:16])
     equal, products = _equalised(prepared, recipe, calibration, for_ranges, kept)
+    if recipe.pieces:
+        equal, products = _in_pieces(equal, products, recipe, calibration, for_ranges, kept)
     usable = [product for product in products if not product.kept]
     if not usable:
         raise ArgumentError(
@@ -264,6 +269,24 @@ def _equalised(
     peaks = calibration.observe(graph, layers, few, "peaks", kept.path("peaks"))
     result = named_apart(equalise(graph, products, peaks, recipe.equalisation))
     return result, find_products(result, recipe.float_channels, outputs)
+
+
+def _in_pieces(
+    graph: Graph,
+    products: list[Product],
+    recipe: Recipe,
+    calibration: Calibration,
+    pictures: Sequence[Picture],
+    kept: Kept,
+) -> tuple[Graph, list[Product]]:
+    """The network with its loudest channels in pieces, and its products."""
+    layers = readers_of_makers(graph, products)
+    if not layers:
+        return graph, products
+    few = spread(pictures, FOR_LOUDNESS)
+    peaks = calibration.observe(graph, layers, few, "peaks", kept.path("loudness"))
+    result = named_apart(in_pieces(graph, products, peaks))
+    return result, find_products(result, recipe.float_channels, calibration.outputs(graph))
 
 
 def _choose(

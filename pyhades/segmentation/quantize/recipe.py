@@ -15,7 +15,7 @@ Clipping = Literal["mse", "percentile", "largest"]
 Rounding = Literal["learned", "nearest"]
 Equalisation = Literal["all", "normalisations", "none"]
 
-RECIPE_VERSION = 2
+RECIPE_VERSION = 3
 """Counts what the same fields have meant, so that kept results of another meaning are not used."""
 
 
@@ -42,6 +42,9 @@ class Recipe:
         Where loud channels are scaled down as they are made, and the weights that read them up, by
         as much as makes the least noise: in ``"normalisations"``, in convolutions and other
         products too (``"all"``), or nowhere.
+    pieces
+        Whether channels that are far louder than those beside them are made in pieces, each of
+        which a finer grid holds.
     float_channels
         Products of fewer output channels stay in float: they cost little, and masks end in them.
 
@@ -57,6 +60,7 @@ class Recipe:
     rounding: Rounding = "learned"
     bias_correction: bool = True
     equalisation: Equalisation = "normalisations"
+    pieces: bool = True
     float_channels: int = 8
 
     def __post_init__(self) -> None:

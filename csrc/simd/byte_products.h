@@ -16,6 +16,7 @@ HADES_INLINE __m256i ones_of_16_bits() { return _mm256_set1_epi16(1); }
 
 #if defined(HADES_TIER_VNNI) || !(defined(HADES_TIER_AVX512) || defined(HADES_TIER_AVX2))
 
+#define HADES_DOT_IS_EXACT  // for code that is not even compiled where nothing saturates
 constexpr bool kDotSaturates = false;
 HADES_INLINE I32 dot_bytes(I32 acc, Bytes u, Bytes s) { return dot_small(acc, u, s); }
 

@@ -232,7 +232,7 @@ struct Tiles {
     int64_t widest;
 };
 
-#if defined(HADES_TIER_VNNI)
+#if defined(HADES_DOT_IS_EXACT)
 HADES_INLINE Tiles tiles_of(int64_t vectors, int64_t quads, bool) {
     const bool even = quads % 2 == 0;
     return vectors == 2 ? Tiles{kTiles2[even].run, kPixels2} : Tiles{kTiles1[even].run, kPixels1};

@@ -23,19 +23,20 @@ constexpr int64_t kOutputs = 128;
 // What a convolution costs, in cycles, measured: products of pairs of channels that are made per
 // cycle, by Winograd's algorithm and directly; a vector of channels of a tile to transform, of the
 // input and of the output; bytes of weights that come from memory per cycle, for every chunk of
-// tiles where they are too many to stay at hand.
+// tiles where they are too many to stay at hand. For vectors of 8 channels, and of 16 where sums of
+// products of bytes saturate and where they do not.
 struct Rates {
     double products, direct, input, output;
 };
-constexpr Rates kAvx2 = {19.5, 21, 230, 360};
-constexpr Rates kAvx512 = {23, 28, 250, 380};
-constexpr Rates kVnni = {42, 90, 250, 380};
+constexpr Rates kNarrow = {19.5, 21, 230, 360};
+constexpr Rates kWide = {23, 28, 250, 380};
+constexpr Rates kWideExact = {42, 90, 250, 380};
 constexpr double kMemory = 3.4;
 constexpr double kLeastGain = 1.15;  // less is not worth eight times the memory
 
 const Rates& rates_of(const QconvKernel& direct) {
-    if (direct.lanes <= 8) return kAvx2;
-    return direct.saturates ? kAvx512 : kVnni;
+    if (direct.lanes <= 8) return kNarrow;
+    return direct.saturates ? kWide : kWideExact;
 }
 
 // An odd number of cache lines, so that neighbouring planes spread over all cache sets.

@@ -93,11 +93,8 @@ static void multiply_groups(const WordProduct& t, int64_t first, int64_t groups)
 
 // The widest groups for blocks of one vector and of two.
 constexpr int kGroupTiles1 = kRegisters * 3 / 4;
-#if defined(HADES_TIER_VNNI)
-constexpr int kGroupTiles2 = 14;
-#else
-constexpr int kGroupTiles2 = kRegisters * 3 / 8;
-#endif
+// Where sums of products are one instruction, no register holds products on their way to sums.
+constexpr int kGroupTiles2 = kDotSaturates ? kRegisters * 3 / 8 : 14;
 
 using GroupsFn = void (*)(const WordProduct&, int64_t, int64_t);
 

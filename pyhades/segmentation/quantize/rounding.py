@@ -35,8 +35,8 @@ def round_with_feedback(steps: Matrix, moments: Matrix, largest: int) -> Matrix:
     --------
     Both inputs are alike, so that one makes up for what the other lost.
 
-    >>> round_with_feedback(np.array([[0.4, 0.4]]), np.ones((2, 2)), 127).sum()
-    1.0
+    >>> round_with_feedback(np.array([[0.4, 0.4]]), np.ones((2, 2)), 127).tolist()
+    [[0.0, 1.0]]
     """
     # What is heard most is rounded first, while all others can still make up for it.
     order = np.argsort(-np.diag(moments), kind="stable")

@@ -96,8 +96,8 @@ def _able(
     fixed = _fixed(graph, products, channels)
     found = []
     for maker in channels.makers:
-        (made,) = maker.node.outputs
-        users = readers.get(made, ())
+        made = maker.node.outputs[0]
+        users = readers.get(made, [])
         alone = len(users) == 1 and users[0].op == "Relu" and made not in graph.outputs
         plain = maker.node.op == "Conv" and attribute(maker.node, "group") == 1
         if alone and plain and not np.isin(maker.ids, fixed).any():
@@ -159,12 +159,12 @@ def _rewritten(graph: Graph, channels: Channels, splits: Sequence[Split]) -> Gra
             assert weight is not None and weight.data is not None
             node.inputs[1] = _renamed(weight, np.repeat(weight.data, pieces[reader.ids], axis=1))
     for value, tracked in channels.tracked.items():
-        node = value.producer
-        if node is not None and node.op == "Resize" and (pieces[tracked.ids] > 1).any():
-            _resize(twins[node], int(pieces[tracked.ids].sum()))
+        producer = value.producer
+        if producer is not None and producer.op == "Resize" and (pieces[tracked.ids] > 1).any():
+            _resize(twins[producer], int(pieces[tracked.ids].sum()))
     for node in result.nodes:
-        for value in node.outputs:
-            value.type = None
+        for made in node.outputs:
+            made.type = None
     infer_types(result)
     return result
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -110,7 +112,8 @@ def test_layers_choose_winograd_where_it_pays(isa, kernels_run, case, algorithm)
     y = kernels.qconv2d(x, w // 2, factor, bias, **case.window(), isa=isa)
     np.testing.assert_array_equal(y, reference.qconv2d(x, w // 2, factor, bias, **case.window()))
     winograd = algorithm == "winograd" and isa != "scalar"
-    assert kernels_run == {f"qconv_{'winograd_' if winograd else ''}u8_{isa}"}
+    (run,) = kernels_run  # of the best tier up to this one that has kernels
+    assert re.fullmatch(r"qconv_(winograd_)?u8_\w+", run)[1] == ("winograd_" if winograd else None)
 
 
 def test_what_winograd_is_not_for():

@@ -84,7 +84,9 @@ def machine_line(report: Report) -> str:
     """What the numbers depend on."""
     machine = report["machine"]
     others = [
-        f"{name} {machine[name]}".replace("llama.cpp llama-cpp-python", "llama-cpp-python")
+        f"{name} {_release(machine[name])}".replace(
+            "llama.cpp llama-cpp-python", "llama-cpp-python"
+        )
         for name in engines(report["results"])
         if name in machine and name != OURS
     ]
@@ -95,6 +97,11 @@ def machine_line(report: Report) -> str:
     return ", ".join(
         [clean(machine["cpu"]), machine["tier"], f"pyhades {machine['pyhades']}", *others]
     )
+
+
+def _release(version: str) -> str:
+    """A version without the commit that it was built from."""
+    return version.partition("-")[0] if version[:1].isdigit() else version
 
 
 def clean(cpu: str) -> str:

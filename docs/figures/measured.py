@@ -84,9 +84,7 @@ def machine_line(report: Report) -> str:
     """What the numbers depend on."""
     machine = report["machine"]
     others = [
-        f"{name} {_release(machine[name])}".replace(
-            "llama.cpp llama-cpp-python", "llama-cpp-python"
-        )
+        _with_release(name, machine[name])
         for name in engines(report["results"])
         if name in machine and name != OURS
     ]
@@ -99,9 +97,11 @@ def machine_line(report: Report) -> str:
     )
 
 
-def _release(version: str) -> str:
-    """A version without the commit that it was built from."""
-    return version.partition("-")[0] if version[:1].isdigit() else version
+def _with_release(engine: str, version: str) -> str:
+    """An engine and its version, without the commit that it was built from."""
+    if not version[:1].isdigit():
+        return version  # names the package that holds the engine
+    return f"{engine} {version.partition('-')[0]}"
 
 
 def clean(cpu: str) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import pytest
 
@@ -13,36 +11,14 @@ from pyhades.kernels import reference
 from pyhades.kernels.epilogue import parse_activation
 from pyhades.numerics.bfloat import UNIT, sum_bound, widened
 from pyhades.numerics.epilogue import activate
+from tests.support.convolutions import SAME3, Convolution
 from tests.support.guarded import assert_gaps_untouched, guarded, guarded_empty
 
-SAME3 = (1, 1, 1, 1)
 HALF_ULP = 2.0**-8
 """The largest relative error of rounding to bfloat16."""
 
 
-class Case(NamedTuple):
-    """One convolution; sizes are x [n, h, w, c] and w [o, c / groups, kh, kw]."""
-
-    c: int
-    h: int
-    w: int
-    o: int
-    kernel: tuple[int, int] = (3, 3)
-    strides: tuple[int, int] = (1, 1)
-    pads: tuple[int, int, int, int] = (0, 0, 0, 0)
-    dilations: tuple[int, int] = (1, 1)
-    groups: int = 1
-    n: int = 1
-
-    def window(self):
-        return {
-            "strides": self.strides,
-            "pads": self.pads,
-            "dilations": self.dilations,
-            "groups": self.groups,
-            "layout": "NHWC",
-        }
-
+class Case(Convolution):
     def operands(self):
         """x, w, bias: the first two as bits of bfloat16."""
         rng = np.random.default_rng([self.c, self.h, self.w, self.o])

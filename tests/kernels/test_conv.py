@@ -2,43 +2,18 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import pytest
 
 from pyhades import _native, kernels
 from pyhades.errors import ArgumentError, ArgumentTypeError
 from pyhades.kernels import reference
+from tests.support.convolutions import SAME3, Convolution
 from tests.support.guarded import assert_gaps_untouched, guarded, guarded_empty
 from tests.support.tolerances import EPS32, assert_close
 
-SAME3 = (1, 1, 1, 1)
 
-
-class Case(NamedTuple):
-    """One convolution; sizes are x [n, h, w, c] and w [o, c / groups, kh, kw]."""
-
-    c: int
-    h: int
-    w: int
-    o: int
-    kernel: tuple[int, int] = (3, 3)
-    strides: tuple[int, int] = (1, 1)
-    pads: tuple[int, int, int, int] = (0, 0, 0, 0)
-    dilations: tuple[int, int] = (1, 1)
-    groups: int = 1
-    n: int = 1
-
-    def window(self):
-        return {
-            "strides": self.strides,
-            "pads": self.pads,
-            "dilations": self.dilations,
-            "groups": self.groups,
-            "layout": "NHWC",
-        }
-
+class Case(Convolution):
     def operands(self, seed=0):
         rng = np.random.default_rng([seed, self.c, self.h, self.w, self.o])
         x = rng.standard_normal((self.n, self.h, self.w, self.c), np.float32)

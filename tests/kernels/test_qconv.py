@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import pytest
 
 from pyhades import _native, kernels
 from pyhades.errors import ArgumentError, ArgumentTypeError
 from pyhades.kernels import reference
+from tests.support.convolutions import SAME3, Convolution
 from tests.support.guarded import assert_gaps_untouched, guarded, guarded_empty
-
-SAME3 = (1, 1, 1, 1)
 
 
 @pytest.fixture
@@ -21,29 +18,7 @@ def isa(tier):
     return tier
 
 
-class Case(NamedTuple):
-    """One convolution; sizes are x [n, h, w, c] and w [o, c / groups, kh, kw]."""
-
-    c: int
-    h: int
-    w: int
-    o: int
-    kernel: tuple[int, int] = (3, 3)
-    strides: tuple[int, int] = (1, 1)
-    pads: tuple[int, int, int, int] = (0, 0, 0, 0)
-    dilations: tuple[int, int] = (1, 1)
-    groups: int = 1
-    n: int = 1
-
-    def window(self):
-        return {
-            "strides": self.strides,
-            "pads": self.pads,
-            "dilations": self.dilations,
-            "groups": self.groups,
-            "layout": "NHWC",
-        }
-
+class Case(Convolution):
     def operands(self, seed=0):
         """x, w, factor, bias: results spread over the grid."""
         rng = np.random.default_rng([seed, self.c, self.h, self.w, self.o])

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from pyhades.ir.graph import Graph
 from pyhades.passes.bfloat import compute_in_bfloat16
+from pyhades.passes.channels import compose_products, multiply_before_resize
 from pyhades.passes.decompose import decompose, is_decomposed
 from pyhades.passes.eliminate import eliminate
 from pyhades.passes.fold_batch_norm import fold_batch_norm
@@ -42,6 +43,8 @@ PASSES: tuple[Pass, ...] = (
     fuse_attention,
     regroup_matmul,
     eliminate,
+    multiply_before_resize,
+    compose_products,
     compute_in_integers,
     emulate_quantization,
     merge_products,
@@ -85,6 +88,7 @@ def optimise_folded(graph: Graph, *, bfloat16: bool = False) -> Graph:
 __all__ = [
     "PASSES",
     "Pass",
+    "compose_products",
     "compute_in_bfloat16",
     "compute_in_integers",
     "decompose",
@@ -101,6 +105,7 @@ __all__ = [
     "is_quantised",
     "merge_products",
     "merge_quantization",
+    "multiply_before_resize",
     "optimise",
     "optimise_folded",
     "recognise",

@@ -6,7 +6,10 @@
 //   Words, kWords              the vector, and how many it holds: 2 kLanes
 //   load_words, store_words    of int16 in memory
 //   widen, widen_n             bytes of memory as words from 0 to 255
-//   + - shift_left<n>          modulo 2^16
+//                              int8 of memory as words from -128 to 127
+//   + - shift_left<n>, times   modulo 2^16; times a number
+//   & shift_right<n>           of bits;  set1_words
+//   store_low_bytes            of the first words, in memory
 //   pair(p)                    two words of memory in every lane
 //   dot_words(acc, a, b)       acc + the two products of each lane, modulo 2^32
 //   times(a, b)                of lanes of 32 bits, modulo 2^32
@@ -24,6 +27,9 @@ HADES_INLINE void store_words(int16_t* p, Words a) { _mm512_storeu_si512(p, a.v)
 HADES_INLINE Words widen(const uint8_t* p) {
     return {_mm512_cvtepu8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
 }
+HADES_INLINE Words widen(const int8_t* p) {
+    return {_mm512_cvtepi8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
+}
 HADES_INLINE Words widen_n(const uint8_t* p, int n) {
     if (n >= kWords) return widen(p);
     const auto mask = static_cast<__mmask32>((uint32_t{1} << n) - 1);
@@ -35,10 +41,24 @@ template <int n>
 HADES_INLINE Words shift_left(Words a) {
     return {_mm512_slli_epi16(a.v, n)};
 }
+template <int n>
+HADES_INLINE Words shift_right(Words a) {
+    return {_mm512_srli_epi16(a.v, n)};
+}
+HADES_INLINE Words operator&(Words a, Words b) { return {_mm512_and_si512(a.v, b.v)}; }
+HADES_INLINE Words set1_words(int16_t x) { return {_mm512_set1_epi16(x)}; }
+HADES_INLINE void store_low_bytes(uint8_t* p, Words a, int n) {
+    const __m256i bytes = _mm512_cvtepi16_epi8(a.v);
+    if (n >= kWords) return _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), bytes);
+    _mm256_mask_storeu_epi8(p, static_cast<__mmask32>((uint32_t{1} << n) - 1), bytes);
+}
 HADES_INLINE Words pair(const int16_t* p) {
     int32_t bits;
     memcpy(&bits, p, sizeof bits);
     return {_mm512_set1_epi32(bits)};
+}
+HADES_INLINE Words times(Words a, int16_t b) {
+    return {_mm512_mullo_epi16(a.v, _mm512_set1_epi16(b))};
 }
 HADES_INLINE I32 times(I32 a, I32 b) { return {_mm512_mullo_epi32(a.v, b.v)}; }
 #if defined(HADES_EMULATED)
@@ -67,6 +87,9 @@ HADES_INLINE void store_words(int16_t* p, Words a) {
 HADES_INLINE Words widen(const uint8_t* p) {
     return {_mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
 }
+HADES_INLINE Words widen(const int8_t* p) {
+    return {_mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
+}
 HADES_INLINE Words widen_n(const uint8_t* p, int n) {
     if (n >= kWords) return widen(p);
     uint8_t bytes[kWords] = {};
@@ -79,10 +102,28 @@ template <int n>
 HADES_INLINE Words shift_left(Words a) {
     return {_mm256_slli_epi16(a.v, n)};
 }
+template <int n>
+HADES_INLINE Words shift_right(Words a) {
+    return {_mm256_srli_epi16(a.v, n)};
+}
+HADES_INLINE Words operator&(Words a, Words b) { return {_mm256_and_si256(a.v, b.v)}; }
+HADES_INLINE Words set1_words(int16_t x) { return {_mm256_set1_epi16(x)}; }
+HADES_INLINE void store_low_bytes(uint8_t* p, Words a, int n) {
+    const __m256i low = _mm256_and_si256(a.v, _mm256_set1_epi16(0xff));
+    const __m128i bytes =
+        _mm_packus_epi16(_mm256_castsi256_si128(low), _mm256_extracti128_si256(low, 1));
+    if (n >= kWords) return _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
+    uint8_t buffer[kWords];
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(buffer), bytes);
+    memcpy(p, buffer, static_cast<size_t>(n));
+}
 HADES_INLINE Words pair(const int16_t* p) {
     int32_t bits;
     memcpy(&bits, p, sizeof bits);
     return {_mm256_set1_epi32(bits)};
+}
+HADES_INLINE Words times(Words a, int16_t b) {
+    return {_mm256_mullo_epi16(a.v, _mm256_set1_epi16(b))};
 }
 HADES_INLINE I32 times(I32 a, I32 b) { return {_mm256_mullo_epi32(a.v, b.v)}; }
 #if defined(HADES_EMULATED)

@@ -95,6 +95,27 @@ def test_bytes_to_the_nearest(isa, kernels_run, channels, coordinates, at):
     assert kernels_run == {f"resize_row_u8_{isa}"}
 
 
+@pytest.mark.parametrize("factors", [(2, 2), (4, 1), (1, 8), (8, 4)], ids=str)
+@pytest.mark.parametrize("channels", CHANNELS)
+@pytest.mark.parametrize("at", ["start", "end"])
+def test_bytes_by_short_weights(isa, factors, channels, at):
+    """Sums of sixteenths; whether a half goes up depends on the parity of the zero point."""
+    x = np.random.default_rng(channels).integers(0, 256, (2, channels, 3, 5), np.uint8)
+    x[0] = np.where(x[0] < 128, 0, 255)
+    size = (3 * factors[0], 5 * factors[1])
+    source = guarded(x, channels_last_strides(x.shape, channels + 3), at)
+    ways = [
+        {"rounding": "nearest", "x_grid": (0.3, zero), "y_grid": (0.3, zero)} for zero in (0, 7)
+    ]
+    for options in ({}, *ways):
+        expected = reference.resize(x, size, **options)
+        strides = channels_last_strides(expected.shape, channels + 2)
+        y = guarded_empty(expected.shape, np.uint8, strides=strides, at=at)
+        kernels.resize(source, size, **options, out=y, isa=isa)
+        np.testing.assert_array_equal(y, expected)
+        assert_gaps_untouched(y)
+
+
 @pytest.mark.parametrize("channels", CHANNELS)
 @pytest.mark.parametrize("at", ["start", "end"])
 def test_bytes_of_the_nearest_pixel(isa, kernels_run, channels, at):

@@ -20,6 +20,8 @@ const KernelEntry kKernels[] = {
 #undef HADES_KERNEL
 };
 
+constexpr size_t kVectorBytes = 64;
+
 // ---- images: at most two resized axes, contiguous pixels or contiguous rows ----
 
 struct OuterAxis {
@@ -174,7 +176,8 @@ void bind_image(const ImageAxes& axes, const ResizeBytes* bytes, IsaMask allowed
     params->kernel = select<ResizeRow>(kKernels, function, allowed, &bound->kernel);
     bound->run = run_image;
     bound->params = params;
-    bound->worker_scratch_bytes = static_cast<size_t>(row.channels * row.in_w) * sizeof(float);
+    bound->worker_scratch_bytes =
+        static_cast<size_t>(row.channels * row.in_w) * sizeof(float) + kVectorBytes;
 }
 
 // ---- anything else ----
@@ -305,6 +308,7 @@ Status read_bytes(const OpDesc& desc, ResizeBytes* bytes) {
               static_cast<float>(desc.attributes.real("then_factor", 0.0)),
               static_cast<float>(zeros[2]),
               rounding == "truncate",
+              false,
               false};
     if (bytes->truncates &&
         (zeros[0] || zeros[1] || zeros[2] || bytes->then_factor != 0.0f || x_scale != y_scale))
@@ -312,13 +316,19 @@ Status read_bytes(const OpDesc& desc, ResizeBytes* bytes) {
     return {};
 }
 
-// Whether weights are so short that sums of products of two of them and a byte are exact floats.
-bool is_short(const AxisTable& table) {
-    return std::all_of(table.weights.begin(), table.weights.end(), [](double weight) {
-        const double scaled = weight * 256;
+// Whether weights are whole numbers of such parts of 1.
+bool are_parts(const AxisTable& table, double parts) {
+    return std::all_of(table.weights.begin(), table.weights.end(), [&](double weight) {
+        const double scaled = weight * parts;
         return scaled >= 0 && scaled == std::floor(scaled);
     });
 }
+
+// Whether sums of products of two of them and a byte are exact floats.
+bool is_exact(const AxisTable& table) { return are_parts(table, 256); }
+
+// Whether such sums fit 16 bits, and there are no more taps than kernels expect.
+bool is_short(const AxisTable& table) { return table.taps <= 2 && are_parts(table, 16); }
 
 // resize(x) -> y; attributes mode, coordinates, scales, roi, nearest_mode, cubic_coeff_a,
 // exclude_outside, extrapolation_value, antialias; of bytes rounding and grids.
@@ -360,7 +370,9 @@ Status bind_resize(const OpDesc& desc, BoundOp* bound) {
     ResizeBytes bytes;
     if (Status status = read_bytes(desc, &bytes); !status.ok) return status;
     bytes.moves = size_of(x.dtype) == 1 && sampling.mode == Interpolation::nearest;
-    const bool exact = std::all_of(tables.begin(), tables.end(), is_short);
+    bytes.is_short = std::all_of(tables.begin(), tables.end(), is_short) && bytes.y_scale == 1.0f &&
+                     bytes.x_zero == bytes.y_zero;
+    const bool exact = std::all_of(tables.begin(), tables.end(), is_exact);
     if ((x.dtype == DType::u8 || bytes.moves) && image.found && (!bytes.truncates || exact)) {
         bind_image(image, &bytes, desc.allowed, bound);
         return {};

@@ -12,14 +12,15 @@ struct ResizeBytes {
     // factor of 0 says that there is none.
     float then_factor, then_zero;
     bool truncates;
-    bool moves;  // a single tap each way: bytes are copied
+    bool moves;     // a single tap each way: bytes are copied
+    bool is_short;  // at most two taps each way, weights are sixteenths, y is on the grid of x
 };
 
 // One row of an image whose pixels are `channels` contiguous elements (one, where it is planar).
 struct ResizeRowArgs {
     const void* x;  // row 0 of the input image
     void* y;        // the output row
-    float* row;     // scratch [in_w, channels] for the vertically combined input row
+    float* row;     // scratch [in_w, channels] for the vertically combined input row, and a vector
     ResizeBytes bytes;
     int64_t channels, in_w, out_w;
     int64_t x_row, x_pixel, y_pixel;

@@ -6,6 +6,9 @@
 
 #include "kernels/resize/resize.h"
 #include "simd/points.h"
+#if defined(HADES_TIER_AVX512) || defined(HADES_TIER_AVX2)
+#include "kernels/resize/resize_short_generic.h"
+#endif
 
 namespace hades::HADES_ISA {
 
@@ -110,6 +113,9 @@ HADES_INLINE void move_pixels(const ResizeRowArgs& a) {
 
 void resize_row_u8(const ResizeRowArgs& a) {
     if (a.bytes.moves) return move_pixels(a);
+#if defined(HADES_TIER_AVX512) || defined(HADES_TIER_AVX2)
+    if (a.bytes.is_short && a.channels > 1) return resize_short_row(a);
+#endif
     const bool joined = a.x_pixel == a.channels;
     if (a.horizontal_identity) {
         uint8_t* y = static_cast<uint8_t*>(a.y);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 import numpy as np
@@ -95,12 +96,34 @@ def test_weights_around_the_most_that_is_safe(isa, sign, more):
     check(case, isa, operands=(x, w, factor, bias), dtype="float32", x_zero=3)
 
 
+@pytest.mark.parametrize("c, o", [(20, 40), (33, 9), (16, 65)])
+def test_weights_that_are_kept_transformed(isa, c, o):
+    """So many tiles share them; those of the other cases are transformed on the way."""
+    check(Case(c, 41, 47, o, pads=SAME3), isa)
+
+
+@pytest.mark.parametrize("residual", ["none", "bytes", "floats"])
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_plain_epilogues_of_whole_and_cut_tiles(isa, residual, dtype):
+    """Finished in registers: relu before or after the residual, a division or none."""
+    case, rng = Case(40, 10, 16, 72, pads=SAME3), np.random.default_rng(5)
+    residuals = {
+        "none": None,
+        "bytes": rng.integers(0, 256, (1, 10, 16, 72), np.uint8),
+        "floats": rng.standard_normal((1, 10, 16, 72), np.float32) * 40,
+    }
+    how = {"residual": residuals[residual], "residual_zero": 9, "residual_scale": 0.6}
+    for activation, after, y_scale in itertools.product((None, "relu"), (None, "relu"), (1, 0.7)):
+        how |= {"activation": activation, "after": after, "dtype": dtype}
+        check(case, isa, **how, y_scale=y_scale if dtype == "uint8" else 1.0)
+
+
 LAYERS = [
     (Case(128, 40, 40, 64, pads=SAME3), "winograd"),
     (Case(256, 3, 3, 64, pads=SAME3), "direct"),  # too few tiles for the weights
     (Case(3, 40, 40, 64, pads=SAME3), "direct"),  # too few channels for the transforms
     (Case(96, 40, 40, 96, pads=(2, 2, 2, 2), dilations=(2, 2)), "winograd"),
-    (Case(64, 12, 12, 64, pads=(4, 4, 4, 4), dilations=(4, 4)), "direct"),  # tiles hold 3x3 outputs
+    (Case(64, 12, 12, 64, pads=(8, 8, 8, 8), dilations=(8, 8)), "direct"),  # tiles hold 2x2 outputs
     (Case(64, 33, 33, 64, strides=(1, 2), pads=SAME3), "direct"),
     (Case(64, 32, 32, 64, pads=SAME3, groups=2), "direct"),
 ]

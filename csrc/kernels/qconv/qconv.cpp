@@ -106,7 +106,8 @@ void choose_winograd(const OpDesc& desc, const Weights& w, QconvParams* params, 
     const ConvShape& s = params->shape.conv;
     params->kernel = kernel_of("qconv_winograd_u8", desc.allowed, name);
     params->plan = plan_winograd(s, params->kernel, w.constant);
-    const WinogradPacking packing = {s.ic, s.oc, params->kernel.lanes, params->plan.block};
+    const WinogradPacking packing = {s.ic, s.oc, params->kernel.lanes, params->plan.block,
+                                     params->plan.weight_slice > 0};
     params->plan.group_bytes = static_cast<int64_t>(packing.bytes());
     params->packing = packing;
 }
@@ -149,8 +150,9 @@ Status bind(const OpDesc& desc, const std::shared_ptr<QconvParams>& params, cons
             bound->packs.push_back({1, packing.layout(), packing.bytes(), pack_weights});
     };
     std::visit(request, params->packing);
-    bound->worker_scratch_bytes = static_cast<size_t>(
-        params->plan.staged_bytes + params->plan.product_bytes + params->plan.sum_bytes);
+    bound->worker_scratch_bytes =
+        static_cast<size_t>(params->plan.staged_bytes + params->plan.product_bytes +
+                            params->plan.sum_bytes + params->plan.late_weight_bytes);
     bound->run = run_qconv;
     bound->params = params;
     bound->flops = 2.0 * static_cast<double>(element_count(desc.out(0))) *

@@ -31,8 +31,9 @@ struct QconvPlan {
     int64_t padding_bytes;              // of it, x_zero: a row at the end, a pixel at the beginning
     int64_t block_bytes, group_bytes;   // of packed weights
     int64_t ic_slice, blocks_per_pass;  // that a Winograd convolution takes at a time
-    int64_t input_plane, product_plane;  // elements between planes of its transforms
-    int64_t product_bytes, sum_bytes;    // scratch behind the others
+    int64_t weight_slice;  // that it transforms the weights of at a time; 0: they are packed so
+    int64_t input_plane, product_plane, weight_plane;     // elements between planes
+    int64_t product_bytes, sum_bytes, late_weight_bytes;  // scratch behind the others
 };
 
 // A box of the output that one call computes; blocks are blocks of output channels of the group.

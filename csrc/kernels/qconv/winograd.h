@@ -37,6 +37,7 @@ struct WordProduct {
     int64_t pairs;
     int32_t* products;  // [tile][o], tiles `row` apart
     int64_t row;
+    bool adds;  // to the products that are there
 };
 
 }  // namespace hades

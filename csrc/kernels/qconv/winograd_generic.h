@@ -12,7 +12,8 @@
 //   sum[p, o] = bias[o] - x_zero * (sum of w[o]) + (sum of x * w), padding of x being x_zero
 // A call takes some tiles and some blocks of output channels, the blocks in passes. Scratch: a
 // pixel of x_zero, planes of transformed input [36][tile][ic slice] of int16, products
-// [36][tile][o in pass] of int32, and where there are several slices, their sums [tile][4][4][o].
+// [36][tile][o in pass] of int32, where there are several slices, their sums [tile][4][4][o], and
+// where weights are transformed late, planes of a slice of theirs [36][pair of i][o in block][2].
 // Planes are an odd number of cache lines apart, so that the 36 streams of a transform do not share
 // cache sets.
 // Numerics: exact in int32, modulo 2^32; see base/requantize.h for what follows.
@@ -23,13 +24,15 @@ struct WinogradScratch {
     uint8_t* padding;
     int16_t* inputs;
     int32_t *products, *sums;
+    int16_t* weights;
 };
 
 HADES_INLINE WinogradScratch winograd_scratch(const QconvArgs& a) {
     uint8_t* const products = a.scratch + a.plan->staged_bytes;
+    uint8_t* const sums = products + a.plan->product_bytes;
     return {a.scratch, reinterpret_cast<int16_t*>(a.scratch + a.plan->padding_bytes),
-            reinterpret_cast<int32_t*>(products),
-            reinterpret_cast<int32_t*>(products + a.plan->product_bytes)};
+            reinterpret_cast<int32_t*>(products), reinterpret_cast<int32_t*>(sums),
+            reinterpret_cast<int16_t*>(sums + a.plan->sum_bytes)};
 }
 
 // Calls body(channel, count) for vectors of channels. The last begins so early that it is whole,
@@ -89,6 +92,41 @@ static void transform_slice(const QconvArgs& a, const TileGrid& grid, int64_t sl
 HADES_INLINE int64_t packed_oc(const ConvShape& s) { return round_up(s.oc, kLanes); }
 HADES_INLINE int64_t packed_ic(const ConvShape& s) { return round_up(s.ic, 2); }
 
+HADES_INLINE int64_t block_width(const ConvShape& s, int64_t o) {
+    return s.oc - o > kLanes ? 2 * kLanes : kLanes;
+}
+
+// The products of blocks [begin, end) of output channels, whose weights are transformed on the way.
+static void transform_and_multiply_pass(const QconvArgs& a, WordProduct product, int64_t slice,
+                                        int64_t begin, int64_t end, int16_t* weights) {
+    constexpr int64_t kTaps = 9;
+    const ConvShape& s = a.shape->conv;
+    const QconvPlan& plan = *a.plan;
+    const TileGroups groups(a.chunk.column_end - a.chunk.column_begin);
+    const int16_t* const x = product.x;
+    int32_t* const products = product.products;
+    const int64_t all = product.pairs, most = plan.weight_slice / 2;
+    for (int64_t first = 0; first < all; first += most) {
+        product.pairs = all - first < most ? all - first : most;
+        product.adds = first > 0;
+        for (int64_t block = begin; block < end; ++block) {
+            const int64_t o = block * plan.block, width = block_width(s, o);
+            const auto* const w = reinterpret_cast<const int8_t*>(a.w) +
+                                  (o * packed_ic(s) + (slice + 2 * first) * width) * kTaps;
+            transform_weights(w, product.pairs, width, weights, plan.weight_plane);
+            product.x = x + 2 * first;
+            product.products = products + (block - begin) * plan.block;
+            product.w = weights;
+            for (int64_t plane = 0; plane < kWinogradPlanes; ++plane) {
+                multiply_plane(product, groups, width);
+                product.x += plan.input_plane;
+                product.products += plan.product_plane;
+                product.w += plan.weight_plane;
+            }
+        }
+    }
+}
+
 // The products of blocks [begin, end) of output channels.
 static void multiply_pass(const QconvArgs& a, WordProduct product, int64_t slice, int64_t begin,
                           int64_t end) {
@@ -100,8 +138,7 @@ static void multiply_pass(const QconvArgs& a, WordProduct product, int64_t slice
     for (int64_t plane = 0; plane < kWinogradPlanes; ++plane) {
         product.products = products;
         for (int64_t block = begin; block < end; ++block) {
-            const int64_t o = block * plan.block;
-            const int64_t width = s.oc - o > kLanes ? 2 * kLanes : kLanes;
+            const int64_t o = block * plan.block, width = block_width(s, o);
             product.w = w + (plane * packed_oc(s) + o) * packed_ic(s) + slice * width;
             multiply_plane(product, groups, width);
             product.products += plan.block;
@@ -164,32 +201,88 @@ HADES_INLINE TileOutput tile_output(const QconvArgs& a, const TilePlace& place, 
     return out;
 }
 
+// The same of row i.
+HADES_INLINE RequantizeRows row_of(const Requantize& r, const TileOutput& out, int64_t i) {
+    RequantizeRows to = out.to;
+    to.y = advanced(to.y, r.y_is_bytes, i * out.y_row);
+    if (to.residual) to.residual = advanced(to.residual, r.residual_is_bytes, i * out.residual_row);
+    return to;
+}
+
+// Lines of the pixels of a tile are far apart, which no prefetcher of the machine foresees.
+HADES_INLINE void prefetch_pixels(const void* first, bool is_bytes, int64_t row, int64_t pixel,
+                                  const TileOutput& out, int64_t channels) {
+    const int64_t bytes = channels * (is_bytes ? 1 : 4);
+    for (int64_t i = 0; i < out.rows; ++i)
+        for (int64_t j = 0; j < out.columns; ++j) {
+            const char* const to =
+                static_cast<const char*>(advanced(first, is_bytes, i * row + j * pixel));
+            for (int64_t at = 0; at < bytes; at += kLineBytes) __builtin_prefetch(to + at, 1);
+        }
+}
+
+HADES_INLINE void prefetch_tile(const Requantize& r, const TileOutput& out, int64_t channels) {
+    const void* const y = out.to.y;
+    prefetch_pixels(y, r.y_is_bytes, out.y_row, out.to.y_row, out, channels);
+    if (out.to.residual)
+        prefetch_pixels(out.to.residual, r.residual_is_bytes, out.residual_row, out.to.residual_row,
+                        out, channels);
+}
+
 HADES_INLINE int lanes_left(int64_t o, int64_t channels) {
     return channels - o < kLanes ? static_cast<int>(channels - o) : kLanes;
 }
 
-// Points within limits, `channels` of them from `o` on. A whole tile has all of its outputs, and
-// whole vectors of channels.
+// Sums in registers are finished there unless an activation is costly or there is a second grid.
+HADES_INLINE bool is_plain(const Requantize& r) {
+    const auto is_cheap = [](const ActivationParams& activation) {
+        return activation.kind == Activation::none || activation.kind == Activation::relu;
+    };
+    return r.via_step == 0.0f && is_cheap(r.epilogue.activation) && is_cheap(r.epilogue.after);
+}
+
+// What stands between factor and grid, of a row of the tile.
+HADES_INLINE void apply_plain(const Requantize& r, const RequantizeRows& to, const Columns& c,
+                              int pixels, F32 (&v)[kWinogradOut]) {
+    const auto each = [&](const auto& change) __attribute__((always_inline)) {
+#pragma GCC unroll 4
+        for (int j = 0; j < kWinogradOut; ++j) v[j] = change(v[j]);
+    };
+    if (to.offset) each([&](F32 x) { return x + c.offset; });
+    if (r.epilogue.activation.kind == Activation::relu) each([](F32 x) { return relu(x); });
+    if (to.residual) add_residual(r, to, c, 0, pixels, v);
+    if (r.epilogue.after.kind == Activation::relu) each([](F32 x) { return relu(x); });
+    if (r.y_is_bytes && r.y_scale != 1.0f) each([&](F32 x) { return x / set1(r.y_scale); });
+}
+
+// Output channels [o, channels) of the pass. A whole tile has all of its outputs, and whole vectors
+// of channels.
 template <bool Whole>
-static void finish_limited(const WinogradPass& pass, const TileOutput& out, const int32_t* products,
-                           int64_t plane, int64_t o, int64_t channels) {
+static void finish_plain(const Requantize& r, const WinogradPass& pass, const TileOutput& out,
+                         const int32_t* products, int64_t plane, int64_t o, int64_t channels) {
     const F32 low = set1(pass.limits.low), high = set1(pass.limits.high);
-    const int64_t pixel = out.to.y_row, row = out.y_row;
-    const float* const factors = out.to.factor;
     const int pixels = Whole ? kWinogradOut : static_cast<int>(out.columns);
-    auto* const y = static_cast<uint8_t*>(out.to.y);
     for (; o < channels; o += kLanes) {
         const int lanes = Whole ? kLanes : lanes_left(o, channels);
-        const PointStore<1> points(pass.limits.zero_point, lanes);
-        const F32 factor = load_n(factors + o, lanes);
+        const PointStore<1> points(r.y_zero, lanes);
+        const Columns c = {static_cast<int>(o), lanes, load_n(out.to.factor + o, lanes),
+                           out.to.offset ? load_n(out.to.offset + o, lanes) : zero()};
         const I32 start = load(pass.start + o);
         const auto put = [&](int i, const I32(&sums)[kWinogradOut]) __attribute__((always_inline)) {
             if (!Whole && i >= out.rows) return;
-            F32 steps[kWinogradOut];
+            F32 v[kWinogradOut];
 #pragma GCC unroll 4
-            for (int j = 0; j < kWinogradOut; ++j)
-                steps[j] = min(high, max(low, to_f32(sums[j] + start) * factor));
-            points.put(y + i * row + o, pixel, steps, pixels);
+            for (int j = 0; j < kWinogradOut; ++j) v[j] = to_f32(sums[j] + start) * c.factor;
+            const RequantizeRows to = row_of(r, out, i);
+            if (!pass.limits.suffice) apply_plain(r, to, c, pixels, v);
+            if (!r.y_is_bytes) {
+                for (int j = 0; j < pixels; ++j)
+                    store_lanes(static_cast<float*>(to.y) + j * to.y_row + o, v[j], lanes);
+                return;
+            }
+#pragma GCC unroll 4
+            for (int j = 0; j < kWinogradOut; ++j) v[j] = min(high, max(low, v[j]));
+            points.put(static_cast<uint8_t*>(to.y) + o, to.y_row, v, pixels);
         };
         transform_products(products + o, plane, put);
     }
@@ -216,14 +309,9 @@ static void add_sums(const WinogradPass& pass, const int32_t* products, int64_t 
 static void finish_sums(const QconvArgs& a, const WinogradPass& pass, const TileOutput& out,
                         const int32_t* sums, int64_t row) {
     const Requantize& r = a.shape->requantize;
-    for (int64_t i = 0; i < out.rows; ++i) {
-        RequantizeRows to = out.to;
-        to.y = advanced(to.y, r.y_is_bytes, i * out.y_row);
-        if (to.residual)
-            to.residual = advanced(to.residual, r.residual_is_bytes, i * out.residual_row);
-        requantize_rows(r, to, sums + i * kWinogradOut * row, static_cast<int>(row),
+    for (int64_t i = 0; i < out.rows; ++i)
+        requantize_rows(r, row_of(r, out, i), sums + i * kWinogradOut * row, static_cast<int>(row),
                         static_cast<int>(out.columns), static_cast<int>(pass.channels));
-    }
 }
 
 // A slice of input channels.
@@ -237,11 +325,12 @@ static void finish_tile(const QconvArgs& a, const WinogradSlice& slice, const Wi
                         const TileOutput& out, const int32_t* products, int32_t* sums) {
     const int64_t plane = a.plan->product_plane;
     const bool is_only = slice.is_first && slice.is_last;
-    if (is_only && pass.limits.suffice) {
+    const Requantize& r = a.shape->requantize;
+    if (is_only && (pass.limits.suffice || is_plain(r))) {
         const bool is_whole = out.rows == kWinogradOut && out.columns == kWinogradOut;
         const int64_t whole = is_whole ? pass.channels / kLanes * kLanes : 0;
-        finish_limited<true>(pass, out, products, plane, 0, whole);
-        finish_limited<false>(pass, out, products, plane, whole, pass.channels);
+        finish_plain<true>(r, pass, out, products, plane, 0, whole);
+        finish_plain<false>(r, pass, out, products, plane, whole, pass.channels);
         return;
     }
     int32_t own[kWinogradOut * kWinogradOut * kWinogradPass];
@@ -260,9 +349,15 @@ static void finish_pass(const QconvArgs& a, const TileGrid& grid, const Winograd
     const int64_t tile_sums =
         kWinogradOut * kWinogradOut * a.plan->blocks_per_chunk * a.plan->block;
     TilePlace place = tile_place(grid, a.chunk.column_begin);
+    TileOutput next = tile_output(a, place, channel);
     for (int64_t tile = a.chunk.column_begin; tile < a.chunk.column_end;
-         ++tile, products += row, sums += tile_sums, step_to_next(grid, &place)) {
-        const TileOutput out = tile_output(a, place, channel);
+         ++tile, products += row, sums += tile_sums) {
+        const TileOutput out = next;
+        step_to_next(grid, &place);
+        if (tile + 1 < a.chunk.column_end) {
+            next = tile_output(a, place, channel);
+            if (slice.is_last) prefetch_tile(a.shape->requantize, next, pass.channels);
+        }
         if (out.rows == 0 || out.columns == 0) continue;  // of a phase that has fewer
         pass.limits = limits_of(a.shape->requantize, out.to);
         finish_tile(a, slice, pass, out, products, sums);
@@ -273,15 +368,22 @@ static void run_slice(const QconvArgs& a, const TileGrid& grid, const WinogradSl
                       const WinogradScratch& scratch) {
     const QconvPlan& plan = *a.plan;
     transform_slice(a, grid, slice.first, slice.channels, scratch);
-    const WordProduct product = {scratch.inputs,   plan.pitch,
-                                 nullptr,          ceil_div(slice.channels, 2),
-                                 scratch.products, plan.blocks_per_pass * plan.block};
+    const WordProduct product = {scratch.inputs,
+                                 plan.pitch,
+                                 nullptr,
+                                 ceil_div(slice.channels, 2),
+                                 scratch.products,
+                                 plan.blocks_per_pass * plan.block,
+                                 false};
     int32_t* sums = scratch.sums;
     for (int64_t begin = a.chunk.block_begin; begin < a.chunk.block_end;
          begin += plan.blocks_per_pass, sums += product.row) {
         const int64_t last = begin + plan.blocks_per_pass;
         const int64_t end = last < a.chunk.block_end ? last : a.chunk.block_end;
-        multiply_pass(a, product, slice.first, begin, end);
+        if (plan.weight_slice > 0)
+            transform_and_multiply_pass(a, product, slice.first, begin, end, scratch.weights);
+        else
+            multiply_pass(a, product, slice.first, begin, end);
         finish_pass(a, grid, slice, begin * plan.block, (end - begin) * plan.block,
                     scratch.products, sums);
     }

@@ -46,34 +46,54 @@ bool slices_are_exact(const int8_t* weights, const ConvShape& s, int64_t slice) 
 
 }  // namespace
 
+size_t WinogradPacking::weight_bytes() const {
+    return plane_words() * (late ? kTaps : kWinogradPlanes * sizeof(int16_t));
+}
+
 size_t WinogradPacking::bytes() const {
-    return kWinogradPlanes * plane_words() * sizeof(int16_t) +
-           static_cast<size_t>(padded_oc()) * sizeof(int32_t);
+    return weight_bytes() + static_cast<size_t>(padded_oc()) * sizeof(int32_t);
 }
 
 std::string WinogradPacking::layout() const {
     std::string name = "qconv_winograd";
-    for (const int64_t number : {ic, oc, lanes, block}) name += ":" + std::to_string(number);
+    for (const int64_t number : {ic, oc, lanes, block, int64_t{late}})
+        name += ":" + std::to_string(number);
     return name;
+}
+
+// One filter of a block of `width` channels.
+void WinogradPacking::put(const int8_t* filter, int64_t i, int64_t o, int64_t width,
+                          uint8_t* block_begin) const {
+    if (late) {
+        uint8_t* const to = block_begin + (i / 2 * kTaps * width + o) * 2 + i % 2;
+        for (int64_t tap = 0; tap < kTaps; ++tap)
+            to[tap * width * 2] = static_cast<uint8_t>(filter[tap]);
+        return;
+    }
+    int planes[kWinogradPlanes];
+    transform_filter(filter, planes);
+    auto* const to = reinterpret_cast<int16_t*>(block_begin) + (i / 2 * width + o) * 2 + i % 2;
+    for (int plane = 0; plane < kWinogradPlanes; ++plane)
+        to[plane * plane_words()] = static_cast<int16_t>(planes[plane]);
 }
 
 void WinogradPacking::pack_part(int64_t part, const int8_t* source, uint8_t* packed) const {
     const int64_t first = part * block;
     const int64_t width = std::min(block, padded_oc() - first);
     const int64_t count = std::min(block, oc - first);
-    auto* const words = reinterpret_cast<int16_t*>(packed) + first * padded_ic();
-    uint8_t* const sums = packed + bytes() - static_cast<size_t>(padded_oc() - first) * 4;
-    for (int plane = 0; plane < kWinogradPlanes; ++plane)
-        std::fill_n(words + plane * plane_words(), width * padded_ic(), int16_t{0});
+    const int64_t words = width * padded_ic();
+    uint8_t* const weights = packed + first * padded_ic() * (late ? kTaps : 2);
+    uint8_t* const sums = packed + weight_bytes() + first * 4;
+    if (late)
+        std::fill_n(weights, words * kTaps, uint8_t{0});
+    else
+        for (int plane = 0; plane < kWinogradPlanes; ++plane)
+            std::fill_n(weights + plane * plane_words() * 2, words * 2, uint8_t{0});
     source += first * ic * kTaps;
     for (int64_t o = 0; o < width; ++o) {
         int32_t sum = 0;
         for (int64_t i = 0; i < (o < count ? ic : 0); ++i, source += kTaps) {
-            int planes[kWinogradPlanes];
-            transform_filter(source, planes);
-            int16_t* const to = words + (i / 2 * width + o) * 2 + i % 2;
-            for (int plane = 0; plane < kWinogradPlanes; ++plane)
-                to[plane * plane_words()] = static_cast<int16_t>(planes[plane]);
+            put(source, i, o, width, weights);
             for (int64_t tap = 0; tap < kTaps; ++tap) sum += source[tap];
         }
         std::memcpy(sums + o * 4, &sum, sizeof sum);

@@ -9,30 +9,38 @@ namespace {
 
 // A chunk: 36 planes of tiles by a slice of input channels, and as many of tiles by the output
 // channels of a pass, share the second-level cache with weights that stream through. Weights of
-// many channels come from further away and must serve more tiles. The numbers are multiples of what
-// the products take at once.
+// many channels come from further away, or are transformed on the way, and must serve more tiles.
+// The numbers are multiples of what the products take at once.
 struct Tiles {
     int64_t many, few;
 };
 constexpr Tiles kTiles16 = {28, 28};
 constexpr Tiles kTiles8 = {30, 18};
-constexpr int64_t kFarWeights = 4 << 20;  // bytes
 constexpr int64_t kSlice = 256;
 constexpr int64_t kOutputs = 128;
 
+// Weights that are kept transformed come from memory eight times larger than they are. Those that
+// only some chunks of tiles read, or that no cache would hold between two of them, are transformed
+// by every chunk.
+constexpr int64_t kFewChunks = 4;
+constexpr int64_t kKeptWeights = 2 << 20;  // bytes
+constexpr int64_t kWeightSlice = 128;
+constexpr int64_t kLateOutputs = 256;
+
 // What a convolution costs, in cycles, measured: products of pairs of channels that are made per
 // cycle, by Winograd's algorithm and directly; a vector of channels of a tile to transform, of the
-// input and of the output; bytes of weights that come from memory per cycle, for every chunk of
-// tiles where they are too many to stay at hand. For vectors of 8 channels, and of 16 where sums of
-// products of bytes saturate and where they do not.
+// input and of the output; a pair of channels of the weights to transform; bytes of weights that
+// come from memory per cycle. For vectors of 8 channels, and of 16 where sums of products of bytes
+// saturate and where they do not.
 struct Rates {
-    double products, direct, input, output;
+    double products, direct, input, output, weights;
 };
-constexpr Rates kNarrow = {19.5, 21, 230, 360};
-constexpr Rates kWide = {23, 28, 250, 380};
-constexpr Rates kWideExact = {42, 90, 250, 380};
+constexpr Rates kNarrow = {19.5, 21, 230, 360, 2.6};
+constexpr Rates kWide = {23, 28, 250, 380, 2};
+constexpr Rates kWideExact = {42, 90, 250, 380, 2};
 constexpr double kMemory = 3.4;
-constexpr double kLeastGain = 1.15;  // less is not worth eight times the memory
+constexpr double kLeastGain = 1.15;      // less is not worth eight times the memory
+constexpr double kLeastLateGain = 1.05;  // nor, without them, the risk of a wrong guess
 
 const Rates& rates_of(const QconvKernel& direct) {
     if (direct.lanes <= 8) return kNarrow;
@@ -49,9 +57,15 @@ int64_t weight_bytes(const ConvShape& s) {
     return kWinogradPlanes * s.ic * s.oc * static_cast<int64_t>(sizeof(int16_t));
 }
 
+bool transforms_late(const ConvShape& s, const QconvKernel& kernel) {
+    const Tiles& tiles = kernel.lanes > 8 ? kTiles16 : kTiles8;
+    return kernel.lanes > 1 &&
+           (weight_bytes(s) > kKeptWeights || winograd_tiles(s) <= kFewChunks * tiles.many);
+}
+
 int64_t tiles_per_chunk(const ConvShape& s, const QconvKernel& kernel) {
     const Tiles& tiles = kernel.lanes > 8 ? kTiles16 : kTiles8;
-    return weight_bytes(s) > kFarWeights ? tiles.many : tiles.few;
+    return transforms_late(s, kernel) ? tiles.many : tiles.few;
 }
 
 }  // namespace
@@ -59,18 +73,20 @@ int64_t tiles_per_chunk(const ConvShape& s, const QconvKernel& kernel) {
 bool winograd_pays(const ConvShape& s, const QconvKernel& direct) {
     if (!winograd_fits(s) || direct.lanes == 1) return false;
     const Rates& rates = rates_of(direct);
+    const bool late = transforms_late(s, direct);
     const auto pairs = static_cast<double>(s.ic * s.oc);
     const auto tiles = static_cast<double>(winograd_tiles(s));
     const auto pixels = static_cast<double>(s.images * s.out_height * s.out_width);
     const auto inputs = static_cast<double>(ceil_div(s.ic, 2 * direct.lanes));
     const auto outputs = static_cast<double>(ceil_div(s.oc, direct.lanes));
-    const int64_t reads =
-        weight_bytes(s) > kFarWeights ? ceil_div(winograd_tiles(s), tiles_per_chunk(s, direct)) : 1;
+    const auto chunks =
+        static_cast<double>(ceil_div(winograd_tiles(s), tiles_per_chunk(s, direct)));
     const double tile =
         kWinogradPlanes * pairs / rates.products + rates.input * inputs + rates.output * outputs;
-    const double weights = static_cast<double>(weight_bytes(s) * reads) / kMemory;
+    const double weights = late ? pairs * (9 / kMemory + chunks * rates.weights)
+                                : static_cast<double>(weight_bytes(s)) / kMemory;
     const double direct_cost = 9 * pairs * (pixels / rates.direct + 1 / kMemory);
-    return kLeastGain * (tiles * tile + weights) <= direct_cost;
+    return (late ? kLeastLateGain : kLeastGain) * (tiles * tile + weights) <= direct_cost;
 }
 
 QconvPlan plan_winograd(const ConvShape& s, const QconvKernel& kernel, const int8_t* weights) {
@@ -83,9 +99,11 @@ QconvPlan plan_winograd(const ConvShape& s, const QconvKernel& kernel, const int
     plan.images = plan.group_chunks = 1;
     plan.rows = plan.rows_per_chunk = 1;
     plan.columns = winograd_tiles(s);
+    const bool late = transforms_late(s, kernel);
     plan.columns_per_chunk = even_part(plan.columns, tiles_per_chunk(s, kernel));
-    plan.blocks_per_chunk = even_part(plan.blocks, std::max<int64_t>(kOutputs / plan.block, 1));
-    cut_winograd_chunks(&plan);
+    plan.blocks_per_chunk =
+        even_part(plan.blocks, std::max<int64_t>((late ? kLateOutputs : kOutputs) / plan.block, 1));
+    cut_winograd_chunks(&plan, late ? plan.columns_per_chunk : kWinogradLeastTiles);
     plan.columns_per_chunk = even_part(plan.columns, plan.columns_per_chunk);
     plan.blocks_per_chunk = even_part(plan.blocks, plan.blocks_per_chunk);
     plan.blocks_per_pass =
@@ -99,6 +117,12 @@ QconvPlan plan_winograd(const ConvShape& s, const QconvKernel& kernel, const int
     plan.padding_bytes = round_up(s.ic, kLineBytes);
     plan.staged_bytes = plan.padding_bytes + kWinogradPlanes * input_bytes;
     plan.product_bytes = kWinogradPlanes * product_bytes;
+    if (late) {
+        plan.weight_slice = std::min(plan.pitch, kWeightSlice);
+        const int64_t weight_plane = odd_lines(plan.weight_slice * plan.block * 2);
+        plan.weight_plane = weight_plane / 2;
+        plan.late_weight_bytes = kWinogradPlanes * weight_plane;
+    }
     if (plan.ic_slice < s.ic)
         plan.sum_bytes = kWinogradOut * kWinogradOut * 4 * plan.columns_per_chunk *
                          plan.blocks_per_chunk * plan.block;

@@ -5,7 +5,7 @@
 
 // The matrix products of an exact Winograd convolution: V vectors of output channels times P tiles
 // in registers.
-//   products[tile, o] = sum over pairs of channels of x[tile, pair] . w[pair, o]
+//   products[tile, o] = sum over pairs of channels of x[tile, pair] . w[pair, o], or more of it
 // Per pair of input channels it loads V vectors of weights and broadcasts P pairs of x. Tiles are a
 // constant distance apart, so every third tile's pointer is enough.
 // Register budget: V * P sums, V weights, a broadcast, and the products before they are added where
@@ -74,6 +74,7 @@ HADES_INLINE void multiply_pairs(I32 (&sums)[V][P], const int16_t* x, int64_t pi
 template <int V, int P>
 static void multiply_groups(const WordProduct& t, int64_t first, int64_t groups) {
     const int64_t pitch = t.pitch, row = t.row, pairs = t.pairs;
+    const bool adds = t.adds;
     const int16_t* w = t.w;
     const int16_t* x = t.x + first * pitch;
     int32_t* products = t.products + first * row;
@@ -82,7 +83,8 @@ static void multiply_groups(const WordProduct& t, int64_t first, int64_t groups)
 #pragma GCC unroll 32
         for (int p = 0; p < P; ++p)
 #pragma GCC unroll 2
-            for (int v = 0; v < V; ++v) sums[v][p] = set1(int32_t{0});
+            for (int v = 0; v < V; ++v)
+                sums[v][p] = adds ? load(products + p * row + v * kLanes) : set1(int32_t{0});
         multiply_pairs<V, P>(sums, x, pitch, w, pairs);
 #pragma GCC unroll 32
         for (int p = 0; p < P; ++p)

@@ -44,6 +44,44 @@ HADES_INLINE SixSums transform_output(const SixSums& m) {
     return r;
 }
 
+// G w, of weights.
+HADES_INLINE SixWords transform_filter(Words a, Words b, Words c) {
+    const Words ends = a + c, first = a + shift_left<2>(c), second = b + b;
+    SixWords r;
+    r.v[0] = times(a, 6);
+    r.v[1] = times(ends + b, -4);
+    r.v[2] = times(ends - b, -4);
+    r.v[3] = first + second;
+    r.v[4] = first - second;
+    r.v[5] = times(c, 6);
+    return r;
+}
+
+// G w G^T of `pairs` of input channels and `width` output channels: int8 [pair][tap][o][2] become
+// int16 [plane][pair][o][2], planes `plane` apart.
+static void transform_weights(const int8_t* w, int64_t pairs, int64_t width, int16_t* to,
+                              int64_t plane) {
+    const int64_t tap = 2 * width;
+    for (; pairs > 0; --pairs, w += 9 * tap, to += tap)
+        for (int64_t at = 0; at < tap; at += kWords) {
+            SixWords columns[3];
+#pragma GCC unroll 3
+            for (int j = 0; j < 3; ++j) {
+                const int8_t* top = w + at + j * tap;
+                columns[j] =
+                    transform_filter(widen(top), widen(top + 3 * tap), widen(top + 6 * tap));
+            }
+            Strip<int16_t> strip(to + at, plane);
+#pragma GCC unroll 6
+            for (int i = 0; i < kWinogradPatch; ++i, strip.advance(kWinogradPatch * plane)) {
+                const SixWords out =
+                    transform_filter(columns[0].v[i], columns[1].v[i], columns[2].v[i]);
+#pragma GCC unroll 6
+                for (int j = 0; j < kWinogradPatch; ++j) store_words(strip.at(j), out.v[j]);
+            }
+        }
+}
+
 // Rows of B^T x for the columns of a patch, and all of B^T x B from them: plane 6 * i + j is stored
 // at `to` plus as many times `plane`.
 HADES_INLINE void transform_rows(const SixWords (&columns)[kWinogradPatch], int16_t* to,

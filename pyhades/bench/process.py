@@ -14,6 +14,22 @@ from typing import Any, Self
 from pyhades.errors import PyhadesError
 
 
+class EngineEndedError(PyhadesError):
+    """A worker has ended without an answer.
+
+    Parameters
+    ----------
+    name
+        Of the engine.
+    said
+        What the worker wrote last.
+    """
+
+    def __init__(self, name: str, said: str) -> None:
+        super().__init__(f"{name} ended: {said or 'no message'}")
+        self.said = said
+
+
 class EngineProcess:
     """A worker that answers each line of JSON with one, after a first with what it is.
 
@@ -33,7 +49,7 @@ class EngineProcess:
 
     Raises
     ------
-    PyhadesError
+    EngineEndedError
         The process ended; says what it wrote last.
     """
 
@@ -72,7 +88,7 @@ class EngineProcess:
             self._messages.seek(0)
             written = self._messages.read().decode(errors="replace").strip().splitlines()
             tail = " / ".join(written[-self._last_lines :])
-            raise PyhadesError(f"{self._name} ended: {tail or 'no message'}")
+            raise EngineEndedError(self._name, tail)
         answer: dict[str, Any] = json.loads(line)
         return answer
 

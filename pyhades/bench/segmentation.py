@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import importlib
 import importlib.util
+import re
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from pyhades.bench.disturbance import (
     neighbours,
 )
 from pyhades.bench.machine import check_threads, describe_machine
-from pyhades.bench.process import EngineProcess
+from pyhades.bench.process import EngineEndedError, EngineProcess
 from pyhades.errors import ArgumentError, ConfigurationError
 
 ENGINES: dict[str, tuple[str, ...]] = {
@@ -48,12 +49,24 @@ class Measurement:
     p90_ms: float
     runs: int
     peak_rss_mb: float
-    gflops: float
-    """What the network needs, over the median time; the same operations for every engine."""
-    share_of_peak: float
+    gflops: float | None
+    """What the network needs, over the median time; the same operations for every engine. None
+    where no engine of ours has said what it needs."""
+    share_of_peak: float | None
     """``gflops`` over the multiply-add peak measured before and after on as many threads."""
     disturbed: bool
     """A busy process competed for one core; the peak is that of the machine without it."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What cannot be measured, a precision that the CPU has no instructions for, say."""
+
+    model: str
+    engine: str
+    precision: str
+    threads: int
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -70,6 +83,25 @@ class Candidate:
             return model
         suffix = "xml" if self.engine == "openvino" else "onnx"
         return model.with_name(f"{model.stem}.{self.engine}-int8.{suffix}")
+
+
+class _Refused:
+    """What engines have refused so far, each once; ``report`` is told."""
+
+    def __init__(self, report: Callable[[Measurement | Refusal], None]) -> None:
+        self.rows: list[Refusal] = []
+        self.errors: list[EngineEndedError] = []
+        self._report = report
+
+    def add(self, candidate: Candidate, model: Path, error: EngineEndedError) -> None:
+        """Note why a candidate does not run; its exception's class is not what matters."""
+        reason = re.sub(r"^[\w.]*Error: ", "", error.said) or str(error)
+        about = (model.stem, candidate.engine, candidate.precision, candidate.threads)
+        row = Refusal(*about, reason)
+        if row not in self.rows:
+            self.rows.append(row)
+            self.errors.append(error)
+            self._report(row)
 
 
 def _start(candidate: Candidate, model: Path, isa: str | None, tune: bool) -> EngineProcess:
@@ -91,7 +123,7 @@ def measure(
     precisions: Sequence[str] = ("fp32",),
     tune: bool = False,
     disturb: bool = False,
-    report: Callable[[Measurement], None] = lambda measurement: None,
+    report: Callable[[Measurement | Refusal], None] = lambda row: None,
 ) -> dict[str, Any]:
     """Measure all models; engines, precisions and thread counts take turns run by run.
 
@@ -100,19 +132,22 @@ def measure(
     ``isa`` is given, rivals are held to that tier too if they can be, which ``machine["unheld"]``
     says; onnxruntime cannot. With
     ``tune`` ours measures its algorithms before, see :func:`pyhades.compile`. With ``disturb``,
-    everything a second time beside a busy process that is pinned to one core.
+    everything a second time beside a busy process that is pinned to one core. What an engine
+    refuses to run is reported with the reason, and the rest is measured.
 
     Returns
     -------
     dict
-        ``{"machine": {...}, "results": [...]}``, ready for JSON; a result has the fields of
-        :class:`Measurement`.
+        ``{"machine": {...}, "results": [...], "refused": [...]}``, ready for JSON; a result has the
+        fields of :class:`Measurement`, what is refused those of :class:`Refusal`.
 
     Raises
     ------
     ArgumentError, ConfigurationError
         There is nothing to measure, a model does not exist, or a rival is unknown or not
         installed.
+    EngineEndedError
+        No engine could be measured at all; says why the first could not.
     """
     check_count("runs", runs)
     check_threads(threads)
@@ -125,18 +160,23 @@ def measure(
     ]
     _check_files(models, candidates)
     peaks = {count: _native.measure_peak_gflops(isa, count) for count in threads}
-    results = []
+    results, refused = [], _Refused(report)
     around = neighbours(disturb)
     for model in models:
         for neighbour in around:
-            for measurement in _take_turns(candidates, model, runs, isa, tune, peaks, neighbour):
+            for measurement in _take_turns(
+                candidates, model, runs, isa, tune, peaks, neighbour, refused
+            ):
                 report(measurement)
                 results.append(dataclasses.asdict(measurement))
+    if not results:
+        raise refused.errors[0]
     machine = describe_machine(isa, threads, peaks) | describe_disturbance(around)
     machine["tuned"] = tune
     machine["unheld"] = sorted(set(rivals) & UNHELD) if isa else []
     machine |= {rival: importlib.import_module(rival).__version__ for rival in rivals}
-    return {"machine": machine, "results": results}
+    rows = [dataclasses.asdict(refusal) for refusal in refused.rows]
+    return {"machine": machine, "results": results, "refused": rows}
 
 
 def _precisions_of(engine: str) -> tuple[str, ...]:
@@ -209,20 +249,26 @@ def _take_turns(
     tune: bool,
     peaks: dict[int, float],
     neighbour: Disturbance | None,
+    refused: _Refused,
 ) -> list[Measurement]:
     """All candidates on one model, run by run, so that a change of the clock meets all alike."""
     with contextlib.ExitStack() as stack:
-        processes = [
-            stack.enter_context(_start(candidate, model, isa, tune)) for candidate in candidates
-        ]
-        times: list[list[float]] = [[] for _ in processes]
+        processes = {}
+        for candidate in candidates:
+            try:
+                process = _start(candidate, model, isa, tune)
+            except EngineEndedError as error:
+                refused.add(candidate, model, error)
+            else:
+                processes[candidate] = stack.enter_context(process)
+        times: dict[Candidate, list[float]] = {candidate: [] for candidate in processes}
         with beside(neighbour):
             for _ in range(runs):
-                for process, taken in zip(processes, times, strict=True):
+                for candidate, process in processes.items():
                     process.ask()  # untimed: threads of the engine before may still spin
-                    taken.append(float(process.ask()["ms"]))
-        memory = [float(process.finish()["peak_rss_mb"]) for process in processes]
-        flops = float(processes[0].facts["flops"])
+                    times[candidate].append(float(process.ask()["ms"]))
+        memory = {c: float(process.finish()["peak_rss_mb"]) for c, process in processes.items()}
+        stated = [process.facts["flops"] for c, process in processes.items() if c.engine == OURS]
     # The clock changes while machines get warm: the roof is the better of before and after.
     for count in peaks:
         peaks[count] = max(peaks[count], _native.measure_peak_gflops(isa, count))
@@ -230,13 +276,13 @@ def _take_turns(
         _summarise(
             candidate,
             model,
-            taken,
-            peak_rss,
-            flops,
+            times[candidate],
+            memory[candidate],
+            float(stated[0]) if stated else None,
             peaks[candidate.threads],
             neighbour is not None,
         )
-        for candidate, taken, peak_rss in zip(candidates, times, memory, strict=True)
+        for candidate in processes
     ]
 
 
@@ -245,12 +291,12 @@ def _summarise(
     model: Path,
     times: Sequence[float],
     peak_rss_mb: float,
-    flops: float,
+    flops: float | None,
     peak_gflops: float,
     disturbed: bool,
 ) -> Measurement:
     median = statistics.median(times)
-    gflops = flops / median / 1e6
+    gflops = None if flops is None else flops / median / 1e6
     return Measurement(
         model=model.stem,
         engine=candidate.engine,
@@ -260,8 +306,8 @@ def _summarise(
         p90_ms=round(_percentile(times, 0.9), 3),
         runs=len(times),
         peak_rss_mb=round(peak_rss_mb, 1),
-        gflops=round(gflops, 2),
-        share_of_peak=round(gflops / peak_gflops, 4),
+        gflops=None if gflops is None else round(gflops, 2),
+        share_of_peak=None if gflops is None else round(gflops / peak_gflops, 4),
         disturbed=disturbed,
     )
 

@@ -15,7 +15,7 @@ from pyhades.bench.llm_plot import plot
 from pyhades.bench.llm_subject import open_subject
 from pyhades.bench.rivals import llama_cpp
 from pyhades.bench.segmentation import PRECISIONS as SEGMENTATION_PRECISIONS
-from pyhades.bench.segmentation import RIVALS, Measurement, comparisons, measure
+from pyhades.bench.segmentation import RIVALS, Measurement, Refusal, comparisons, measure
 from pyhades.cli.options import engine_options
 from pyhades.cli.targets import write_atomically
 from pyhades.kernels.paged_attention import KV_FORMATS, KvFormat
@@ -75,7 +75,8 @@ def segmentation(
     """Time networks and measure their memory, each engine in a process of its own.
 
     In int8 every engine reads the file that its own quantiser made of MODEL.onnx, beside it:
-    MODEL.pyhades-int8.onnx, MODEL.onnxruntime-int8.onnx, MODEL.openvino-int8.xml.
+    MODEL.pyhades-int8.onnx, MODEL.onnxruntime-int8.onnx, MODEL.openvino-int8.xml. What an engine
+    refuses, bf16 on a CPU without AVX512_BF16 say, is printed with the reason.
     """
     heading = f"{'model':<28}{'engine':<20}{'threads':>7}{'median':>10}{'p90':>10}"
     click.echo(f"{heading}  memory  GFLOP/s")
@@ -97,12 +98,17 @@ def segmentation(
         write_atomically(Path(json_file), (json.dumps(measured, indent=2) + "\n").encode())
 
 
-def _print_row(row: Measurement) -> None:
+def _print_row(row: Measurement | Refusal) -> None:
+    subject = f"{row.model:<28}{f'{row.engine} {row.precision}':<20}{row.threads:>7}"
+    if isinstance(row, Refusal):
+        click.echo(f"{subject}  refused: {row.reason}")
+        return
+    speed = "     -"
+    if row.gflops is not None and row.share_of_peak is not None:
+        speed = f"{row.gflops:>6.0f} ({row.share_of_peak:.0%} of peak)"
     click.echo(
-        f"{row.model:<28}{f'{row.engine} {row.precision}':<20}{row.threads:>7}"
-        f"{row.median_ms:>7.1f} ms{row.p90_ms:>7.1f} ms"
-        f"{row.peak_rss_mb:>5.0f} MB{row.gflops:>6.0f} ({row.share_of_peak:.0%} of peak)"
-        f"{'  disturbed' if row.disturbed else ''}"
+        f"{subject}{row.median_ms:>7.1f} ms{row.p90_ms:>7.1f} ms"
+        f"{row.peak_rss_mb:>5.0f} MB{speed}{'  disturbed' if row.disturbed else ''}"
     )
 
 

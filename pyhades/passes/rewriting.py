@@ -135,6 +135,13 @@ class Rewrite:
         self._count(fresh, +1)
         return fresh
 
+    def stand_in(self, node: Node, value: Value) -> None:
+        """Let what was last placed before ``node``, to make ``value``, make its output instead."""
+        last = self._before[node].pop()
+        assert last.outputs == [value], f"{last!r} does not make {value!r}"
+        self._count(last, -1)
+        self.replace(node, last.op, last.inputs, **last.attributes)
+
     def finish(self) -> Graph:
         """The edited graph, without dead nodes."""
         nodes: list[Node] = []

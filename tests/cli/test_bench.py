@@ -128,6 +128,31 @@ def test_openvino(model):
     assert ("openvino", "bf16") in {(r["engine"], r["precision"]) for r in report["results"]}
 
 
+def test_what_is_refused_is_named_and_the_rest_is_measured(model, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYHADES_ISA", "avx2")  # which multiplies no bfloat16, whatever the CPU
+    out = tmp_path / "results.json"
+    arguments = ["bench", "segmentation", "--model", model, "--runs", 1]
+    arguments = [str(argument) for argument in [*arguments, "--json", out, "--precision"]]
+    result = CliRunner().invoke(main, [*arguments, "bf16,fp32"])
+    assert result.exit_code == 0, result.output
+    (line,) = (line for line in result.output.splitlines() if "refused: " in line)
+    assert line.split()[:3] == ["tiny", "pyhades", "bf16"] and "AVX512_BF16" in line
+    measured = json.loads(out.read_text())
+    assert [row["precision"] for row in measured["results"]] == ["fp32"]
+    (refused,) = measured["refused"]
+    assert refused["precision"] == "bf16" and refused["reason"].startswith("precision='bf16'")
+    nothing = CliRunner().invoke(main, [*arguments, "bf16"])
+    assert nothing.exit_code == 2 and "AVX512_BF16" in nothing.stderr
+
+
+def test_without_one_of_ours_a_rival_has_no_rate(model, monkeypatch):
+    pytest.importorskip("openvino")
+    monkeypatch.setenv("PYHADES_ISA", "avx2")
+    measured = measure([model], rivals=["openvino"], precisions=["bf16"], runs=1)
+    (row,) = measured["results"]
+    assert row["engine"] == "openvino" and row["gflops"] is None
+
+
 def test_a_rival_that_is_not_installed_is_named(model, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ConfigurationError, match="pip install openvino"):

@@ -11,7 +11,7 @@ from pyhades.ir.graph import Graph, Node, Value
 from pyhades.ir.inference import constant
 from pyhades.ir.registry import attribute
 from pyhades.ir.shapes import shape
-from pyhades.passes.channels.product import LANES, Product, is_bare, is_plain, product_of, stand_in
+from pyhades.passes.channels.product import LANES, Product, is_bare, is_plain, product_of
 from pyhades.passes.channels.views import Viewed, follow, replay
 from pyhades.passes.rewriting import Array, Rewrite
 
@@ -61,7 +61,7 @@ def _compose(rewrite: Rewrite, outer: Product) -> None:
         bias = outer.bias + (0.0 if bias is None else bias)
     name = f"{outer.node.outputs[0].name}.composed"
     product = _product(rewrite, inner, columns @ inner.weight, bias, name, outer.node)
-    stand_in(rewrite, outer.node, replay(rewrite, viewed, product, outer.node))
+    rewrite.stand_in(outer.node, replay(rewrite, viewed, product, outer.node))
 
 
 def _inner(rewrite: Rewrite, viewed: Viewed) -> _Inner | None:

@@ -106,10 +106,3 @@ def multiply(
     columns = constant(f"{name}.weight", np.ascontiguousarray(matrix))
     product = rewrite.new("MatMul", [x, columns], name, before)
     return product if terms is None else rewrite.new("Add", [product, terms], f"{name}.sum", before)
-
-
-def stand_in(rewrite: Rewrite, node: Node, value: Value) -> None:
-    """Let ``node`` compute what has just been built as ``value``, under its own name."""
-    last = value.producer
-    assert last is not None
-    rewrite.replace(node, last.op, last.inputs, **last.attributes)

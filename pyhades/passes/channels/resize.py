@@ -29,7 +29,6 @@ from pyhades.passes.channels.product import (
     is_plain,
     multiply,
     product_of,
-    stand_in,
 )
 from pyhades.passes.channels.views import Viewed, follow, replay
 from pyhades.passes.rewriting import Array, Rewrite
@@ -194,7 +193,7 @@ def _build(
         x = _joined(rewrite, [part.value for part in rest], axis, f"{name}.rest", node)
         part = multiply(rewrite, x, axis, _rows(product.weight, rest), bias, f"{name}.part", node)
         total = rewrite.new("Add", [part, total], f"{name}.sum", node)
-    stand_in(rewrite, node, replay(rewrite, viewed, total, node))
+    rewrite.stand_in(node, replay(rewrite, viewed, total, node))
 
 
 def _rows(weight: Array, parts: list[_Part]) -> Array:

@@ -47,8 +47,7 @@ def _axis_before(node: Node, source: Value, axis: int) -> int | None:
     """Which axis of ``source`` is axis ``axis`` of the view."""
     before, after = shape(source), shape(node.outputs[0])
     if node.op == "Transpose":
-        perm = attribute(node, "perm")
-        return int(perm[axis]) if perm is not None else len(before) - 1 - axis
+        return _perm(node)[axis]
     ahead = math.prod(after[:axis])
     for index, extent in enumerate(before):
         if extent == after[axis] and math.prod(before[:index]) == ahead:
@@ -64,8 +63,16 @@ def replay(rewrite: Rewrite, viewed: Viewed, x: Value, before: Node) -> Value:
         if node.op == "Transpose":
             x = rewrite.new("Transpose", [x], name, before, **node.attributes)
             continue
-        extents = list(shape(node.outputs[0]))
-        extents[axis] = channels
+        extents = _with(shape(node.outputs[0]), axis, channels)
         target = constant(f"{name}.shape", np.array(extents, np.int64))
         x = rewrite.new("Reshape", [x, target], name, before, allowzero=1)
     return x
+
+
+def _perm(transpose: Node) -> list[int]:
+    perm = attribute(transpose, "perm")
+    return list(perm) if perm is not None else list(range(len(shape(transpose.outputs[0]))))[::-1]
+
+
+def _with(extents: tuple[int, ...], axis: int, extent: int) -> tuple[int, ...]:
+    return (*extents[:axis], extent, *extents[axis + 1 :])

@@ -12,6 +12,8 @@ struct Taps {
 
 HADES_INLINE int64_t taps_below(int64_t origin, int64_t limit, const PoolAxis& axis) {
     if (origin >= limit) return 0;
+    // Most windows are inside; a division takes longer than their maximum.
+    if (origin + (axis.kernel - 1) * axis.dilation < limit) return axis.kernel;
     const int64_t taps = ceil_div(limit - origin, axis.dilation);
     return taps < axis.kernel ? taps : axis.kernel;
 }

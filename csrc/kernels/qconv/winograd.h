@@ -26,6 +26,7 @@ namespace hades {
 constexpr uint32_t kWinogradInverse = 0x38e38e39;  // of 9, modulo 2^32
 constexpr int kWinogradShift = 6;
 
+constexpr int64_t kWinogradTaps = 9;
 constexpr int64_t kLineBytes = 64;     // of a cache line
 constexpr int64_t kWinogradPass = 64;  // output channels whose products are made at a time
 

@@ -96,33 +96,64 @@ HADES_INLINE int64_t block_width(const ConvShape& s, int64_t o) {
     return s.oc - o > kLanes ? 2 * kLanes : kLanes;
 }
 
+// Weights of a block of output channels and some pairs of input channels, before their transform.
+struct RawWeights {
+    const int8_t* w;
+    int64_t pairs, width;
+
+    int64_t bytes() const { return kWinogradTaps * 2 * pairs * width; }
+};
+
+HADES_INLINE RawWeights raw_weights(const QconvArgs& a, int64_t block, int64_t first, int64_t end) {
+    const ConvShape& s = a.shape->conv;
+    const int64_t o = block * a.plan->block, width = block_width(s, o);
+    const int64_t left = (end - first + 1) / 2, most = a.plan->weight_slice / 2;
+    return {
+        reinterpret_cast<const int8_t*>(a.w) + (o * packed_ic(s) + first * width) * kWinogradTaps,
+        left < most ? left : most, width};
+}
+
+// Transforms weights and multiplies all planes by them. What is transformed next comes from memory
+// meanwhile.
+static void transform_and_multiply(const QconvArgs& a, WordProduct product, const RawWeights& raw,
+                                   const RawWeights& next, const TileGroups& groups,
+                                   int16_t* weights) {
+    const QconvPlan& plan = *a.plan;
+    const int64_t part = round_up(ceil_div(next.bytes(), kWinogradPlanes), kLineBytes);
+    transform_weights(raw.w, raw.pairs, raw.width, weights, plan.weight_plane);
+    product.pairs = raw.pairs, product.w = weights;
+    for (int64_t plane = 0; plane < kWinogradPlanes; ++plane) {
+        for (int64_t at = plane * part; at < (plane + 1) * part; at += kLineBytes)
+            __builtin_prefetch(next.w + (at < next.bytes() ? at : 0));
+        multiply_plane(product, groups, raw.width);
+        product.x += plan.input_plane;
+        product.products += plan.product_plane;
+        product.w += plan.weight_plane;
+    }
+}
+
 // The products of blocks [begin, end) of output channels, whose weights are transformed on the way.
 static void transform_and_multiply_pass(const QconvArgs& a, WordProduct product, int64_t slice,
-                                        int64_t begin, int64_t end, int16_t* weights) {
-    constexpr int64_t kTaps = 9;
-    const ConvShape& s = a.shape->conv;
+                                        int64_t channels, int64_t begin, int64_t end,
+                                        int16_t* weights) {
     const QconvPlan& plan = *a.plan;
     const TileGroups groups(a.chunk.column_end - a.chunk.column_begin);
+    const int64_t last = slice + channels;
     const int16_t* const x = product.x;
     int32_t* const products = product.products;
-    const int64_t all = product.pairs, most = plan.weight_slice / 2;
-    for (int64_t first = 0; first < all; first += most) {
-        product.pairs = all - first < most ? all - first : most;
-        product.adds = first > 0;
+    RawWeights raw = raw_weights(a, begin, slice, last);
+    for (int64_t first = slice; first < last; first += plan.weight_slice) {
+        product.x = x + first - slice;
+        product.adds = first > slice;
         for (int64_t block = begin; block < end; ++block) {
-            const int64_t o = block * plan.block, width = block_width(s, o);
-            const auto* const w = reinterpret_cast<const int8_t*>(a.w) +
-                                  (o * packed_ic(s) + (slice + 2 * first) * width) * kTaps;
-            transform_weights(w, product.pairs, width, weights, plan.weight_plane);
-            product.x = x + 2 * first;
+            const bool is_last = block + 1 == end;
+            const int64_t next_first = is_last ? first + plan.weight_slice : first;
+            RawWeights next = raw;
+            if (next_first < last)
+                next = raw_weights(a, is_last ? begin : block + 1, next_first, last);
             product.products = products + (block - begin) * plan.block;
-            product.w = weights;
-            for (int64_t plane = 0; plane < kWinogradPlanes; ++plane) {
-                multiply_plane(product, groups, width);
-                product.x += plan.input_plane;
-                product.products += plan.product_plane;
-                product.w += plan.weight_plane;
-            }
+            transform_and_multiply(a, product, raw, next, groups, weights);
+            raw = next;
         }
     }
 }
@@ -350,6 +381,7 @@ static void finish_pass(const QconvArgs& a, const TileGrid& grid, const Winograd
         kWinogradOut * kWinogradOut * a.plan->blocks_per_chunk * a.plan->block;
     TilePlace place = tile_place(grid, a.chunk.column_begin);
     TileOutput next = tile_output(a, place, channel);
+    pass.limits = limits_of(a.shape->requantize, next.to);
     for (int64_t tile = a.chunk.column_begin; tile < a.chunk.column_end;
          ++tile, products += row, sums += tile_sums) {
         const TileOutput out = next;
@@ -359,7 +391,6 @@ static void finish_pass(const QconvArgs& a, const TileGrid& grid, const Winograd
             if (slice.is_last) prefetch_tile(a.shape->requantize, next, pass.channels);
         }
         if (out.rows == 0 || out.columns == 0) continue;  // of a phase that has fewer
-        pass.limits = limits_of(a.shape->requantize, out.to);
         finish_tile(a, slice, pass, out, products, sums);
     }
 }
@@ -381,7 +412,8 @@ static void run_slice(const QconvArgs& a, const TileGrid& grid, const WinogradSl
         const int64_t last = begin + plan.blocks_per_pass;
         const int64_t end = last < a.chunk.block_end ? last : a.chunk.block_end;
         if (plan.weight_slice > 0)
-            transform_and_multiply_pass(a, product, slice.first, begin, end, scratch.weights);
+            transform_and_multiply_pass(a, product, slice.first, slice.channels, begin, end,
+                                        scratch.weights);
         else
             multiply_pass(a, product, slice.first, begin, end);
         finish_pass(a, grid, slice, begin * plan.block, (end - begin) * plan.block,

@@ -9,7 +9,6 @@
 namespace hades {
 namespace {
 
-constexpr int64_t kTaps = 9;
 constexpr int kTransform[kWinogradPatch][3] = {{6, 0, 0}, {-4, -4, -4}, {-4, 4, -4},
                                                {1, 2, 4}, {1, -2, 4},   {0, 0, 6}};
 
@@ -31,11 +30,11 @@ void transform_filter(const int8_t* filter, int* planes) {
 // Whether no sum over a slice of channels can reach +-2^25.
 bool slices_are_exact(const int8_t* weights, const ConvShape& s, int64_t slice) {
     constexpr int64_t kMost = (int64_t{1} << 25) / 255;
-    if (128 * slice * kTaps <= kMost) return true;
+    if (128 * slice * kWinogradTaps <= kMost) return true;
     if (!weights) return false;
     for (int64_t o = 0; o < s.oc; ++o)
         for (int64_t first = 0; first < s.ic; first += slice) {
-            const int64_t count = std::min(slice, s.ic - first) * kTaps;
+            const int64_t count = std::min(slice, s.ic - first) * kWinogradTaps;
             int64_t above = 0, below = 0;
             for (int64_t i = 0; i < count; ++i) (weights[i] > 0 ? above : below) += weights[i];
             if (std::max(above, -below) > kMost) return false;
@@ -47,7 +46,7 @@ bool slices_are_exact(const int8_t* weights, const ConvShape& s, int64_t slice) 
 }  // namespace
 
 size_t WinogradPacking::weight_bytes() const {
-    return plane_words() * (late ? kTaps : kWinogradPlanes * sizeof(int16_t));
+    return plane_words() * (late ? kWinogradTaps : kWinogradPlanes * sizeof(int16_t));
 }
 
 size_t WinogradPacking::bytes() const {
@@ -65,8 +64,8 @@ std::string WinogradPacking::layout() const {
 void WinogradPacking::put(const int8_t* filter, int64_t i, int64_t o, int64_t width,
                           uint8_t* block_begin) const {
     if (late) {
-        uint8_t* const to = block_begin + (i / 2 * kTaps * width + o) * 2 + i % 2;
-        for (int64_t tap = 0; tap < kTaps; ++tap)
+        uint8_t* const to = block_begin + (i / 2 * kWinogradTaps * width + o) * 2 + i % 2;
+        for (int64_t tap = 0; tap < kWinogradTaps; ++tap)
             to[tap * width * 2] = static_cast<uint8_t>(filter[tap]);
         return;
     }
@@ -82,19 +81,19 @@ void WinogradPacking::pack_part(int64_t part, const int8_t* source, uint8_t* pac
     const int64_t width = std::min(block, padded_oc() - first);
     const int64_t count = std::min(block, oc - first);
     const int64_t words = width * padded_ic();
-    uint8_t* const weights = packed + first * padded_ic() * (late ? kTaps : 2);
+    uint8_t* const weights = packed + first * padded_ic() * (late ? kWinogradTaps : 2);
     uint8_t* const sums = packed + weight_bytes() + first * 4;
     if (late)
-        std::fill_n(weights, words * kTaps, uint8_t{0});
+        std::fill_n(weights, words * kWinogradTaps, uint8_t{0});
     else
         for (int plane = 0; plane < kWinogradPlanes; ++plane)
             std::fill_n(weights + plane * plane_words() * 2, words * 2, uint8_t{0});
-    source += first * ic * kTaps;
+    source += first * ic * kWinogradTaps;
     for (int64_t o = 0; o < width; ++o) {
         int32_t sum = 0;
-        for (int64_t i = 0; i < (o < count ? ic : 0); ++i, source += kTaps) {
+        for (int64_t i = 0; i < (o < count ? ic : 0); ++i, source += kWinogradTaps) {
             put(source, i, o, width, weights);
-            for (int64_t tap = 0; tap < kTaps; ++tap) sum += source[tap];
+            for (int64_t tap = 0; tap < kWinogradTaps; ++tap) sum += source[tap];
         }
         std::memcpy(sums + o * 4, &sum, sizeof sum);
     }

@@ -39,8 +39,8 @@ constexpr Rates kNarrow = {19.5, 21, 230, 360, 2.6};
 constexpr Rates kWide = {23, 28, 250, 380, 2};
 constexpr Rates kWideExact = {42, 90, 250, 380, 2};
 constexpr double kMemory = 3.4;
-constexpr double kLeastGain = 1.15;      // less is not worth eight times the memory
-constexpr double kLeastLateGain = 1.05;  // nor, without them, the risk of a wrong guess
+constexpr double kOneVector = 0.8;   // of the direct rate, where blocks of outputs are so narrow
+constexpr double kLeastGain = 1.05;  // less is not worth the risk of a wrong guess
 
 const Rates& rates_of(const QconvKernel& direct) {
     if (direct.lanes <= 8) return kNarrow;
@@ -55,6 +55,17 @@ int64_t odd_lines(int64_t bytes) {
 
 int64_t weight_bytes(const ConvShape& s) {
     return kWinogradPlanes * s.ic * s.oc * static_cast<int64_t>(sizeof(int16_t));
+}
+
+// Products of the direct kernel for a pair of channels: it skips rows of taps outside the image.
+double direct_products(const ConvShape& s) {
+    int64_t taps = 0;
+    for (int64_t row = 0; row < s.out_height; ++row) {
+        const ConvTapRange inside =
+            taps_inside(row, s.stride_h, s.pad_top, s.dilation_h, s.kernel_h, s.height);
+        taps += (inside.end - inside.begin) * s.kernel_w;
+    }
+    return static_cast<double>(s.images * s.out_width * taps);
 }
 
 bool transforms_late(const ConvShape& s, const QconvKernel& kernel) {
@@ -76,17 +87,17 @@ bool winograd_pays(const ConvShape& s, const QconvKernel& direct) {
     const bool late = transforms_late(s, direct);
     const auto pairs = static_cast<double>(s.ic * s.oc);
     const auto tiles = static_cast<double>(winograd_tiles(s));
-    const auto pixels = static_cast<double>(s.images * s.out_height * s.out_width);
     const auto inputs = static_cast<double>(ceil_div(s.ic, 2 * direct.lanes));
     const auto outputs = static_cast<double>(ceil_div(s.oc, direct.lanes));
     const auto chunks =
         static_cast<double>(ceil_div(winograd_tiles(s), tiles_per_chunk(s, direct)));
     const double tile =
         kWinogradPlanes * pairs / rates.products + rates.input * inputs + rates.output * outputs;
-    const double weights = late ? pairs * (9 / kMemory + chunks * rates.weights)
+    const double weights = late ? pairs * (kWinogradTaps / kMemory + chunks * rates.weights)
                                 : static_cast<double>(weight_bytes(s)) / kMemory;
-    const double direct_cost = 9 * pairs * (pixels / rates.direct + 1 / kMemory);
-    return (late ? kLeastLateGain : kLeastGain) * (tiles * tile + weights) <= direct_cost;
+    const double rate = rates.direct * (s.oc <= direct.lanes ? kOneVector : 1);
+    const double direct_cost = pairs * (direct_products(s) / rate + kWinogradTaps / kMemory);
+    return kLeastGain * (tiles * tile + weights) <= direct_cost;
 }
 
 QconvPlan plan_winograd(const ConvShape& s, const QconvKernel& kernel, const int8_t* weights) {

@@ -62,7 +62,7 @@ HADES_INLINE SixWords transform_filter(Words a, Words b, Words c) {
 static void transform_weights(const int8_t* w, int64_t pairs, int64_t width, int16_t* to,
                               int64_t plane) {
     const int64_t tap = 2 * width;
-    for (; pairs > 0; --pairs, w += 9 * tap, to += tap)
+    for (; pairs > 0; --pairs, w += kWinogradTaps * tap, to += tap)
         for (int64_t at = 0; at < tap; at += kWords) {
             SixWords columns[3];
 #pragma GCC unroll 3

@@ -32,6 +32,7 @@ from pyhades.segmentation.quantize.pictures import (
     digest_of,
     given_pictures,
     made_pictures,
+    split,
 )
 from pyhades.segmentation.quantize.recipe import Recipe
 from pyhades.segmentation.quantize.result import RECORD_KEY
@@ -132,7 +133,7 @@ def _fastest(
 
     if multiplies_bfloat16(options):
         narrow = Chosen(graph, "bf16", "")
-        scores = _scores([*candidates, narrow], found, pictures, options)
+        scores = _scores([*candidates, narrow], found, split(pictures)[1], options)
         if any(score.mae for score in scores):
             consider(narrow, limits.holds(scores), mean_of(scores))
         else:

@@ -7,9 +7,9 @@ import hashlib
 import io
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from pyhades.ir.graph import Graph
 from pyhades.numerics.array import Array
 from pyhades.options import EngineOptions
 from pyhades.segmentation.catalogue import Identification
-from pyhades.segmentation.image_input import load_image
+from pyhades.segmentation.image_input import ImageLike, load_image
 from pyhades.segmentation.network import CompiledNetwork, fed_picture
 from pyhades.segmentation.preprocess import place, preprocess
 from pyhades.segmentation.quantize.files import write_whole
@@ -31,6 +31,8 @@ from pyhades.segmentation.remover import Remover
 
 SAVED_EVERY = 2.0
 """Seconds between two states of the statistics that are kept on disk."""
+
+Thing = TypeVar("Thing")
 
 Step = Callable[[str, int, int], object]
 """Called with what is done, how much of it is done, and how much there is."""
@@ -53,6 +55,7 @@ class Calibration:
         assert found.inputs is not None
         self.manifest, self.plan = found.manifest, found.inputs
         self.options, self.step = options, step
+        self._made: dict[Picture, ImageLike] = {}
 
     def outputs(self, graph: Graph) -> set[str]:
         """Names of the outputs that are wanted of a network: the mask, and what is carried on."""
@@ -71,16 +74,32 @@ class Calibration:
 
     def planes(self, picture: Picture) -> NDArray[np.float32]:
         """The picture as the manifest wants it, float32 ``[1, 3, h, w]``."""
-        image = load_image(picture.load())
+        image = load_image(self._loaded(picture))
         return preprocess(image.rgb, self.manifest, place(image.size, self.manifest), threads=1)
 
-    def masks(self, graph: Graph, pictures: Sequence[Picture]) -> Iterator[NDArray[np.float32]]:
+    def _loaded(self, picture: Picture) -> ImageLike:
+        """The picture; what code makes takes longer than a small network, and is made once."""
+        if picture.image is not None:
+            return picture.image
+        if picture not in self._made:
+            self._made[picture] = picture.load()
+        return self._made[picture]
+
+    def told(self, what: str, total: int, things: Iterable[Thing]) -> Iterator[Thing]:
+        """The same things, whose number is said as they pass."""
+        for index, thing in enumerate(things):
+            yield thing
+            self.step(what, index + 1, total)
+
+    def masks(
+        self, graph: Graph, pictures: Sequence[Picture]
+    ) -> Generator[NDArray[np.float32], None, None]:
         """The predictions of a network, float or quantised, in 0..1."""
         network = CompiledNetwork(graph, self.manifest.output, plan=self.plan, options=self.options)
         plain = EngineOptions(threads=self.options.threads, isa=self.options.isa)
         with Remover.from_network(network, self.manifest, options=plain) as remover:
             for picture in pictures:
-                yield remover.predict(picture.load())
+                yield remover.predict(self._loaded(picture))
 
     def scores(
         self, graph: Graph, pictures: Sequence[Picture], wanted: Sequence[NDArray[np.float32]]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import logging
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -29,6 +28,7 @@ from pyhades.segmentation.quantize.calibration import (
     work_folder,
 )
 from pyhades.segmentation.quantize.equalise import equalise, layers_with_known_channels
+from pyhades.segmentation.quantize.judging import Judge
 from pyhades.segmentation.quantize.kept import Kept, Numbers
 from pyhades.segmentation.quantize.learned import learn_weights
 from pyhades.segmentation.quantize.pictures import (
@@ -44,11 +44,10 @@ from pyhades.segmentation.quantize.prepare import named_apart, prepare
 from pyhades.segmentation.quantize.products import Product, find_products
 from pyhades.segmentation.quantize.recipe import Recipe
 from pyhades.segmentation.quantize.result import Layer, Quantized
-from pyhades.segmentation.quantize.scores import Budget, Score, mean_of
+from pyhades.segmentation.quantize.scores import Budget
 from pyhades.segmentation.quantize.search import Choice, choose
+from pyhades.segmentation.quantize.work import work_of
 from pyhades.segmentation.remover import check_model
-
-log = logging.getLogger(__name__)
 
 DEFAULT_BUDGET = "mae=.004,iou=.993"
 FOR_PEAKS = 16
@@ -80,8 +79,8 @@ def quantize(
     """Quantise a segmentation model to int8.
 
     Ranges of activations are found on four fifths of the pictures; the masks of the others say
-    how good the result is. Products that cost the most of the mask go back to float until the
-    budget holds.
+    how good the result is. Products that cost much of the mask and little time go back to float
+    until the budget holds.
 
     Parameters
     ----------
@@ -89,12 +88,13 @@ def quantize(
         See making a :class:`~pyhades.Remover`. It must be a float model.
     images
         Pictures like those that the model will see: a folder, or a list; 100 to 300 are good. By
-        default photographs that ship with pyhades and scenes made by code.
+        default photographs that ship with pyhades and scenes made by code, and scenes
+        more to judge masks on.
     output
         ONNX file to write. A call that is interrupted goes on where it was, from a folder beside
         it. None to write nothing.
     budget
-        What the masks of the pictures that are held out may differ by in the mean:
+        What masks may differ by in the mean over pictures like those that are held out:
         ``"mae=.004,iou=.993"``; see :class:`~pyhades.segmentation.quantize.Budget`.
     recipe
         How; see :class:`~pyhades.segmentation.quantize.Recipe`.
@@ -157,9 +157,12 @@ def quantize(
 
 
 def _best(result: Quantized) -> str:
-    mean = ", ".join(f"{name}={value:.5f}" for name, value in mean_of(result.scores).items())
+    bound = ", ".join(f"{name}={value:.5f}" for name, value in result.bound.items())
     back = sum(layer.reason == "budget" for layer in result.layers)
-    return f"the best that was found, with {back} products back in float, has {mean}"
+    return (
+        f"the best that was found, with {back} products back in float, has up to {bound}, judged "
+        f"on {len(result.scores)} pictures"
+    )
 
 
 def quantize_graph(
@@ -298,24 +301,18 @@ def _choose(
     budget: Budget,
     ranks: Numbers,
 ) -> Choice:
-    wanted = list(calibration.masks(graph, held))
-
-    def scored(quantised: Graph) -> tuple[Score, ...]:
-        scores = calibration.scores(quantised, held, wanted)
-        log.info("masks: %s", mean_of(scores))
-        return scores
+    judge = Judge(calibration, graph, held, budget)
 
     def error_of(some: Sequence[Product], indices: Sequence[int]) -> float:
-        few, masks = [held[i] for i in indices], [wanted[i] for i in indices]
-
         def measured() -> float:
-            return budget.spent(calibration.scores(quantiser.quantised(some), few, masks))
+            return budget.spent(judge.some(quantiser.quantised(some), indices))
 
         name = " ".join([str(budget), *map(str, indices), *(product.name for product in some)])
         return ranks.of(hashlib.sha256(name.encode()).hexdigest()[:24], measured)
 
+    work = work_of(quantiser.graph, products, calibration.feeds(held[0]))
     return choose(
-        products, quantiser.quantised, scored, error_of, budget,
+        products, work, quantiser.quantised, judge, error_of,
         lambda done, total: calibration.step("ranks", done, total),
     )  # fmt: skip
 

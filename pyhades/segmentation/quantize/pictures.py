@@ -20,6 +20,14 @@ from pyhades.segmentation.verification.verify import pictures_in
 
 MADE = 96
 """Pictures where the caller gives none: half of them parts of photographs that ship."""
+JUDGED = 120
+"""Scenes for judging masks where the caller gives no pictures: no ranges are found on them, and of
+that half of them in which the network is most undecided the masks are compared.
+
+Parts of photographs are not among them: networks are sure of what they show, and hardly any is
+lost.
+"""
+_FIRST_JUDGED = 10_001
 MOST = 300
 """Pictures of a folder that are looked at, evenly spread over it."""
 
@@ -37,11 +45,14 @@ class Picture:
         makes of its number.
     number
         Of a picture that code makes.
+    judged
+        Whether it is there for judging alone.
     """
 
     name: str
     image: ImageLike | None = None
     number: int = 0
+    judged: bool = False
 
     def load(self) -> ImageLike:
         """The picture."""
@@ -59,9 +70,12 @@ class Picture:
         return h.hexdigest()
 
 
-def made_pictures(count: int = MADE) -> list[Picture]:
-    """Pictures that need no files of the caller's."""
-    return [Picture(f"made {number}", None, number) for number in range(count)]
+def made_pictures(count: int = MADE, judged: int = JUDGED) -> list[Picture]:
+    """Pictures that need no files of the caller's: for ranges, and for judging."""
+    known = [Picture(f"made {number}", None, number) for number in range(count)]
+    last = _FIRST_JUDGED + 2 * judged
+    others = [Picture(f"scene {n}", None, n, judged=True) for n in range(_FIRST_JUDGED, last, 2)]
+    return known + others
 
 
 def made_picture(number: int) -> NDArray[np.uint8]:
@@ -121,7 +135,13 @@ def digest_of(pictures: Sequence[Picture]) -> str:
 
 
 def split(pictures: Sequence[Picture]) -> tuple[list[Picture], list[Picture]]:
-    """For calibration and for checking: every fifth is held out; one or two are used for both."""
+    """For calibration and for judging, which none is used for both of but where there are few.
+
+    Every fifth is held out, or those that are there for judging; one or two are used for both.
+    """
+    held = [picture for picture in pictures if picture.judged]
+    if held:
+        return [picture for picture in pictures if not picture.judged], held
     if len(pictures) < 3:
         return list(pictures), list(pictures)
     held = list(pictures[3::5]) or [pictures[-1]]

@@ -26,7 +26,8 @@ def rank_products(
 ) -> list[tuple[Product, float]]:
     """Products and the errors they cause, the worst first.
 
-    A product of a group that was not taken apart gets its share of the group's error.
+    A product of a group that was not taken apart gets its share of the group's error: squares of
+    errors add up.
     """
     if len(products) <= ALONE:
         groups = [[product] for product in products]
@@ -45,7 +46,7 @@ def rank_products(
     done = len(groups)
     for position, (error, group) in enumerate(measured):
         if len(group) == 1 or position >= SPLIT:
-            found += [(product, error / len(group)) for product in group]
+            found += [(product, error / len(group) ** 0.5) for product in group]
             continue
         for product in group:
             found.append((product, error_of([product])))

@@ -21,7 +21,7 @@ from pyhades.segmentation.manifest import METADATA_KEY, ModelManifest
 from pyhades.segmentation.network import CompiledNetwork
 from pyhades.segmentation.quantize.files import write_whole
 from pyhades.segmentation.quantize.recipe import Recipe
-from pyhades.segmentation.quantize.scores import Budget, Score, mean_of
+from pyhades.segmentation.quantize.scores import Budget, Score, bound_of, mean_of
 from pyhades.segmentation.remover import Remover
 
 RECORD_KEY = "pyhades.quantized"
@@ -92,6 +92,14 @@ class Quantized:
         """Of each measure, over the pictures that were held out."""
         return mean_of(self.scores)
 
+    @property
+    def bound(self) -> dict[str, float]:
+        """What the mean over many other pictures of the kind is hardly worse than.
+
+        That is what the budget is compared with; of one picture, what was measured.
+        """
+        return bound_of(self.scores)
+
     def remover(self, options: EngineOptions | None = None, **arguments: Any) -> Remover:
         """A remover that runs the network; ``arguments`` as of ``Remover.from_network``."""
         network = CompiledNetwork(
@@ -129,6 +137,7 @@ class Quantized:
             "holds": self.holds,
             "calibration": {"sha256": self.calibration[0], "pictures": self.calibration[1]},
             "mean": self.mean,
+            "bound": self.bound,
             "scores": [dataclasses.asdict(score) for score in self.scores],
             "layers": [dataclasses.asdict(layer) for layer in self.layers],
         }
@@ -175,11 +184,13 @@ class Quantized:
 
     def _verdict(self) -> str:
         whole = sum(layer.precision == "int8" for layer in self.layers)
-        mean = self.mean
+        mean, bound = self.mean, self.bound
         word = "within" if self.holds else "NOT within"
+        many = len(self.scores)
         return (
             f"{whole} of {len(self.layers)} products in int8; MAE {mean['mae']:.5f}, soft IoU "
-            f"{mean['iou']:.4f}: {word} {self.budget}"
+            f"{mean['iou']:.4f} over {many} picture{'s' * (many != 1)} held out, hardly worse than "
+            f"{bound['mae']:.5f} and {bound['iou']:.4f} over others: {word} {self.budget}"
         )
 
     def __str__(self) -> str:

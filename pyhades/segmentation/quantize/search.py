@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
 
 from pyhades.ir.graph import Graph
 from pyhades.segmentation.quantize.products import Product
 from pyhades.segmentation.quantize.ranking import rank_products
 from pyhades.segmentation.quantize.scores import Budget, Score
 
-FOR_RANKS = 4
+FOR_RANKS = 8
 """Pictures that products are ranked on: those that lose the most with all of them quantised."""
 MOST_REVERTED = 0.5
-"""Of the products; a network of which more stays in float is not worth being called quantised."""
+"""Of the work or of the products, whichever lets more of them go back; a network of which more
+stays in float is not worth being called quantised."""
+CALL = 0.002
+"""Of the work of all products, what a product costs beside its own: it is between two grids."""
 
 
 @dataclass(frozen=True)
@@ -38,53 +45,80 @@ class Choice:
     errors: dict[str, float]
 
 
+class Judging(Protocol):
+    """What is asked of a :class:`~pyhades.segmentation.quantize.judging.Judge`."""
+
+    budget: Budget
+
+    def scores(self, graph: Graph) -> tuple[Score, ...]:
+        """Of all pictures."""
+
+    def attempt(self, graph: Graph) -> tuple[Score, ...] | None:
+        """Of all pictures; None where the budget is spent before the last of them."""
+
+    def hardest(self, count: int) -> list[int]:
+        """Indices of pictures that lose the most."""
+
+
 def choose(
     products: Sequence[Product],
+    work: Mapping[str, float],
     quantised: Callable[[Sequence[Product]], Graph],
-    scored: Callable[[Graph], tuple[Score, ...]],
+    judge: Judging,
     error_of: Callable[[Sequence[Product], Sequence[int]], float],
-    budget: Budget,
     tell: Callable[[int, int], object],
 ) -> Choice:
-    """All products, or all but the fewest of the worst ones with which the budget holds.
+    """All products, or all but the least work with which the budget holds.
 
     ``error_of`` tells the error on some pictures, given by index, where nothing but some products
-    is quantised. Where it does not hold with half of them, the best that was seen is returned.
+    is quantised; ``work`` how much each product has to do. Where the budget does not hold with half
+    of it in float, that is returned, or everything where it is no worse.
     """
-
-    def attempt(chosen: Sequence[Product], errors: dict[str, float]) -> Choice:
-        graph = quantised(chosen)
-        return Choice(graph, tuple(chosen), scored(graph), errors)
-
-    first = attempt(products, {})
-    if budget.holds(first.scores):
+    graph = quantised(products)
+    first = Choice(graph, tuple(products), judge.scores(graph), {})
+    if judge.budget.holds(first.scores):
         return first
-    spent = [budget.spent([score]) for score in first.scores]
-    hard = sorted(range(len(spent)), key=lambda index: -spent[index])[:FOR_RANKS]
+    hard = judge.hardest(FOR_RANKS)
     ranked = rank_products(products, lambda some: error_of(some, hard), tell)
     errors = {product.name: error for product, error in ranked}
-    worst = [product for product, _ in ranked]
-    most = max(1, int(len(products) * MOST_REVERTED))
+    costly = by_gain(errors, work)
+    order = sorted(products, key=lambda product: -costly[product.name])
+    most = _most(order, work)
 
-    def without(count: int) -> Choice:
-        back = set(worst[:count])
-        return attempt([p for p in products if p not in back], errors)
+    def without(count: int) -> tuple[Graph, tuple[Product, ...]]:
+        back = set(order[:count])
+        chosen = tuple(p for p in products if p not in back)
+        return quantised(chosen), chosen
 
-    best = Choice(first.graph, first.products, first.scores, errors)
-    held, failed, count = None, 0, 1
-    while held is None and failed < most:
-        tried = without(min(count, most))
-        best = min(best, tried, key=lambda choice: budget.spent(choice.scores))
-        if budget.holds(tried.scores):
-            held, best = min(count, most), tried
+    best, held, failed, count = None, most, 0, max(1, most // 8)
+    while held - failed > max(1, len(products) // 32) or best is None:
+        count = min(count, most)
+        graph, chosen = without(count)
+        scores = judge.attempt(graph)
+        if scores is not None and judge.budget.holds(scores):
+            held, best = count, Choice(graph, chosen, scores, errors)
+        elif count == most:
+            scores = judge.scores(graph) if scores is None else scores
+            last = Choice(graph, chosen, scores, errors)
+            first = Choice(first.graph, first.products, first.scores, errors)
+            return min(last, first, key=lambda choice: judge.budget.spent(choice.scores))
         else:
-            failed = min(count, most)
-            count *= 2
-    while held is not None and held - failed > max(1, len(products) // 32):
-        middle = (held + failed) // 2
-        tried = without(middle)
-        if budget.holds(tried.scores):
-            held, best = middle, tried
-        else:
-            failed = middle
+            failed = count
+        count = 2 * failed if best is None else (held + failed) // 2
     return best
+
+
+def by_gain(errors: Mapping[str, float], work: Mapping[str, float]) -> dict[str, float]:
+    """How much of the error goes away for the work that goes back to float, by product.
+
+    Errors of products have nothing to do with one another, so that their squares add up.
+    """
+    call = CALL * sum(work[name] for name in errors)
+    return {name: error**2 / (work[name] + call) for name, error in errors.items()}
+
+
+def _most(order: Sequence[Product], work: Mapping[str, float]) -> int:
+    """How many of the first products may go back: half of the work, or half of the products."""
+    done = np.cumsum([work[product.name] for product in order])
+    by_work = int(np.searchsorted(done, MOST_REVERTED * done[-1], "right"))
+    return max(by_work, math.ceil(MOST_REVERTED * len(order)))

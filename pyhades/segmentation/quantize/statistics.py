@@ -14,6 +14,8 @@ from pyhades.segmentation.quantize.histogram import Histogram
 
 SAMPLES = 1 << 17
 """Numbers of an edge and a picture that its histogram counts; the ends are those of all."""
+POSITIONS = 1 << 12
+"""Of a picture, at least so many are looked at for means and mean squares of channels."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,10 @@ class EdgeStatistics:
         The least and the greatest number.
     histogram
         Of evenly spread samples of every picture.
-    peaks, means, squares
-        Per channel, the largest magnitude, the mean, and the mean square, float32.
+    peaks
+        Per channel, the largest magnitude, float32.
+    means, squares
+        Per channel, the mean and the mean square of evenly spread samples, float32.
     pictures
         How many.
     """
@@ -58,8 +62,9 @@ class EdgeStatistics:
         # An odd step visits all channels, whatever power of two their number is.
         step = max(flat.size // SAMPLES, 1) | 1
         peaks = np.maximum(most, -least).astype(np.float32)
-        means = x.mean(others, dtype=np.float64).astype(np.float32).reshape(-1)
-        squares = _mean_squares(x, others)
+        few = _spread(x, axis % max(x.ndim, 1))
+        means = few.mean(others, dtype=np.float64).astype(np.float32).reshape(-1)
+        squares = _mean_squares(few, others)
         return cls(low, high, Histogram.of(flat[::step]), peaks, means, squares)
 
     def __add__(self, other: EdgeStatistics) -> EdgeStatistics:
@@ -102,6 +107,18 @@ class EdgeStatistics:
     def variances(self) -> NDArray[np.float32]:
         """Per channel."""
         return np.asarray(np.maximum(self.squares - self.means**2, 0), np.float32)
+
+
+def _spread(x: Array, axis: int) -> Array:
+    """``x`` at evenly spread positions beside ``axis``: every so many of its longest axes."""
+    index = [slice(None)] * x.ndim
+    left = x.size // max(x.shape[axis], 1) if x.ndim else 1
+    for other in sorted((i for i in range(x.ndim) if i != axis), key=lambda i: -x.shape[i]):
+        # An odd step does not keep in time with what repeats every second or fourth position.
+        step = min(left // POSITIONS, x.shape[other], 15) | 1
+        index[other] = slice(step // 2, None, step)
+        left //= step
+    return x[tuple(index)]
 
 
 def _mean_squares(x: Array, others: tuple[int, ...]) -> NDArray[np.float32]:

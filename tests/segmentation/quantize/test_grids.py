@@ -47,6 +47,18 @@ def test_statistics_keep_ends_and_peaks():
     assert again.low == both.low and np.array_equal(again.histogram.counts, both.histogram.counts)
 
 
+@pytest.mark.parametrize("shape", [(1, 3, 301, 257), (99999, 3), (3, 5, 7), (7,), ()])
+def test_statistics_of_large_edges_look_at_part_of_them(shape):
+    axis = min(1, max(len(shape) - 1, 0))
+    x = np.asarray(np.random.default_rng(1).normal(size=shape) + 1, np.float32)
+    x[np.unravel_index(5 % x.size, shape)] = 50
+    seen = EdgeStatistics.of(x, axis)
+    others = tuple(i for i in range(x.ndim) if i != axis)
+    assert seen.high == 50 and np.array_equal(seen.peaks, np.abs(x).max(others).reshape(-1))
+    if x.size > 10**5:
+        assert np.abs(seen.means - 1).max() < 0.2 and np.abs(seen.variances - 1).max() < 0.3
+
+
 def test_numbers_that_are_not_finite_are_told_of():
     with pytest.raises(ModelError, match="'edge' has numbers that are not finite"):
         EdgeStatistics.of(np.array([[0, np.nan]], np.float32), 1, "edge")

@@ -17,7 +17,7 @@ from pyhades.onnx import save_onnx
 from pyhades.segmentation import Remover
 from pyhades.segmentation.plausibility import SAMPLES
 from pyhades.segmentation.quantize import Budget, Recipe, calibration, files, observe
-from pyhades.segmentation.quantize.pictures import given_pictures, made_pictures, split
+from pyhades.segmentation.quantize.pictures import JUDGED, given_pictures, made_pictures, split
 from pyhades.segmentation.quantize.result import RECORD_KEY
 from pyhades.segmentation.quantize.scores import Score, boundary_band
 from tests.support.quantised_models import run_as_written
@@ -96,7 +96,7 @@ def test_the_record_in_the_metadata(tmp_path):
     assert record["pyhades"] == pyhades.__version__
     assert len(record["calibration"]["sha256"]) == 64
     assert [score["picture"] for score in record["scores"]] == ["picture 3"]
-    assert record["mean"] == result.mean
+    assert record["mean"] == result.mean and record["bound"] == result.bound
 
 
 def test_shipped_model_with_shipped_photographs():
@@ -234,7 +234,7 @@ def test_pictures_are_spread_and_split(tmp_path):
     known, held = split(some)
     assert len(held) == 2 and not set(p.name for p in known) & set(p.name for p in held)
     assert split(some[:1]) == (some[:1], some[:1])
-    assert len({p.digest() for p in made_pictures(8)}) == 8
+    assert len({p.digest() for p in made_pictures(8)}) == 8 + JUDGED
     assert made_pictures(8)[2].load().dtype == np.uint8
 
 

@@ -1,0 +1,98 @@
+"""Masks of quantised networks beside those of the float one, on the pictures held out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyhades.ir.graph import Graph
+from pyhades.segmentation.quantize.calibration import Calibration
+from pyhades.segmentation.quantize.pictures import Picture
+from pyhades.segmentation.quantize.scores import Budget, Score
+
+
+class Judge:
+    """The pictures held out, and what the float network makes of them.
+
+    Parameters
+    ----------
+    calibration
+        Of the float network.
+    graph
+        The float network.
+    pictures
+        That are held out.
+    budget
+        What masks may differ by.
+    """
+
+    def __init__(
+        self, calibration: Calibration, graph: Graph, pictures: Sequence[Picture], budget: Budget
+    ) -> None:
+        self._calibration, self.budget = calibration, budget
+        masks = calibration.masks(graph, pictures)
+        wanted = list(calibration.told("float masks", len(pictures), masks))
+        kept = _doubtful(pictures, wanted)
+        self._pictures, self._wanted = [pictures[i] for i in kept], [wanted[i] for i in kept]
+        self._order = list(range(len(kept)))
+
+    def scores(self, graph: Graph) -> tuple[Score, ...]:
+        """Of all pictures, in their order. Later attempts begin with those that lose the most."""
+        scores = self.some(graph, range(len(self._pictures)), "masks")
+        spent = [self.budget.spent([score]) for score in scores]
+        self._order = sorted(self._order, key=lambda index: -spent[index])
+        return scores
+
+    def attempt(self, graph: Graph) -> tuple[Score, ...] | None:
+        """Of all pictures; None as soon as those looked at lose more than all of them may."""
+        found: dict[int, Score] = {}
+        count = len(self._pictures)
+        pictures = [self._pictures[index] for index in self._order]
+        masks = self._calibration.masks(graph, pictures)
+        for index, mask in zip(
+            self._order, self._calibration.told("masks", count, masks), strict=False
+        ):
+            found[index] = Score.of(self._pictures[index].name, mask, self._wanted[index])
+            if self.budget.spent(list(found.values()), count) > 1:
+                masks.close()
+                return None
+        return tuple(found[index] for index in range(count))
+
+    def some(
+        self, graph: Graph, indices: Sequence[int], what: str | None = None
+    ) -> tuple[Score, ...]:
+        """Of the pictures with these indices."""
+        pictures = [self._pictures[index] for index in indices]
+        masks = self._calibration.masks(graph, pictures)
+        told = masks if what is None else self._calibration.told(what, len(pictures), masks)
+        return tuple(
+            Score.of(self._pictures[index].name, mask, self._wanted[index])
+            for index, mask in zip(indices, told, strict=True)
+        )
+
+    def hardest(self, count: int) -> list[int]:
+        """Indices of the pictures that lost the most, at most so many of them."""
+        return self._order[:count]
+
+
+def doubt_of(mask: NDArray[np.float32]) -> float:
+    """How much of a mask is undecided: what its soft IoU loses per error of its logits.
+
+    To first order an error ``d`` of the logits moves a mask ``m`` by ``m * (1 - m) * d``.
+    """
+    m = mask.astype(np.float64)
+    return float((m * (1 - m)).sum() / max(m.sum(), 1e-9))
+
+
+def _doubtful(pictures: Sequence[Picture], masks: Sequence[NDArray[np.float32]]) -> list[int]:
+    """Indices of all pictures but that half of scenes for judging of which a network is surest.
+
+    Scenes of code are easier than what is met elsewhere: in most the network is sure of every
+    pixel, and eight bits lose nothing. Pictures of the caller's are judged all, as they are.
+    """
+    scenes = [i for i, picture in enumerate(pictures) if picture.judged]
+    doubts = {i: doubt_of(masks[i]) for i in scenes}
+    sure = set(sorted(scenes, key=lambda i: doubts[i])[: len(scenes) // 2])
+    return [i for i in range(len(pictures)) if i not in sure]

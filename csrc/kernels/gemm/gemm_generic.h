@@ -9,6 +9,16 @@
 
 namespace hades::HADES_ISA {
 
+// What is read after this row of tiles, as it lies in memory now: the rows of a of the next one,
+// `a_columns` of each, and of every panel of b a share of the next block of k, `b_columns` floats
+// from `b_offset` on. Other caches than the first two are too far to read from in time.
+struct NextReads {
+    const float* a;
+    int64_t a_row, a_columns;
+    int64_t b_offset, b_columns;
+    int64_t columns;  // of the row of tiles: each asks for its part of a
+};
+
 // A tile of rows against `columns` columns, tile after tile; the arguments move along, so that
 // nothing is copied that was just written in other pieces. Between blocks of k the sums of a tile
 // wait in `partial`, [MR][NV] vectors. Every block is summed from zero: a long chain of additions
@@ -19,8 +29,9 @@ struct TileArgs {
     int64_t k;
     float* partial;
     bool first, last;
-    int64_t columns;
+    int64_t column, columns;
     Finish finish;
+    NextReads next;
 };
 
 using TileFn = void (*)(TileArgs&);
@@ -43,26 +54,49 @@ HADES_INLINE void store_tile(float* memory, const Tile<MR, NV>& tile) {
         for (int v = 0; v < NV; ++v) store(memory + (r * NV + v) * kLanes, tile.acc[r][v]);
 }
 
-// While a tile is summed, the lines of y that it will write are asked for, a row or two at a time.
+// While a tile is summed, lines are brought to the second-level cache, two at a time: those of y
+// and of the residual that it will touch, then its share of what is read next.
 template <int MR, int NV>
-struct FetchOutput {
-    static constexpr int kRows = kLanes == 8 ? 1 : 2;  // all of them within 56 steps of k
-
-    const float* y;
-    int64_t y_row, left;
-
-    explicit FetchOutput(const Finish& f) : y(f.y), y_row(f.y_row), left(MR - 1) {}
+class FetchAhead {
+  public:
+    explicit FetchAhead(const TileArgs& t) {
+        const Finish& f = t.finish;
+        for (int column = 0; t.last && column < NV * kLanes; column += kLineFloats) {
+            add(f.y + column, f.y_row, MR);
+            if (f.residual) add(f.residual + column, f.residual_row, MR);
+        }
+        const NextReads& next = t.next;
+        const int64_t end = smaller(t.column + NV * kLanes, next.columns);
+        for (int64_t r = MR * t.column / next.columns; r < MR * end / next.columns; ++r)
+            add(next.a + r * next.a_row, kLineFloats, ceil_div(next.a_columns, kLineFloats));
+        add(t.b.data + next.b_offset, kLineFloats, ceil_div(next.b_columns, kLineFloats));
+    }
 
     void fetch() {
         if (kLanes < 8) return;
-#pragma GCC unroll 8
-        for (int v = 0; v < NV * kLanes; v += kLineFloats) {
-            __builtin_prefetch(y + v, 1);
-            if (kRows == 2) __builtin_prefetch(y + y_row + v, 1);
+        if (left_ <= 0) {
+            if (taken_ == added_) return;
+            const Lines& lines = lines_[taken_++];
+            at_ = lines.first, step_ = lines.step, left_ = lines.count;
         }
-        left -= kRows;
-        y += kRows * y_row & ~(left >> 63);  // the last ones again, rather than a branch
+        __builtin_prefetch(at_, 0, 2), __builtin_prefetch(at_ + step_, 0, 2);
+        at_ += 2 * step_, left_ -= 2;
     }
+
+  private:
+    struct Lines {
+        const float* first;
+        int64_t step, count;
+    };
+
+    void add(const float* first, int64_t step, int64_t count) {
+        if (count > 0) lines_[added_++] = {first, step, count};
+    }
+
+    Lines lines_[2 * NV + MR + 1];
+    int added_ = 0, taken_ = 0;
+    const float* at_ = nullptr;
+    int64_t step_ = 0, left_ = 0;
 };
 
 template <int MR, int NV>
@@ -109,7 +143,7 @@ void run_tiles(TileArgs& t) {
     for (; t.columns > 0; t.columns -= kWidth) {
         Tile<MR, NV> tile;
         clear(tile);
-        multiply<kRowsAdjacent>(t.a, t.b, t.k, tile, FetchOutput<MR, NV>(t.finish));
+        multiply<kRowsAdjacent>(t.a, t.b, t.k, tile, FetchAhead<MR, NV>(t));
         if (!t.first) add_tile(t.partial, tile);
         if (t.last)
             finish_tile(t.finish, t.columns, in_registers, tile);
@@ -117,6 +151,7 @@ void run_tiles(TileArgs& t) {
             store_tile(t.partial, tile);
         t.b.data += panels * t.b.panel;
         t.partial += MR * kWidth;
+        t.column += kWidth;
         move(0, kWidth, &t.finish);
     }
 }
@@ -181,6 +216,7 @@ static Left stage(const GemmBlockArgs& g, const Left& a, int rows, int64_t k, fl
 static void run_row_of_tiles(const GemmBlockArgs& g, int rows, int64_t k0, TileArgs* t) {
     const TileFn* tiles = (t->a.col == 1 ? kTiles.rows_apart : kTiles.rows_adjacent)[rows - 1];
     int64_t columns = 0;
+    t->column = 0;
     for (int64_t column = 0; column < g.n; column += columns) {
         const int64_t left = g.n - column;
         int64_t vectors = wide_vectors(rows);
@@ -194,8 +230,37 @@ static void run_row_of_tiles(const GemmBlockArgs& g, int rows, int64_t k0, TileA
     }
 }
 
-// Tiles of nearly equal height; k in blocks, so that the panels of a block stay in the second-level
-// cache while all tiles pass over them.
+// Rows [first, end) of a block: its tiles are of nearly equal height.
+struct RowsOfTile {
+    int64_t first, end;
+
+    RowsOfTile(int64_t m, int64_t tiles, int64_t tile)
+        : first(m * tile / tiles), end(m * (tile + 1) / tiles) {}
+};
+
+// What follows tile `tile` of the block of `k` steps from k0 on.
+static NextReads next_reads(const GemmBlockArgs& g, int64_t tiles, int64_t tile, int64_t k0,
+                            int64_t k) {
+    NextReads next{};
+    next.columns = g.n;
+    const int64_t next_k = smaller(g.block_k, g.k - k0 - k);
+    const bool another_block = next_k > 0, another_tile = tile + 1 < tiles;
+    if (g.a_col == 1 && (another_tile || another_block)) {
+        const RowsOfTile rows(g.m, tiles, another_tile ? tile + 1 : 0);
+        next.a = g.a + rows.first * g.a_row + (another_tile ? k0 : k0 + k);
+        next.a_row = g.a_row;
+        next.a_columns = another_tile ? k : next_k;
+    }
+    if (g.b_packed && another_block) {
+        const int64_t floats = smaller(g.n, kPanelWidth) * next_k, share = ceil_div(floats, tiles);
+        next.b_offset = smaller(g.n, kPanelWidth) * k + tile * share;
+        next.b_columns = smaller(share, floats - tile * share);
+    }
+    return next;
+}
+
+// k in blocks, so that the panels of a block stay in the second-level cache while all tiles pass
+// over them.
 static void run_block(const GemmBlockArgs& g) {
     const int64_t tiles = ceil_div(g.m, kTileRows);
     const int64_t padded_n = round_up(g.n, kLanes);
@@ -208,13 +273,14 @@ static void run_block(const GemmBlockArgs& g) {
         t.first = k0 == 0;
         t.last = k0 + t.k >= g.k;
         for (int64_t tile = 0; tile < tiles; ++tile) {
-            const int64_t row = g.m * tile / tiles;
-            const int rows = static_cast<int>(g.m * (tile + 1) / tiles - row);
-            const Left a{g.a + row * g.a_row + k0 * g.a_col, g.a_row, g.a_col};
+            const RowsOfTile at(g.m, tiles, tile);
+            const int rows = static_cast<int>(at.end - at.first);
+            const Left a{g.a + at.first * g.a_row + k0 * g.a_col, g.a_row, g.a_col};
             t.a = stage(g, a, rows, t.k, staged);
             t.finish = g.finish;
-            move(row, 0, &t.finish);
-            t.partial = partial + row * padded_n;
+            move(at.first, 0, &t.finish);
+            t.partial = partial + at.first * padded_n;
+            t.next = next_reads(g, tiles, tile, k0, t.k);
             run_row_of_tiles(g, rows, g.b_first + k0, &t);
         }
     }

@@ -51,6 +51,19 @@ def test_transposes_stay_inside_their_memory(isa, rows, columns, at, dtype):
         assert_gaps_untouched(y)
 
 
+@pytest.mark.covers("transpose_b4")
+@pytest.mark.parametrize("columns", [16384, 16400, 16391])
+@pytest.mark.parametrize("at", ["start", "end"])
+def test_transposes_larger_than_the_caches(isa, columns, at):
+    """Which store past them where rows are whole lines."""
+    x = random_array((columns, 67), np.float32)
+    for strides in (None, (16416, 1)):
+        y = guarded_empty((67, columns), np.float32, strides=strides, at=at)
+        run_copy(guarded(x, at=at).T, y, isa)
+        assert_same_bits(y.copy(), reference.transpose(x))
+        assert_gaps_untouched(y)
+
+
 @pytest.mark.covers(
     "copy_rows", "copy_strided_b1", "copy_strided_b2", "copy_strided_b4", "copy_strided_b8"
 )

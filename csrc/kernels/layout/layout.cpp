@@ -72,10 +72,16 @@ constexpr int64_t kChunkBytes = 64 * 1024;
 constexpr int64_t kTransposeTile =
     64;  // two tiles of four-byte elements fill the first-level cache
 
+// Elements from which the output of a transpose does not stay in the caches; then tiles are as high
+// as a pixel has channels, so that the input is read once and in order.
+constexpr int64_t kPastCaches = int64_t{1} << 20;
+constexpr int64_t kHighTile = 512;
+
 void choose_tiles(CopyParams* copy, bool transposed) {
     const CopyBlockArgs& block = copy->block;
     if (transposed) {
-        copy->tile_rows = copy->tile_columns = kTransposeTile;
+        copy->tile_rows = block.past_caches ? kHighTile : kTransposeTile;
+        copy->tile_columns = kTransposeTile;
     } else {
         copy->tile_columns = std::min(block.columns, kChunkBytes / copy->unit);
         copy->tile_rows = std::max<int64_t>(1, kChunkBytes / (copy->tile_columns * copy->unit));
@@ -111,12 +117,14 @@ void plan_copy(const Tensor& x, const Tensor& y, IsaMask allowed, CopyParams* co
     copy->unit = contiguous ? 1 : size;
     const int64_t scale = contiguous ? size : 1;
     copy->block = {nullptr,        nullptr,   rows.extent,    columns.extent * scale,
-                   rows.x * scale, columns.x, rows.y * scale, columns.y};
+                   rows.x * scale, columns.x, rows.y * scale, columns.y,
+                   false};
     for (int i = 0; i < loops.count - 1; ++i) {
         if (i == rows_axis) continue;
         const Axis& axis = loops.axes[i];
         copy->outer[copy->outer_count++] = {axis.extent, axis.x * scale, axis.y * scale};
     }
+    copy->block.past_caches = size == 4 && transposed && element_count(y) >= kPastCaches;
     const char* function = sized_name(kStridedCopies, y.dtype);
     const bool interleave = columns.extent < 8;  // too few columns for square tiles
     if (contiguous) function = "copy_rows";

@@ -11,6 +11,7 @@ struct CopyBlockArgs {
     void* y;
     int64_t rows, columns;
     int64_t x_row, x_column, y_row, y_column;
+    bool past_caches;  // y is larger than the caches: transposes may store past them
 };
 
 // copy_rows: both columns are contiguous. transpose_b<size>: x_row == y_column == 1.

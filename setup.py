@@ -76,6 +76,20 @@ def native_sources() -> list[str]:
     return [source for source in sources if X86 or tier_of(source) in (None, "scalar")]
 
 
+def longest_first(sources: list[str]) -> list[str]:
+    """The order to compile in: no core is left alone with the longest file at the end.
+
+    Vector code takes longest, and more of it where the templates of its folder are many.
+    """
+
+    def size(source: str) -> int:
+        templates = (ROOT / source).parent.glob("*_generic.h")
+        code = sum(path.stat().st_size for path in [ROOT / source, *templates])
+        return code if tier_of(source) else 0
+
+    return sorted(sources, key=size, reverse=True)
+
+
 def sanitizer_flags(tier: str | None) -> list[str]:
     """Sanitizers look at baseline code and at the scalar kernels.
 
@@ -180,7 +194,7 @@ class BuildNative(build_ext):
         """Compile the native sources, then link them into the extension."""
         jobs = int(os.environ.get("PYHADES_JOBS", 0)) or os.cpu_count() or 1
         with ThreadPoolExecutor(jobs) as pool:
-            objects = list(pool.map(self.compile_native, native_sources()))
+            objects = list(pool.map(self.compile_native, longest_first(native_sources())))
         for extension in self.extensions:
             extension.extra_objects = objects
             extension.depends = objects

@@ -30,7 +30,9 @@ HADES_INLINE void evaluate(Function function, float* y, int64_t n, Sources... so
     if (left > 0) store_n(y + i, function(read_n(sources, i, left)...), left);
 }
 
-HADES_INLINE void run_step(const MapStep& step, const Source* s, float* y, int64_t n) {
+// A call, so that the functions are compiled once.
+static __attribute__((noinline)) void run_step(const MapStep& step, const Source* s, float* y,
+                                               int64_t n) {
     switch (step.function) {
 #define HADES_SOURCES_1 s[0]
 #define HADES_SOURCES_2 s[0], s[1]

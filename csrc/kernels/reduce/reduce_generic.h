@@ -69,12 +69,19 @@ struct Prod {
     static inline __attribute__((always_inline)) float combine(float a, float b) { return a * b; }
 };
 
+// `lanes` elements `stride` apart, `fill` in the lanes that do not exist. A call: in place it would
+// be most of the code of every reduction.
+static __attribute__((noinline)) F32 load_apart(const float* line, int64_t stride, int lanes,
+                                                float fill) {
+    float values[kLanes];
+    for (int k = 0; k < kLanes; ++k) values[k] = k < lanes ? line[k * stride] : fill;
+    return load(values);
+}
+
 // Elements [i, i + lanes) of a line with any stride, `fill` in the lanes that do not exist.
 HADES_INLINE F32 load_line(const float* line, int64_t stride, int64_t i, int lanes, float fill) {
     if (stride == 1 && lanes == kLanes) return load(line + i);
-    float values[kLanes];
-    for (int k = 0; k < kLanes; ++k) values[k] = k < lanes ? line[(i + k) * stride] : fill;
-    return load(values);
+    return load_apart(line + i * stride, stride, lanes, fill);
 }
 
 template <class R>

@@ -39,6 +39,8 @@ constexpr Rates kNarrow = {19.5, 21, 230, 360, 2.6};
 constexpr Rates kWide = {23, 28, 250, 380, 2};
 constexpr Rates kWideExact = {42, 90, 250, 380, 2};
 constexpr double kMemory = 3.4;
+// Direct sums go through the first-level cache before a residual is added: of a vector of outputs.
+constexpr double kResidual = 14;
 constexpr double kOneVector = 0.8;   // of the direct rate, where blocks of outputs are so narrow
 constexpr double kLeastGain = 1.05;  // less is not worth the risk of a wrong guess
 
@@ -87,6 +89,7 @@ bool winograd_pays(const ConvShape& s, const QconvKernel& direct) {
     const bool late = transforms_late(s, direct);
     const auto pairs = static_cast<double>(s.ic * s.oc);
     const auto tiles = static_cast<double>(winograd_tiles(s));
+    const auto pixels = static_cast<double>(s.images * s.out_height * s.out_width);
     const auto inputs = static_cast<double>(ceil_div(s.ic, 2 * direct.lanes));
     const auto outputs = static_cast<double>(ceil_div(s.oc, direct.lanes));
     const auto chunks =
@@ -96,7 +99,8 @@ bool winograd_pays(const ConvShape& s, const QconvKernel& direct) {
     const double weights = late ? pairs * (kWinogradTaps / kMemory + chunks * rates.weights)
                                 : static_cast<double>(weight_bytes(s)) / kMemory;
     const double rate = rates.direct * (s.oc <= direct.lanes ? kOneVector : 1);
-    const double direct_cost = pairs * (direct_products(s) / rate + kWinogradTaps / kMemory);
+    const double direct_cost = pairs * (direct_products(s) / rate + kWinogradTaps / kMemory) +
+                               (s.residual_pixel != 0 ? kResidual * pixels * outputs : 0);
     return kLeastGain * (tiles * tile + weights) <= direct_cost;
 }
 
@@ -114,7 +118,7 @@ QconvPlan plan_winograd(const ConvShape& s, const QconvKernel& kernel, const int
     plan.columns_per_chunk = even_part(plan.columns, tiles_per_chunk(s, kernel));
     plan.blocks_per_chunk =
         even_part(plan.blocks, std::max<int64_t>((late ? kLateOutputs : kOutputs) / plan.block, 1));
-    cut_winograd_chunks(&plan, late ? plan.columns_per_chunk : kWinogradLeastTiles);
+    cut_winograd_chunks(&plan);
     plan.columns_per_chunk = even_part(plan.columns, plan.columns_per_chunk);
     plan.blocks_per_chunk = even_part(plan.blocks, plan.blocks_per_chunk);
     plan.blocks_per_pass =

@@ -39,11 +39,12 @@ int64_t winograd_chunks(const Plan& plan) {
 
 // Cuts chunks of output channels, then of tiles (columns), until there are enough of them.
 template <class Plan>
-void cut_winograd_chunks(Plan* plan, int64_t least_tiles = kWinogradLeastTiles) {
+void cut_winograd_chunks(Plan* plan) {
     while (winograd_chunks(*plan) < kWinogradChunks &&
            plan->blocks_per_chunk * plan->block >= 2 * kWinogradLeastOutputs)
         plan->blocks_per_chunk = ceil_div(plan->blocks_per_chunk, 2);
-    while (winograd_chunks(*plan) < kWinogradChunks && plan->columns_per_chunk >= 2 * least_tiles)
+    while (winograd_chunks(*plan) < kWinogradChunks &&
+           plan->columns_per_chunk >= 2 * kWinogradLeastTiles)
         plan->columns_per_chunk = ceil_div(plan->columns_per_chunk, 2);
 }
 

@@ -196,6 +196,16 @@ def test_side_outputs_of_one_channel_stay():
     assert operators(multiply_before_resize(graph)) == operators(graph)
 
 
+def test_channels_of_volumes_stay_where_no_convolution_is_left():
+    b = Builder()
+    scales = b.const([1, 1, 2, 2, 2])
+    large = b.op("Resize", b.input(1, 64, 8, 8, 8), None, scales, None, mode="nearest")
+    last = b.op("Transpose", large, perm=[0, 2, 3, 4, 1])
+    graph = b.graph(b.op("MatMul", last, b.weight(64, 64)))
+    assert operators(multiply_before_resize(graph)) == operators(graph)
+    agrees(graph, graph, 64)
+
+
 @pytest.mark.parametrize("where", ["image", "weight"])
 def test_products_on_grids_stay(where):
     b = Builder()

@@ -14,6 +14,8 @@ from pyhades.ir.shapes import shape
 from pyhades.passes.decompose.rule import dtype_of
 from pyhades.passes.rewriting import Array, Rewrite
 
+_IMAGES = (3, 4)
+"""Ranks of what convolutions are left with once they are decomposed."""
 LANES = 16
 """Output channels that a product computes at once; it pays for as many if there are fewer."""
 
@@ -83,7 +85,7 @@ def _is_pointwise(conv: Node) -> bool:
 def can_multiply(x: Value, axis: int) -> bool:
     """Whether :func:`multiply` has an operator for that axis."""
     rank = len(shape(x))
-    return rank >= 2 and (axis == rank - 1 or (axis == 1 and rank >= 3))
+    return rank >= 2 and (axis == rank - 1 or (axis == 1 and rank in _IMAGES))
 
 
 def multiply(
@@ -99,7 +101,7 @@ def multiply(
     rank = len(shape(x))
     terms = None if bias is None else constant(f"{name}.bias", bias.astype(np.float32))
     matrix = np.asarray(weight, np.float32)
-    if axis == 1 and rank >= 3:
+    if axis == 1 and rank in _IMAGES:
         kernel = np.ascontiguousarray(matrix.T).reshape(*matrix.T.shape, *[1] * (rank - 2))
         inputs = [x, constant(f"{name}.weight", kernel), terms]
         return rewrite.new("Conv", inputs, name, before)

@@ -35,7 +35,7 @@ constexpr int64_t kLateOutputs = 256;
 struct Rates {
     double products, direct, input, output, weights;
 };
-constexpr Rates kNarrow = {19.5, 21, 230, 360, 2.6};
+constexpr Rates kNarrow = {19.5, 18, 230, 360, 2.6};
 constexpr Rates kWide = {23, 28, 250, 380, 2};
 constexpr Rates kWideExact = {42, 90, 250, 380, 2};
 constexpr double kMemory = 3.4;

@@ -87,7 +87,8 @@ def _cpu_model() -> str:
     return platform.processor() or platform.machine()
 
 
-def _memory_bytes() -> int:
+def memory_bytes() -> int:
+    """Memory that this process may use: the machine's, or what its cgroup allows."""
     total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     for name in ("memory.max", "memory/memory.limit_in_bytes"):
         try:
@@ -174,7 +175,7 @@ def show_config() -> Config:
         emulated_tiers=tuple(_native.emulated_tiers()),
         threads=threads.count,
         threads_reason=threads.reason,
-        memory_bytes=_memory_bytes(),
+        memory_bytes=memory_bytes(),
         numa_nodes=_numa_nodes(),
         kernels=sum(kernel.is_supported for kernel in _native.implementations()),
     )

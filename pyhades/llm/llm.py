@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import threading
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mapping
 from collections.abc import Sequence as Items
 from pathlib import Path
 from typing import Any
@@ -14,14 +11,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyhades.arguments import check_count, one_of, renamed
-from pyhades.errors import ArgumentError, ClosedError, ConfigurationError
+from pyhades.errors import ArgumentError, ArgumentTypeError, ClosedError, ConfigurationError
 from pyhades.kernels.paged_attention import KvFormat
 from pyhades.llm.checkpoint.locating import toy_model
-from pyhades.llm.engine.generation import Collector, chat_deltas, text_deltas
-from pyhades.llm.engine.request import Prompt, Request, as_list, context_length_of, request_of
-from pyhades.llm.engine.runner import Piece, Runner
+from pyhades.llm.engine.engine import Engine
+from pyhades.llm.engine.generation import ChatStream, Collector, achat_deltas, chat_deltas
+from pyhades.llm.engine.handle import Handle
+from pyhades.llm.engine.kv_cache import cache_tokens
+from pyhades.llm.engine.request import (
+    Prompt,
+    Request,
+    as_list,
+    checked_tokens,
+    context_length_of,
+    request_of,
+    rows_request,
+)
+from pyhades.llm.engine.runner import Runner
 from pyhades.llm.engine.sampling import SamplingParams
-from pyhades.llm.engine.scheduler import Scheduler
 from pyhades.llm.measure.traffic import bytes_per_token
 from pyhades.llm.models import open_checkpoint
 from pyhades.llm.models.config import ModelConfig
@@ -30,7 +37,6 @@ from pyhades.llm.models.weights import ModelWeights
 from pyhades.llm.precision.loading import LoadedWeights, load_weights
 from pyhades.llm.precision.recipe import Precision
 from pyhades.llm.text.chat import ChatAnswer, ChatDelta, ReasoningEffort
-from pyhades.llm.text.chat_stops import until_stop
 from pyhades.llm.text.outputs import Delta, Generation
 from pyhades.llm.text.tokenizer import Tokenizer
 from pyhades.options import EngineOptions, engine_options, refuse_precision
@@ -55,9 +61,13 @@ class LLM:
     context_length
         Most tokens of prompt and answer together; by default what the model allows, at most 8192.
     max_sequences
-        How many answers are written at the same time.
+        Most answers that are written at the same time, of all callers together.
     kv_format
         ``"bf16"`` or ``"int8"``.
+    kv_memory
+        Bytes for the keys and values of all answers in progress; at least those of one whole
+        context are taken. By default what all need at most, but no more than a quarter of the
+        memory. Answers for which there is no room wait.
     error_budget
         For ``"auto"``: what the root mean square of the relative errors of the dense parts' outputs
         may be; 0.05 by default. :attr:`precision_report` says what was chosen.
@@ -90,6 +100,8 @@ class LLM:
     4
     """
 
+    _reopening: Mapping[str, Any] | None = None
+
     def __init__(
         self,
         model: str | Path | None = None,
@@ -99,8 +111,9 @@ class LLM:
         precision: Precision | None = None,
         options: EngineOptions | None = None,
         context_length: int | None = None,
-        max_sequences: int = 8,
+        max_sequences: int = 64,
         kv_format: KvFormat = "bf16",
+        kv_memory: int | None = None,
         error_budget: float | None = None,
         calibration: Items[int] | None = None,
         progress: bool = True,
@@ -116,8 +129,13 @@ class LLM:
         )  # fmt: skip
         self._start(
             str(checkpoint.source), checkpoint.config, weights, checkpoint.tokenizer(), chosen,
-            context_length, max_sequences, kv_format,
+            context_length, max_sequences, kv_format, kv_memory,
         )  # fmt: skip
+        self._reopening = {
+            "model": model, "options": chosen, "context_length": context_length,
+            "max_sequences": max_sequences, "kv_format": kv_format, "kv_memory": kv_memory,
+            "error_budget": error_budget, "calibration": calibration, "progress": False,
+        }  # fmt: skip
 
     @classmethod
     def from_weights(
@@ -130,8 +148,9 @@ class LLM:
         isa: str | None = None,
         options: EngineOptions | None = None,
         context_length: int | None = None,
-        max_sequences: int = 8,
+        max_sequences: int = 64,
         kv_format: KvFormat = "bf16",
+        kv_memory: int | None = None,
         name: str = "weights",
     ) -> LLM:
         """A model whose weights are in memory already, see :mod:`pyhades.llm.measure.synthetic`."""
@@ -140,8 +159,9 @@ class LLM:
         one_of("kv_format", kv_format, KvFormat)
         llm = cls.__new__(cls)
         llm._start(
-            name, config, weights, tokenizer, chosen, context_length, max_sequences, kv_format
-        )
+            name, config, weights, tokenizer, chosen, context_length, max_sequences, kv_format,
+            kv_memory,
+        )  # fmt: skip
         return llm
 
     def _start(
@@ -154,6 +174,7 @@ class LLM:
         context_length: int | None,
         max_sequences: int,
         kv_format: KvFormat,
+        kv_memory: int | None,
     ) -> None:
         self.name = name
         self.config = config
@@ -164,12 +185,13 @@ class LLM:
         self.bytes_per_token = bytes_per_token(config, weights, kv_format=kv_format)
         self.threads, self.isa = options.threads_used, options.tier
         self.context_length = context_length_of(context_length, config)
+        self.max_sequences = check_count("max_sequences", max_sequences)
         self._tokenizer = tokenizer
-        self._turn = threading.Lock()
-        self._runner: Runner | None = Runner(
-            config, weights, self.context_length, check_count("max_sequences", max_sequences),
-            self.threads, options.isa, kv_format,
+        runner = Runner(
+            config, weights, self.context_length, self.max_sequences, self.threads, options.isa,
+            kv_format, cache_tokens=cache_tokens(config, kv_format, kv_memory),
         )  # fmt: skip
+        self._engine: Engine | None = Engine(runner, tokenizer, name)
 
     # Text and tokens.
 
@@ -230,10 +252,9 @@ class LLM:
         CancelledError
             Another thread called :meth:`cancel`.
         """
-        items, several = as_list(prompts)
-        requests = self._requests(items, params, keywords)
+        requests, several = self._requests(prompts, params, keywords)
         collector = Collector(requests)
-        for delta in self._stream(requests):
+        for delta in self._working.write(requests):
             collector.add(delta)
             on_delta(delta)
         generations = collector.finish()
@@ -245,27 +266,21 @@ class LLM:
         params: SamplingParams | None = None,
         **keywords: Any,
     ) -> Generator[Delta, None, None]:
-        """Like :meth:`generate`, piece by piece. Closing the iterator stops the work."""
-        items, _ = as_list(prompts)
-        return self._stream(self._requests(items, params, keywords))
+        """Like :meth:`generate`, piece by piece. Closing the iterator stops the work.
 
-    async def astream(
+        The answer is written from now on, while other answers are, too; one that is not read is
+        written no further than some hundred tokens ahead.
+        """
+        return iter(self._written(prompts, params, keywords))
+
+    def astream(
         self,
         prompts: Prompt | Items[Prompt],
         params: SamplingParams | None = None,
         **keywords: Any,
-    ) -> AsyncIterator[Delta]:
-        """Like :meth:`stream`, for ``async for``; the work is done on another thread."""
-        deltas = self.stream(prompts, params, **keywords)
-        ended = object()
-        try:
-            while True:
-                delta = await asyncio.to_thread(next, deltas, ended)
-                if not isinstance(delta, Delta):
-                    return
-                yield delta
-        finally:
-            await asyncio.to_thread(deltas.close)
+    ) -> AsyncGenerator[Delta, None]:
+        """Like :meth:`stream`, for ``async for``."""
+        return aiter(self._written(prompts, params, keywords))
 
     async def agenerate(
         self,
@@ -273,8 +288,13 @@ class LLM:
         params: SamplingParams | None = None,
         **keywords: Any,
     ) -> Generation | list[Generation]:
-        """Like :meth:`generate`, for ``await``."""
-        return await asyncio.to_thread(self.generate, prompts, params, **keywords)
+        """Like :meth:`generate`, for ``await``; cancelling the task stops the work."""
+        requests, several = self._requests(prompts, params, keywords)
+        collector = Collector(requests)
+        async for delta in self._working.write(requests):
+            collector.add(delta)
+        generations = collector.finish()
+        return generations if several else generations[0]
 
     # Chat.
 
@@ -317,24 +337,42 @@ class LLM:
         ChatAnswer or iterator of ChatDelta
             The answer: ``content``, ``reasoning``, ``tool_calls``, ``message`` for the history.
         """
-        chat = architecture_of(self.config).chat
-        prompt = chat.render(
-            messages, self.tokenizer, tools=tools, reasoning_effort=reasoning_effort, date=date,
+        handle, pieces = self._asked(
+            messages, params, keywords, tools=tools, reasoning_effort=reasoning_effort, date=date,
             instructions=instructions, response_format=response_format,
         )  # fmt: skip
-        params = (params or SamplingParams()).changed(**keywords)
-        if params.n != 1:
-            raise ArgumentError("chat gives one answer; call it n times, or use generate")
-        requests = self._requests([prompt], params, {"stop": ()})
-        parser = chat.parser(self.tokenizer)
-        deltas = until_stop(chat_deltas(self._stream(requests), parser), params.stop)
+        deltas = chat_deltas(handle, pieces)
         return deltas if stream else ChatAnswer.collect(deltas)
 
-    async def achat(self, messages: Items[Mapping[str, Any]], **keywords: Any) -> ChatAnswer:
-        """Like :meth:`chat`, for ``await``."""
-        answer = await asyncio.to_thread(lambda: self.chat(messages, stream=False, **keywords))
-        assert isinstance(answer, ChatAnswer)
-        return answer
+    async def achat(
+        self,
+        messages: Items[Mapping[str, Any]],
+        params: SamplingParams | None = None,
+        **keywords: Any,
+    ) -> ChatAnswer:
+        """Like :meth:`chat`, for ``await``; cancelling the task stops the work."""
+        return ChatAnswer.collect(
+            [delta async for delta in self.astream_chat(messages, params, **keywords)]
+        )
+
+    def astream_chat(
+        self,
+        messages: Items[Mapping[str, Any]],
+        params: SamplingParams | None = None,
+        *,
+        tools: Items[Mapping[str, Any]] | None = None,
+        reasoning_effort: ReasoningEffort = "medium",
+        date: str | None = "today",
+        instructions: str | None = None,
+        response_format: Mapping[str, Any] | None = None,
+        **keywords: Any,
+    ) -> AsyncGenerator[ChatDelta, None]:
+        """Like :meth:`chat` with ``stream=True``, for ``async for``."""
+        handle, pieces = self._asked(
+            messages, params, keywords, tools=tools, reasoning_effort=reasoning_effort, date=date,
+            instructions=instructions, response_format=response_format,
+        )  # fmt: skip
+        return achat_deltas(handle, pieces)
 
     # Evaluation.
 
@@ -351,7 +389,7 @@ class LLM:
         ndarray
             float32 ``[len(tokens), vocab_size]``.
         """
-        ids = list(tokens)
+        ids = checked_tokens(tokens, "tokens", self.config.vocab_size)
         result = np.empty((len(ids), self.config.vocab_size), np.float32)
         first = 0
         for rows in self.logit_rows(ids):
@@ -360,34 +398,34 @@ class LLM:
         return result
 
     def logit_rows(self, tokens: Items[int]) -> Generator[NDArray[np.float32], None, None]:
-        """Like :meth:`logits`, some rows at a time, in a buffer that the next ones overwrite.
-
-        The model is busy until the iterator has ended or is closed.
-        """
-        ids = list(tokens)
-        with self._working() as runner:
-            sequence = runner.cache.sequence()
-            try:
-                step = min(runner.limits.wanted, runner.limits.tokens)
-                for first in range(0, len(ids), step):
-                    piece = ids[first : first + step]
-                    yield runner.run([Piece(sequence, piece, len(piece))])[0]
-            finally:
-                runner.cache.free(sequence)
+        """Like :meth:`logits`, some rows at a time. Closing the iterator stops the work."""
+        request = rows_request(tokens, self.context_length, self.config.vocab_size)
+        return iter(self._working.rows(request))
 
     # Life.
 
     def cancel(self) -> None:
-        """Stop the work of another thread, which gets a CancelledError."""
-        if self._runner is not None:
-            self._runner.cancel()
+        """Stop the work of all callers, who get a CancelledError."""
+        if self._engine is not None:
+            self._engine.cancel()
 
     def close(self) -> None:
-        """Free the weights, the cache and the threads' memory."""
-        with self._turn:
-            if self._runner is not None:
-                self._runner.close()
-                self._runner = None
+        """Free the weights, the cache and the threads' memory.
+
+        Whoever waits for an answer gets a ClosedError.
+        """
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            engine.close()
+
+    def __reduce__(self) -> tuple[Callable[..., LLM], tuple[Mapping[str, Any]]]:
+        """Pickled as path and options: whoever unpickles it opens the model again."""
+        if self._reopening is None:
+            raise ConfigurationError(
+                f"{self.name} was made of weights in memory, and cannot be pickled; "
+                "pickle a model that was opened from a path"
+            )
+        return _reopened, (self._reopening,)
 
     def __enter__(self) -> LLM:
         return self
@@ -397,7 +435,7 @@ class LLM:
 
     def __repr__(self) -> str:
         c = self.config
-        state = "" if self._runner is not None else ", closed"
+        state = "" if self._engine is not None else ", closed"
         return (
             f"LLM({self.name}: {c.num_hidden_layers} layers, {c.num_local_experts} experts, "
             f"{self.precision}, {self.weight_bytes / 1e9:.2f} GB, context {self.context_length}, "
@@ -406,31 +444,70 @@ class LLM:
 
     # Inside.
 
-    @contextlib.contextmanager
-    def _working(self) -> Iterator[Runner]:
-        """The runner, for one caller at a time."""
-        with self._turn:
-            if self._runner is None:
-                raise ClosedError(f"{self.name} is closed; open it again")
-            self._runner.allow()
-            yield self._runner
+    @property
+    def _working(self) -> Engine:
+        if self._engine is None:
+            raise ClosedError(f"{self.name} is closed; open it again")
+        return self._engine
 
-    def _stream(self, requests: Items[Request]) -> Generator[Delta, None, None]:
-        with self._working() as runner:
-            yield from text_deltas(Scheduler(runner, requests), self._tokenizer)
+    def _written(
+        self,
+        prompts: Prompt | Items[Prompt],
+        params: SamplingParams | None,
+        keywords: Mapping[str, Any],
+    ) -> Handle[Delta]:
+        requests, _ = self._requests(prompts, params, keywords)
+        return self._working.write(requests)
+
+    def _asked(
+        self,
+        messages: Items[Mapping[str, Any]],
+        params: SamplingParams | None,
+        keywords: Mapping[str, Any],
+        **options: Any,
+    ) -> tuple[Handle[Delta], ChatStream]:
+        """The answer to a conversation, and what makes messages of its tokens."""
+        chat = architecture_of(self.config).chat
+        prompt = chat.render(messages, self.tokenizer, **options)
+        params = _sampling(params, keywords)
+        if params.n != 1:
+            raise ArgumentError("chat gives one answer; call it n times, or use generate")
+        handle = self._written(prompt, params, {"stop": ()})
+        return handle, ChatStream(chat.parser(self.tokenizer), params.stop)
 
     def _requests(
-        self, prompts: Items[Prompt], params: SamplingParams | None, keywords: Mapping[str, Any]
-    ) -> list[Request]:
-        params = (params or SamplingParams()).changed(**keywords)
-        if self._runner is not None and params.n > self._runner.limits.sequences:
-            most = self._runner.limits.sequences
-            raise ArgumentError(f"n={params.n}: this model writes at most {most} answers at once")
+        self,
+        prompts: Prompt | Items[Prompt],
+        params: SamplingParams | None,
+        keywords: Mapping[str, Any],
+    ) -> tuple[list[Request], bool]:
+        """The requests, and whether there may be several."""
+        params = _sampling(params, keywords)
+        if params.n > self.max_sequences:
+            raise ArgumentError(
+                f"n={params.n}: this model writes at most {self.max_sequences} answers at once"
+            )
+        items, several = as_list(prompts)
         stops = frozenset() if params.ignore_eos else frozenset(self.config.eos_token_ids)
-        return [
+        requests = [
             request_of(
                 number, self.tokenize(prompt) if isinstance(prompt, str) else prompt, params,
-                self.context_length, stops,
+                self.context_length, stops, self.config.vocab_size,
             )
-            for number, prompt in enumerate(prompts)
+            for number, prompt in enumerate(items)
         ]  # fmt: skip
+        return requests, several
+
+
+def _sampling(params: SamplingParams | None, keywords: Mapping[str, Any]) -> SamplingParams:
+    """Parameters, with some fields set anew."""
+    if not isinstance(params, SamplingParams | None):
+        raise ArgumentTypeError(
+            f"params is {type(params).__name__}; give SamplingParams, or keywords such as "
+            "max_tokens=50"
+        )
+    return (params or SamplingParams()).changed(**keywords)
+
+
+def _reopened(arguments: Mapping[str, Any]) -> LLM:
+    return LLM(**arguments)

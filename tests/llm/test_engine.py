@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+import time
 import weakref
 
 import numpy as np
@@ -43,6 +44,14 @@ def llm(weights):
         CONFIG, weights, toy_tokenizer(), threads=1, context_length=256, max_sequences=4
     ) as opened:
         yield opened
+
+
+def becomes_true(condition, seconds=10.0) -> bool:
+    """Whether it does within some time: the engine works on a thread of its own."""
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.001)
+    return condition()
 
 
 def greedy_by_logits(llm: LLM, prompt: list[int], count: int) -> list[int]:
@@ -137,7 +146,8 @@ def test_closing_a_stream_stops_the_work_and_frees_the_cache(llm):
     deltas = llm.stream(TEXTS[0], **GREEDY)
     next(deltas)
     deltas.close()
-    assert all(pool.free_blocks == pool.blocks for pool in llm._runner.cache.pools.values())
+    pools = llm._engine.runner.cache.pools.values()
+    assert becomes_true(lambda: all(pool.free_blocks == pool.blocks for pool in pools))
     assert llm.generate(TEXTS[0], **GREEDY).finish_reason == "length"
 
 

@@ -1,87 +1,74 @@
-"""From tokens to text: one stream per answer, and answers collected from streams."""
+"""Answers put together from the pieces that the engine gives."""
 
 from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Generator
+from collections.abc import AsyncGenerator, Generator, Iterator
 from collections.abc import Sequence as Items
 
+from pyhades.llm.engine.handle import Handle
 from pyhades.llm.engine.request import Request
-from pyhades.llm.engine.scheduler import Answer, Event, Scheduler
 from pyhades.llm.models.architecture import ChatParser
 from pyhades.llm.text.chat import ChatDelta
-from pyhades.llm.text.outputs import (
-    Completion,
-    Delta,
-    FinishReason,
-    Generation,
-    Timing,
-    TokenLogprob,
-)
-from pyhades.llm.text.stopping import StopStrings
-from pyhades.llm.text.tokenizer import StreamDecoder, Tokenizer
+from pyhades.llm.text.chat_stops import ContentStops
+from pyhades.llm.text.outputs import Completion, Delta, Generation, Timing
 
 
-class TextStream:
-    """The text of one answer: decodes tokens, holds back what may become a stop string."""
+class ChatStream:
+    """The pieces of one answer of a chat.
 
-    def __init__(self, answer: Answer, tokenizer: Tokenizer | None) -> None:
-        self.answer = answer
-        self._decoder = None if tokenizer is None else StreamDecoder(tokenizer)
-        self._stops = StopStrings(answer.request.params.stop)
+    Parameters
+    ----------
+    parser
+        Of the chat format.
+    stop
+        Strings that end what is said to the user.
+    """
 
-    def push(self, event: Event) -> Delta:
-        """What can be shown after one more token; sets the reason where a stop string appears."""
-        reason = self.answer.finish_reason
-        is_stop_token = reason == "stop"
-        text = ""
-        if self._decoder is not None:
-            decoded = "" if is_stop_token else self._decoder.push(event.token)
-            if reason is not None:
-                decoded += self._decoder.flush()
-            text, stopped = self._stops.push(decoded)
-            if stopped:
-                reason = "stop"
-            elif reason is not None:
-                text += self._stops.flush()
-        return self._delta(event, text, reason)
+    def __init__(self, parser: ChatParser, stop: Items[str]) -> None:
+        self._parser = parser
+        self._stops = ContentStops(stop)
 
-    def _delta(self, event: Event, text: str, reason: FinishReason | None) -> Delta:
-        logprobs: tuple[TokenLogprob, ...] = () if event.logprob is None else (event.logprob,)
-        request = self.answer.request
-        return Delta(request.number, self.answer.index, text, (event.token,), reason, logprobs)
+    @property
+    def stopped(self) -> bool:
+        """Whether a stop string has come."""
+        return self._stops.stopped
 
+    def push(self, delta: Delta) -> Iterator[ChatDelta]:
+        """What has come with one more delta of the answer; nothing after :attr:`stopped`."""
+        for piece in self._parsed(delta):
+            yield from self._stops.push(piece)
+            if self.stopped:
+                return
 
-def text_deltas(scheduler: Scheduler, tokenizer: Tokenizer | None) -> Generator[Delta, None, None]:
-    """The deltas of all answers, in the order in which they come."""
-    streams: dict[Answer, TextStream] = {}
-    steps = scheduler.run()
-    try:
-        for events in steps:
-            for event in events:
-                answer = event.answer
-                if answer not in streams:
-                    streams[answer] = TextStream(answer, tokenizer)
-                delta = streams[answer].push(event)
-                if delta.finish_reason is not None:
-                    scheduler.finish(answer, delta.finish_reason)
-                yield delta
-    finally:
-        steps.close()
+    def _parsed(self, delta: Delta) -> Iterator[ChatDelta]:
+        for token in delta.token_ids:
+            yield from self._parser.push(token)
+        if delta.finish_reason is not None:
+            is_cut = delta.finish_reason == "length"
+            yield from self._parser.finish("length" if is_cut else None)
 
 
-def chat_deltas(
-    deltas: Generator[Delta, None, None], parser: ChatParser
-) -> Generator[ChatDelta, None, None]:
-    """The deltas of one answer, split into messages by a chat format."""
-    reason = None
-    with contextlib.closing(deltas):
+def chat_deltas(handle: Handle[Delta], stream: ChatStream) -> Generator[ChatDelta, None, None]:
+    """The pieces of one answer of a chat; closing the iterator aborts it."""
+    with contextlib.closing(iter(handle)) as deltas:
         for delta in deltas:
-            reason = delta.finish_reason
-            for token in delta.token_ids:
-                yield from parser.push(token)
-    yield from parser.finish("length" if reason == "length" else None)
+            yield from stream.push(delta)
+            if stream.stopped:
+                return
+
+
+async def achat_deltas(
+    handle: Handle[Delta], stream: ChatStream
+) -> AsyncGenerator[ChatDelta, None]:
+    """Like :func:`chat_deltas`, for ``async for``."""
+    async with contextlib.aclosing(aiter(handle)) as deltas:
+        async for delta in deltas:
+            for piece in stream.push(delta):
+                yield piece
+            if stream.stopped:
+                return
 
 
 class Collector:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from pyhades.arguments import one_of
+from pyhades.arguments import check_count, one_of
+from pyhades.config import memory_bytes
 from pyhades.errors import ArgumentError, CapacityError
 from pyhades.kernels.paged_attention import KvFormat
 from pyhades.llm.models.config import ModelConfig
@@ -23,6 +24,8 @@ FREED = -1
 
 SLACK = CACHE_BLOCK
 """Tokens that may be dropped again after the window has moved on over them."""
+SHARE_OF_MEMORY = 0.25
+"""Of the machine's memory, that keys and values may take unless told otherwise."""
 _BYTES_PER_VALUE = {"bf16": 2, "int8": 1}
 _BYTES_PER_SCALE = {"bf16": 0, "int8": 4}
 """One per key and per value of a head."""
@@ -52,13 +55,21 @@ class Pool:
         self.window = window
         self.blocks = blocks
         self.block_bytes = block_bytes
-        self._users = np.zeros(blocks, np.int32)
-        self._free = list(range(blocks - 1, -1, -1))
+        self.reset()
+
+    def reset(self) -> None:
+        """Take every block back."""
+        self._users = np.zeros(self.blocks, np.int32)
+        self._free = list(range(self.blocks - 1, -1, -1))
 
     @property
     def free_blocks(self) -> int:
         """Blocks that nobody holds."""
         return len(self._free)
+
+    def is_shared(self, block: int) -> bool:
+        """Whether several sequences hold ``block``, so that it is copied before it is written."""
+        return bool(self._users[block] > 1)
 
     def take(self) -> int:
         """A block with one user."""
@@ -100,11 +111,14 @@ class KvCache:
     context_length
         Most tokens of a sequence.
     sequences
-        How many sequences of that length there is room for.
+        Most sequences at a time.
     step_tokens
         Most tokens of one step: what a sliding window has to keep besides itself.
     kv_format
         ``"bf16"`` or ``"int8"``.
+    tokens
+        For how many tokens there is room altogether, at least one whole context; by default for all
+        sequences at full length.
 
     Examples
     --------
@@ -123,18 +137,28 @@ class KvCache:
         sequences: int,
         step_tokens: int,
         kv_format: KvFormat = "bf16",
+        tokens: int | None = None,
     ) -> None:
         one_of("kv_format", kv_format, KvFormat)
         self.context_length = context_length
+        whole = context_length * sequences
+        self.tokens = whole if tokens is None else min(max(tokens, context_length), whole)
         self.kv_format = kv_format
         self.pools: dict[str, Pool] = {}
         block_bytes = CACHE_BLOCK * cached_bytes_per_token(config, kv_format)
         for kind in dict.fromkeys(config.layer_types):
             window = config.sliding_window if kind == "sliding_attention" else 0
-            kept = min(context_length, window + step_tokens) if window else context_length
-            blocks = sequences * (-(-kept // CACHE_BLOCK) + 3)
+            blocks = self._blocks_of_pool(window, sequences, step_tokens)
             layers = config.layer_types.count(kind)
             self.pools[kind] = Pool(layers, blocks, block_bytes, window)
+
+    def _blocks_of_pool(self, window: int, sequences: int, step_tokens: int) -> int:
+        """Blocks for all tokens, and a begun one per sequence; of windows, one at either end."""
+        full = -(-self.tokens // CACHE_BLOCK) + sequences
+        if not window:
+            return full
+        kept = 2 + -(-(window + SLACK) // CACHE_BLOCK)
+        return min(sequences * kept + -(-step_tokens // CACHE_BLOCK), full)
 
     @property
     def blocks_per_sequence(self) -> int:
@@ -144,6 +168,20 @@ class KvCache:
     def sequence(self) -> Sequence:
         """An empty sequence."""
         return Sequence(0, {kind: [] for kind in self.pools})
+
+    def needed(self, sequence: Sequence, tokens: int) -> dict[str, int]:
+        """Free blocks that :meth:`append` takes, per kind of layer."""
+        new = _new_blocks(sequence, tokens)
+        begun = sequence.length % CACHE_BLOCK and tokens
+        return {
+            kind: new + int(bool(begun) and pool.is_shared(sequence.blocks[kind][-1]))
+            for kind, pool in self.pools.items()
+        }
+
+    @property
+    def free_blocks(self) -> dict[str, int]:
+        """Blocks that nobody holds, per kind of layer."""
+        return {kind: pool.free_blocks for kind, pool in self.pools.items()}
 
     def append(self, sequence: Sequence, tokens: int) -> Mapping[str, NDArray[np.int32]]:
         """Make room for ``tokens`` more tokens; their slots, int32 ``[tokens]``, per kind of layer.
@@ -159,14 +197,14 @@ class KvCache:
                 f"{end} tokens do not fit the context of {self.context_length}; "
                 "open the model with a larger context_length"
             )
-        needed = -(-end // CACHE_BLOCK) - -(-sequence.length // CACHE_BLOCK)
-        for kind, pool in self.pools.items():
-            if pool.free_blocks < needed + 1:
+        for kind, count in self.needed(sequence, tokens).items():
+            if self.pools[kind].free_blocks < count:
                 raise CapacityError(f"the cache is full: no blocks left for {kind} layers")
         slots = {}
+        needed = _new_blocks(sequence, tokens)
         for kind, pool in self.pools.items():
             blocks = sequence.blocks[kind]
-            if sequence.length % CACHE_BLOCK:
+            if sequence.length % CACHE_BLOCK and tokens:
                 blocks[-1] = pool.own(blocks[-1])
             blocks.extend(pool.take() for _ in range(needed))
             places = np.arange(sequence.length, end)
@@ -228,12 +266,31 @@ class KvCache:
             sequence.blocks[kind].clear()
         sequence.length = 0
 
+    def reset(self) -> None:
+        """Take every block back; sequences that held some must not be used again."""
+        for pool in self.pools.values():
+            pool.reset()
+
     def __repr__(self) -> str:
         size = sum(pool.memory.nbytes for pool in self.pools.values())
-        return f"KvCache({self.context_length} tokens, {self.kv_format}, up to {size / 1e6:.0f} MB)"
+        return f"KvCache({self.tokens} tokens, {self.kv_format}, up to {size / 1e6:.0f} MB)"
+
+
+def _new_blocks(sequence: Sequence, tokens: int) -> int:
+    return -(-(sequence.length + tokens) // CACHE_BLOCK) - -(-sequence.length // CACHE_BLOCK)
 
 
 def cached_bytes_per_token(config: ModelConfig, kv_format: KvFormat) -> int:
     """Bytes that a layer keeps of a token: keys, values and their scales."""
     vector = config.head_dim * _BYTES_PER_VALUE[kv_format] + _BYTES_PER_SCALE[kv_format]
     return 2 * config.num_key_value_heads * vector
+
+
+def cache_tokens(config: ModelConfig, kv_format: KvFormat, memory: int | None) -> int:
+    """For how many tokens full layers have room in so many bytes; by default a share of all."""
+    full = sum(kind != "sliding_attention" for kind in config.layer_types)
+    if memory is None:
+        memory = int(memory_bytes() * SHARE_OF_MEMORY)
+    else:
+        memory = check_count("kv_memory", memory)
+    return memory // max(full * cached_bytes_per_token(config, kv_format), 1)

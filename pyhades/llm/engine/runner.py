@@ -57,6 +57,8 @@ class Runner:
         ``"bf16"`` or ``"int8"``.
     step_tokens
         Most tokens in a step.
+    cache_tokens
+        For how many tokens the cache has room; by default for all sequences at full length.
     """
 
     def __init__(
@@ -70,11 +72,14 @@ class Runner:
         kv_format: KvFormat = "bf16",
         step_tokens: int = STEP_TOKENS,
         keep_all: bool = False,
+        cache_tokens: int | None = None,
     ) -> None:
         step_tokens = max(step_tokens, max_sequences)
         self.config = config
         self.limits = Limits(step_tokens, max_sequences, max(WANTED_ROWS, max_sequences))
-        self.cache = KvCache(config, context_length, max_sequences, step_tokens, kv_format)
+        self.cache = KvCache(
+            config, context_length, max_sequences, step_tokens, kv_format, cache_tokens
+        )
         caches = {
             kind: (pool.memory.shape, self.cache.blocks_per_sequence)
             for kind, pool in self.cache.pools.items()

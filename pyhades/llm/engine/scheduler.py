@@ -1,138 +1,334 @@
-"""Which tokens go into the next step: answers in progress first, then pieces of prompts."""
+"""Requests in progress: who takes part in the next step, and what comes of it.
+
+Decisions are those of :mod:`pyhades.llm.engine.policy`; this is the bookkeeping around them.
+"""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Generator, Iterable
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Iterable
+from collections.abc import Sequence as Items
 
-from pyhades.llm.engine.kv_cache import Sequence
+from pyhades.errors import CancelledError, PyhadesError
+from pyhades.llm.engine.answer import Answer, Event
+from pyhades.llm.engine.policy import (
+    READING_SECONDS,
+    WRITING_SECONDS,
+    Holder,
+    Shares,
+    Unread,
+    chunks,
+    reading_order,
+    unfair_holder,
+    victim,
+)
 from pyhades.llm.engine.request import Request
 from pyhades.llm.engine.runner import Logits, Piece, Runner
 from pyhades.llm.engine.sampling import Sampler
-from pyhades.llm.text.outputs import FinishReason, TokenLogprob
+from pyhades.llm.engine.step_costs import StepCosts
+from pyhades.llm.text.outputs import TokenLogprob
 
-
-@dataclass(eq=False)
-class Answer:
-    """One answer in progress."""
-
-    request: Request
-    index: int
-    sampler: Sampler
-    sequence: Sequence
-    pending: deque[int]
-    """Tokens that have yet to go through the model."""
-    count: int = 0
-    finish_reason: FinishReason | None = None
-    siblings: list[Answer] = field(default_factory=list)
-    """Answers to the same prompt, which begin where this one has read it."""
-
-
-@dataclass(frozen=True)
-class Event:
-    """A token of an answer, or its end."""
-
-    answer: Answer
-    token: int
-    logprob: TokenLogprob | None
+Suspended = Callable[[Answer], bool]
 
 
 class Scheduler:
-    """Runs requests together, as many as the runner has room for.
+    """Runs requests together, in steps.
 
-    Iterate over :meth:`run`; closing the iterator gives the cache back.
+    Parameters
+    ----------
+    runner
+        The model.
+    costs
+        How long steps take.
+    is_suspended
+        Whether the reader of an answer does not read, so that it has to wait.
+    clock
+        Seconds.
     """
 
-    def __init__(self, runner: Runner, requests: Iterable[Request]) -> None:
+    def __init__(
+        self,
+        runner: Runner,
+        costs: StepCosts,
+        is_suspended: Suspended = lambda answer: False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.runner = runner
-        self._waiting = deque(requests)
-        self._reading: deque[Answer] = deque()
-        self._writing: list[Answer] = []
+        self.costs = costs
+        self.preemptions = 0
+        self._is_suspended = is_suspended
+        self._clock = clock
+        self._arrivals = 0
+        self._waiting: list[Answer] = []
+        self._holding: list[Answer] = []
+        self._shares = Shares()
 
-    def run(self) -> Generator[list[Event], None, None]:
-        """The events of each step."""
+    # Requests.
+
+    def add(self, request: Request) -> list[Answer]:
+        """Take a request; its answers."""
+        client = request.client
+        if all(answer.request.client != client for answer in self._all()):
+            self._shares.enter(client)
+        arrival = self._arrivals, self._clock()
+        self._arrivals += 1
+        answers = [
+            Answer(
+                request, index, Sampler(request.params, request.tokens, index),
+                self.runner.cache.sequence(), arrival, list(request.tokens),
+            )
+            for index in range(request.params.n)
+        ]  # fmt: skip
+        answers[0].siblings = answers[1:]
+        self._waiting.append(answers[0])
+        return answers
+
+    def drop(self, answers: Iterable[Answer]) -> None:
+        """Forget answers, done or not."""
+        gone = set(answers)
+        for answer in gone:
+            self.runner.cache.free(answer.sequence)
+        for leader in self._all():
+            leader.siblings = [sibling for sibling in leader.siblings if sibling not in gone]
+        self._waiting = self._without(self._waiting, gone)
+        self._holding = self._without(self._holding, gone)
+        at_work = {answer.request.client for answer in self._all()}
+        for client in {answer.request.client for answer in gone} - at_work:
+            self._shares.leave(client)
+
+    @staticmethod
+    def _without(answers: list[Answer], gone: set[Answer]) -> list[Answer]:
+        """The others; where a leader goes, the first of its siblings takes its place."""
+        kept = []
+        for answer in answers:
+            if answer not in gone:
+                kept.append(answer)
+            elif answer.siblings:
+                heir, *rest = answer.siblings
+                heir.siblings, answer.siblings = rest, []
+                kept.append(heir)
+        return kept
+
+    @property
+    def has_work(self) -> bool:
+        """Whether a step would do anything."""
+        return any(not self._is_suspended(answer) for answer in self._all())
+
+    @property
+    def waiting(self) -> int:
+        """Prompts that nothing has been read of, or has to be read again."""
+        return len(self._waiting)
+
+    @property
+    def running(self) -> int:
+        """Answers that hold blocks."""
+        return sum(1 + len(answer.siblings) for answer in self._holding)
+
+    def _all(self) -> list[Answer]:
+        return [*self._holding, *self._waiting]
+
+    # A step.
+
+    def step(self) -> list[Event]:
+        """Bring answers forward by a token, and prompts as far as time allows.
+
+        Raises
+        ------
+        CancelledError
+            The runner was told to stop; everything is as it was.
+        """
+        chosen = self._chosen()
+        while not chosen and self._holding and self.has_work:
+            # Everything is held by those who wait for more, or whose readers do not read.
+            self._preempt(self._holding[victim(self._holders())])
+            chosen = self._chosen()
+        if not chosen:
+            return []
+        answers = [answer for answer, _ in chosen]
+        pieces = [self._piece(answer, count) for answer, count in chosen]
+        looks = sum(len(piece.tokens) * piece.sequence.length for piece in pieces)
+        began = self._clock()
         try:
-            while self._make_room():
-                yield self._step()
-        finally:
-            for answer in [*self._reading, *self._writing]:
-                self._drop(answer)
-
-    def finish(self, answer: Answer, reason: FinishReason) -> None:
-        """End an answer for a reason that the scheduler does not see, such as a stop string."""
-        answer.finish_reason = reason
-
-    def _make_room(self) -> bool:
-        """Let go of what has ended, and start what waits; whether there is anything to do."""
-        for answer in [a for a in self._writing if a.finish_reason is not None]:
-            self._writing.remove(answer)
-            self._drop(answer)
-        self._admit()
-        return bool(self._reading or self._writing)
-
-    def _admit(self) -> None:
-        """Start waiting requests while there is room for all their answers."""
-        room = self.runner.limits.sequences
-        while self._waiting:
-            in_use = len(self._writing) + sum(1 + len(a.siblings) for a in self._reading)
-            request = self._waiting[0]
-            if in_use and in_use + request.params.n > room:
-                return
-            self._waiting.popleft()
-            answers = [
-                Answer(request, index, Sampler(request.params, request.tokens, index),
-                       self.runner.cache.sequence(), deque(request.tokens))
-                for index in range(request.params.n)
-            ]  # fmt: skip
-            answers[0].siblings = answers[1:]
-            self._reading.append(answers[0])
-
-    def _step(self) -> list[Event]:
-        pieces = [Piece(a.sequence, [a.pending[0]], 1) for a in self._writing]
-        answers = list(self._writing)
-        room = self.runner.limits.tokens - len(pieces)
-        for answer in list(self._reading):
-            if not room or len(pieces) == self.runner.limits.sequences:
-                break
-            tokens = [answer.pending[i] for i in range(min(room, len(answer.pending)))]
-            is_last = len(tokens) == len(answer.pending)
-            pieces.append(Piece(answer.sequence, tokens, int(is_last)))
-            answers.append(answer)
-            room -= len(tokens)
-        logits = self.runner.run(pieces)
+            logits = self.runner.run(pieces)
+        except CancelledError:
+            raise
+        except (PyhadesError, MemoryError) as error:
+            return [Event(answer, error=error) for answer in answers]
+        seconds = self._clock() - began
+        rows = sum(len(piece.tokens) for piece in pieces)
+        self.costs.learn(rows, looks, seconds)
+        for answer, piece in zip(answers, pieces, strict=True):
+            self._shares.serve(answer.request.client, seconds * len(piece.tokens) / rows)
         events: list[Event] = []
-        for answer, piece, rows in zip(answers, pieces, logits, strict=True):
-            for _ in piece.tokens:
-                answer.pending.popleft()
-            if piece.wanted:
-                events += self._sample(answer, rows)
+        for answer, piece, given in zip(answers, pieces, logits, strict=True):
+            events += self._outcome(answer, piece, given)
         return events
 
-    def _sample(self, answer: Answer, rows: Logits) -> list[Event]:
-        """The next token of an answer; where it has just read its prompt, of its siblings too."""
-        if answer in self._reading:
-            self._reading.remove(answer)
-            for sibling in answer.siblings:
-                sibling.sequence = self.runner.cache.fork(answer.sequence)
-                sibling.pending.clear()
-            started = [answer, *answer.siblings]
-            self._writing += started
-            return [self._next(each, rows) for each in started]
-        return [self._next(answer, rows)]
+    def _chosen(self) -> list[tuple[Answer, int]]:
+        """Who takes part in the next step, and with how many tokens."""
+        writing, preempted = self._writing_with_room()
+        reading = self._chosen_to_read(writing, may_admit=not preempted)
+        return [*((answer, 1) for answer in writing), *reading]
 
-    def _next(self, answer: Answer, rows: Logits) -> Event:
-        sampled = answer.sampler.sample(rows[-1])
-        answer.count += 1
-        answer.pending.append(sampled.token)
+    @staticmethod
+    def _piece(answer: Answer, count: int) -> Piece:
+        tokens = answer.next_tokens(count)
+        if answer.request.wants_rows:
+            return Piece(answer.sequence, tokens, len(tokens))
+        return Piece(answer.sequence, tokens, int(len(tokens) == answer.unread))
+
+    # Who writes.
+
+    def _writing_with_room(self) -> tuple[list[Answer], bool]:
+        """The answers that get a token, and whether others had to give way for them."""
+        preempted = False
+        while True:
+            writing = [a for a in self._holding if a.is_writing and not self._is_suspended(a)]
+            writing = writing[: self.runner.limits.sequences]
+            if self._have_room((answer, 1) for answer in writing):
+                return writing, preempted
+            self._preempt(self._holding[victim(self._holders())])
+            preempted = True
+
+    def _have_room(self, appended: Iterable[tuple[Answer, int]]) -> bool:
+        cache = self.runner.cache
+        free = cache.free_blocks
+        for answer, tokens in appended:
+            for kind, blocks in cache.needed(answer.sequence, tokens).items():
+                free[kind] -= blocks
+        return all(blocks >= 0 for blocks in free.values())
+
+    def _holders(self) -> list[Holder]:
+        return [
+            Holder(key, a.request.client, a.arrival[0], self._is_suspended(a))
+            for key, a in enumerate(self._holding)
+        ]
+
+    def _preempt(self, answer: Answer) -> None:
+        """Take an answer's blocks: it is read again from its tokens, with the same result."""
+        self.preemptions += 1
+        self.runner.cache.free(answer.sequence)
+        self._holding.remove(answer)
+        self._waiting.append(answer)
+
+    # Who reads.
+
+    def _chosen_to_read(
+        self, writing: Items[Answer], *, may_admit: bool
+    ) -> list[tuple[Answer, int]]:
+        """The prompts that are read on, and how far."""
+        limits = self.runner.limits
+        if may_admit:
+            self._make_fair_room()
+        order = self._in_order(may_admit)[: limits.sequences - len(writing)]
+        room = min(limits.tokens - len(writing), self._rows_left(order, len(writing)))
+        counts = chunks([answer.unread for answer in order], room, self._fits(writing))
+        chosen: list[tuple[Answer, int]] = []
+        is_door_open = True
+        for answer, count in zip(order, counts, strict=False):
+            others = [*((other, 1) for other in writing), *chosen]
+            if answer in self._holding:
+                taken = self._with_room(answer, count, others)
+            elif is_door_open := is_door_open and self._may_begin(answer, others):
+                self._waiting.remove(answer)
+                self._holding.append(answer)
+                taken = count
+            else:  # nobody overtakes it, or small prompts would keep a large one out for ever
+                taken = 0
+            if taken:
+                chosen.append((answer, taken))
+        return chosen
+
+    def _in_order(self, may_admit: bool) -> list[Answer]:
+        reading = [a for a in self._holding if not a.is_writing]
+        candidates = [
+            answer
+            for answer in reading + (self._waiting if may_admit else [])
+            if not self._is_suspended(answer)
+        ]
+        now = self._clock()
+        views = [
+            Unread(key, a.request.client, self.costs.seconds(a.unread), now - a.arrival[1])
+            for key, a in enumerate(candidates)
+        ]
+        return [candidates[key] for key in reading_order(views, self._shares.served)]
+
+    def _rows_left(self, order: Items[Answer], writing: int) -> int:
+        """Tokens that may be read as far as rows of logits go: some want all of theirs."""
+        limits = self.runner.limits
+        wants_rows = any(answer.request.wants_rows for answer in order)
+        return limits.wanted - writing if wants_rows else limits.tokens
+
+    def _fits(self, writing: Items[Answer]) -> Callable[[int], bool]:
+        looks = sum(answer.sequence.length for answer in writing)
+        seconds = WRITING_SECONDS if writing else READING_SECONDS
+        return lambda tokens: self.costs.seconds(tokens + len(writing), looks) <= seconds
+
+    def _with_room(self, answer: Answer, count: int, others: Items[tuple[Answer, int]]) -> int:
+        """How much of a chunk there are blocks for."""
+        while count and not self._have_room([*others, (answer, count)]):
+            count //= 2
+        return count
+
+    def _may_begin(self, answer: Answer, others: Items[tuple[Answer, int]]) -> bool:
+        """Whether there is room for a prompt, and for everybody else's next tokens."""
+        if self.running + 1 + len(answer.siblings) > self.runner.limits.sequences:
+            return not self._holding
+        if not self._holding:
+            return True
+        to_read = [(a, a.unread) for a in self._holding if not a.is_writing]
+        free = self.runner.cache.free_blocks
+        for other, tokens in [*others, *to_read, (answer, answer.unread)]:
+            needed = self.runner.cache.needed(other.sequence, tokens)
+            for kind, pool in self.runner.cache.pools.items():
+                # What leaves a window makes room again.
+                free[kind] -= 1 if pool.window else needed[kind]
+        reserve = self.running + len(answer.siblings)
+        return all(blocks >= reserve for blocks in free.values())
+
+    def _make_fair_room(self) -> None:
+        """Where a client has nothing and no room is left, the one that holds most gives way."""
+        for answer in self._waiting:
+            if self.running + 1 + len(answer.siblings) <= self.runner.limits.sequences:
+                continue
+            greedy = unfair_holder(self._holders(), answer.request.client)
+            if greedy is not None:
+                self._preempt(self._holding[greedy])
+                return
+
+    # What comes of it.
+
+    def _outcome(self, answer: Answer, piece: Piece, logits: Logits) -> list[Event]:
+        if answer.request.wants_rows:
+            if not answer.unread:
+                answer.finish_reason = "length"
+            return [Event(answer, rows=logits.copy())]
+        if not piece.wanted:
+            return []
+        writers = [answer, *self._branches(answer)]
+        return [self._next(writer, logits) for writer in writers]
+
+    def _branches(self, answer: Answer) -> list[Answer]:
+        """Siblings of an answer that has just read their prompt: they go on from there."""
+        siblings, answer.siblings = answer.siblings, []
+        for sibling in siblings:
+            sibling.sequence = self.runner.cache.fork(answer.sequence)
+        at = self._holding.index(answer) + 1
+        self._holding[at:at] = siblings
+        return siblings
+
+    @staticmethod
+    def _next(answer: Answer, logits: Logits) -> Event:
+        try:
+            sampled = answer.sampler.sample(logits[-1])
+        except PyhadesError as error:
+            return Event(answer, error=error)
+        answer.tokens.append(sampled.token)
         if sampled.token in answer.request.stop_ids:
             answer.finish_reason = "stop"
-        elif answer.count == answer.request.max_tokens:
+        elif answer.written == answer.request.max_tokens:
             answer.finish_reason = "length"
         logprob = None
         if sampled.logprob is not None:
             logprob = TokenLogprob(sampled.token, sampled.logprob, sampled.top)
         return Event(answer, sampled.token, logprob)
-
-    def _drop(self, answer: Answer) -> None:
-        self.runner.cache.free(answer.sequence)

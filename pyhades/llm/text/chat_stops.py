@@ -12,6 +12,45 @@ from pyhades.llm.text.stopping import StopStrings
 Deltas = Generator[ChatDelta, None, None]
 
 
+class ContentStops:
+    """Cuts the pieces of an answer off at the first stop string in its content.
+
+    Parameters
+    ----------
+    stop
+        Strings that end the answer, and are not part of it.
+    """
+
+    def __init__(self, stop: Sequence[str]) -> None:
+        self._stops = StopStrings(stop)
+        self._content: ChatDelta | None = None
+        self.stopped = False
+        """Whether a stop string has come; nothing may be pushed after it."""
+
+    def push(self, delta: ChatDelta) -> list[ChatDelta]:
+        """What can be shown after one more piece."""
+        shown = []
+        if self._content is not None and delta.index != self._content.index:
+            shown = self._held_back(self._content)
+            self._content = None
+        if delta.kind != "content":
+            return [*shown, delta]
+        self._content = delta
+        text, self.stopped = self._stops.push(delta.text)
+        if self.stopped:
+            return [*shown, replace(delta, text=text, finish_reason="stop")]
+        if delta.finish_reason is not None:
+            text += self._stops.flush()
+        if text or not delta.text:
+            shown.append(replace(delta, text=text))
+        return shown
+
+    def _held_back(self, content: ChatDelta) -> list[ChatDelta]:
+        """What was held back at the end of a message, where no stop string came of it."""
+        text = self._stops.flush()
+        return [replace(content, text=text)] if text else []
+
+
 def until_stop(deltas: Deltas, stop: Sequence[str]) -> Deltas:
     """Pieces of an answer up to the first stop string in its content.
 
@@ -22,29 +61,9 @@ def until_stop(deltas: Deltas, stop: Sequence[str]) -> Deltas:
     stop
         Strings that end the answer, and are not part of it.
     """
-    stops = StopStrings(stop)
-    content: ChatDelta | None = None
+    stops = ContentStops(stop)
     with contextlib.closing(deltas):
         for delta in deltas:
-            if content is not None and delta.index != content.index:
-                yield from _held_back(stops, content)
-                content = None
-            if delta.kind != "content":
-                yield delta
-                continue
-            content = delta
-            text, stopped = stops.push(delta.text)
-            if stopped:
-                yield replace(delta, text=text, finish_reason="stop")
+            yield from stops.push(delta)
+            if stops.stopped:
                 return
-            if delta.finish_reason is not None:
-                text += stops.flush()
-            if text or not delta.text:
-                yield replace(delta, text=text)
-
-
-def _held_back(stops: StopStrings, content: ChatDelta) -> Deltas:
-    """What was held back at the end of a message, where no stop string came of it."""
-    text = stops.flush()
-    if text:
-        yield replace(content, text=text)

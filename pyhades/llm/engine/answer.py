@@ -1,0 +1,69 @@
+"""An answer in progress, and what a step brings it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pyhades.llm.engine.kv_cache import Sequence
+from pyhades.llm.engine.request import Request
+from pyhades.llm.engine.runner import Logits
+from pyhades.llm.engine.sampling import Sampler
+from pyhades.llm.text.outputs import FinishReason, TokenLogprob
+
+
+@dataclass(eq=False)
+class Answer:
+    """One answer to one prompt.
+
+    There are no phases: what has not gone through the model is :attr:`unread`, be it much of a
+    prompt, the last token alone, or everything again after the cache was needed by others.
+
+    Attributes
+    ----------
+    tokens
+        Those of the prompt, and those written so far.
+    arrival
+        Number and time of the request's coming.
+    siblings
+        Answers to the same prompt, which begin where this one has read it.
+    """
+
+    request: Request
+    index: int
+    sampler: Sampler
+    sequence: Sequence
+    arrival: tuple[int, float]
+    tokens: list[int] = field(default_factory=list)
+    siblings: list[Answer] = field(default_factory=list)
+    finish_reason: FinishReason | None = None
+
+    @property
+    def unread(self) -> int:
+        """How many of its tokens have yet to go through the model."""
+        return len(self.tokens) - self.sequence.length
+
+    @property
+    def written(self) -> int:
+        """How many tokens it has."""
+        return len(self.tokens) - len(self.request.tokens)
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether it needs no more than a step for its next token."""
+        return self.unread == 1 and self.written > 0
+
+    def next_tokens(self, count: int) -> list[int]:
+        """The next tokens to go through the model."""
+        start = self.sequence.length
+        return self.tokens[start : start + count]
+
+
+@dataclass(frozen=True)
+class Event:
+    """What a step brought to an answer: a token, rows of logits, or an error that ends it."""
+
+    answer: Answer
+    token: int | None = None
+    logprob: TokenLogprob | None = None
+    rows: Logits | None = None
+    error: Exception | None = None

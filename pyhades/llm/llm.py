@@ -337,11 +337,12 @@ class LLM:
         ChatAnswer or iterator of ChatDelta
             The answer: ``content``, ``reasoning``, ``tool_calls``, ``message`` for the history.
         """
-        handle, pieces = self._asked(
-            messages, params, keywords, tools=tools, reasoning_effort=reasoning_effort, date=date,
-            instructions=instructions, response_format=response_format,
+        deltas = chat_deltas(
+            *self._asked(
+                messages, params, tools=tools, reasoning_effort=reasoning_effort, date=date,
+                instructions=instructions, response_format=response_format, **keywords,
+            )
         )  # fmt: skip
-        deltas = chat_deltas(handle, pieces)
         return deltas if stream else ChatAnswer.collect(deltas)
 
     async def achat(
@@ -359,20 +360,10 @@ class LLM:
         self,
         messages: Items[Mapping[str, Any]],
         params: SamplingParams | None = None,
-        *,
-        tools: Items[Mapping[str, Any]] | None = None,
-        reasoning_effort: ReasoningEffort = "medium",
-        date: str | None = "today",
-        instructions: str | None = None,
-        response_format: Mapping[str, Any] | None = None,
         **keywords: Any,
     ) -> AsyncGenerator[ChatDelta, None]:
         """Like :meth:`chat` with ``stream=True``, for ``async for``."""
-        handle, pieces = self._asked(
-            messages, params, keywords, tools=tools, reasoning_effort=reasoning_effort, date=date,
-            instructions=instructions, response_format=response_format,
-        )  # fmt: skip
-        return achat_deltas(handle, pieces)
+        return achat_deltas(*self._asked(messages, params, **keywords))
 
     # Evaluation.
 
@@ -463,12 +454,20 @@ class LLM:
         self,
         messages: Items[Mapping[str, Any]],
         params: SamplingParams | None,
-        keywords: Mapping[str, Any],
-        **options: Any,
+        *,
+        tools: Items[Mapping[str, Any]] | None = None,
+        reasoning_effort: ReasoningEffort = "medium",
+        date: str | None = "today",
+        instructions: str | None = None,
+        response_format: Mapping[str, Any] | None = None,
+        **keywords: Any,
     ) -> tuple[Handle[Delta], ChatStream]:
         """The answer to a conversation, and what makes messages of its tokens."""
         chat = architecture_of(self.config).chat
-        prompt = chat.render(messages, self.tokenizer, **options)
+        prompt = chat.render(
+            messages, self.tokenizer, tools=tools, reasoning_effort=reasoning_effort, date=date,
+            instructions=instructions, response_format=response_format,
+        )  # fmt: skip
         params = _sampling(params, keywords)
         if params.n != 1:
             raise ArgumentError("chat gives one answer; call it n times, or use generate")

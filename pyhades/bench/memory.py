@@ -39,10 +39,18 @@ def high_water_mark() -> int:
 
     ``ru_maxrss`` would do, but it survives exec and so may be that of the parent.
     """
+    return _status("VmHWM") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def resident_bytes() -> int:
+    """The resident set of this process now, in bytes; 0 where the system does not tell."""
+    return _status("VmRSS")
+
+
+def _status(name: str) -> int:
+    """A line of the status of this process, in bytes; 0 where there is none."""
     try:
-        found = re.search(r"^VmHWM:\s*(\d+) kB", _STATUS.read_text(), re.MULTILINE)
+        found = re.search(rf"^{name}:\s*(\d+) kB", _STATUS.read_text(), re.MULTILINE)
     except OSError:
         found = None
-    if found is None:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return int(found[1]) * 1024
+    return 0 if found is None else int(found[1]) * 1024

@@ -11,6 +11,7 @@ import click
 from tqdm import tqdm
 
 from pyhades.bench import llm as llm_bench
+from pyhades.bench import llm_batch, llm_load
 from pyhades.bench.llm_plot import plot
 from pyhades.bench.llm_subject import open_subject
 from pyhades.bench.rivals import llama_cpp
@@ -121,6 +122,13 @@ def _print_row(row: Measurement | Refusal) -> None:
 @click.option("--rival", type=click.Choice([llama_cpp.NAME]), help="Reads the same GGUF file.")
 @click.option("--depths", callback=parse_sizes, help="Tokens in the cache, such as 0,2048.")
 @click.option("--prefills", callback=parse_sizes, help="Tokens of the prompts, such as 512.")
+@click.option("--batch", callback=parse_sizes, help="Answers at once, such as 1,8: nothing else.")
+@click.option(
+    "--load",
+    type=click.FloatRange(min=0.1),
+    metavar="SECONDS",
+    help="Requests that come and leave at random for so long: nothing else.",
+)
 @DISTURB
 @click.option("--quick", is_flag=True, help="Small depths and prompts, to see that it works.")
 @click.option("--json", "json_file", metavar="FILE", help="Write the results there.")
@@ -135,6 +143,8 @@ def llm(
     rival: str | None,
     depths: tuple[int, ...] | None,
     prefills: tuple[int, ...] | None,
+    batch: tuple[int, ...] | None,
+    load: float | None,
     disturb: bool,
     quick: bool,
     json_file: str | None,
@@ -155,6 +165,9 @@ def llm(
     click.echo(
         f"{subject.name}, {subject.weights.precision}, {subject.weights.nbytes / 1e9:.2f} GB"
     )
+    if batch is not None or load is not None:
+        _many_answers(subject, threads, batch, load, quick, json_file)
+        return
     measured = llm_bench.measure(
         subject, threads, prompt, effort, disturb=disturb, report=_print_llm_row
     )
@@ -167,6 +180,38 @@ def llm(
         write_atomically(Path(json_file), (json.dumps(measured, indent=2) + "\n").encode())
     if plot_file is not None:
         plot(measured, Path(plot_file))
+
+
+def _many_answers(
+    subject: llm_bench.Subject,
+    threads: list[int],
+    batch: tuple[int, ...] | None,
+    load: float | None,
+    quick: bool,
+    json_file: str | None,
+) -> None:
+    """Batches, or requests that come and leave."""
+    if batch is not None:
+        steps, nbytes = (3, 64 << 20) if quick else (llm_batch.STEPS, llm_batch.BANDWIDTH_BYTES)
+        measured = llm_batch.measure(
+            subject, threads, batch, steps, bandwidth_bytes=nbytes, report=_print_batch_row
+        )
+    else:
+        assert load is not None
+        measured = llm_load.measure(subject, threads, load, report=lambda row: click.echo(str(row)))
+    click.echo("  ".join(f"{key}: {value}" for key, value in measured["machine"].items()))
+    if json_file is not None:
+        write_atomically(Path(json_file), (json.dumps(measured, indent=2) + "\n").encode())
+
+
+def _print_batch_row(row: llm_batch.BatchMeasurement) -> None:
+    click.echo(
+        f"{row.threads} threads  {row.batch:>3} answers{row.tok_s:>8.1f} tokens/s"
+        f" ({row.times_one:.2f} times one){row.step_ms_p50:>8.1f} ms per step,"
+        f" {row.outside_kernels:.1%} outside kernels, {row.experts_per_layer:.1f} experts,"
+        f" {row.share_of_bandwidth:.0%} of {row.bandwidth_gb_s:.1f} GB/s,"
+        f" {row.share_of_int8_peak:.0%} of {row.int8_gops:.0f} int8 GOP/s"
+    )
 
 
 def _measure_llama_cpp(

@@ -254,7 +254,7 @@ class LLM:
         """
         requests, several = self._requests(prompts, params, keywords)
         collector = Collector(requests)
-        for delta in self._working.write(requests):
+        for delta in self.engine.write(requests):
             collector.add(delta)
             on_delta(delta)
         generations = collector.finish()
@@ -291,7 +291,7 @@ class LLM:
         """Like :meth:`generate`, for ``await``; cancelling the task stops the work."""
         requests, several = self._requests(prompts, params, keywords)
         collector = Collector(requests)
-        async for delta in self._working.write(requests):
+        async for delta in self.engine.write(requests):
             collector.add(delta)
         generations = collector.finish()
         return generations if several else generations[0]
@@ -391,9 +391,16 @@ class LLM:
     def logit_rows(self, tokens: Items[int]) -> Generator[NDArray[np.float32], None, None]:
         """Like :meth:`logits`, some rows at a time. Closing the iterator stops the work."""
         request = rows_request(tokens, self.context_length, self.config.vocab_size)
-        return iter(self._working.rows(request))
+        return iter(self.engine.rows(request))
 
     # Life.
+
+    @property
+    def engine(self) -> Engine:
+        """What works for all callers; ClosedError once the model is closed."""
+        if self._engine is None:
+            raise ClosedError(f"{self.name} is closed; open it again")
+        return self._engine
 
     def cancel(self) -> None:
         """Stop the work of all callers, who get a CancelledError."""
@@ -435,12 +442,6 @@ class LLM:
 
     # Inside.
 
-    @property
-    def _working(self) -> Engine:
-        if self._engine is None:
-            raise ClosedError(f"{self.name} is closed; open it again")
-        return self._engine
-
     def _written(
         self,
         prompts: Prompt | Items[Prompt],
@@ -448,7 +449,7 @@ class LLM:
         keywords: Mapping[str, Any],
     ) -> Handle[Delta]:
         requests, _ = self._requests(prompts, params, keywords)
-        return self._working.write(requests)
+        return self.engine.write(requests)
 
     def _asked(
         self,

@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from pyhades import _native
 from pyhades.bench.llm import Measurement
+from pyhades.bench.llm_batch import BatchMeasurement
 from pyhades.cli import main
 from tests.support.tiny_checkpoints import random_model, tiny_config, write_huggingface
 
@@ -84,6 +85,31 @@ def test_bench_reports_every_field(checkpoint, tmp_path):
     else:  # no vectors of integers
         assert all(row["share_of_int8_peak"] is None for row in prefill)
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_bench_of_many_answers(checkpoint, tmp_path):
+    report = tmp_path / "report.json"
+    arguments = ["bench", "llm", "--model", checkpoint, "--threads", "1", "--json", str(report)]
+    result = run(*arguments, "--batch", "1,5", "--quick")
+    assert result.exit_code == 0, result.output
+    rows = json.loads(report.read_text())["results"]
+    assert [row["batch"] for row in rows] == [1, 5]
+    for row in rows:
+        assert row.keys() == {field.name for field in fields(BatchMeasurement)}
+        assert row["tok_s"] * row["step_ms_p50"] == pytest.approx(row["batch"] * 1e3)
+        assert 0 < row["outside_kernels"] < 1
+    assert rows[1]["experts_per_layer"] > rows[0]["experts_per_layer"]
+    assert rows[1]["bytes_per_step"] > rows[0]["bytes_per_step"]
+
+
+def test_bench_under_load_finds_nothing_wrong(checkpoint, tmp_path):
+    report = tmp_path / "report.json"
+    arguments = ["bench", "llm", "--model", checkpoint, "--threads", "1", "--json", str(report)]
+    result = run(*arguments, "--load", "1")
+    assert result.exit_code == 0, result.output
+    [row] = json.loads(report.read_text())["results"]
+    assert (row["wrong"], row["stuck"], row["lost_blocks"]) == (0, 0, 0)
+    assert row["requests"] > row["aborted"] and row["tok_s"] > 0
 
 
 def test_bench_refuses_two_models(checkpoint):

@@ -146,7 +146,7 @@ def test_closing_a_stream_stops_the_work_and_frees_the_cache(llm):
     deltas = llm.stream(TEXTS[0], **GREEDY)
     next(deltas)
     deltas.close()
-    pools = llm._engine.runner.cache.pools.values()
+    pools = llm.engine.runner.cache.pools.values()
     assert becomes_true(lambda: all(pool.free_blocks == pool.blocks for pool in pools))
     assert llm.generate(TEXTS[0], **GREEDY).finish_reason == "length"
 

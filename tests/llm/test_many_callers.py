@@ -49,7 +49,7 @@ def becomes_true(condition, seconds=20.0) -> bool:
 
 
 def is_free(llm) -> bool:
-    pools = llm._engine.runner.cache.pools.values()
+    pools = llm.engine.runner.cache.pools.values()
     return all(pool.free_blocks == pool.blocks for pool in pools)
 
 
@@ -87,7 +87,7 @@ def test_an_exception_in_a_callback_aborts_that_call_alone(llm):
     next(other)
     with pytest.raises(ZeroDivisionError):
         llm.generate(TEXTS[0], **LONG, on_delta=lambda delta: 1 / 0)
-    assert becomes_true(lambda: llm._engine.scheduler.running == 1)
+    assert becomes_true(lambda: llm.engine.scheduler.running == 1)
     next(other)
     other.close()
     assert becomes_true(lambda: is_free(llm))
@@ -123,7 +123,7 @@ def test_threads_and_a_loop_at_once(llm):
 def test_a_cancelled_task_stops_its_work(llm):
     async def main():
         task = asyncio.ensure_future(llm.agenerate(TEXTS[0], **LONG))
-        while not llm._engine.scheduler.running:
+        while not llm.engine.scheduler.running:
             await asyncio.sleep(0.001)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -159,10 +159,8 @@ def test_a_stream_that_nobody_holds_stops(llm):
 def test_an_answer_waits_for_a_reader_who_does_not_read(llm, monkeypatch):
     monkeypatch.setattr(engine_module, "DELTAS", 20)
     stream = llm.stream(TEXTS[0], **LONG)
-    assert becomes_true(
-        lambda: llm._engine.scheduler.running and not llm._engine.scheduler.has_work
-    )
-    [answer] = llm._engine.scheduler._holding
+    assert becomes_true(lambda: llm.engine.scheduler.running and not llm.engine.scheduler.has_work)
+    [answer] = llm.engine.scheduler._holding
     written = answer.written
     assert 20 <= written <= 22
     assert llm.generate(TEXTS[1], **SHORT).token_ids
@@ -173,8 +171,8 @@ def test_an_answer_waits_for_a_reader_who_does_not_read(llm, monkeypatch):
 
 def test_abort_ends_a_step_that_nobody_waits_for(llm):
     """Within a step of at most a second; here of a prompt that would take many."""
-    handle = llm._engine.write(llm._requests([[1] * 3000], None, {"max_tokens": 1})[0])
-    assert becomes_true(lambda: llm._engine.scheduler.running)
+    handle = llm.engine.write(llm._requests([[1] * 3000], None, {"max_tokens": 1})[0])
+    assert becomes_true(lambda: llm.engine.scheduler.running)
     handle.abort()
     assert becomes_true(lambda: is_free(llm))
     with pytest.raises(CancelledError):
@@ -206,7 +204,7 @@ def test_closing_ends_waiting_threads(weights):
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
         thread.start()
-    assert becomes_true(lambda: llm._engine.scheduler.running == 4)
+    assert becomes_true(lambda: llm.engine.scheduler.running == 4)
     llm.close()
     for thread in threads:
         thread.join(20)
@@ -216,7 +214,7 @@ def test_closing_ends_waiting_threads(weights):
 def test_a_model_that_nobody_holds_takes_its_thread_along(weights):
     llm = LLM.from_weights(CONFIG, weights, toy_tokenizer(), threads=1, context_length=64)
     llm.generate(TEXTS[0], **SHORT)
-    thread, engine = llm._engine._thread, weakref.ref(llm._engine)
+    thread, engine = llm.engine._thread, weakref.ref(llm.engine)
     del llm
     gc.collect()
     thread.join(20)

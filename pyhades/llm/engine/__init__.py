@@ -1,5 +1,6 @@
-"""Steps of a model: which tokens go in, what is kept of them, and which come out.
+"""One thread that owns a model and works for all callers, in steps.
 
-Runner, cache of keys and values, scheduler, sampling. Stands on ``models``; knows no architecture
-by name, and nothing of how weights came about.
+From below: the cache of keys and values, the runner of steps, sampling; the scheduler with its
+policy; the engine, with the mailboxes and handles of those who ask. Stands on ``models``; knows no
+architecture by name, and nothing of how weights came about. See docs/decisions/0010.
 """

@@ -56,6 +56,11 @@ class Scheduler:
         self.runner = runner
         self.costs = costs
         self.preemptions = 0
+        self.steps = 0
+        self.seconds = 0.0
+        """Of all steps."""
+        self.seconds_in_model = 0.0
+        """Without what stands around the kernels."""
         self._is_suspended = is_suspended
         self._clock = clock
         self._arrivals = 0
@@ -110,6 +115,11 @@ class Scheduler:
         return kept
 
     @property
+    def answers(self) -> list[Answer]:
+        """All that are in progress or wait, the oldest of those that hold blocks first."""
+        return [each for answer in self._all() for each in (answer, *answer.siblings)]
+
+    @property
     def has_work(self) -> bool:
         """Whether a step would do anything."""
         return any(not self._is_suspended(answer) for answer in self._all())
@@ -137,6 +147,13 @@ class Scheduler:
         CancelledError
             The runner was told to stop; everything is as it was.
         """
+        began = self._clock()
+        try:
+            return self._step()
+        finally:
+            self.seconds += self._clock() - began
+
+    def _step(self) -> list[Event]:
         chosen = self._chosen()
         while not chosen and self._holding and self.has_work:
             # Everything is held by those who wait for more, or whose readers do not read.
@@ -155,6 +172,8 @@ class Scheduler:
         except (PyhadesError, MemoryError) as error:
             return [Event(answer, error=error) for answer in answers]
         seconds = self._clock() - began
+        self.steps += 1
+        self.seconds_in_model += seconds
         rows = sum(len(piece.tokens) for piece in pieces)
         self.costs.learn(rows, looks, seconds)
         for answer, piece in zip(answers, pieces, strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pyhades.kernels.paged_attention import KvFormat
@@ -24,14 +25,37 @@ def bytes_per_token(
     kv_format
         ``"bf16"`` or ``"int8"``.
     """
-    share = config.num_experts_per_tok / config.num_local_experts
+    return bytes_per_step(config, weights, config.num_experts_per_tok, [depth], kv_format)
+
+
+def bytes_per_step(
+    config: ModelConfig,
+    weights: ModelWeights[Any],
+    experts: float,
+    depths: Sequence[int],
+    kv_format: KvFormat = "bf16",
+) -> int:
+    """Bytes of weights, keys and values that a step of several sequences needs, each once.
+
+    Parameters
+    ----------
+    config, weights
+        The model.
+    experts
+        How many different experts of a layer its tokens go to, on average.
+    depths
+        Tokens in the cache before each of its tokens.
+    kv_format
+        ``"bf16"`` or ``"int8"``.
+    """
+    share = experts / config.num_local_experts
     total = float(weights.head.weight.nbytes)
     for part in (part for layer in weights.layers for part in layer.parts.values()):
         if isinstance(part, Linear):
             total += part.weight.nbytes
         elif isinstance(part, Experts):
             total += share * part.weight.nbytes
-    return round(total) + _cache_bytes(config, depth, kv_format)
+    return round(total) + sum(_cache_bytes(config, depth, kv_format) for depth in depths)
 
 
 def operations_per_token(config: ModelConfig) -> int:

@@ -80,10 +80,22 @@ def test_room_is_made_only_for_clients_without_any():
 @pytest.mark.parametrize("fitting", [0, 5, 40, 10_000])
 @pytest.mark.parametrize("unread", [[3], [100], [3, 100, 7], [1] * 50, []])
 def test_chunks_fill_the_step_and_no_more(unread, room, fitting):
-    counts = chunks(unread, room, lambda tokens: tokens <= fitting)
+    counts = chunks([(left, 0) for left in unread], room, lambda tokens, looks: tokens <= fitting)
     total = sum(counts)
-    allowed = max(fitting, min(LEAST_CHUNK, unread[0] if unread else 0))
+    allowed = max(fitting, LEAST_CHUNK)
     assert total <= min(room, allowed)
     assert counts[:-1] == unread[: max(len(counts) - 1, 0)], "one after the other"
     assert all(0 < count <= left for count, left in zip(counts, unread, strict=False))
     assert total == min(room, allowed, sum(unread)) or len(counts) == len(unread)
+
+
+def test_what_lies_before_a_piece_makes_it_shorter():
+    """Of a step that has time for 100 looks back per token it could take otherwise."""
+    near, far = ([(1000, depth)] for depth in (0, 10_000))
+
+    def fits(tokens, looks):
+        return tokens + looks / 1000 <= 200
+
+    [short], [long] = chunks(far, 512, fits), chunks(near, 512, fits)
+    assert short * (1 + (10_000 + short / 2) / 1000) == pytest.approx(200, rel=0.1)
+    assert long > 5 * short

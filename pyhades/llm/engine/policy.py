@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 Client = str
 AGEING = 0.5
@@ -168,45 +169,56 @@ def unfair_holder(holders: Sequence[Holder], newcomer: Client) -> int | None:
 
 
 def chunks(
-    unread: Sequence[int],
+    prompts: Iterable[tuple[int, int]],
     room: int,
-    fits: Callable[[int], bool],
+    fits: Callable[[int, int], bool],
 ) -> list[int]:
     """How many tokens of each prompt the next step takes, in the order of the prompts.
 
     Parameters
     ----------
-    unread
-        Tokens that each prompt has left.
+    prompts
+        Of each, how many tokens are unread, and how many were read before.
     room
         Most tokens altogether.
     fits
-        Whether the step has time for so many.
+        Whether the step has time for so many tokens, which look back at so many all in all.
 
     Returns
     -------
     list of int
-        May be shorter than ``unread``; the last may be a part of its prompt.
+        May be shorter than ``prompts``; the last may be a part of its prompt.
 
     Examples
     --------
-    >>> chunks([10, 100, 7], 64, lambda tokens: tokens <= 50)
+    >>> chunks([(10, 0), (100, 0), (7, 0)], 64, lambda tokens, looks: tokens <= 50)
     [10, 40]
     """
     taken: list[int] = []
-    total = 0
-    for tokens in unread:
-        most = min(tokens, room - total)
-        count = _largest(most, lambda n, before=total: fits(before + n))  # type: ignore[misc]
-        least = min(most, LEAST_CHUNK) if not total else 0
-        count = max(count, least)
+    total = looks = 0
+    for unread, depth in prompts:
+        most = min(unread, room - total)
+        count = _largest(most, partial(_fits_too, fits, total, looks, depth))
+        count = max(count, min(most, LEAST_CHUNK - total))
         if not count:
             break
         taken.append(count)
         total += count
-        if count < tokens:
+        looks += _looks(count, depth)
+        if count < unread:
             break
     return taken
+
+
+def _fits_too(
+    fits: Callable[[int, int], bool], tokens: int, looks: int, depth: int, count: int
+) -> bool:
+    return fits(tokens + count, looks + _looks(count, depth))
+
+
+def _looks(count: int, depth: int) -> int:
+    """Tokens that a piece of a prompt looks back at: those before it, and half of its own."""
+    return count * (depth + count // 2)
 
 
 def _largest(most: int, fits: Callable[[int], bool]) -> int:

@@ -241,7 +241,8 @@ class Scheduler:
             self._make_fair_room()
         order = self._in_order(may_admit)[: limits.sequences - len(writing)]
         room = min(limits.tokens - len(writing), self._rows_left(order, len(writing)))
-        counts = chunks([answer.unread for answer in order], room, self._fits(writing))
+        prompts = [(answer.unread, answer.sequence.length) for answer in order]
+        counts = chunks(prompts, room, self._fits(writing))
         chosen: list[tuple[Answer, int]] = []
         is_door_open = True
         for answer, count in zip(order, counts, strict=False):
@@ -278,10 +279,14 @@ class Scheduler:
         wants_rows = any(answer.request.wants_rows for answer in order)
         return limits.wanted - writing if wants_rows else limits.tokens
 
-    def _fits(self, writing: Items[Answer]) -> Callable[[int], bool]:
+    def _fits(self, writing: Items[Answer]) -> Callable[[int, int], bool]:
         looks = sum(answer.sequence.length for answer in writing)
-        seconds = WRITING_SECONDS if writing else READING_SECONDS
-        return lambda tokens: self.costs.seconds(tokens + len(writing), looks) <= seconds
+        allowed = WRITING_SECONDS if writing else READING_SECONDS
+
+        def fits(tokens: int, more_looks: int) -> bool:
+            return self.costs.seconds(tokens + len(writing), looks + more_looks) <= allowed
+
+        return fits
 
     def _with_room(self, answer: Answer, count: int, others: Items[tuple[Answer, int]]) -> int:
         """How much of a chunk there are blocks for."""

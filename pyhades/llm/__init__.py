@@ -4,6 +4,7 @@
 docs/explanation/architecture.md.
 """
 
+from pyhades.llm import moved
 from pyhades.llm.conversation import Conversation
 from pyhades.llm.engine.sampling import SamplingParams
 from pyhades.llm.llm import LLM
@@ -23,3 +24,5 @@ __all__ = [
     "SamplingParams",
     "compare",
 ]
+
+moved.install()

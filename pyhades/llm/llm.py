@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mapping
 from collections.abc import Sequence as Items
 from pathlib import Path
@@ -15,7 +16,7 @@ from pyhades.errors import ArgumentError, ArgumentTypeError, ClosedError, Config
 from pyhades.kernels.paged_attention import KvFormat
 from pyhades.llm.checkpoint.locating import toy_model
 from pyhades.llm.engine.engine import Engine
-from pyhades.llm.engine.generation import ChatStream, Collector, achat_deltas, chat_deltas
+from pyhades.llm.engine.generation import ChatStreams, Collector
 from pyhades.llm.engine.handle import Handle
 from pyhades.llm.engine.kv_cache import cache_tokens
 from pyhades.llm.engine.request import (
@@ -37,6 +38,7 @@ from pyhades.llm.models.weights import ModelWeights
 from pyhades.llm.precision.loading import LoadedWeights, load_weights
 from pyhades.llm.precision.recipe import Precision
 from pyhades.llm.text.chat import ChatAnswer, ChatDelta, ReasoningEffort
+from pyhades.llm.text.chat_options import ChatOptions
 from pyhades.llm.text.outputs import Delta, Generation
 from pyhades.llm.text.tokenizer import Tokenizer
 from pyhades.options import EngineOptions, engine_options, refuse_precision
@@ -254,7 +256,7 @@ class LLM:
         """
         requests, several = self._requests(prompts, params, keywords)
         collector = Collector(requests)
-        for delta in self.engine.write(requests):
+        for delta in self._stream(requests):
             collector.add(delta)
             on_delta(delta)
         generations = collector.finish()
@@ -271,7 +273,8 @@ class LLM:
         The answer is written from now on, while other answers are, too; one that is not read is
         written no further than some hundred tokens ahead.
         """
-        return iter(self._written(prompts, params, keywords))
+        requests, _ = self._requests(prompts, params, keywords)
+        return iter(self._stream(requests))
 
     def astream(
         self,
@@ -280,7 +283,8 @@ class LLM:
         **keywords: Any,
     ) -> AsyncGenerator[Delta, None]:
         """Like :meth:`stream`, for ``async for``."""
-        return aiter(self._written(prompts, params, keywords))
+        requests, _ = self._requests(prompts, params, keywords)
+        return aiter(self._stream(requests))
 
     async def agenerate(
         self,
@@ -291,7 +295,7 @@ class LLM:
         """Like :meth:`generate`, for ``await``; cancelling the task stops the work."""
         requests, several = self._requests(prompts, params, keywords)
         collector = Collector(requests)
-        async for delta in self.engine.write(requests):
+        async for delta in self._stream(requests):
             collector.add(delta)
         generations = collector.finish()
         return generations if several else generations[0]
@@ -304,10 +308,16 @@ class LLM:
         params: SamplingParams | None = None,
         *,
         tools: Items[Mapping[str, Any]] | None = None,
+        tool_choice: str | Mapping[str, Any] | None = None,
+        parallel_tool_calls: bool | None = None,
         reasoning_effort: ReasoningEffort = "medium",
-        date: str | None = "today",
+        reasoning_budget: int | None = None,
+        date: str | datetime.date | None = "today",
         instructions: str | None = None,
-        response_format: Mapping[str, Any] | None = None,
+        model_identity: str | None = None,
+        builtin_tools: Items[str | Mapping[str, Any]] | None = None,
+        response_format: Any = None,
+        continue_final_message: bool = False,
         stream: bool = False,
         **keywords: Any,
     ) -> ChatAnswer | Iterator[ChatDelta]:
@@ -318,31 +328,57 @@ class LLM:
         messages
             Dicts with ``role`` and ``content``, as in OpenAI's API.
         params
-            How to sample; keywords set fields of it.
+            How to sample; keywords set fields of it. With ``n=3``, the answer has
+            :attr:`ChatAnswer.choices`; with ``logprobs=0`` or more, it has ``logprobs``.
         tools
             Functions that the model may call, as in OpenAI's API.
+        tool_choice
+            ``"auto"``; ``"none"`` leaves the tools out of the prompt; ``"required"`` and ``{"type":
+            "function", "function": {"name": ...}}`` begin the answer as a call, without reasoning;
+            ``{"type": "allowed_tools", ...}`` tells the model of some of the tools only.
+        parallel_tool_calls
+            Ask for further calls after the first; the models end their turn there by themselves.
         reasoning_effort
             ``"low"``, ``"medium"`` or ``"high"``.
+        reasoning_budget
+            Most tokens of reasoning, after which the answer has to begin.
         date
             ``"today"``, a date, or None to leave it out (so that a prompt is the same tomorrow).
         instructions
             Added to those of the messages.
+        model_identity
+            Who the model is told that it is, in place of the sentence that it was trained with.
+        builtin_tools
+            Tools that it knows from its training: ``"browser"``, ``"python"``, or namespaces with
+            ``name``, ``description`` and ``tools``.
         response_format
             A JSON schema that the answer is asked to follow, as in OpenAI's API.
+        continue_final_message
+            Go on with the last message, which is the assistant's, instead of beginning another; the
+            answer is what follows it.
         stream
             Give an iterator of :class:`ChatDelta`, split by channel, instead of the whole answer.
 
         Returns
         -------
         ChatAnswer or iterator of ChatDelta
-            The answer: ``content``, ``reasoning``, ``tool_calls``, ``message`` for the history.
+            The answer: ``content``, ``reasoning``, ``tool_calls``, ``message`` for the history,
+            ``usage``.
+
+        Raises
+        ------
+        ArgumentError
+            A message, tool or parameter means nothing, or the chat format cannot say it.
+        CapacityError
+            The conversation is longer than the context.
         """
-        deltas = chat_deltas(
-            *self._asked(
-                messages, params, tools=tools, reasoning_effort=reasoning_effort, date=date,
-                instructions=instructions, response_format=response_format, **keywords,
-            )
+        options = ChatOptions(
+            tools=tools, tool_choice=tool_choice, parallel_tool_calls=parallel_tool_calls,
+            reasoning_effort=reasoning_effort, reasoning_budget=reasoning_budget, date=date,
+            instructions=instructions, model_identity=model_identity, builtin_tools=builtin_tools,
+            response_format=response_format, continue_final_message=continue_final_message,
         )  # fmt: skip
+        deltas = iter(self._asked(messages, params, options, keywords))
         return deltas if stream else ChatAnswer.collect(deltas)
 
     async def achat(
@@ -363,7 +399,8 @@ class LLM:
         **keywords: Any,
     ) -> AsyncGenerator[ChatDelta, None]:
         """Like :meth:`chat` with ``stream=True``, for ``async for``."""
-        return achat_deltas(*self._asked(messages, params, **keywords))
+        options, sampling = ChatOptions.taken_from(keywords)
+        return aiter(self._asked(messages, params, options, sampling))
 
     # Evaluation.
 
@@ -442,38 +479,26 @@ class LLM:
 
     # Inside.
 
-    def _written(
-        self,
-        prompts: Prompt | Items[Prompt],
-        params: SamplingParams | None,
-        keywords: Mapping[str, Any],
-    ) -> Handle[Delta]:
-        requests, _ = self._requests(prompts, params, keywords)
+    def _stream(self, requests: Items[Request]) -> Handle[Delta]:
+        """What comes of requests."""
         return self.engine.write(requests)
 
     def _asked(
         self,
         messages: Items[Mapping[str, Any]],
         params: SamplingParams | None,
-        *,
-        tools: Items[Mapping[str, Any]] | None = None,
-        reasoning_effort: ReasoningEffort = "medium",
-        date: str | None = "today",
-        instructions: str | None = None,
-        response_format: Mapping[str, Any] | None = None,
-        **keywords: Any,
-    ) -> tuple[Handle[Delta], ChatStream]:
-        """The answer to a conversation, and what makes messages of its tokens."""
-        chat = architecture_of(self.config).chat
-        prompt = chat.render(
-            messages, self.tokenizer, tools=tools, reasoning_effort=reasoning_effort, date=date,
-            instructions=instructions, response_format=response_format,
+        options: ChatOptions,
+        keywords: Mapping[str, Any],
+    ) -> ChatStreams:
+        """The answers to a conversation."""
+        prompt = architecture_of(self.config).chat.prompt(messages, self.tokenizer, options)
+        params = self._checked(params, keywords)
+        # Stop strings end what is said to the user, and not the reasoning before it.
+        request = request_of(
+            0, prompt.tokens, params.changed(stop=()), self.context_length,
+            self._stop_ids(params) - prompt.goes_on, self.config.vocab_size, guide=prompt.guide,
         )  # fmt: skip
-        params = _sampling(params, keywords)
-        if params.n != 1:
-            raise ArgumentError("chat gives one answer; call it n times, or use generate")
-        handle = self._written(prompt, params, {"stop": ()})
-        return handle, ChatStream(chat.parser(self.tokenizer), params.stop)
+        return ChatStreams(self._stream([request]), prompt, params.stop, params.n)
 
     def _requests(
         self,
@@ -482,21 +507,29 @@ class LLM:
         keywords: Mapping[str, Any],
     ) -> tuple[list[Request], bool]:
         """The requests, and whether there may be several."""
+        params = self._checked(params, keywords)
+        items, several = as_list(prompts)
+        requests = [
+            request_of(
+                number, self.tokenize(prompt) if isinstance(prompt, str) else prompt, params,
+                self.context_length, self._stop_ids(params), self.config.vocab_size,
+            )
+            for number, prompt in enumerate(items)
+        ]  # fmt: skip
+        return requests, several
+
+    def _checked(
+        self, params: SamplingParams | None, keywords: Mapping[str, Any]
+    ) -> SamplingParams:
         params = _sampling(params, keywords)
         if params.n > self.max_sequences:
             raise ArgumentError(
                 f"n={params.n}: this model writes at most {self.max_sequences} answers at once"
             )
-        items, several = as_list(prompts)
-        stops = frozenset() if params.ignore_eos else frozenset(self.config.eos_token_ids)
-        requests = [
-            request_of(
-                number, self.tokenize(prompt) if isinstance(prompt, str) else prompt, params,
-                self.context_length, stops, self.config.vocab_size,
-            )
-            for number, prompt in enumerate(items)
-        ]  # fmt: skip
-        return requests, several
+        return params
+
+    def _stop_ids(self, params: SamplingParams) -> frozenset[int]:
+        return frozenset() if params.ignore_eos else frozenset(self.config.eos_token_ids)
 
 
 def _sampling(params: SamplingParams | None, keywords: Mapping[str, Any]) -> SamplingParams:

@@ -37,7 +37,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "harmony.parser": ("text.harmony.parser",),
     "harmony.rendering": ("text.harmony.rendering",),
     "harmony.stops": ("text.chat_stops",),
-    "harmony.tool_types": ("text.harmony.tool_types",),
+    "harmony.tool_types": ("text.harmony.tool_types", "text.tools"),
     "kv_cache": ("engine.kv_cache",),
     "layers": ("models.layers",),
     "loading": ("precision.loading", "checkpoint.locating"),

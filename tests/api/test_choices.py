@@ -26,7 +26,7 @@ from pyhades.llm.precision.convert import convert
 from pyhades.llm.precision.loading import load_weights
 from pyhades.llm.precision.recipe import Recipe, recipe_named
 from pyhades.llm.precision.report import Option
-from pyhades.llm.text.harmony import HarmonyParser, render_chat
+from pyhades.llm.text.harmony import HarmonyParser
 from pyhades.segmentation import Cutout, ModelManifest
 from pyhades.segmentation.image_input import LoadedImage, load_image
 from pyhades.segmentation.quantize import Recipe as QuantizeRecipe
@@ -163,9 +163,6 @@ OTHERS: dict[str, Callable[[], Call]] = {
     "pyhades.llm.text.chat.ChatDelta": lambda: Call(ChatDelta, ("final", None, "")),
     "pyhades.llm.text.harmony.parser.HarmonyParser.finish": lambda: Call(
         HarmonyParser(toy_tokenizer()).finish
-    ),
-    "pyhades.llm.text.harmony.rendering.render_chat": lambda: Call(
-        render_chat, (MESSAGES, toy_tokenizer())
     ),
     "pyhades.llm.text.outputs.Completion": lambda: Call(
         Completion, (), {"text": "", "token_ids": (), "timing": None}

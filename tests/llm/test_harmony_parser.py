@@ -183,7 +183,78 @@ def test_a_call_without_a_message_marker():
     answer = parsed('<|channel|>commentary to=functions.a{"b": 1}<|call|>')
     assert [(call.name, call.arguments) for call in answer.tool_calls] == [("a", '{"b": 1}')]
     answer = parsed("<|channel|>commentary to=functions.a<|call|>")
-    assert [(call.name, call.arguments) for call in answer.tool_calls] == [("a", "")]
+    assert [(call.name, call.arguments) for call in answer.tool_calls] == [("a", "{}")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<|channel|>commentary to=functions.now <|constrain|>json<|message|><|call|>",
+        "<|channel|>commentary to=functions.now <|constrain|>json<|message|>\n<|call|>",
+        "<|channel|>commentary to=functions.now <|constrain|>json<|call|>",
+        "<|channel|>commentary to=functions.now<|end|>",
+        "<|channel|>analysis to=browser.back<|message|><|call|>",
+    ],
+)
+def test_a_call_without_arguments_has_empty_ones(text):
+    (call,) = parsed(text).tool_calls
+    assert json.loads(call.arguments) == {}
+
+
+def test_only_calls_that_ended_have_empty_arguments():
+    cut = parsed("<|channel|>commentary to=functions.now <|constrain|>json<|message|>")
+    assert (cut.tool_calls[0].arguments, cut.finish_reason) == ("", "length")
+    code = parsed("<|channel|>analysis to=python code<|message|><|call|>")
+    assert code.tool_calls[0].arguments == ""
+    assert parsed("<|channel|>final<|message|><|return|>").content == ""
+
+
+def called(header: str, *functions: str) -> tuple[str | None, str | None]:
+    parser = HarmonyParser(toy_tokenizer(), functions)
+    tokens = tokens_of(f"{header}<|message|>{{}}<|call|>")
+    deltas = [delta for token in tokens for delta in parser.push(token)]
+    (message,) = ChatAnswer.collect([*deltas, *parser.finish()]).messages
+    assert message.content == "{}"
+    assert all(delta.recipient == message.recipient for delta in deltas)
+    return message.recipient, message.content_type
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "<|channel|>commentary to=functions.weatherjson",
+        "<|channel|>commentary to=functions.weather.json",
+        "<|channel|>commentary to=functions.weather:json",
+        "<|channel|>commentary to=weather <|constrain|>json",
+        "<|channel|>commentary to=weatherjson",
+        " to=functions.weatherjson<|channel|>commentary",
+        "<|channel|>final <|constrain|>functions.weather",
+        "<|channel|>final <|constrain|>json to=functions.weather",
+        "<|channel|>commentary <|constrain|>to=functions.weather json",
+        "<|channel|>final <|constrain|>weather",
+    ],
+)
+def test_a_declared_function_in_spellings_that_are_not_its_own(header):
+    recipient, content_type = called(header, "weather", "we", "weather_in_rome")
+    assert recipient == "functions.weather"
+    assert content_type in ("json", None)
+
+
+def test_names_that_were_not_declared_stay():
+    assert called("<|channel|>commentary to=functions.weatherjson")[0] == "functions.weatherjson"
+    assert called("<|channel|>commentary to=functions.other", "o")[0] == "functions.other"
+    assert called("<|channel|>commentary to=functions.ajson", "a", "ajson")[0] == "functions.ajson"
+    assert called("<|channel|>analysis to=python code", "py")[0] == "python"
+    assert called("<|channel|>analysis to=browser.search", "search")[0] == "browser.search"
+
+
+def test_a_function_where_the_type_should_be():
+    text = '<|channel|>final <|constrain|>functions.weather<|message|>{"city":"Rome"}<|call|>'
+    answer = parsed(text)
+    assert [(call.name, call.arguments) for call in answer.tool_calls] == [
+        ("weather", '{"city":"Rome"}')
+    ]
+    assert parsed("<|channel|>final <|constrain|>json<|message|>{}<|return|>").content == "{}"
 
 
 def test_plain_text_is_shown_as_it_comes():

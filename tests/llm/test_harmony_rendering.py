@@ -7,8 +7,8 @@ import datetime
 import pytest
 
 from pyhades.errors import ArgumentError, ArgumentTypeError
-from pyhades.llm.text.chat import ChatAnswer
-from pyhades.llm.text.harmony import HarmonyParser, render_chat
+from pyhades.llm.text.chat import ChatAnswer, Message
+from pyhades.llm.text.harmony import HarmonyParser, Markers, render_chat, render_message
 from tests.support.toy_tokenizer import tokens_of, toy_tokenizer
 
 SYSTEM = """\
@@ -158,6 +158,215 @@ def test_response_formats():
     )
 
 
+@pytest.mark.parametrize(
+    ("given_format", "name"),
+    [
+        ({"type": "json_object", "schema": {"title": "S"}}, "json_object"),
+        ({"type": "json_object", "json_schema": {"schema": {"title": "S"}}}, "json_object"),
+        ({"type": "json_schema", "schema": {"title": "S"}}, "answer"),
+        ({"type": "json_schema", "name": "it", "schema": {"title": "S"}, "strict": True}, "it"),
+        ({"type": "json_schema", "json_schema": {"name": "it", "schema": {"title": "S"}}}, "it"),
+        ({"type": "json_schema", "json_schema": {"name": None, "schema": {"title": "S"}},
+          "strict": None}, "answer"),
+    ],
+)  # fmt: skip
+def test_spellings_of_schemas(given_format, name):
+    text = rendered([ASK], response_format=given_format)
+    assert f'# Response Formats\n\n## {name}\n\n{{"title":"S"}}<|end|>' in text
+
+
+def test_a_class_that_describes_itself_is_a_schema():
+    class City:
+        @classmethod
+        def model_json_schema(cls):
+            return {"title": "City"}
+
+    assert '## City\n\n{"title":"City"}<|end|>' in rendered([ASK], response_format=City)
+
+
+@pytest.mark.parametrize(
+    ("given_format", "complaint"),
+    [
+        ({"type": "text", "schema": {}}, "'schema', which is not read"),
+        ({"type": "json_object", "scheme": {}}, "'scheme', which is not read"),
+        ({"type": "json_schema", "json_schema": {"name": "a", "shema": {}}}, "'shema'"),
+        ({"type": "json_schema", "json_schema": "a"}, "json_schema is 'a'"),
+        ({"type": "object", "properties": {}}, "type 'object': known are text, json_object"),
+        ({"type": "structural_tag"}, "structural_tag"),
+        ({}, "type None"),
+    ],
+)
+def test_formats_that_would_not_be_obeyed_are_refused(given_format, complaint):
+    with pytest.raises(ArgumentError, match=complaint):
+        rendered([ASK], response_format=given_format)
+    with pytest.raises(ArgumentTypeError, match="response_format is str"):
+        rendered([ASK], response_format="json")
+
+
+# What may be called.
+
+
+TIME = {"type": "function", "function": {"name": "get_time"}}
+
+
+def prompt_text(messages, **keywords) -> str:
+    tokens = render_chat(messages, toy_tokenizer(), **{"date": None, **keywords})
+    return toy_tokenizer().decode(tokens)
+
+
+def test_tools_that_must_not_be_called_are_left_out():
+    text = prompt_text([ASK], tools=[WEATHER, TIME], tool_choice="none")
+    assert text == prompt_text([ASK])
+    messages = [ASK, {"role": "assistant", "tool_calls": [CALL]}, RESULT]
+    assert CALLED + RETURNED in prompt_text(messages, tools=[WEATHER], tool_choice="none")
+
+
+@pytest.mark.parametrize("choice", [None, "auto", {"type": "auto"}])
+def test_tools_that_may_be_called(choice):
+    if choice == {"type": "auto"}:
+        choice = {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [
+            {"type": "function", "function": {"name": "get_weather"}},
+            {"type": "function", "function": {"name": "get_time"}}]}}  # fmt: skip
+    tools = [WEATHER, TIME]
+    assert prompt_text([ASK], tools=tools, tool_choice=choice) == prompt_text([ASK], tools=tools)
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"type": "function", "function": {"name": "get_weather"}},
+        {"type": "function", "name": "get_weather"},
+    ],
+)
+def test_a_named_function_begins_the_answer(choice):
+    text = prompt_text([ASK], tools=[WEATHER, TIME], tool_choice=choice)
+    header = "<|channel|>commentary to=functions.get_weather <|constrain|>json<|message|>"
+    assert text.endswith(f"{ASKED}<|start|>assistant{header}")
+    assert "get_time" not in text.split("developer")[1].split("<|end|>")[0]
+    alone = prompt_text([ASK], tools=[WEATHER], tool_choice="required")
+    assert alone.endswith(f"<|start|>assistant{header}")
+
+
+def test_any_function_is_chosen_by_the_model():
+    text = prompt_text([ASK], tools=[WEATHER, TIME], tool_choice="required")
+    begun = text.split("<|start|>assistant")[-1]
+    assert begun.startswith("<|channel|>commentary to=functions")
+    assert "<|channel|>commentary to=functions.get_".startswith(begun)
+    for name in ("get_weather", "get_time"):
+        call = Message("assistant", "", "commentary", f"functions.{name}", "json")
+        tokens = render_message(call, toy_tokenizer(), Markers.of(toy_tokenizer()))
+        whole = render_chat([ASK], toy_tokenizer(), tools=[WEATHER, TIME], tool_choice="required")
+        begin = len(whole) - whole[::-1].index(toy_tokenizer().specials["<|start|>"]) - 1
+        assert tokens[: len(whole) - begin] == whole[begin:]
+
+
+def test_allowed_tools_are_the_ones_that_are_told():
+    allowed = {"mode": "auto", "tools": [{"type": "function", "name": "get_time"}]}
+    for choice in ({"type": "allowed_tools", "allowed_tools": allowed},
+                   {"type": "allowed_tools", **allowed}):  # fmt: skip
+        text = prompt_text([ASK], tools=[WEATHER, TIME], tool_choice=choice)
+        assert text == prompt_text([ASK], tools=[TIME])
+
+
+@pytest.mark.parametrize(
+    ("choice", "complaint"),
+    [
+        ("always", "tool_choice='always' is none of 'none', 'auto', 'required'"),
+        ({"type": "tool", "name": "a"}, "tool_choice=.* is none of"),
+        ({"type": "function", "function": {"name": "get"}}, "names 'get'.*are: 'get_weather'"),
+        ({"type": "function"}, "names None"),
+        ({"type": "allowed_tools", "mode": "some", "tools": []}, "mode of allowed_tools is 'some'"),
+        ({"type": "allowed_tools", "mode": "required", "tools": []}, "there are no tools"),
+    ],
+)
+def test_choices_that_mean_nothing_are_refused(choice, complaint):
+    with pytest.raises(ArgumentError, match=complaint):
+        prompt_text([ASK], tools=[WEATHER], tool_choice=choice)
+    with pytest.raises(ArgumentError, match="there are no tools"):
+        prompt_text([ASK], tool_choice="required")
+    with pytest.raises(ArgumentTypeError, match="tool_choice is int"):
+        prompt_text([ASK], tools=[WEATHER], tool_choice=1)
+    with pytest.raises(ArgumentTypeError, match="tools is dict"):
+        prompt_text([ASK], tools=WEATHER)
+
+
+# An answer that goes on.
+
+
+def test_an_answer_goes_on():
+    begun = {"role": "assistant", "content": "It is "}
+    text = prompt_text([ASK, begun], continue_final_message=True)
+    assert text.endswith(f"{ASKED}<|start|>assistant<|channel|>final<|message|>It is ")
+
+
+def test_an_answer_goes_on_after_its_reasoning():
+    begun = {"role": "assistant", "reasoning": "Hm.", "content": ""}
+    text = prompt_text([ASK, begun], continue_final_message=True)
+    final = "<|start|>assistant<|channel|>final<|message|>"
+    assert text.endswith(ASKED + thought("Hm.") + final)
+    earlier = {"role": "assistant", "reasoning": "Old.", "content": "Yes."}
+    text = prompt_text([ASK, earlier, ASK, begun], continue_final_message=True)
+    assert text.endswith(ASKED + said("Yes.") + ASKED + thought("Hm.") + final)
+
+
+def test_reasoning_goes_on():
+    begun = {"role": "assistant", "reasoning": "Hm", "content": None}
+    text = prompt_text([ASK, begun], continue_final_message=True)
+    assert text.endswith(f"{ASKED}<|start|>assistant<|channel|>analysis<|message|>Hm")
+
+
+@pytest.mark.parametrize(
+    ("messages", "keywords", "complaint"),
+    [
+        ([ASK], {}, r"messages\[0\] is by 'user'"),
+        ([ASK, {"role": "assistant", "tool_calls": [CALL]}], {}, r"messages\[1\] has tool_calls"),
+        (
+            [ASK, {"role": "assistant", "content": "a"}],
+            {"tools": [WEATHER], "tool_choice": "required"},
+            "leave one of them out",
+        ),
+    ],
+)
+def test_what_cannot_go_on(messages, keywords, complaint):
+    with pytest.raises(ArgumentError, match=complaint):
+        prompt_text(messages, continue_final_message=True, **keywords)
+
+
+def test_no_reasoning_begins_with_the_answer():
+    assert prompt_text([ASK], reasoning_budget=0).endswith("<|channel|>final<|message|>")
+    assert prompt_text([ASK], reasoning_budget=5).endswith("<|start|>assistant")
+    with pytest.raises(ArgumentError, match="reasoning_budget=-1"):
+        prompt_text([ASK], reasoning_budget=-1)
+
+
+# Who is told what.
+
+
+def test_identity():
+    text = rendered([ASK], model_identity="You are Hades.")
+    first = SYSTEM.replace("You are ChatGPT, a large language model trained by OpenAI.",
+                           "You are Hades.")  # fmt: skip
+    assert text == first + ASKED
+
+
+def test_built_in_tools_stand_in_the_system_message():
+    own = {"name": "notes", "description": "Take\nnotes.", "tools": [{"name": "add"}]}
+    text = rendered([ASK], builtin_tools=["python", own])
+    section = text.split("Reasoning: medium\n\n")[1].split("\n\n# Valid channels")[0]
+    assert section.startswith("# Tools\n\n## python\n\nUse this tool")
+    assert section.endswith(
+        "\n\n## notes\n\n// Take\n// notes.\nnamespace notes {\n\ntype add = () => any;\n\n"
+        "} // namespace notes"
+    )
+    assert rendered([ASK], builtin_tools=[{"type": "python"}]) == rendered(
+        [ASK], builtin_tools=["python"]
+    )
+    with pytest.raises(ArgumentError, match="there are 'browser', 'python'"):
+        rendered([ASK], builtin_tools=["shell"])
+    with pytest.raises(ArgumentTypeError, match="builtin_tools is a list"):
+        rendered([ASK], builtin_tools="python")
+
+
 def test_names_of_users_and_parts_of_text():
     message = {
         "role": "user",
@@ -214,6 +423,44 @@ def test_arguments_are_text_or_json():
     call = {"function": {"name": "get_weather", "arguments": {"city": "Köln"}}}
     text = rendered([ASK, {"role": "assistant", "tool_calls": [call]}])
     assert '<|message|>{"city": "Köln"}<|call|>' in text
+
+
+@pytest.mark.parametrize("arguments", [None, "", " ", {}])
+def test_calls_without_arguments(arguments):
+    call = {"id": "1", "function": {"name": "now", "arguments": arguments}}
+    text = rendered([ASK, {"role": "assistant", "tool_calls": [call]}])
+    assert text.endswith("<|constrain|>json<|message|>{}<|call|>")
+    del call["function"]["arguments"]
+    assert rendered([ASK, {"role": "assistant", "tool_calls": [call]}]) == text
+
+
+@pytest.mark.parametrize("recipient", ["functions.", "functions", "functions.a.b", "a/b", "?"])
+def test_a_history_takes_every_call_that_a_model_made(recipient):
+    parser = HarmonyParser(toy_tokenizer())
+    text = f"<|channel|>commentary to={recipient} <|constrain|>json<|message|>{{}}<|call|>"
+    deltas = [delta for token in tokens_of(text) for delta in parser.push(token)]
+    answer = ChatAnswer.collect([*deltas, *parser.finish()])
+    results = [
+        {"role": "tool", "tool_call_id": call.id, "content": "error: no such tool"}
+        for call in answer.tool_calls
+    ]
+    assert len(results) == 1
+    assert "error: no such tool" in rendered([ASK, answer.message, *results])
+    assert rendered([ASK, answer, *results]) == rendered([ASK, answer.message, *results])
+
+
+def test_objects_of_client_libraries_are_messages():
+    class Dumped:
+        def __init__(self, **fields):
+            self.fields = fields
+
+        def model_dump(self):
+            return self.fields
+
+    function = Dumped(name="get_weather", arguments='{"city": "Rom"}')
+    call = Dumped(id="call_7", type="function", function=function)
+    message = Dumped(role="assistant", content=None, tool_calls=[call], refusal=None)
+    assert rendered([ASK, message, RESULT]) == SYSTEM + ASKED + CALLED + RETURNED
 
 
 def test_results_by_name():

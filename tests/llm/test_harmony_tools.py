@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pyhades.errors import ArgumentError
-from pyhades.llm.text.harmony.tool_types import function_names, tools_section, typescript
+from pyhades.llm.text.harmony.tool_types import tools_section, typescript
+from pyhades.llm.text.tools import function_names
 
 
 @pytest.mark.parametrize(

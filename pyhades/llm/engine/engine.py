@@ -134,6 +134,10 @@ class Engine:
         self._order(lambda: self._end(work, CancelledError("the request was aborted")))
         self._stop_unwanted_step()
 
+    def abort_answer(self, work: Work[Any], index: int) -> None:
+        """Want nothing more of the answer ``index`` to the prompts of some work."""
+        self._order(lambda: self._finish([a for a in work.answers if a.index == index]))
+
     def cancel(self) -> None:
         """Stop all work; whoever waits for it gets a CancelledError."""
         self._order(lambda: self._end_all(CancelledError("the work was cancelled")))

@@ -6,13 +6,14 @@ import contextlib
 import time
 from collections.abc import AsyncGenerator, Generator, Iterator
 from collections.abc import Sequence as Items
+from dataclasses import replace
 
 from pyhades.llm.engine.handle import Handle
 from pyhades.llm.engine.request import Request
-from pyhades.llm.models.architecture import ChatParser
 from pyhades.llm.text.chat import ChatDelta
+from pyhades.llm.text.chat_prompt import ChatPrompt
 from pyhades.llm.text.chat_stops import ContentStops
-from pyhades.llm.text.outputs import Completion, Delta, Generation, Timing
+from pyhades.llm.text.outputs import Completion, Delta, Generation, Timing, TokenLogprob, Usage
 
 
 class ChatStream:
@@ -20,15 +21,22 @@ class ChatStream:
 
     Parameters
     ----------
-    parser
-        Of the chat format.
+    prompt
+        What is answered.
     stop
         Strings that end what is said to the user.
+    choice
+        Which of several answers it is.
     """
 
-    def __init__(self, parser: ChatParser, stop: Items[str]) -> None:
-        self._parser = parser
+    def __init__(self, prompt: ChatPrompt, stop: Items[str], choice: int = 0) -> None:
+        self._parser = prompt.parser()
         self._stops = ContentStops(stop)
+        self._choice = choice
+        self._begun = [piece for token in prompt.begun for piece in self._parser.push(token)]
+        self._unread: list[int] = []
+        self._logprobs: list[TokenLogprob] = []
+        self._usage = Usage(len(prompt.tokens), 0)
 
     @property
     def stopped(self) -> bool:
@@ -38,37 +46,89 @@ class ChatStream:
     def push(self, delta: Delta) -> Iterator[ChatDelta]:
         """What has come with one more delta of the answer; nothing after :attr:`stopped`."""
         for piece in self._parsed(delta):
-            yield from self._stops.push(piece)
+            for shown in self._stops.push(piece):
+                usage = None if shown.finish_reason is None else self._usage
+                yield replace(shown, choice=self._choice, usage=usage)
             if self.stopped:
                 return
 
     def _parsed(self, delta: Delta) -> Iterator[ChatDelta]:
+        yield from self._beginnings()
+        self._logprobs += delta.logprobs
         for token in delta.token_ids:
-            yield from self._parser.push(token)
+            self._unread.append(token)
+            yield from self._with_tokens(self._parser.push(token))
         if delta.finish_reason is not None:
             is_cut = delta.finish_reason == "length"
-            yield from self._parser.finish("length" if is_cut else None)
+            yield from self._with_tokens(self._parser.finish("length" if is_cut else None))
+
+    def _beginnings(self) -> list[ChatDelta]:
+        """Of messages that were begun in the prompt: their headers, and none of their text."""
+        begun = {piece.index: piece for piece in reversed(self._begun)}
+        self._begun = []
+        return [replace(begun[index], text="") for index in sorted(begun)]
+
+    def _with_tokens(self, pieces: Items[ChatDelta]) -> Iterator[ChatDelta]:
+        """Pieces, the first of them with the tokens that have led to it."""
+        for piece in pieces:
+            count = len(self._unread)
+            tokens, self._unread = tuple(self._unread), []
+            # Logprobs of the tokens that follow in the same delta wait for theirs.
+            logprobs = tuple(self._logprobs[:count])
+            del self._logprobs[:count]
+            is_thought = piece.kind == "reasoning" and piece.text
+            self._usage = replace(
+                self._usage,
+                completion_tokens=self._usage.completion_tokens + count,
+                reasoning_tokens=self._usage.reasoning_tokens + (count if is_thought else 0),
+            )
+            yield replace(piece, token_ids=tokens, logprobs=logprobs)
 
 
-def chat_deltas(handle: Handle[Delta], stream: ChatStream) -> Generator[ChatDelta, None, None]:
-    """The pieces of one answer of a chat; closing the iterator aborts it."""
-    with contextlib.closing(iter(handle)) as deltas:
-        for delta in deltas:
-            yield from stream.push(delta)
-            if stream.stopped:
-                return
+class ChatStreams:
+    """The pieces of ``n`` answers to one prompt, as they come.
 
+    Parameters
+    ----------
+    handle
+        What comes of the prompt.
+    prompt, stop
+        As in :class:`ChatStream`.
+    n
+        How many answers there are.
+    """
 
-async def achat_deltas(
-    handle: Handle[Delta], stream: ChatStream
-) -> AsyncGenerator[ChatDelta, None]:
-    """Like :func:`chat_deltas`, for ``async for``."""
-    async with contextlib.aclosing(aiter(handle)) as deltas:
-        async for delta in deltas:
-            for piece in stream.push(delta):
-                yield piece
-            if stream.stopped:
-                return
+    def __init__(
+        self, handle: Handle[Delta], prompt: ChatPrompt, stop: Items[str], n: int = 1
+    ) -> None:
+        self._handle = handle
+        self._streams = {choice: ChatStream(prompt, stop, choice) for choice in range(n)}
+
+    def __iter__(self) -> Generator[ChatDelta, None, None]:
+        """Pieces, for ``for``; closing the iterator aborts what is not done."""
+        with contextlib.closing(iter(self._handle)) as deltas:
+            for delta in deltas:
+                yield from self._push(delta)
+                if not self._streams:
+                    return
+
+    async def __aiter__(self) -> AsyncGenerator[ChatDelta, None]:
+        async with contextlib.aclosing(aiter(self._handle)) as deltas:
+            async for delta in deltas:
+                for piece in self._push(delta):
+                    yield piece
+                if not self._streams:
+                    return
+
+    def _push(self, delta: Delta) -> Iterator[ChatDelta]:
+        stream = self._streams.get(delta.index)
+        if stream is None:  # it came to a stop string
+            return
+        yield from stream.push(delta)
+        if stream.stopped or delta.finish_reason is not None:
+            del self._streams[delta.index]
+            if stream.stopped and self._streams:
+                self._handle.abort_answer(delta.index)
 
 
 class Collector:

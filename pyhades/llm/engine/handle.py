@@ -35,6 +35,10 @@ class Handle(Generic[T]):
         """
         self._engine.abort(self._work)
 
+    def abort_answer(self, index: int) -> None:
+        """Want no more of one of several answers to a prompt; the others go on."""
+        self._engine.abort_answer(self._work, index)
+
     def __iter__(self) -> Generator[T, None, None]:
         """What comes, until all is done; leaving the loop early aborts."""
         try:

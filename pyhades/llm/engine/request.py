@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Sequence as Items
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +13,7 @@ from pyhades.arguments import check_count
 from pyhades.errors import ArgumentError, ArgumentTypeError, CapacityError
 from pyhades.llm.engine.sampling import SamplingParams
 from pyhades.llm.models.config import ModelConfig
+from pyhades.llm.text.chat_prompt import Guide
 
 DEFAULT_CONTEXT = 8192
 Prompt = str | Items[int]
@@ -30,6 +31,8 @@ class Request:
         For whom; clients share the engine evenly.
     wants_rows
         Whether the logits after every token are wanted, and no answer.
+    guide
+        Makes what says which tokens an answer has to have; each answer gets one of its own.
     """
 
     number: int
@@ -39,6 +42,7 @@ class Request:
     stop_ids: frozenset[int]
     client: str = ""
     wants_rows: bool = False
+    guide: Callable[[], Guide] | None = None
 
 
 def as_list(prompts: Prompt | Items[Prompt]) -> tuple[list[Prompt], bool]:
@@ -105,6 +109,7 @@ def request_of(
     stop_ids: frozenset[int],
     vocab_size: int,
     client: str = "",
+    guide: Callable[[], Guide] | None = None,
 ) -> Request:
     """A request for the scheduler.
 
@@ -128,7 +133,7 @@ def request_of(
             "shorten it, or open the model with a larger context_length"
         )
     most = room if params.max_tokens is None else min(params.max_tokens, room)
-    return Request(number, tokens, params, most, stop_ids, client)
+    return Request(number, tokens, params, most, stop_ids, client, guide=guide)
 
 
 def rows_request(tokens: object, context_length: int, vocab_size: int) -> Request:

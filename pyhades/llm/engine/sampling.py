@@ -259,6 +259,10 @@ class Sampler:
         token = likeliest
         if self.params.temperature > 0:
             token = self._draw(values, values[likeliest])
+        return self.take(logits, token)
+
+    def take(self, logits: Logits, token: int) -> Sampled:
+        """Count and report a token that was chosen, here or by somebody else."""
         if self._counts is not None:
             self._counts[token] += 1
         return self._report(logits, token)

@@ -81,6 +81,7 @@ class Scheduler:
             Answer(
                 request, index, Sampler(request.params, request.tokens, index),
                 self.runner.cache.sequence(), arrival, list(request.tokens),
+                guide=None if request.guide is None else request.guide(),
             )
             for index in range(request.params.n)
         ]  # fmt: skip
@@ -344,11 +345,11 @@ class Scheduler:
     @staticmethod
     def _next(answer: Answer, logits: Logits) -> Event:
         try:
-            sampled = answer.sampler.sample(logits[-1])
+            sampled = answer.choose(logits[-1])
         except PyhadesError as error:
             return Event(answer, error=error)
-        answer.tokens.append(sampled.token)
-        if sampled.token in answer.request.stop_ids:
+        is_over = answer.guide is not None and answer.guide.is_over
+        if is_over or sampled.token in answer.request.stop_ids:
             answer.finish_reason = "stop"
         elif answer.written == answer.request.max_tokens:
             answer.finish_reason = "length"

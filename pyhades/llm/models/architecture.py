@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,8 @@ from pyhades.llm.checkpoint.table import Shape, TensorTable
 from pyhades.llm.models.config import ConfigSource, ModelConfig
 from pyhades.llm.models.step import Limits, StepBuilder
 from pyhades.llm.models.weights import LayerWeights, ModelWeights
-from pyhades.llm.text.chat import ChatDelta, FinishReason
+from pyhades.llm.text.chat_options import ChatOptions
+from pyhades.llm.text.chat_prompt import ChatPrompt
 from pyhades.llm.text.tokenizer import Tokenizer
 
 Tensors = dict[str, StoredTensor]
@@ -60,31 +61,18 @@ class GgufLayout:
     common_name: Callable[[str], str] = str
 
 
-class ChatParser(Protocol):
-    """Splits the tokens of an answer into the pieces of its messages."""
-
-    def push(self, token: int) -> Sequence[ChatDelta]:
-        """What has come with one more token."""
-
-    def finish(self, reason: FinishReason | None = None) -> Sequence[ChatDelta]:
-        """What is left at the end; the last piece says why the answer ended."""
-
-
 @dataclass(frozen=True)
 class ChatFormat:
     """How conversations become prompts, and answers become messages.
 
     Attributes
     ----------
-    render
-        Takes messages and tokenizer, and by keyword what :meth:`pyhades.LLM.chat` takes; gives the
-        tokens of a prompt. ArgumentError for what the format cannot say.
-    parser
-        Reads the answer of a model with that tokenizer.
+    prompt
+        Takes messages, tokenizer and options; says what the model reads, and how its answer is
+        read. ArgumentError for what the format cannot say.
     """
 
-    render: Callable[..., list[int]]
-    parser: Callable[[Tokenizer], ChatParser]
+    prompt: Callable[[Sequence[Mapping[str, Any]], Tokenizer, ChatOptions], ChatPrompt]
 
 
 @dataclass(frozen=True)

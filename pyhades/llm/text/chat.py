@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 from typing import Any, Literal
 
 from pyhades.arguments import one_of
+from pyhades.llm.text.outputs import TokenLogprob, Usage
 
 ReasoningEffort = Literal["low", "medium", "high"]
 """How long a model thinks before it answers."""
@@ -78,6 +79,15 @@ class ChatDelta:
         Number of the message in the answer.
     finish_reason
         Of the last piece: ``"stop"``, ``"tool_calls"`` or ``"length"``.
+    choice
+        Which of the ``n`` answers it belongs to.
+    token_ids
+        The tokens that came with it. Those of a header come with the empty piece that begins a
+        message.
+    logprobs
+        Of these tokens, where they were asked for.
+    usage
+        Of the last piece: how many tokens it took.
     """
 
     channel: str | None
@@ -88,6 +98,10 @@ class ChatDelta:
     role: str = "assistant"
     content_type: str | None = None
     finish_reason: FinishReason | None = None
+    choice: int = 0
+    token_ids: tuple[int, ...] = ()
+    logprobs: tuple[TokenLogprob, ...] = ()
+    usage: Usage | None = None
 
     def __post_init__(self) -> None:
         one_of("kind", self.kind, Kind)
@@ -124,11 +138,26 @@ class ChatAnswer:
         ``"stop"``, ``"tool_calls"``, or ``"length"`` where it was cut off.
     tool_calls
         What it wants called.
+    token_ids
+        Everything that it wrote, markers between messages included.
+    logprobs
+        Where they were asked for: of the tokens of what is said to the user.
+    all_logprobs
+        Of all tokens, one for each of ``token_ids``.
+    usage
+        How many tokens it took; None where that is not known.
+    others
+        The other answers, where ``n`` asked for several.
     """
 
     messages: tuple[Message, ...]
     finish_reason: FinishReason = "stop"
     tool_calls: tuple[ToolCall, ...] = field(init=False, compare=False)
+    token_ids: tuple[int, ...] = field(default=(), compare=False, repr=False)
+    logprobs: tuple[TokenLogprob, ...] = field(default=(), compare=False, repr=False)
+    all_logprobs: tuple[TokenLogprob, ...] = field(default=(), compare=False, repr=False)
+    usage: Usage | None = field(default=None, compare=False)
+    others: tuple[ChatAnswer, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         one_of("finish_reason", self.finish_reason, FinishReason)
@@ -137,10 +166,30 @@ class ChatAnswer:
 
     @classmethod
     def collect(cls, deltas: Iterable[ChatDelta]) -> ChatAnswer:
-        """The answer whose pieces are ``deltas``."""
-        pieces = list(deltas)
+        """The answer whose pieces are ``deltas``; with others where they are of several."""
+        pieces: dict[int, list[ChatDelta]] = {}
+        for delta in deltas:
+            pieces.setdefault(delta.choice, []).append(delta)
+        first, *others = [cls._of(pieces[choice]) for choice in sorted(pieces)] or [cls._of([])]
+        return replace(first, others=tuple(others)) if others else first
+
+    @classmethod
+    def _of(cls, pieces: list[ChatDelta]) -> ChatAnswer:
         reasons = [piece.finish_reason for piece in pieces if piece.finish_reason is not None]
-        return cls(tuple(messages_of(pieces)), reasons[-1] if reasons else "length")
+        content = [piece for piece in pieces if piece.kind == "content" and piece.text]
+        return cls(
+            tuple(messages_of(pieces)),
+            reasons[-1] if reasons else "length",
+            token_ids=tuple(token for piece in pieces for token in piece.token_ids),
+            logprobs=tuple(logprob for piece in content for logprob in piece.logprobs),
+            all_logprobs=tuple(logprob for piece in pieces for logprob in piece.logprobs),
+            usage=next((piece.usage for piece in pieces if piece.usage is not None), None),
+        )
+
+    @property
+    def choices(self) -> tuple[ChatAnswer, ...]:
+        """All answers to the same question, this one first."""
+        return (self, *self.others)
 
     @property
     def content(self) -> str:
@@ -173,6 +222,9 @@ class ChatAnswer:
         return "\n".join(filter(None, (self.content, *calls)))
 
     def _repr_html_(self) -> str:
+        return "<hr>".join(choice._html() for choice in self.choices)
+
+    def _html(self) -> str:
         style = "white-space:pre-wrap;margin:0"
         parts = [f"<div style='{style}'>{escape(self.content)}</div>"] if self.content else []
         parts += [f"<pre style='{style}'>{escape(str(call))}</pre>" for call in self.tool_calls]
@@ -182,6 +234,11 @@ class ChatAnswer:
         if self.finish_reason == "length":
             parts.append("<small>cut off</small>")
         return "".join(parts)
+
+
+def no_arguments(recipient: str) -> str:
+    """What a call without arguments has: JSON, but for the tool that takes code."""
+    return "" if recipient == "python" else "{}"
 
 
 def messages_of(deltas: Iterable[ChatDelta]) -> list[Message]:

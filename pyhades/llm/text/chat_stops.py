@@ -24,6 +24,7 @@ class ContentStops:
     def __init__(self, stop: Sequence[str]) -> None:
         self._stops = StopStrings(stop)
         self._content: ChatDelta | None = None
+        self._held: list[ChatDelta] = []
         self.stopped = False
         """Whether a stop string has come; nothing may be pushed after it."""
 
@@ -38,17 +39,30 @@ class ContentStops:
         self._content = delta
         text, self.stopped = self._stops.push(delta.text)
         if self.stopped:
-            return [*shown, replace(delta, text=text, finish_reason="stop")]
+            return [*shown, self._released(replace(delta, text=text, finish_reason="stop"))]
         if delta.finish_reason is not None:
-            text += self._stops.flush()
+            return [*shown, *self._held_back(delta, text), replace(delta, text="")]
         if text or not delta.text:
-            shown.append(replace(delta, text=text))
+            shown.append(self._released(replace(delta, text=text)))
+        else:
+            self._held.append(delta)
         return shown
 
-    def _held_back(self, content: ChatDelta) -> list[ChatDelta]:
+    def _held_back(self, content: ChatDelta, text: str = "") -> list[ChatDelta]:
         """What was held back at the end of a message, where no stop string came of it."""
-        text = self._stops.flush()
-        return [replace(content, text=text)] if text else []
+        text += self._stops.flush()
+        last = replace(content, text=text, token_ids=(), logprobs=(), finish_reason=None)
+        return [self._released(last)] if text else []
+
+    def _released(self, delta: ChatDelta) -> ChatDelta:
+        """A piece with the tokens of those that were held back before it."""
+        pieces = [*self._held, delta]
+        self._held = []
+        return replace(
+            delta,
+            token_ids=tuple(token for piece in pieces for token in piece.token_ids),
+            logprobs=tuple(logprob for piece in pieces for logprob in piece.logprobs),
+        )
 
 
 def until_stop(deltas: Deltas, stop: Sequence[str]) -> Deltas:

@@ -49,6 +49,22 @@ class Delta:
 
 
 @dataclass(frozen=True)
+class Usage:
+    """Tokens of one answer of a chat."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    """All that were written, markers between messages among them."""
+    reasoning_tokens: int = 0
+    """Of them, those of the chain of thought."""
+
+    @property
+    def total_tokens(self) -> int:
+        """Of prompt and answer."""
+        return self.prompt_tokens + self.completion_tokens
+
+
+@dataclass(frozen=True)
 class Timing:
     """Seconds of one answer."""
 

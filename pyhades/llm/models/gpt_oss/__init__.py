@@ -12,7 +12,7 @@ from pyhades.llm.models.gpt_oss.model import build_step, gate
 from pyhades.llm.models.gpt_oss.outline import layer_shapes
 from pyhades.llm.models.gpt_oss.settings import from_huggingface, from_original
 from pyhades.llm.models.gpt_oss.weights import GptOssLayer
-from pyhades.llm.text.harmony import HarmonyParser, render_chat
+from pyhades.llm.text.harmony import harmony_prompt
 
 ARCHITECTURE = Architecture(
     model_type="gpt_oss",
@@ -25,7 +25,7 @@ ARCHITECTURE = Architecture(
         "attention_output": "self_attn.o_proj",
         "gate_up": "mlp.router",  # takes the same rows in, never rounded to int8
     },
-    chat=ChatFormat(render_chat, HarmonyParser),
+    chat=ChatFormat(harmony_prompt),
     huggingface=Layout(from_huggingface, huggingface.collect),
     others=(Layout(from_original, original.collect, original.MARK),),
     gguf={

@@ -4,7 +4,7 @@ Source: Qwen Team, "Qwen3 Technical Report", 2025, and the implementation in tra
 """
 
 from pyhades.llm.models.architecture import Architecture, ChatFormat, Layout
-from pyhades.llm.models.qwen3_moe.chat import ChatmlParser, render_chat
+from pyhades.llm.models.qwen3_moe.chat import chatml_prompt
 from pyhades.llm.models.qwen3_moe.config import from_huggingface
 from pyhades.llm.models.qwen3_moe.model import build_step, gate
 from pyhades.llm.models.qwen3_moe.names import collect
@@ -21,7 +21,7 @@ ARCHITECTURE = Architecture(
         "attention_output": "self_attn.o_proj",
         "gate_up": "mlp.router",  # takes the same rows in, never rounded to int8
     },
-    chat=ChatFormat(render_chat, ChatmlParser),
+    chat=ChatFormat(chatml_prompt),
     huggingface=Layout(from_huggingface, collect),
 )
 

@@ -6,9 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pyhades.arguments import one_of
 from pyhades.errors import ArgumentError, ModelError
-from pyhades.llm.text.chat import ChatDelta, FinishReason, ReasoningEffort
+from pyhades.llm.text.chat import ChatDelta, FinishReason
+from pyhades.llm.text.chat_messages import check_continued, checked_messages
+from pyhades.llm.text.chat_options import ChatOptions
+from pyhades.llm.text.chat_prompt import ChatPrompt, Guide
+from pyhades.llm.text.reasoning_budget import ReasoningBudget
 from pyhades.llm.text.tokenizer import StreamDecoder, Tokenizer
 
 _MARKERS = ("<|im_start|>", "<|im_end|>", "<think>", "</think>")
@@ -17,14 +20,7 @@ _THINKS = {"low": False, "medium": True, "high": True}
 
 
 def render_chat(
-    messages: Sequence[Mapping[str, Any]],
-    tokenizer: Tokenizer,
-    *,
-    tools: Sequence[Mapping[str, Any]] | None = None,
-    reasoning_effort: ReasoningEffort = "medium",
-    date: str | None = None,
-    instructions: str | None = None,
-    response_format: Mapping[str, Any] | None = None,
+    messages: Sequence[Mapping[str, Any]], tokenizer: Tokenizer, **options: Any
 ) -> list[int]:
     """Tokens of a conversation, after which the model writes its answer.
 
@@ -34,14 +30,10 @@ def render_chat(
         Dicts as in OpenAI's API: ``role`` (system, user, assistant) and ``content`` (text).
     tokenizer
         That of the model.
-    reasoning_effort
-        ``"low"`` is an answer without reasoning; the model knows no difference between the others.
-    date
-        Ignored: the format has no place for it.
-    instructions
-        A system message before the others.
-    tools, response_format
-        Not known to this format here.
+    options
+        Keywords of :meth:`pyhades.LLM.chat`. An effort of ``"low"`` is an answer without reasoning;
+        the model knows no difference between the others. The format has no place for a date, and
+        tools and response formats are not known to it here.
 
     Returns
     -------
@@ -55,23 +47,74 @@ def render_chat(
     ModelError
         The tokenizer lacks the special tokens.
     """
-    if tools or response_format:
-        raise ArgumentError("this model chats in ChatML, for which tools and response_format are "
-                            "not implemented; leave them out")  # fmt: skip
-    one_of("reasoning_effort", reasoning_effort, ReasoningEffort)
-    if not messages:
-        raise ArgumentError("messages are empty; a conversation begins with one from the user")
-    start, end, think, thought = _markers(tokenizer)
-    said = [{"role": "system", "content": instructions}] if instructions else []
+    return list(chatml_prompt(messages, tokenizer, ChatOptions(**options)).tokens)
+
+
+def chatml_prompt(
+    messages: Sequence[Mapping[str, Any]], tokenizer: Tokenizer, options: ChatOptions
+) -> ChatPrompt:
+    """As :func:`render_chat`, with what reads the answer."""
+    _refuse_others(options)
+    start, end, _, thought = _markers(tokenizer)
+    said = checked_messages(messages)
+    if options.continue_final_message:
+        check_continued(said)
+    unended = said.pop() if options.continue_final_message else None
+    texts = [("system", options.instructions)] if options.instructions else []
+    texts += [_role_and_content(message, number) for number, message in enumerate(said)]
     tokens: list[int] = []
-    for number, message in enumerate([*said, *messages]):
-        role, content = _role_and_content(message, number - len(said))
+    for role, content in texts:
         tokens += [start, *tokenizer.encode(f"{role}\n{content}"), end, *tokenizer.encode("\n")]
     tokens += [start, *tokenizer.encode("assistant\n")]
-    if not _THINKS[reasoning_effort]:
+    begun = _begun(unended, len(said), tokenizer, options)
+    budget = options.reasoning_budget
+
+    def guide() -> Guide:
+        parser = ChatmlParser(tokenizer)
+        for token in begun:
+            parser.push(token)
         blank = tokenizer.encode("\n\n")
-        tokens += [think, *blank, thought, *blank]
-    return tokens
+        return ReasoningBudget(parser, budget or 0, [[thought, *blank]])
+
+    return ChatPrompt(
+        (*tokens, *begun), begun, lambda: ChatmlParser(tokenizer),
+        None if budget is None else guide,
+    )  # fmt: skip
+
+
+def _refuse_others(options: ChatOptions) -> None:
+    """ArgumentError for what this format has no place for."""
+    given = {
+        "tools": options.tools,
+        "response_format": options.form,
+        "builtin_tools": options.builtin_tools,
+        "model_identity": options.model_identity,
+    }
+    asked = [name for name, value in given.items() if value]
+    if asked:
+        raise ArgumentError(
+            f"this model chats in ChatML, for which {', '.join(asked)} "
+            f"{'is' if len(asked) == 1 else 'are'} not implemented; leave them out"
+        )
+
+
+def _begun(
+    unended: Mapping[str, Any] | None, number: int, tokenizer: Tokenizer, options: ChatOptions
+) -> tuple[int, ...]:
+    """The tokens with which the answer begins: a message that goes on, or no reasoning."""
+    _, _, think, thought = _markers(tokenizer)
+    if unended is None:
+        if _THINKS[options.reasoning_effort] and options.reasoning_budget != 0:
+            return ()
+        unended = {"role": "assistant", "content": ""}
+    reasoning = str(unended.get("reasoning") or unended.get("reasoning_content") or "")
+    is_thinking = unended.get("content") is None
+    content = None if is_thinking else _role_and_content(unended, number)[1]
+    tokens = [think, *tokenizer.encode("\n" + reasoning if reasoning or content is None else "")]
+    if content is not None:
+        tokens += [*tokenizer.encode("\n" if reasoning else "\n\n"), thought]
+        tokens += tokenizer.encode("\n\n" + content)
+    return tuple(tokens)
 
 
 class ChatmlParser:

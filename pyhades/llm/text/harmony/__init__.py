@@ -2,6 +2,6 @@
 
 from pyhades.llm.text.harmony.markers import Markers
 from pyhades.llm.text.harmony.parser import HarmonyParser
-from pyhades.llm.text.harmony.rendering import render_chat, render_message
+from pyhades.llm.text.harmony.rendering import harmony_prompt, render_chat, render_message
 
-__all__ = ["HarmonyParser", "Markers", "render_chat", "render_message"]
+__all__ = ["HarmonyParser", "Markers", "harmony_prompt", "render_chat", "render_message"]

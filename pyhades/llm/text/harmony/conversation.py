@@ -7,10 +7,14 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pyhades.arguments import one_of
 from pyhades.errors import ArgumentError, ArgumentTypeError
-from pyhades.llm.text.chat import NAMESPACE, Message, ReasoningEffort
-from pyhades.llm.text.harmony.tool_types import function_names, tools_section
+from pyhades.llm.text.chat import NAMESPACE, Message, no_arguments
+from pyhades.llm.text.chat_messages import check_continued, checked_messages
+from pyhades.llm.text.chat_options import ChatOptions
+from pyhades.llm.text.harmony.builtin_tools import builtin_section
+from pyhades.llm.text.harmony.tool_types import comment_lines, tools_section
+from pyhades.llm.text.response_format import ResponseFormat
+from pyhades.llm.text.tools import as_mapping
 
 IDENTITY = "You are ChatGPT, a large language model trained by OpenAI."
 KNOWLEDGE_CUTOFF = "2024-06"
@@ -24,59 +28,48 @@ _TEXT_PARTS = ("text", "input_text", "output_text")
 Given = Mapping[str, Any]
 
 
-def system_message(
-    reasoning_effort: ReasoningEffort, date: str | datetime.date | None, has_tools: bool
-) -> Message:
+def system_message(options: ChatOptions) -> Message:
     """The message in which the model is told who it is, when, and how hard to think.
 
     Raises
     ------
     ArgumentError
-        The effort or the date is none.
+        The date is none, or there is no such built-in tool.
     """
-    one_of("reasoning_effort", reasoning_effort, ReasoningEffort)
-    about = [IDENTITY, f"Knowledge cutoff: {KNOWLEDGE_CUTOFF}"]
-    if date is not None:
-        about.append(f"Current date: {_day(date)}")
-    channels = f"{CHANNELS}\n{TOOL_CHANNEL}" if has_tools else CHANNELS
-    sections = ["\n".join(about), f"Reasoning: {reasoning_effort}", channels]
+    about = [options.model_identity or IDENTITY, f"Knowledge cutoff: {KNOWLEDGE_CUTOFF}"]
+    if options.date is not None:
+        about.append(f"Current date: {_day(options.date)}")
+    sections = ["\n".join(about), f"Reasoning: {options.reasoning_effort}"]
+    if options.builtin_tools:
+        sections.append(builtin_section(options.builtin_tools))
+    sections.append(f"{CHANNELS}\n{TOOL_CHANNEL}" if options.offer.functions else CHANNELS)
     return Message("system", "\n\n".join(sections))
 
 
-def developer_message(
-    instructions: Sequence[str], tools: Sequence[Given], response_format: Given | None
-) -> Message | None:
+def developer_message(instructions: Sequence[str], options: ChatOptions) -> Message | None:
     """Instructions, functions and the form of the answer; None where there are none of them."""
     sections = []
     if instructions:
         sections.append("# Instructions\n\n" + "\n\n".join(instructions))
-    if tools:
-        sections.append(tools_section(tools))
-    if response_format is not None and response_format.get("type") != "text":
-        sections.append(_format_section(response_format))
+    if options.offer.functions:
+        sections.append(tools_section(options.offer.functions))
+    if options.form is not None:
+        sections.append(_format_section(options.form))
     return Message("developer", "\n\n".join(sections)) if sections else None
 
 
-def conversation(
-    messages: Sequence[Given],
-    *,
-    tools: Sequence[Given] = (),
-    reasoning_effort: ReasoningEffort = "medium",
-    date: str | datetime.date | None = "today",
-    instructions: str | None = None,
-    response_format: Given | None = None,
-) -> list[Message]:
+def conversation(messages: Sequence[Any], options: ChatOptions) -> list[Message]:
     """The messages of a prompt; see :func:`pyhades.llm.text.harmony.render_chat`."""
-    for number, message in enumerate(messages):
-        if not isinstance(message, Mapping):
-            raise ArgumentTypeError(f"messages[{number}] is no dict: {message!r}")
-    count = _leading_instructions(messages)
-    leading = [instructions] if instructions else []
-    leading += [_text(message, number) for number, message in enumerate(messages[:count])]
-    developer = developer_message([text for text in leading if text], tools, response_format)
-    result = [system_message(reasoning_effort, date, bool(tools))]
+    given = checked_messages(messages)
+    if options.continue_final_message:
+        check_continued(given)
+    count = _leading_instructions(given)
+    leading = [options.instructions] if options.instructions else []
+    leading += [_text(message, number) for number, message in enumerate(given[:count])]
+    developer = developer_message([text for text in leading if text], options)
+    result = [system_message(options)]
     result += [developer] if developer else []
-    return result + _Translation(messages, tools).all(count)
+    return result + _Translation(given, options).all(count)
 
 
 def _leading_instructions(messages: Sequence[Given]) -> int:
@@ -91,12 +84,14 @@ def _leading_instructions(messages: Sequence[Given]) -> int:
 class _Translation:
     """Translates messages one by one, and remembers which call had which name."""
 
-    def __init__(self, messages: Sequence[Given], tools: Sequence[Given]) -> None:
+    def __init__(self, messages: Sequence[Given], options: ChatOptions) -> None:
         self._messages = messages
-        self._functions = function_names(tools)
+        self._functions = options.functions
         self._called: dict[str, str] = {}
+        # An answer that goes on has not come to an end: its reasoning is kept.
+        ended = messages[:-1] if options.continue_final_message else messages
         self._last_final = max(
-            (number for number, message in enumerate(messages) if _is_final(message)), default=-1
+            (number for number, message in enumerate(ended) if _is_final(message)), default=-1
         )
 
     def all(self, first: int) -> list[Message]:
@@ -139,14 +134,14 @@ class _Translation:
             raise ArgumentError(f"messages[{number}] has neither content nor tool_calls")
         return result + [self._call(call, f"messages[{number}]") for call in calls]
 
-    def _call(self, call: Given, where: str) -> Message:
-        function = call.get("function", call) if isinstance(call, Mapping) else {}
-        name, arguments = function.get("name"), function.get("arguments", "{}")
-        if not isinstance(name, str) or not name:
+    def _call(self, given: Any, where: str) -> Message:
+        call = as_mapping(given)
+        function = as_mapping(call.get("function") or call) if isinstance(call, Mapping) else {}
+        name = function.get("name") if isinstance(function, Mapping) else None
+        if not isinstance(name, str):
             raise ArgumentError(f"{where} has a tool call without the name of a function: {call!r}")
-        if not isinstance(arguments, str):
-            arguments = json.dumps(arguments, ensure_ascii=False)
         recipient = self._full_name(name)
+        arguments = _arguments(function.get("arguments"), recipient)
         if call.get("id") is not None:
             self._called[call["id"]] = recipient
         if recipient.startswith(f"{NAMESPACE}."):
@@ -169,6 +164,13 @@ class _Translation:
         """A name with its namespace; tools that the model knows by itself have no ``functions``."""
         is_built_in = "." in name or name == "python"
         return name if is_built_in and name not in self._functions else f"{NAMESPACE}.{name}"
+
+
+def _arguments(given: Any, recipient: str) -> str:
+    """Arguments as text. A call without any is one of no arguments: JSON that is empty."""
+    if given is None or (isinstance(given, str) and not given.strip()):
+        return no_arguments(recipient)
+    return given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
 
 
 def _is_final(message: Given) -> bool:
@@ -211,18 +213,8 @@ def _day(date: str | datetime.date) -> str:
         raise ArgumentError(f"date={date!r}; write YYYY-MM-DD, 'today', or None") from None
 
 
-def _format_section(response_format: Given) -> str:
+def _format_section(form: ResponseFormat) -> str:
     """The JSON schema that an answer has to follow."""
-    kind = response_format.get("type")
-    described: Given = response_format.get("json_schema", response_format)
-    if kind == "json_object":
-        described = {"name": kind, "schema": {"type": "object"}}
-    elif kind != "json_schema" or not isinstance(described.get("schema"), Mapping):
-        raise ArgumentError(
-            f"response_format of type {kind!r}: known are text, json_object, and json_schema with "
-            "a schema"
-        )
-    lines = ["# Response Formats\n", f"## {described.get('name', 'answer')}\n"]
-    lines += [f"// {line}" for line in (described.get("description") or "").splitlines()]
-    schema = json.dumps(described["schema"], ensure_ascii=False, separators=(",", ":"))
+    lines = ["# Response Formats\n", f"## {form.name}\n", *comment_lines(form.description, "")]
+    schema = json.dumps(form.schema, ensure_ascii=False, separators=(",", ":"))
     return "\n".join([*lines, schema])

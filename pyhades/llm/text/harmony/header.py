@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import Literal
+
+from pyhades.llm.text.chat import NAMESPACE
 
 CHANNELS = ("analysis", "commentary", "final")
 ROLES = ("system", "developer", "user", "assistant", "tool")
@@ -16,6 +19,7 @@ _TOOL = re.compile(r"\w+(\.[\w-]+)+|python")
 _RECIPIENT = re.compile(r"\s*(?:to=\s*([^\s{]+)|(functions\.[^\s{]+))")
 _TYPE = re.compile(r"\s*(\w+)")
 _TYPES = ("json", "code")
+_WITH_RECIPIENT = re.compile(r"\s*(?:\w+\s+)?(?:t|to|(?:to=\s*|f)[^\s{]*)(?:\s+\w*)?")
 _EVERYBODY = ("all", "user", "assistant")
 
 PartKind = Literal["role", "channel", "type"]
@@ -34,6 +38,37 @@ class Header:
     recipient: str | None = None
     content_type: str | None = None
     leftover: str = ""
+
+
+def with_declared_name(header: Header, functions: Collection[str]) -> Header:
+    """A header whose recipient is spelled as a function that was declared, where it means one.
+
+    Models leave out the namespace, write the type of the arguments without a space after the name,
+    or the name where the type should be.
+    """
+    if header.role != "assistant" or not functions:
+        return header
+    if header.recipient is None:
+        if header.content_type not in functions:
+            return header
+        return replace(header, recipient=f"{NAMESPACE}.{header.content_type}", content_type=None)
+    name = header.recipient.removeprefix(f"{NAMESPACE}.")
+    if name in functions:
+        return replace(header, recipient=f"{NAMESPACE}.{name}")
+    glued = [known for known in functions if _is_glued(name, known)]
+    if not glued:
+        return header
+    known = max(glued, key=len)
+    kind = next((kind for kind in _TYPES if name.endswith(kind)), None)
+    return replace(
+        header, recipient=f"{NAMESPACE}.{known}", content_type=header.content_type or kind
+    )
+
+
+def _is_glued(name: str, known: str) -> bool:
+    """Whether something that is no part of a name follows a known one."""
+    rest = name.removeprefix(known)
+    return rest != name and (rest.strip("_.:-|<>") in _TYPES or not re.search(r"\w", rest))
 
 
 class HeaderReader:
@@ -61,7 +96,9 @@ class HeaderReader:
         self._parts[-1] = kind, text
         if kind == "role" and not self._is_started and not _may_begin_unstarted(text):
             return False
-        return _may_be_header(text, 1 if kind == "type" else _MOST_WORDS)
+        # Beside a type only a recipient may stand.
+        is_alone = kind == "type" and not _WITH_RECIPIENT.fullmatch(text)
+        return _may_be_header(text, 1 if is_alone else _MOST_WORDS)
 
     def read(self, is_complete: bool) -> Header:
         """The header; ``is_complete`` where ``<|message|>`` has come."""
@@ -121,22 +158,29 @@ class _Parts:
             self._take_rest(text)
 
     def take_type(self, text: str) -> None:
+        """The type of the content; some name the function that is called in its place."""
+        text = self._take_recipient(text)
         found = _TYPE.match(text)
         if found and (self._is_complete or found.group(1) in _TYPES):
             self._set_type(found.group(1))
-            text = text[found.end() :]
+            text = self._take_recipient(text[found.end() :])
         self._keep(text)
 
     def _take_rest(self, text: str) -> None:
         """A recipient, then the type of the content without its marker, or content."""
-        found = _RECIPIENT.match(text)
-        if found:
-            self._recipient = found.group(1) or found.group(2)
-            text = text[found.end() :]
+        text = self._take_recipient(text)
         if self._is_complete and len(text.split()) == 1 and _TYPE.fullmatch(text.strip()):
             self._set_type(text.strip())
         else:
             self._keep(text)
+
+    def _take_recipient(self, text: str) -> str:
+        """What is left of a text that may begin with a recipient."""
+        found = _RECIPIENT.match(text)
+        if found is None:
+            return text
+        self._recipient = found.group(1) or found.group(2)
+        return text[found.end() :]
 
     def _set_channel(self, channel: str) -> None:
         """Of several channels the last counts; one that is not known may have been text."""

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from pyhades.arguments import one_of
-from pyhades.llm.text.chat import ChatDelta, FinishReason, Message, kind_of, messages_of
-from pyhades.llm.text.harmony.header import Header, HeaderReader
+from pyhades.llm.text.chat import (
+    ChatDelta,
+    FinishReason,
+    Message,
+    kind_of,
+    messages_of,
+    no_arguments,
+)
+from pyhades.llm.text.harmony.header import Header, HeaderReader, with_declared_name
 from pyhades.llm.text.harmony.markers import Markers
 from pyhades.llm.text.tokenizer import StreamDecoder, Tokenizer
 
@@ -21,9 +29,13 @@ class HarmonyParser:
     ----------
     tokenizer
         That of the model. The first token is the one after ``<|start|>assistant``.
+    functions
+        Names of the functions that were declared: a recipient that means one of them is taken as
+        that, however it is spelled.
     """
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer, functions: Collection[str] = ()) -> None:
+        self._functions = frozenset(functions)
         self._markers = Markers.of(tokenizer)
         self._specials = frozenset(tokenizer.specials.values())
         self._end_of_text = tokenizer.specials.get("<|endoftext|>")
@@ -33,6 +45,7 @@ class HarmonyParser:
         self._count = 0
         self._deltas: list[ChatDelta] = []
         self._has_stopped = False
+        self._is_blank = True
 
     @property
     def messages(self) -> list[Message]:
@@ -69,9 +82,9 @@ class HarmonyParser:
     def _mark(self, token: int) -> list[ChatDelta]:
         """Take a special token. Those that mean nothing here are passed over."""
         markers = self._markers
-        self._has_stopped = token in (markers.return_, markers.call, self._end_of_text)
         if token in (markers.end, markers.return_, markers.call, self._end_of_text):
-            return self._close()
+            self._has_stopped = token != markers.end
+            return self._close(is_ended=True)
         if token == markers.start:
             deltas = self._close()
             self._header = HeaderReader(is_started=True)
@@ -106,28 +119,38 @@ class HarmonyParser:
     def _open_message(self, is_complete: bool) -> list[ChatDelta]:
         """End the header; text that was no part of it begins the content."""
         reader = self._header or HeaderReader(is_started=False)
-        header = reader.read(is_complete)
+        header = with_declared_name(reader.read(is_complete), self._functions)
         self._open, self._header = header, None
         self._count += 1
+        self._has_stopped, self._is_blank = False, True
         return [self._delta(header, header.leftover)]
 
-    def _close(self) -> list[ChatDelta]:
+    def _close(self, is_ended: bool = False) -> list[ChatDelta]:
         """End the message, or the header of one that has no content."""
         text = self._decoder.flush()
+        deltas: list[ChatDelta] = []
         if self._open:
             deltas = [self._delta(self._open, text)] if text else []
         elif self._header:
             self._header.add(text)
             header = self._header.read(is_complete=False)
-            is_message = header.leftover or header.recipient
-            deltas = self._open_message(is_complete=False) if is_message else []
-        else:
-            deltas = []
+            if header.leftover or header.recipient:
+                deltas = self._open_message(is_complete=False)
+        if self._open and self._is_blank and is_ended:
+            deltas += self._arguments_of_none(self._open)
         self._open = self._header = None
         return deltas
 
+    def _arguments_of_none(self, header: Header) -> list[ChatDelta]:
+        """What is missing of a call that ended without arguments."""
+        if kind_of(header.role, header.channel, header.recipient) != "tool_call":
+            return []
+        text = no_arguments(header.recipient or "")
+        return [self._delta(header, text)] if text else []
+
     def _delta(self, header: Header, text: str) -> ChatDelta:
         kind = kind_of(header.role, header.channel, header.recipient)
+        self._is_blank = self._is_blank and not text.strip()
         return ChatDelta(
             header.channel, header.recipient, text, kind, self._count - 1, header.role,
             header.content_type,

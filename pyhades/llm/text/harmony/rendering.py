@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pyhades.errors import ArgumentError
-from pyhades.llm.text.chat import Message, ReasoningEffort
+from pyhades.llm.text.chat import NAMESPACE, Message
+from pyhades.llm.text.chat_options import ChatOptions
+from pyhades.llm.text.chat_prompt import ChatPrompt, Guide
 from pyhades.llm.text.harmony.conversation import conversation
+from pyhades.llm.text.harmony.guide import HarmonyGuide
 from pyhades.llm.text.harmony.markers import Markers
+from pyhades.llm.text.harmony.parser import HarmonyParser
 from pyhades.llm.text.tokenizer import Tokenizer
 
 
 def render_chat(
-    messages: Sequence[Mapping[str, Any]],
-    tokenizer: Tokenizer,
-    *,
-    tools: Sequence[Mapping[str, Any]] | None = None,
-    reasoning_effort: ReasoningEffort = "medium",
-    date: str | datetime.date | None = "today",
-    instructions: str | None = None,
-    response_format: Mapping[str, Any] | None = None,
+    messages: Sequence[Mapping[str, Any]], tokenizer: Tokenizer, **options: Any
 ) -> list[int]:
     """Tokens of a conversation, after which the model writes its answer.
 
@@ -36,23 +31,14 @@ def render_chat(
         ``tool_call_id``, ``name``, and ``reasoning`` of an assistant.
     tokenizer
         That of the model.
-    tools
-        Functions that the model may call, as in OpenAI's API.
-    reasoning_effort
-        ``"low"``, ``"medium"`` or ``"high"``.
-    date
-        ``"today"``, a date, or None to leave it out. A prompt with the date of today has another
-        beginning tomorrow, and what is cached of it is lost.
-    instructions
-        Put before those of the messages.
-    response_format
-        As in OpenAI's API: ``{"type": "json_schema", "json_schema": {"name", "schema"}}``. The
-        model is told of it, but not held to it.
+    options
+        The keywords of :meth:`pyhades.LLM.chat` that are not about sampling. A prompt with the date
+        of today has another beginning tomorrow, and what is cached of it is lost.
 
     Returns
     -------
     list of int
-        Ends with ``<|start|>assistant``.
+        Ends with ``<|start|>assistant``, or with the beginning of the answer where one is given.
 
     Raises
     ------
@@ -61,16 +47,32 @@ def render_chat(
     ModelError
         The tokenizer lacks the special tokens of harmony.
     """
-    if not messages:
-        raise ArgumentError("messages are empty; a conversation begins with one from the user")
+    return list(harmony_prompt(messages, tokenizer, ChatOptions(**options)).tokens)
+
+
+def harmony_prompt(
+    messages: Sequence[Mapping[str, Any]], tokenizer: Tokenizer, options: ChatOptions
+) -> ChatPrompt:
+    """As :func:`render_chat`, with what reads the answer."""
+    said = conversation(messages, options)
     markers = Markers.of(tokenizer)
+    unended = said.pop() if options.continue_final_message else None
     tokens: list[int] = []
-    for message in conversation(
-        messages, tools=tools or (), reasoning_effort=reasoning_effort, date=date,
-        instructions=instructions, response_format=response_format,
-    ):  # fmt: skip
+    for message in said:
         tokens += render_message(message, tokenizer, markers)
-    return [*tokens, markers.start, *tokenizer.encode("assistant")]
+    tokens += [markers.start, *tokenizer.encode("assistant")]
+    begun = _begun(unended, tokenizer, markers, options)
+
+    def parser() -> HarmonyParser:
+        return HarmonyParser(tokenizer, options.functions)
+
+    def guide() -> Guide:
+        return HarmonyGuide(tokenizer, options, begun)
+
+    return ChatPrompt(
+        (*tokens, *begun), begun, parser, guide if HarmonyGuide.is_needed(options) else None,
+        frozenset({markers.call} if options.parallel_tool_calls else ()),
+    )  # fmt: skip
 
 
 def render_message(message: Message, tokenizer: Tokenizer, markers: Markers) -> list[int]:
@@ -78,18 +80,49 @@ def render_message(message: Message, tokenizer: Tokenizer, markers: Markers) -> 
 
     The recipient of a call stands after the channel, where the models write it themselves.
     """
-    is_assistant = message.role == "assistant"
+    is_call = message.role == "assistant" and message.recipient is not None
     recipient = f" to={message.recipient}" if message.recipient else ""
-    tokens = [markers.start]
-    tokens += tokenizer.encode(message.role + ("" if is_assistant else recipient))
+    role = message.role + ("" if message.role == "assistant" else recipient)
+    tokens = [markers.start, *tokenizer.encode(role), *_body(message, tokenizer, markers)]
+    return [*tokens, markers.call if is_call else markers.end]
+
+
+def _body(message: Message, tokenizer: Tokenizer, markers: Markers) -> list[int]:
+    """What follows the role, without the token that ends the message."""
+    tokens: list[int] = []
     if message.channel:
-        tokens.append(markers.channel)
-        tokens += tokenizer.encode(message.channel + (recipient if is_assistant else ""))
+        of_call = message.role == "assistant" and message.recipient
+        recipient = f" to={message.recipient}" if of_call else ""
+        tokens += [markers.channel, *tokenizer.encode(message.channel + recipient)]
     if message.content_type:
         tokens += tokenizer.encode(" ")
-        tokens.append(markers.constrain)
-        tokens += tokenizer.encode(message.content_type)
-    tokens.append(markers.message)
-    tokens += tokenizer.encode(message.content)
-    is_call = is_assistant and message.recipient is not None
-    return [*tokens, markers.call if is_call else markers.end]
+        tokens += [markers.constrain, *tokenizer.encode(message.content_type)]
+    return [*tokens, markers.message, *tokenizer.encode(message.content)]
+
+
+def _begun(
+    unended: Message | None, tokenizer: Tokenizer, markers: Markers, options: ChatOptions
+) -> tuple[int, ...]:
+    """The tokens with which the answer begins."""
+    if unended is not None:
+        return tuple(_body(unended, tokenizer, markers))
+    if options.offer.is_required:
+        calls = [
+            _body(Message("assistant", "", "commentary", f"{NAMESPACE}.{name}", "json"),
+                  tokenizer, markers)
+            for name in options.offer.names
+        ]  # fmt: skip
+        return _common_beginning(calls)
+    if options.reasoning_budget == 0 and not options.offer.functions:
+        return tuple(_body(Message("assistant", "", "final"), tokenizer, markers))
+    return ()
+
+
+def _common_beginning(calls: Sequence[Sequence[int]]) -> tuple[int, ...]:
+    """What the headers of all calls have in common: the model chooses among them."""
+    count = 0
+    for column in zip(*calls, strict=False):
+        if len(set(column)) > 1:
+            break
+        count += 1
+    return tuple(calls[0][:count])

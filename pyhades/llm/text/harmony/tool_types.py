@@ -7,14 +7,12 @@ trained on. Schemas that it gives up on (``anyOf``, ``$ref``, ``const``) get the
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pyhades.errors import ArgumentError
 from pyhades.llm.text.chat import NAMESPACE
+from pyhades.llm.text.tools import declared
 
-_NAMES = re.compile(r"[\w.-]+")
 _PLAIN = {"string": "string", "number": "number", "integer": "number", "boolean": "boolean",
           "null": "null"}  # fmt: skip
 _EMPTY = "{\n}"
@@ -36,19 +34,19 @@ def tools_section(tools: Sequence[Mapping[str, Any]]) -> str:
     ArgumentError
         A tool is no function, or has no usable name.
     """
-    lines = [f"# Tools\n\n## {NAMESPACE}\n\nnamespace {NAMESPACE} {{\n"]
-    for tool in (_function(tool, number) for number, tool in enumerate(tools)):
-        lines += _comment(tool.get("description"), "")
-        parameters = tool.get("parameters")
+    return f"# Tools\n\n## {NAMESPACE}\n\n{namespace(NAMESPACE, declared(tools))}"
+
+
+def namespace(name: str, functions: Sequence[Mapping[str, Any]]) -> str:
+    """Types of functions that belong together."""
+    lines = [f"namespace {name} {{\n"]
+    for function in functions:
+        lines += comment_lines(function.get("description"), "")
+        parameters = function.get("parameters")
         type_text = typescript(parameters) if parameters else _EMPTY
         argument = "" if type_text.endswith(_EMPTY) else f"_: {type_text}"
-        lines.append(f"type {tool['name']} = ({argument}) => any;\n")
-    return "\n".join([*lines, f"}} // namespace {NAMESPACE}"])
-
-
-def function_names(tools: Sequence[Mapping[str, Any]]) -> set[str]:
-    """Names of the functions that ``tools`` declare."""
-    return {_function(tool, number)["name"] for number, tool in enumerate(tools)}
+        lines.append(f"type {function['name']} = ({argument}) => any;\n")
+    return "\n".join([*lines, f"}} // namespace {name}"])
 
 
 def typescript(schema: Schema) -> str:
@@ -62,23 +60,8 @@ def typescript(schema: Schema) -> str:
     return _Types(schema).of(schema, "")
 
 
-def _function(tool: Mapping[str, Any], number: int) -> Mapping[str, Any]:
-    if not isinstance(tool, Mapping):
-        raise ArgumentError(f"tools[{number}] is no dict: {tool!r}")
-    if tool.get("type", "function") != "function":
-        raise ArgumentError(f"tools[{number}] has type {tool['type']!r}; only functions are known")
-    function: Mapping[str, Any] = tool.get("function", tool)
-    name = function.get("name") if isinstance(function, Mapping) else None
-    if not isinstance(name, str) or not _NAMES.fullmatch(name):
-        raise ArgumentError(
-            f"tools[{number}] has name {name!r}; a name has letters, digits, '_', '-' and '.'"
-        )
-    if not isinstance(function.get("parameters") or {}, Mapping):
-        raise ArgumentError(f"tools[{number}] ({name}): parameters are no JSON schema")
-    return function
-
-
-def _comment(text: Any, indent: str) -> list[str]:
+def comment_lines(text: Any, indent: str) -> list[str]:
+    """Lines of a comment."""
     return [f"{indent}// {line}" for line in text.splitlines()] if isinstance(text, str) else []
 
 
@@ -158,7 +141,7 @@ class _Types:
         others = schema.get("additionalProperties")
         if not properties and isinstance(others, Mapping):
             return f"Record<string, {self.of(others, indent)}>"
-        lines = [*_comment(schema.get("description"), indent), "{"]
+        lines = [*comment_lines(schema.get("description"), indent), "{"]
         required = schema.get("required") or ()
         for key, value in (properties or {}).items():
             name = f"{indent}{key}{'' if key in required else '?'}:"
@@ -166,12 +149,12 @@ class _Types:
         return "\n".join([*lines, f"{indent}}}"])
 
     def _property(self, name: str, schema: Schema, indent: str) -> list[str]:
-        lines = _comment(schema.get("title"), indent)
+        lines = comment_lines(schema.get("title"), indent)
         lines += [f"{indent}//"] if lines else []
         variants = schema.get("oneOf")
         if isinstance(variants, list):
             return lines + self._property_of_variants(name, schema, variants, indent)
-        lines += _comment(schema.get("description"), indent)
+        lines += comment_lines(schema.get("description"), indent)
         lines += _examples(schema.get("examples"), indent)
         comment = "".join(f" // {default}" for default in _default(schema))
         return [*lines, f"{name} {self.of(schema, indent + '    ')},{comment}"]
@@ -184,7 +167,7 @@ class _Types:
         described = schema.get("description")
         is_repeated = bool(variants) and described == _described(variants[0])
         if not is_repeated:
-            lines += _comment(described, indent)
+            lines += comment_lines(described, indent)
         lines += [f"{indent}// {default}" for default in _default(schema)]
         lines.append(name)
         for number, variant in enumerate(variants):

@@ -1,0 +1,55 @@
+"""A conversation as a model reads it, and how its answer is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pyhades.llm.text.chat import ChatDelta, FinishReason
+
+
+class ChatParser(Protocol):
+    """Splits the tokens of an answer into the pieces of its messages."""
+
+    def push(self, token: int) -> Sequence[ChatDelta]:
+        """What has come with one more token."""
+
+    def finish(self, reason: FinishReason | None = None) -> Sequence[ChatDelta]:
+        """What is left at the end; the last piece says why the answer ended."""
+
+
+class Guide(Protocol):
+    """Says which tokens an answer has to have, whatever the model would say."""
+
+    def after(self, token: int) -> Sequence[int]:
+        """The tokens that have to follow, once ``token`` has come; mostly none."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the answer ends with the token that came last."""
+
+
+@dataclass(frozen=True)
+class ChatPrompt:
+    """What a model reads, and how it is answered.
+
+    Attributes
+    ----------
+    tokens
+        Of the whole prompt.
+    begun
+        The last of them, with which the answer begins already: the parser gets them first.
+    parser
+        Makes what reads one answer.
+    guide
+        Makes what one answer is guided by.
+    goes_on
+        Tokens at which the answer does not end, although the model's answers do.
+    """
+
+    tokens: tuple[int, ...]
+    begun: tuple[int, ...]
+    parser: Callable[[], ChatParser]
+    guide: Callable[[], Guide] | None = None
+    goes_on: frozenset[int] = frozenset()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 
 import numpy as np
@@ -105,6 +106,44 @@ def test_company_chunks_and_preemption_change_no_token(
     runner = open_runner(cache_tokens=cache_tokens, step_tokens=step_tokens)
     scheduler = scheduler_of(runner)
     assert run(scheduler, REQUESTS) == alone
+    assert free(runner)
+
+
+class Sevens:
+    """Every fourth token is followed by two sevens, and five such pairs are an answer."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.pairs = 0
+
+    @property
+    def is_over(self) -> bool:
+        return self.pairs == 5
+
+    def after(self, token: int) -> list[int]:
+        self.count += 1
+        self.pairs += self.count % 6 == 0
+        return [7, 7] if self.count % 6 == 4 else []
+
+
+@pytest.mark.parametrize("cache_tokens", [None, 600, CONTEXT])
+def test_tokens_that_an_answer_has_to_have(open_runner, cache_tokens):
+    """They are the same in company and after preemption, and an end is an end."""
+    requests = [
+        dataclasses.replace(one, guide=Sevens) if one.number % 2 else one for one in REQUESTS
+    ]
+    alone: dict[tuple[int, int], list[int]] = {}
+    for one in requests:
+        alone |= run(scheduler_of(open_runner()), [one])
+    for (number, _), tokens in alone.items():
+        if number % 2:
+            at = range(len(tokens))
+            assert all(tokens[i] == 7 for i in at if i % 6 in (4, 5))
+            assert len(tokens) == min(
+                30, next(r for r in requests if r.number == number).max_tokens
+            )
+    runner = open_runner(cache_tokens=cache_tokens)
+    assert run(scheduler_of(runner), requests) == alone
     assert free(runner)
 
 

@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "kernels/tile/micro_kernel.h"
-#include "simd/simd.h"
+#include "simd/math.h"
 
 // The two products of attention as register tiles, with what can be done to the scores on the way.
 namespace hades::HADES_ISA {
@@ -10,20 +10,9 @@ namespace hades::HADES_ISA {
 constexpr float kLog2e = 0x1.715476p+0f;
 
 // 2^x for x <= 0 within 3e-7; exactly 0 below -125, where fully masked scores (-inf) lie, and 1 at
-// 0. A whole number is split off by adding 1.5 * 2^23, which leaves it in the low mantissa bits;
-// the polynomial is a minimax fit of this project on [-1/2, 1/2].
+// 0.
 HADES_INLINE F32 exp2_of_nonpositive(F32 x) {
-    const F32 magic = set1(0x1.8p23f);
-    const F32 shifted = x + magic;
-    const F32 f = x - (shifted - magic);
-    F32 p = set1(0x1.5bba14p-10f);
-    p = fma(p, f, set1(0x1.3cea88p-7f));
-    p = fma(p, f, set1(0x1.c6b752p-5f));
-    p = fma(p, f, set1(0x1.ebf9bcp-3f));
-    p = fma(p, f, set1(0x1.62e42ap-1f));
-    p = fma(p, f, set1(1.0f));
-    const I32 power = f32_to_bits(p) + shift_left<23>(f32_to_bits(shifted));
-    return without(less(x, set1(-125.0f)), bits_to_f32(power));
+    return without(less(x, set1(-125.0f)), exp2_near_zero(x));
 }
 
 // One row of a tile: what is added to its scores (at key 0; nullptr: nothing), and the keys it

@@ -16,7 +16,7 @@ from pyhades.segmentation.quantize.scores import Budget, Score
 
 FOR_RANKS = 8
 """Pictures that products are ranked on: those that lose the most with all of them quantised."""
-MOST_REVERTED = 0.5
+MOST_REVERTED = 0.75
 """Of the work or of the products, whichever lets more of them go back; a network of which more
 stays in float is not worth being called quantised."""
 CALL = 0.002
@@ -71,8 +71,8 @@ def choose(
     """All products, or all but the least work with which the budget holds.
 
     ``error_of`` tells the error on some pictures, given by index, where nothing but some products
-    is quantised; ``work`` how much each product has to do. Where the budget does not hold with half
-    of it in float, that is returned, or everything where it is no worse.
+    is quantised; ``work`` how much each product has to do. Where the budget does not hold with
+    :data:`MOST_REVERTED` of it in float, that is returned, or everything where it is no worse.
     """
     graph = quantised(products)
     first = Choice(graph, tuple(products), judge.scores(graph), {})
@@ -118,7 +118,7 @@ def by_gain(errors: Mapping[str, float], work: Mapping[str, float]) -> dict[str,
 
 
 def _most(order: Sequence[Product], work: Mapping[str, float]) -> int:
-    """How many of the first products may go back: half of the work, or half of the products."""
+    """How many of the first products may go back, but not all: so much of the work, or of them."""
     done = np.cumsum([work[product.name] for product in order])
     by_work = int(np.searchsorted(done, MOST_REVERTED * done[-1], "right"))
-    return max(by_work, math.ceil(MOST_REVERTED * len(order)))
+    return min(max(by_work, math.ceil(MOST_REVERTED * len(order))), len(order) - 1)

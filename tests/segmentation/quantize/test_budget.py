@@ -159,11 +159,18 @@ def test_nothing_goes_back_where_the_budget_holds():
     assert names == set(costs) and judge.whole == 1 and found.errors == {}
 
 
-def test_at_most_half_goes_back():
+def test_at_most_three_quarters_go_back():
     costs = {str(i): 1.0 + i for i in range(9)}
     found, names, judge = chosen(costs, dict.fromkeys(costs, 1.0))
-    assert names == set("0123") and not judge.budget.holds(found.scores)
+    assert names == set("01") and not judge.budget.holds(found.scores)
     assert found.errors == costs
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_something_stays_in_int8(count):
+    costs = {str(i): 1.0 + i for i in range(count)}
+    found, names, judge = chosen(costs, dict.fromkeys(costs, 1.0))
+    assert names == {"0"} and not judge.budget.holds(found.scores)
 
 
 @pytest.mark.parametrize("side", [SIDE, "side"])

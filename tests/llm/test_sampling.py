@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 
@@ -159,10 +160,12 @@ def test_logits_that_are_not_finite_are_refused(value, temperature):
     ("keywords", "message"),
     [
         ({"temperature": -1}, "temperature=-1 must be at least 0"),
-        ({"temperature": math.nan}, "temperature=nan"),
-        ({"temperature": math.inf}, "temperature=inf"),
-        ({"temperature": 1e-5}, "0 takes the likeliest"),
-        ({"top_k": -1}, "top_k=-1"),
+        ({"temperature": math.nan}, "temperature=nan must be finite"),
+        ({"temperature": math.inf}, "temperature=inf must be finite"),
+        ({"temperature": -math.inf}, "temperature=-inf must be finite"),
+        ({"top_k": -2}, "top_k=-2 must be at least -1, or 0 for all tokens"),
+        ({"top_p": math.inf}, "top_p=inf must be finite"),
+        ({"max_tokens": -(10**400)}, "max_tokens=-1000"),
         ({"top_p": 0}, r"top_p=0 must be above 0.0 and at most 1.0"),
         ({"top_p": 1.1}, "top_p=1.1"),
         ({"min_p": -0.1}, "min_p=-0.1"),
@@ -188,7 +191,15 @@ def test_values_out_of_range_are_refused(keywords, message):
     "keywords",
     [
         {"temperature": "hot"},
-        {"temperature": None},
+        {"temperature": [1]},
+        {"stop": 5},
+        {"stop": b"END"},
+        {"stop": {"a": 1}},
+        {"ignore_eos": "no"},
+        {"logit_bias": [[1, 2]]},
+        {"logit_bias": {1.5: 1}},
+        {"logit_bias": {True: 1}},
+        {"logit_bias": {1: "much"}},
         {"temperature": True},
         {"top_k": 1.5},
         {"seed": "x"},
@@ -214,3 +225,19 @@ def test_spellings_that_json_brings_are_taken():
     params = SamplingParams(stop="END", logit_bias={"3": 2}, top_k=np.int64(4))
     assert params.stop == ("END",)
     assert params.logit_bias == {3: 2.0}
+
+
+def test_none_stands_for_the_default():
+    """Clients of OpenAI's API send null for what was not said."""
+    names = [field.name for field in dataclasses.fields(SamplingParams)]
+    assert SamplingParams(**dict.fromkeys(names)) == SamplingParams()
+    assert SamplingParams(seed=1).changed(seed=None) == SamplingParams()
+
+
+def test_spellings_of_other_libraries():
+    assert SamplingParams(top_k=-1) == SamplingParams(top_k=0)
+    assert SamplingParams(temperature=1e-6).temperature == 1e-3
+    assert SamplingParams(logprobs=True).logprobs == 0
+    assert SamplingParams(logprobs=False).logprobs is None
+    assert SamplingParams(logit_bias={"3": -100, 4: 1}).logit_bias == {3: -100.0, 4: 1.0}
+    assert SamplingParams(top_k=10**400, max_tokens=10**400).top_k == 10**400

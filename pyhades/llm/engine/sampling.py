@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ COOLEST = 1e-3
 """Lowest temperature that differs from greedy decoding."""
 _RANGES = {
     "temperature": (0.0, math.inf),
-    "top_k": (0, math.inf),
+    "top_k": (-1, math.inf),
     "top_p": (0.0, 1.0),
     "min_p": (0.0, 1.0),
     "repetition_penalty": (0.0, math.inf),
@@ -41,13 +41,15 @@ class SamplingParams:
     """How to choose tokens, and when to stop.
 
     The steps are applied in this order: bias and penalties, temperature, top-k, top-p, min-p.
+    None stands for the default of every parameter.
 
     Parameters
     ----------
     temperature
-        0 takes the likeliest token, the lowest id among equals; 1 samples as the model says.
+        0 takes the likeliest token, the lowest id among equals; 1 samples as the model says. From
+        0.001 down, but for 0, it is 0.001.
     top_k
-        Only the ``top_k`` likeliest tokens; 0 for all.
+        Only the ``top_k`` likeliest tokens; 0 or -1 for all.
     top_p
         Only the likeliest tokens that together have this probability.
     min_p
@@ -60,7 +62,7 @@ class SamplingParams:
     frequency_penalty
         Subtracted from them once for each time they were sampled.
     logit_bias
-        Added to logits, by token id.
+        Added to logits, by token id; ids may be text, as JSON has them.
     seed
         The same seed gives the same tokens, for any number of threads; None is different each time.
     stop
@@ -68,8 +70,9 @@ class SamplingParams:
     max_tokens
         Most tokens of an answer; None for what the context leaves.
     logprobs
-        Give the log-probability of each token, and of this many of the likeliest. They are those
-        of the model, before temperature, bias and penalties.
+        Give the log-probability of each token, and of this many of the likeliest; True is 0 of
+        them, False is none at all. They are those of the model, before temperature, bias and
+        penalties.
     n
         How many answers to give.
     ignore_eos
@@ -105,15 +108,23 @@ class SamplingParams:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            if field.name in _RANGES:
-                _check_range(field.name, getattr(self, field.name), field.default)
-        if 0 < self.temperature < COOLEST:
-            raise ArgumentError(
-                f"temperature={self.temperature} is below {COOLEST}; 0 takes the likeliest token"
-            )
-        object.__setattr__(self, "stop", _stop_strings(self.stop))
+            if getattr(self, field.name) is None:
+                self._set(field.name, field.default)
+        if isinstance(self.logprobs, bool):
+            self._set("logprobs", 0 if self.logprobs else None)
+        for name in _RANGES:
+            _check_range(name, getattr(self, name))
+        if not isinstance(self.ignore_eos, (bool, np.bool_)):
+            raise ArgumentTypeError(f"ignore_eos={self.ignore_eos!r} is neither True nor False")
+        self._set("top_k", max(self.top_k, 0))
+        if 0 < self.temperature < COOLEST:  # as others do: some clients spell greedy so
+            self._set("temperature", COOLEST)
+        self._set("stop", _stop_strings(self.stop))
         if self.logit_bias is not None:
-            object.__setattr__(self, "logit_bias", _biases(self.logit_bias))
+            self._set("logit_bias", _biases(self.logit_bias))
+
+    def _set(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
 
     def changed(self, **fields_to_set: Any) -> SamplingParams:
         """The same with some fields set anew.
@@ -147,22 +158,30 @@ class SamplingParams:
         return (self.repetition_penalty, self.presence_penalty, self.frequency_penalty) != (1, 0, 0)
 
 
-def _check_range(name: str, value: Any, default: Any) -> None:
-    if value is None and default is None:
+def _check_range(name: str, value: Any) -> None:
+    if value is None:
         return
     kind, words = (Integral, "an integer") if name in _INTEGERS else (Real, "a number")
-    is_number = isinstance(value, kind) and not isinstance(value, bool)
-    if not is_number:
+    if not isinstance(value, kind) or isinstance(value, bool):
         raise ArgumentTypeError(f"{name}={value!r} is not {words}")
+    if isinstance(value, (float, np.floating)) and not math.isfinite(value):
+        raise ArgumentError(f"{name}={value} must be finite")
     low, high = _RANGES[name]
-    if not low <= value <= high or math.isinf(value) or (name in _POSITIVE and value == 0):
+    value = cast("float", value)
+    if not low <= value <= high or (name in _POSITIVE and value == 0):
         bound = f"above {low}" if name in _POSITIVE else f"at least {low}"
         limits = bound if math.isinf(high) else f"{bound} and at most {high}"
-        raise ArgumentError(f"{name}={value} must be {limits if math.isfinite(low) else 'finite'}")
+        hint = ", or 0 for all tokens" if name == "top_k" else ""
+        raise ArgumentError(f"{name}={value} must be {limits}{hint}")
 
 
-def _stop_strings(stop: str | Sequence[str]) -> tuple[str, ...]:
-    strings = (stop,) if isinstance(stop, str) else tuple(stop)
+def _stop_strings(stop: Any) -> tuple[str, ...]:
+    if isinstance(stop, str):
+        strings: tuple[Any, ...] = (stop,)
+    elif isinstance(stop, Iterable) and not isinstance(stop, (bytes, bytearray, Mapping)):
+        strings = tuple(stop)
+    else:
+        raise ArgumentTypeError(f"stop={stop!r} is neither text nor a list of texts")
     for string in strings:
         if not isinstance(string, str):
             raise ArgumentTypeError(f"stop holds {string!r}, which is not text")
@@ -171,21 +190,37 @@ def _stop_strings(stop: str | Sequence[str]) -> tuple[str, ...]:
     return strings
 
 
-def _biases(logit_bias: Mapping[int, float]) -> dict[int, float]:
+def _biases(logit_bias: Any) -> dict[int, float]:
+    if not isinstance(logit_bias, Mapping):
+        raise ArgumentTypeError(
+            f"logit_bias is {type(logit_bias).__name__}; it maps token ids to numbers, such as "
+            "{50256: -100}"
+        )
     biases: dict[int, float] = {}
     for token, bias in logit_bias.items():
-        try:
-            biases[int(token)] = float(bias)
-        except (TypeError, ValueError):
+        number = _token_id(token)
+        is_number = isinstance(bias, Real) and not isinstance(bias, bool)
+        if number is None or not is_number:
             raise ArgumentTypeError(
                 f"logit_bias has {token!r}: {bias!r}; it maps token ids to numbers"
-            ) from None
-        if int(token) < 0 or math.isnan(float(bias)) or float(bias) == math.inf:
+            )
+        if number < 0 or math.isnan(bias) or bias == math.inf:
             raise ArgumentError(
                 f"logit_bias has {token!r}: {bias!r}; ids are not negative, biases are finite "
                 "or -inf"
             )
+        biases[number] = float(bias)
     return biases
+
+
+def _token_id(token: Any) -> int | None:
+    """A token id, which JSON can only spell as text; None for what is none."""
+    if isinstance(token, Integral) and not isinstance(token, bool):
+        return int(token)
+    try:
+        return int(token) if isinstance(token, str) else None
+    except ValueError:
+        return None
 
 
 @dataclass(frozen=True)

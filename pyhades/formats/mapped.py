@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyhades.errors import ModelError
+from pyhades.formats.pointer import refuse_pointer
 
 _POPULATE_READ = 22
 """MADV_POPULATE_READ of Linux 5.14, which Python has no name for."""
@@ -37,6 +38,7 @@ class MappedFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        refuse_pointer(path)
         try:
             with path.open("rb") as file:
                 self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)

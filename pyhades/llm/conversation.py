@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, get_args
 
 from pyhades.arguments import one_of
+from pyhades.errors import ArgumentTypeError
 from pyhades.llm.engine.sampling import SamplingParams
 from pyhades.llm.llm import LLM
 from pyhades.llm.text.chat import ChatAnswer, ChatDelta, ReasoningEffort
@@ -35,6 +36,12 @@ class Conversation:
         system: str | None = None,
         reasoning_effort: ReasoningEffort = "medium",
     ) -> None:
+        if not isinstance(llm, LLM):
+            raise ArgumentTypeError(f"llm is {type(llm).__name__}; a conversation needs an LLM")
+        if not isinstance(params, SamplingParams | None):
+            raise ArgumentTypeError(f"params is {type(params).__name__}; give SamplingParams")
+        if not isinstance(system, str | None):
+            raise ArgumentTypeError(f"system={system!r} is not text")
         self.llm = llm
         self.params = params
         self.system = system
@@ -56,6 +63,8 @@ class Conversation:
 
     def ask(self, text: str) -> None:
         """Say something; a question that got no answer is replaced."""
+        if not isinstance(text, str):
+            raise ArgumentTypeError(f"a question is text, not {type(text).__name__}")
         if self.has_question:
             self._said.pop()
         self._said.append({"role": "user", "content": text})

@@ -254,6 +254,8 @@ class LLM:
         CancelledError
             Another thread called :meth:`cancel`.
         """
+        if not callable(on_delta):
+            raise ArgumentTypeError(f"on_delta={on_delta!r} cannot be called")
         requests, several = self._requests(prompts, params, keywords)
         collector = Collector(requests)
         for delta in self._stream(requests):

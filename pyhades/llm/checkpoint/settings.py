@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from pyhades.errors import ModelError
+from pyhades.formats.pointer import refuse_pointer
 
 MOST_LAYERS = 1024
 """More are a sign of damage: a table of them would fill the memory."""
@@ -27,6 +28,7 @@ def read_json(path: Path) -> dict[str, Any]:
     ModelError
         The file is missing or is no JSON object.
     """
+    refuse_pointer(path)
     try:
         values = json.loads(path.read_bytes())
     except OSError as error:

@@ -147,6 +147,8 @@ def rows_request(tokens: object, context_length: int, vocab_size: int) -> Reques
         They are more than the context holds.
     """
     ids = checked_tokens(tokens, "tokens", vocab_size)
+    if not ids:
+        raise ArgumentError("tokens are empty; there are logits after one token or more")
     if len(ids) > context_length:
         raise CapacityError(
             f"{len(ids)} tokens do not fit the context of {context_length}; "

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pyhades.errors import ModelError
+from pyhades.errors import ArgumentTypeError, ModelError
 from pyhades.formats import GgufFile, SafetensorsFile, TensorEntry
 from pyhades.llm.checkpoint.locating import beside, is_gguf, weight_files
 from pyhades.llm.checkpoint.settings import read_json
@@ -44,6 +44,10 @@ def open_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
         A file is missing or damaged, a tensor is missing, superfluous, misshapen or of a type that
         is not read, or the model is of another family. The message names file, tensor and remedy.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise ArgumentTypeError(
+            f"the model is {type(path).__name__}; it is the path of a folder or a file"
+        )
     source = Path(path).expanduser()
     files = weight_files(source)
     if is_gguf(files[0]):

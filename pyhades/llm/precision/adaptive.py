@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import fsum, isfinite
+from numbers import Real
 from typing import Any
 
 from tqdm import tqdm
 
-from pyhades.errors import ArgumentError, ModelError
+from pyhades.errors import ArgumentError, ArgumentTypeError, ModelError
+from pyhades.llm.engine.request import checked_tokens
 from pyhades.llm.models import Checkpoint
 from pyhades.llm.models.outline import EMBEDDING
 from pyhades.llm.models.weights import ModelWeights
@@ -76,9 +78,14 @@ def adapt(
         A tensor is damaged.
     """
     budget = DEFAULT_ERROR_BUDGET if error_budget is None else error_budget
+    if not isinstance(budget, Real) or isinstance(budget, bool):
+        raise ArgumentTypeError(f"error_budget={budget!r} is not a number")
     if not (isfinite(budget) and budget >= 0):
         raise ArgumentError(f"error_budget={budget}: expected a number from 0 on")
-    tokens = calibration_tokens(checkpoint) if calibration is None else list(calibration)
+    if calibration is None:
+        tokens = calibration_tokens(checkpoint)
+    else:
+        tokens = list(checked_tokens(calibration, "calibration", checkpoint.config.vocab_size))
     as_stored = Recipe(AUTO, "q8", "int8_g32", _dense_as_stored(checkpoint))
     captured = capture(checkpoint.config, pack(as_stored), tokens)
     kept = as_stored.formats[EMBEDDING]

@@ -53,14 +53,19 @@ class ChatOptions:
     form: ResponseFormat | None = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
-        self._set("reasoning_effort", self.reasoning_effort or "medium")
+        if self.reasoning_effort is None:
+            self._set("reasoning_effort", "medium")
         one_of("reasoning_effort", self.reasoning_effort, ReasoningEffort)
         if self.reasoning_budget is not None:
             check_count("reasoning_budget", self.reasoning_budget, least=0)
         for name in ("instructions", "model_identity"):
             if not isinstance(getattr(self, name), str | None):
                 raise ArgumentTypeError(f"{name}={getattr(self, name)!r} is not text")
-        if isinstance(self.builtin_tools, str | Mapping):
+        for name in ("parallel_tool_calls", "continue_final_message"):
+            if not isinstance(getattr(self, name), bool | None):
+                raise ArgumentTypeError(f"{name}={getattr(self, name)!r} is neither True nor False")
+        builtin = self.builtin_tools or ()
+        if isinstance(builtin, str | bytes | Mapping) or not isinstance(builtin, Sequence):
             raise ArgumentTypeError("builtin_tools is a list, such as ['browser', 'python']")
         tools = () if self.tools is None else self.tools
         self._set("offer", offer(tools, self.tool_choice))

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import codecs
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from numbers import Integral
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any
 
 from pyhades.errors import ArgumentError, ArgumentTypeError, ConfigurationError, ModelError
+from pyhades.formats.pointer import refuse_pointer
 
 # How o200k splits text: words with at most one character in front and an English ending behind,
 # up to three digits, punctuation, white space.
@@ -83,10 +86,7 @@ class Tokenizer:
         ConfigurationError
             The library is not installed.
         """
-        contents: Any = source
-        name = "tokenizer.json"
-        if isinstance(source, (str, Path)):
-            contents, name = Path(source).read_bytes(), str(source)
+        contents, name = _contents(source)
         library = _library()
         try:
             document = json.loads(contents)
@@ -123,6 +123,8 @@ class Tokenizer:
         ConfigurationError
             The library ``tokenizers`` is not installed.
         """
+        if not isinstance(vocabulary, Mapping):
+            raise ArgumentTypeError(f"{name} is {type(vocabulary).__name__}, not a mapping of keys")
         fields = {key.removeprefix(_GGUF_PREFIX): value for key, value in vocabulary.items()}
         for key in ("tokens", "merges"):
             if key not in fields:
@@ -174,10 +176,22 @@ class Tokenizer:
         return self.decode_bytes(ids).decode(errors="replace")
 
     def decode_bytes(self, ids: Iterable[int]) -> bytes:
-        """Bytes of tokens. Special tokens give their text, ids without a token U+FFFD."""
+        """Bytes of tokens. Special tokens give their text, ids without a token U+FFFD.
+
+        Raises
+        ------
+        ArgumentTypeError
+            They are no token ids.
+        """
+        if isinstance(ids, (str, bytes, Mapping)) or not isinstance(ids, Iterable):
+            raise ArgumentTypeError(f"tokens are {type(ids).__name__}, not a list of token ids")
         return b"".join(map(self._token_bytes, ids))
 
     def _token_bytes(self, index: int) -> bytes:
+        if type(index) is not int:
+            if not isinstance(index, Integral) or isinstance(index, bool):
+                raise ArgumentTypeError(f"tokens hold {index!r}; token ids are integers")
+            index = int(index)
         known = self._bytes.get(index)
         if known is None:
             letters = _byte_letters()
@@ -215,6 +229,20 @@ class StreamDecoder:
         text = self._decoder.decode(b"", final=True)
         self._decoder.reset()
         return text
+
+
+def _contents(source: Any) -> tuple[bytes, str]:
+    """What a ``tokenizer.json`` holds, and what to call it."""
+    if isinstance(source, bytes | bytearray):
+        return bytes(source), "tokenizer.json"
+    if not isinstance(source, str | os.PathLike):
+        raise ArgumentTypeError(f"a tokenizer.json is a path or bytes, not {type(source).__name__}")
+    path = Path(source)
+    refuse_pointer(path)
+    try:
+        return path.read_bytes(), str(path)
+    except OSError as error:
+        raise ModelError(f"{path}: cannot read the tokenizer: {error.strerror}") from None
 
 
 def _library() -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,15 @@ def as_mapping(value: Any) -> Any:
         if not isinstance(value, type) and callable(getattr(value, method, None)):
             return getattr(value, method)()
     return value
+
+
+def as_json(value: Any, what: str, *, compact: bool = False) -> str:
+    """JSON of a value; ArgumentTypeError where it has none."""
+    try:
+        separators = (",", ":") if compact else None
+        return json.dumps(value, ensure_ascii=False, separators=separators)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ArgumentTypeError(f"{what} cannot be written as JSON: {error}") from None
 
 
 def declared(tools: Sequence[Any]) -> list[Given]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,7 +13,7 @@ from pyhades.llm.text.chat_options import ChatOptions
 from pyhades.llm.text.harmony.builtin_tools import builtin_section
 from pyhades.llm.text.harmony.tool_types import comment_lines, tools_section
 from pyhades.llm.text.response_format import ResponseFormat
-from pyhades.llm.text.tools import as_mapping
+from pyhades.llm.text.tools import as_json, as_mapping
 
 IDENTITY = "You are ChatGPT, a large language model trained by OpenAI."
 KNOWLEDGE_CUTOFF = "2024-06"
@@ -111,8 +110,8 @@ class _Translation:
         if role in ("system", "developer"):
             return [Message("developer", f"# Instructions\n\n{_text(message, number)}")]
         if role == "user":
-            author = f"user:{message['name']}" if message.get("name") else "user"
-            return [Message(author, _text(message, number))]
+            name = _name(message, number)
+            return [Message(f"user:{name}" if name else "user", _text(message, number))]
         raise ArgumentError(
             f"messages[{number}] has role {role!r}; known are system, developer, user, assistant "
             "and tool"
@@ -126,6 +125,8 @@ class _Translation:
             text = _text({"content": reasoning}, number)
             result.append(Message("assistant", text, "analysis"))
         calls = message.get("tool_calls") or ()
+        if not isinstance(calls, Sequence) or isinstance(calls, str | bytes):
+            raise ArgumentTypeError(f"messages[{number}]: tool_calls is no list: {calls!r}")
         if calls and message.get("content"):
             result.append(Message("assistant", _text(message, number), "commentary"))
         elif not calls and message.get("content") is not None:
@@ -141,18 +142,17 @@ class _Translation:
         if not isinstance(name, str):
             raise ArgumentError(f"{where} has a tool call without the name of a function: {call!r}")
         recipient = self._full_name(name)
-        arguments = _arguments(function.get("arguments"), recipient)
+        arguments = _arguments(function.get("arguments"), recipient, where)
         if call.get("id") is not None:
-            self._called[call["id"]] = recipient
+            self._called[str(call["id"])] = recipient
         if recipient.startswith(f"{NAMESPACE}."):
             return Message("assistant", arguments, "commentary", recipient, "json")
         return Message("assistant", arguments, "analysis", recipient)
 
     def _tool(self, message: Given, number: int) -> Message:
-        name = message.get("name")
-        author = (
-            self._full_name(name) if name else self._called.get(message.get("tool_call_id", ""))
-        )
+        name = _name(message, number)
+        called = self._called.get(str(message.get("tool_call_id")))
+        author = self._full_name(name) if name else called
         if author is None:
             raise ArgumentError(
                 f"messages[{number}] is the result of a tool, but has no name, and no call before "
@@ -166,11 +166,18 @@ class _Translation:
         return name if is_built_in and name not in self._functions else f"{NAMESPACE}.{name}"
 
 
-def _arguments(given: Any, recipient: str) -> str:
+def _name(message: Given, number: int) -> str:
+    name = message.get("name") or ""
+    if not isinstance(name, str):
+        raise ArgumentTypeError(f"messages[{number}]: name={name!r} is not text")
+    return name
+
+
+def _arguments(given: Any, recipient: str, where: str) -> str:
     """Arguments as text. A call without any is one of no arguments: JSON that is empty."""
     if given is None or (isinstance(given, str) and not given.strip()):
         return no_arguments(recipient)
-    return given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
+    return given if isinstance(given, str) else as_json(given, f"{where}: arguments of a call")
 
 
 def _is_final(message: Given) -> bool:
@@ -216,5 +223,4 @@ def _day(date: str | datetime.date) -> str:
 def _format_section(form: ResponseFormat) -> str:
     """The JSON schema that an answer has to follow."""
     lines = ["# Response Formats\n", f"## {form.name}\n", *comment_lines(form.description, "")]
-    schema = json.dumps(form.schema, ensure_ascii=False, separators=(",", ":"))
-    return "\n".join([*lines, schema])
+    return "\n".join([*lines, as_json(form.schema, "the schema of response_format", compact=True)])

@@ -6,12 +6,12 @@ trained on. Schemas that it gives up on (``anyOf``, ``$ref``, ``const``) get the
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pyhades.errors import ArgumentError
 from pyhades.llm.text.chat import NAMESPACE
-from pyhades.llm.text.tools import declared
+from pyhades.llm.text.tools import as_json, declared
 
 _PLAIN = {"string": "string", "number": "number", "integer": "number", "boolean": "boolean",
           "null": "null"}  # fmt: skip
@@ -74,7 +74,7 @@ def _default(schema: Schema) -> list[str]:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return as_json(value, "a schema of tools", compact=True)
 
 
 class _Types:
@@ -143,6 +143,11 @@ class _Types:
             return f"Record<string, {self.of(others, indent)}>"
         lines = [*comment_lines(schema.get("description"), indent), "{"]
         required = schema.get("required") or ()
+        if not isinstance(properties or {}, Mapping) or not isinstance(required, list | tuple):
+            raise ArgumentError(
+                f"a schema of tools has properties {properties!r} and required {required!r}; they "
+                "are a dict and a list"
+            )
         for key, value in (properties or {}).items():
             name = f"{indent}{key}{'' if key in required else '?'}:"
             lines += self._property(name, value if isinstance(value, Mapping) else {}, indent)

@@ -1,0 +1,129 @@
+"""Arguments of a wrong type or value: an exception of ours that names them, never a bare one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import pyhades
+from pyhades.errors import ArgumentError, ArgumentTypeError, PyhadesError
+from pyhades.llm import Conversation
+from pyhades.llm.text.tokenizer import Tokenizer
+
+ASK = [{"role": "user", "content": "Hi"}]
+WRONG = [5, 1.5, b"x", [None], [[1.5]], [True], object()]
+
+
+@pytest.fixture(scope="module")
+def llm():
+    with pyhades.LLM(threads=1) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    {
+        "context_length": ["512", True, 3.5, 0, -1, 10**9],
+        "max_sequences": [0, -1, "8", 2.5, None, True],
+        "kv_memory": ["1GB", -1, 1.5, [1]],
+        "threads": ["2", 0, -1, 1.5],
+        "isa": [5, "avx9"],
+        "precision": [5, "fp8", []],
+        "options": [{}, "x"],
+        "kv_format": [5, None, "fp8"],
+        "model": [5, [], {}, b"x", True],
+    }.items(),
+)
+def test_opening(name, values):
+    for value in values:
+        with pytest.raises(PyhadesError) as caught:
+            pyhades.LLM(**{"threads": 1, "progress": False, name: value})
+        message = str(caught.value)
+        # (The number of sequences and the precision are named by what they are about.)
+        assert name in message or name.split("_")[0] in message or repr(value) in message
+        assert "slot" not in message
+
+
+@pytest.mark.parametrize(
+    ("keywords", "complaint"),
+    [
+        ({"error_budget": "x"}, "error_budget='x' is not a number"),
+        ({"error_budget": -1}, "error_budget=-1"),
+        ({"calibration": "abc"}, "calibration is str"),
+        ({"calibration": [1.5]}, r"calibration holds 1\.5"),
+        ({"calibration": [10**9]}, "calibration: token 1000000000"),
+    ],
+)
+def test_opening_with_measured_formats(keywords, complaint):
+    with pytest.raises((ArgumentError, ArgumentTypeError), match=complaint):
+        pyhades.LLM(precision="auto", threads=1, progress=False, **keywords)
+
+
+CALLS = {
+    "prompts": lambda llm, value: llm.generate(value, max_tokens=1),
+    "params": lambda llm, value: llm.generate("a", value),
+    "on_delta": lambda llm, value: llm.generate("a", on_delta=value, max_tokens=1),
+    "stream": lambda llm, value: llm.stream(value, max_tokens=1),
+    "logits": lambda llm, value: llm.logits(value),
+    "tokenize": lambda llm, value: llm.tokenize(value),
+    "messages": lambda llm, value: llm.chat(value, max_tokens=1),
+    "message": lambda llm, value: llm.chat([value], max_tokens=1),
+    "content": lambda llm, value: llm.chat([{"role": "user", "content": value}], max_tokens=1),
+    "role": lambda llm, value: llm.chat([{"role": value, "content": "a"}], max_tokens=1),
+    "name": lambda llm, value: llm.chat([ASK[0] | {"name": value}], max_tokens=1),
+    "tool_calls": lambda llm, value: llm.chat(
+        [*ASK, {"role": "assistant", "tool_calls": value}], max_tokens=1
+    ),
+    "conversation": lambda llm, value: Conversation(value),
+    "conversation's params": lambda llm, value: Conversation(llm, value),
+    "system": lambda llm, value: Conversation(llm, system=value),
+    "question": lambda llm, value: Conversation(llm).ask(value),
+    "tokenizer": lambda llm, value: Tokenizer.from_json(value),
+    "vocabulary": lambda llm, value: Tokenizer.from_gguf(value),
+} | {
+    name: lambda llm, value, name=name: llm.chat(ASK, max_tokens=1, **{name: value})
+    for name in (
+        "tools", "tool_choice", "parallel_tool_calls", "reasoning_effort", "date", "instructions",
+        "model_identity", "builtin_tools", "response_format", "continue_final_message",
+    )
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_calls(llm, name):
+    for value in WRONG:
+        with pytest.raises(PyhadesError):
+            CALLS[name](llm, value)
+
+
+def test_nothing_is_an_error_and_no_wait(llm):
+    for call in (
+        lambda: llm.logits([]),
+        lambda: llm.generate(""),
+        lambda: llm.generate([]),
+        lambda: llm.chat([]),
+    ):
+        with pytest.raises(ArgumentError, match="empty"):
+            call()
+
+
+@pytest.mark.parametrize("tokens", ["abc", b"abc", None, 5, [None], [1.5], ["1"], [True], {1: 2}])
+def test_tokens_of_a_text(llm, tokens):
+    with pytest.raises(ArgumentTypeError, match="tokens"):
+        llm.detokenize(tokens)
+    assert llm.detokenize(np.array([104, 105])) == llm.detokenize([104, 105])
+
+
+@pytest.mark.parametrize(
+    "tool",
+    [
+        {"name": "a", "parameters": {"type": "object", "properties": 5}},
+        {"name": "a", "parameters": {"type": "object", "properties": {"b": {}}, "required": 5}},
+        {"name": "a", "parameters": {"properties": {"b": {"default": object()}}}},
+        {"name": "a", "parameters": {"properties": {"b": {"enum": [b"x"]}}}},
+    ],
+    ids=str,
+)
+def test_schemas(llm, tool):
+    with pytest.raises((ArgumentError, ArgumentTypeError), match="schema of tools"):
+        llm.chat(ASK, tools=[tool], max_tokens=1)

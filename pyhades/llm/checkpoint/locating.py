@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+from collections.abc import Collection
 from pathlib import Path
 
+from pyhades.cache import hugging_face_hub
 from pyhades.errors import ConfigurationError, ModelError
 from pyhades.formats.gguf import MAGIC
 from pyhades.llm.checkpoint.settings import read_json
@@ -14,6 +17,13 @@ _INDEX = "model.safetensors.index.json"
 _SINGLE = "model.safetensors"
 _SAFETENSORS_SHARD = re.compile(r"-\d{5}-of-\d{5}\.safetensors$")
 _GGUF_SHARD = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$")
+_SUFFIXES = (".safetensors", ".gguf", ".json")
+_HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+_HUB_ADDRESS = re.compile(r"^(https?://)?(huggingface\.co|hf\.co)/")
+_FETCHED = (
+    "fetch it with `hf download {0}/{1} --local-dir {1}` (pip install huggingface_hub), then name "
+    "the folder {1}"
+)
 ORIGINAL = "original"
 """Folder of OpenAI's layout inside of their repositories."""
 
@@ -32,6 +42,49 @@ def toy_model() -> Path:
     if not _TOY.is_dir():
         raise ConfigurationError(f"{_TOY} is missing; install pyhades again, or name a model")
     return _TOY
+
+
+def located(path: str | os.PathLike[str]) -> Path:
+    """Where a model is: at a path, or in the cache of Hugging Face under its name there.
+
+    Parameters
+    ----------
+    path
+        A path; or the name of a repository, ``openai/gpt-oss-20b`` say, or its address.
+
+    Raises
+    ------
+    ModelError
+        There is nothing; the message says how the model is fetched.
+    """
+    place = Path(path).expanduser()
+    if place.exists():
+        return place
+    name = _HUB_ADDRESS.sub("", str(path)).strip("/")
+    if not _HUB_NAME.fullmatch(name) or place.suffix in _SUFFIXES:
+        hint = (
+            ""
+            if "/" in name or place.suffix in _SUFFIXES
+            else f"; {_FETCHED.format('OWNER', name)}"
+        )
+        raise ModelError(f"{place}: there is no such file or folder{hint}")
+    owner, repository = name.split("/")
+    cached = hugging_face_hub() / f"models--{owner}--{repository}"
+    if cached.is_dir():
+        return cached
+    raise ModelError(
+        f"{path}: there is no such file or folder, and no model of this name in the cache of "
+        f"Hugging Face ({hugging_face_hub()}); {_FETCHED.format(owner, repository)}"
+    )
+
+
+def hides(target: Path, folders: Collection[Path]) -> bool:
+    """Whether a new file in one of these folders is read in place of the weights there."""
+    if target.parent not in folders or target.suffix not in _SUFFIXES:
+        return False
+    if target.name in (_SINGLE, _INDEX):
+        return True
+    return not ((target.parent / _SINGLE).exists() or (target.parent / _INDEX).exists())
 
 
 def weight_files(path: Path) -> list[Path]:

@@ -83,6 +83,13 @@ class Settings:
             self.fail(f"{self.prefix}{names[0]} is {value!r}, not a positive number")
         return float(value)
 
+    def flag(self, *names: str, default: bool) -> bool:
+        """True or false; ModelError where it is something else."""
+        value = self._required(names, default)
+        if not isinstance(value, bool):
+            self.fail(f"{self.prefix}{names[0]} is {value!r}, not true or false")
+        return value
+
     def token_ids(self, *names: str) -> list[int]:
         """A token id or several; none where the name has no value."""
         value = self.get(*names)

@@ -10,13 +10,14 @@ from typing import Any
 
 from pyhades.errors import ArgumentTypeError, ModelError
 from pyhades.formats import GgufFile, SafetensorsFile, TensorEntry
-from pyhades.llm.checkpoint.locating import beside, is_gguf, weight_files
+from pyhades.llm.checkpoint.locating import beside, is_gguf, located, weight_files
 from pyhades.llm.checkpoint.settings import read_json
 from pyhades.llm.checkpoint.table import TensorTable
 from pyhades.llm.models import packed
 from pyhades.llm.models.checkpoint import Checkpoint
 from pyhades.llm.models.config import ConfigSource
 from pyhades.llm.models.registry import architecture_named, gguf_layout_named, layout_marked
+from pyhades.llm.text.tokenizer_files import tokenizer_contents
 
 _TOKENIZER = "tokenizer.json"
 
@@ -30,8 +31,8 @@ def open_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     ----------
     path
         Hugging Face safetensors (a folder, a file, or the model's folder in the cache), OpenAI's
-        ``original`` folder, a GGUF file (any part, if it is split), or what ``pyhades convert``
-        wrote.
+        ``original`` folder, a GGUF file (any part, if it is split), what ``pyhades convert``
+        wrote, or the name of a repository that is in the cache of Hugging Face.
 
     Returns
     -------
@@ -48,7 +49,7 @@ def open_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
         raise ArgumentTypeError(
             f"the model is {type(path).__name__}; it is the path of a folder or a file"
         )
-    source = Path(path).expanduser()
+    source = located(path)
     files = weight_files(source)
     if is_gguf(files[0]):
         return _open_gguf(source, [GgufFile(file) for file in files])
@@ -111,7 +112,8 @@ def _special_ids(tokenizer_json: Path | None) -> Mapping[str, int]:
     """Special tokens to their ids, as ``tokenizer.json`` lists them."""
     if tokenizer_json is None:
         return {}
-    added: Any = read_json(tokenizer_json).get("added_tokens", [])
+    read_json(tokenizer_json)  # says what is wrong with the file, if anything
+    added: Any = json.loads(tokenizer_contents(tokenizer_json)).get("added_tokens") or []
     try:
         return {str(token["content"]): int(token["id"]) for token in added}
     except (KeyError, TypeError, ValueError):

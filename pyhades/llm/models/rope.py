@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -61,7 +62,7 @@ def read_rope_scaling(source: ConfigSource, truncate: bool = True) -> RopeScalin
         original_max_position_embeddings=rope.integer(
             "original_max_position_embeddings", default=4096
         ),
-        truncate=bool(rope.values.get("truncate", truncate)),
+        truncate=rope.flag("truncate", default=truncate),
     )
     attention = rope.number("attention_factor", default=1.0)
     usual = 0.1 * math.log(scaling.factor) + 1.0 if scaling.factor > 1 else 1.0
@@ -71,7 +72,26 @@ def read_rope_scaling(source: ConfigSource, truncate: bool = True) -> RopeScalin
 
 
 def _rope(source: ConfigSource) -> Settings:
-    rope = source.settings.get("rope_parameters", "rope_scaling") or {}
-    if not isinstance(rope, dict):
-        source.settings.fail(f"rope_parameters are {rope!r}, not named values")
-    return Settings(rope, source.name)
+    """Everything that is said of it, in one object: what is said twice counts where it is newer."""
+    said: dict[str, Any] = {}
+    for key in ("rope_scaling", "rope_parameters"):
+        given = source.settings.get(key) or {}
+        if not isinstance(given, dict):
+            source.settings.fail(f"{key} are {given!r}, not named values")
+        said |= {name: value for name, value in given.items() if value is not None}
+    per_type = {name: said.pop(name) for name in list(said) if isinstance(said[name], dict)}
+    if per_type:
+        name, first = next(iter(per_type.items()))
+        others = [other for other, value in per_type.items() if value != first]
+        if others:
+            source.settings.fail(
+                f"rope_parameters of {name} and {others[0]} differ; pyhades has the same for all "
+                "layers"
+            )
+        said |= {key: value for key, value in first.items() if value is not None}
+    rope = Settings(said, source.name)
+    if rope.number("partial_rotary_factor", default=1.0) != 1.0:
+        rope.fail("partial_rotary_factor is not 1; pyhades rotates whole heads")
+    if rope.get("mscale") is not None and rope.get("mscale") != rope.get("mscale_all_dim"):
+        rope.fail("mscale is not mscale_all_dim; pyhades knows the usual attention_factor only")
+    return rope

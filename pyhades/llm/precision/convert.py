@@ -14,10 +14,12 @@ import numpy as np
 
 from pyhades.errors import ArgumentError, ConfigurationError
 from pyhades.formats import SafetensorsWriter
+from pyhades.llm.checkpoint.locating import hides
 from pyhades.llm.models import Checkpoint, open_checkpoint
 from pyhades.llm.models.packed import TOKENIZER_JSON, VOCABULARY, metadata_of
 from pyhades.llm.precision.loading import packed_shapes, progress_bar, recipe_for
 from pyhades.llm.precision.packing import make, nbytes, plan
+from pyhades.llm.text.tokenizer_files import tokenizer_contents
 
 
 def convert(
@@ -56,8 +58,8 @@ def convert(
     Raises
     ------
     ArgumentError
-        The target exists or is a folder, the source is packed already, or there is no such
-        precision.
+        The target exists, is a folder or would replace the source, the source is packed already,
+        or there is no such precision.
     ConfigurationError
         There is too little room on the disk.
     ModelError
@@ -69,6 +71,7 @@ def convert(
     if path.exists() and not overwrite:
         raise ArgumentError(f"{path} exists; choose another name, or ask to overwrite it")
     checkpoint = open_checkpoint(source)
+    _check_apart(checkpoint, path)
     if checkpoint.packed is not None:
         raise ArgumentError(f"{checkpoint.source} is packed already; name the original checkpoint")
     recipe = recipe_for(checkpoint, precision, error_budget, calibration, progress=progress)
@@ -96,11 +99,37 @@ def convert(
     return path
 
 
+def _check_apart(checkpoint: Checkpoint, target: Path) -> None:
+    """ArgumentError where the packed file would take the place of a file that it is made from.
+
+    Two names may be one file. In the folder of the source, a new file may be one that is read in
+    place of the others from then on.
+    """
+    files = [file.path for file in checkpoint.files]
+    if isinstance(checkpoint.tokenizer_json, Path):
+        files.append(checkpoint.tokenizer_json)
+    folders = {file.parent for file in files}
+    files += [path for folder in folders for path in folder.glob("*.json")]
+    for file in files:
+        if target.exists() and target.samefile(file):
+            raise ArgumentError(
+                f"{target} is {file}, a file of the source, which the result would replace; "
+                "choose another target"
+            )
+    is_folder = checkpoint.source.is_dir()
+    if is_folder and hides(target.parent.resolve() / target.name, {f.resolve() for f in folders}):
+        raise ArgumentError(
+            f"{target} lies in the folder of the source, which would not be read as before; "
+            "choose a target outside of it"
+        )
+
+
 def _tokenizer_texts(checkpoint: Checkpoint) -> dict[str, bytes]:
     """What the packed file keeps of the tokenizer."""
     source = checkpoint.tokenizer_json
     if source is not None:
-        return {TOKENIZER_JSON: source if isinstance(source, bytes) else source.read_bytes()}
+        whole = source if isinstance(source, bytes) else tokenizer_contents(source)
+        return {TOKENIZER_JSON: whole}
     if checkpoint.vocabulary is not None:
         return {VOCABULARY: json.dumps(checkpoint.vocabulary, default=_as_list).encode()}
     return {}

@@ -18,7 +18,7 @@ from types import MappingProxyType, ModuleType
 from typing import Any
 
 from pyhades.errors import ArgumentError, ArgumentTypeError, ConfigurationError, ModelError
-from pyhades.formats.pointer import refuse_pointer
+from pyhades.llm.text.tokenizer_files import tokenizer_contents
 
 # How o200k splits text: words with at most one character in front and an English ending behind,
 # up to three digits, punctuation, white space.
@@ -77,7 +77,9 @@ class Tokenizer:
         Parameters
         ----------
         source
-            Path of the file, or its contents as bytes.
+            Path of the file, or its contents as bytes. Of a path, special tokens that only the
+            files beside it list (``tokenizer_config.json``, ``added_tokens.json``,
+            ``special_tokens_map.json``) are taken from there.
 
         Raises
         ------
@@ -91,11 +93,15 @@ class Tokenizer:
         try:
             document = json.loads(contents)
             model = document["model"]
-            specials = {token["content"]: int(token["id"]) for token in document["added_tokens"]}
+            specials = {
+                token["content"]: int(token["id"]) for token in document["added_tokens"] or ()
+            }
             merges = _pairs(model["merges"])
             vocabulary = dict(model["vocab"])
             options = {key: model[key] for key in ("dropout", "ignore_merges") if model.get(key)}
-            rest = {**document, "added_tokens": [], "model": {**model, "vocab": {}, "merges": []}}
+            # What training has cut and filled up to is no business of who runs the model.
+            rest = {**document, "added_tokens": [], "truncation": None, "padding": None,
+                    "model": {**model, "vocab": {}, "merges": []}}  # fmt: skip
             is_byte_level = "ByteLevel" in json.dumps(rest["decoder"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ModelError(f"{name} is no tokenizer.json: {error!r}") from error
@@ -237,12 +243,7 @@ def _contents(source: Any) -> tuple[bytes, str]:
         return bytes(source), "tokenizer.json"
     if not isinstance(source, str | os.PathLike):
         raise ArgumentTypeError(f"a tokenizer.json is a path or bytes, not {type(source).__name__}")
-    path = Path(source)
-    refuse_pointer(path)
-    try:
-        return path.read_bytes(), str(path)
-    except OSError as error:
-        raise ModelError(f"{path}: cannot read the tokenizer: {error.strerror}") from None
+    return tokenizer_contents(source), str(source)
 
 
 def _library() -> Any:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from pyhades.cache import cache_root
+from pyhades.cache import cache_root, hugging_face_hub
 from pyhades.segmentation.catalogue import Entry, PublishedFile
 
 _HUGGING_FACE = re.compile(r"https://huggingface\.co/([^/]+)/([^/]+)/resolve/[^/]+/(.+)")
@@ -44,23 +44,12 @@ def _hugging_face(file: PublishedFile) -> Iterator[Path]:
     if match is None:
         return
     owner, repository, path = match.groups()
-    folder = _hub() / f"models--{owner}--{repository}"
+    folder = hugging_face_hub() / f"models--{owner}--{repository}"
     if file.sha256 is not None:
         yield folder / "blobs" / file.sha256
     snapshots = folder / "snapshots"
     if snapshots.is_dir():
         yield from sorted(snapshot / path for snapshot in snapshots.iterdir())
-
-
-def _hub() -> Path:
-    for variable in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
-        told = os.environ.get(variable)
-        if told:
-            return Path(told).expanduser()
-    home = os.environ.get("HF_HOME")
-    if home:
-        return Path(home).expanduser() / "hub"
-    return _folder("XDG_CACHE_HOME", "~/.cache") / "huggingface" / "hub"
 
 
 def _transparent_background() -> Path:

@@ -50,7 +50,7 @@ def from_huggingface(source: ConfigSource) -> GptOssConfig:
             listed_stop_ids(source), source.specials, settings.integer("vocab_size")
         ),
         pad_token_id=pad[0] if pad else None,
-        attention_bias=bool(source.values.get("attention_bias", True)),
+        attention_bias=settings.flag("attention_bias", default=True),
     )
     check_dimensions(config, settings)
     return config

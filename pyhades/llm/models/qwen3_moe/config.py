@@ -58,7 +58,7 @@ def from_huggingface(source: ConfigSource) -> Qwen3MoeConfig:
         rms_norm_eps=settings.number("rms_norm_eps", default=1e-6),
         eos_token_ids=tuple(sorted({*listed_stop_ids(source)})),
         pad_token_id=pad[0] if pad else None,
-        attention_bias=bool(settings.get("attention_bias")),
+        attention_bias=settings.flag("attention_bias", default=False),
     )
     check_dimensions(config, settings)
     return config

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 
 import numpy as np
@@ -13,6 +14,7 @@ from pyhades.errors import ModelError
 from pyhades.llm.models import open_checkpoint
 from pyhades.llm.models.config import RopeScaling
 from pyhades.llm.models.outline import outline
+from pyhades.llm.precision.convert import convert
 from tests.support.tiny_checkpoints import (
     STOP_IDS,
     Stored,
@@ -216,6 +218,31 @@ class TestPlaces:
         with pytest.raises(ModelError, match="holds no"):
             open_checkpoint(tmp_path)
 
+    @pytest.mark.parametrize(
+        "name", ["openai/gpt-oss-20b", "https://huggingface.co/openai/gpt-oss-20b"]
+    )
+    def test_a_name_of_the_hub(self, model, tmp_path, monkeypatch, name):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+        with pytest.raises(ModelError, match="hf download openai/gpt-oss-20b --local-dir"):
+            open_checkpoint(name)
+        repository = tmp_path / "hub" / "models--openai--gpt-oss-20b"
+        write_huggingface(model, repository / "snapshots" / "aaa")
+        assert_same_tensors(open_checkpoint(name), model)
+
+    def test_a_path_comes_before_a_name_of_the_hub(self, model, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        write_huggingface(model, tmp_path / "openai" / "gpt-oss-20b")
+        assert_same_tensors(open_checkpoint("openai/gpt-oss-20b"), model)
+
+    def test_a_name_without_an_owner(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        for name in ("gpt-oss-20b", "gpt-oss:20b"):
+            with pytest.raises(ModelError, match=f"{name}: .*hf download OWNER/NAME"):
+                open_checkpoint(name)
+        with pytest.raises(ModelError, match=r"no such file or folder$"):
+            open_checkpoint("models/20b.gguf")
+
     def test_several_models(self, model, tmp_path):
         write_gguf(model, tmp_path / "a.gguf")
         shutil.copy(tmp_path / "a.gguf", tmp_path / "b.gguf")
@@ -332,6 +359,31 @@ class TestRefusals:
             open_checkpoint(folder)
 
 
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 13761264768\n"
+
+
+@pytest.mark.parametrize(
+    ("container", "name"),
+    [
+        *[("huggingface", name) for name in ("model.safetensors", "config.json", "tokenizer.json",
+                                             "generation_config.json")],
+        ("sharded", "model-00001-of-00002.safetensors"),
+        ("sharded", "model.safetensors.index.json"),
+        ("gguf", "m.gguf"),
+    ],
+)  # fmt: skip
+def test_pointers_of_git_lfs_are_named(container, name, model, tmp_path):
+    if container == "gguf":
+        write_gguf(model, tmp_path / name)
+    else:
+        write_huggingface(model, tmp_path, shards=2 if container == "sharded" else 1)
+    (tmp_path / name).write_text(POINTER)
+    with pytest.raises(
+        ModelError, match=f"{re.escape(name)} is a pointer of Git LFS.*git lfs pull"
+    ):
+        open_checkpoint(tmp_path)
+
+
 class TestVariants:
     """What relatives of the model may do differently."""
 
@@ -357,6 +409,77 @@ class TestVariants:
         checkpoint = open_checkpoint(write_huggingface(plain, tmp_path))
         assert "layers.0.qkv.bias" not in checkpoint.tensors
         assert "layers.0.router.bias" in checkpoint.tensors
+
+    def test_null_is_what_is_left_out(self, model, tmp_path):
+        names = ("attention_bias", "head_dim", "sliding_window", "layer_types", "swiglu_limit",
+                 "rms_norm_eps", "quantization_config", "tie_word_embeddings")  # fmt: skip
+        base = {**model.config, "head_dim": 64, "hidden_size": 64}
+        base |= {"num_attention_heads": 2, "num_key_value_heads": 1}
+        other = random_model(base)
+        folder = write_huggingface(other, tmp_path)
+        whole = json.loads((folder / "config.json").read_text())
+        left_out = {key: value for key, value in whole.items() if key not in names}
+        (folder / "config.json").write_text(json.dumps(left_out))
+        expected = open_checkpoint(folder).config
+        (folder / "config.json").write_text(json.dumps(left_out | dict.fromkeys(names)))
+        assert open_checkpoint(folder).config == expected
+
+    def test_a_flag_is_true_or_false(self, model, tmp_path):
+        folder = write_huggingface(TinyModel({**model.config, "attention_bias": "no"},
+                                             model.tensors), tmp_path)  # fmt: skip
+        with pytest.raises(ModelError, match="attention_bias is 'no', not true or false"):
+            open_checkpoint(folder)
+
+    @pytest.mark.parametrize("beside", [{}, {"full_attention": None}])
+    def test_rope_per_kind_of_layer(self, model, tmp_path, beside):
+        flat = model.config["rope_parameters"]
+        nested = {"full_attention": flat, "sliding_attention": flat} | beside
+        nested = TinyModel({**model.config, "rope_parameters": nested}, model.tensors)
+        config = open_checkpoint(write_huggingface(nested, tmp_path)).config
+        assert config.rope_scaling is not None and config.rope_theta == flat["rope_theta"]
+        plain = write_huggingface(model, tmp_path / "flat")
+        assert config == open_checkpoint(plain).config
+
+    def test_rope_that_is_said_in_two_places(self, model, tmp_path):
+        rope = dict(model.config["rope_parameters"])
+        theta = rope.pop("rope_theta")
+        config = {**model.config, "rope_scaling": rope, "rope_theta": 1.0}
+        config["rope_parameters"] = {"rope_theta": theta}
+        folder = write_huggingface(TinyModel(config, model.tensors), tmp_path)
+        assert open_checkpoint(folder).config.rope_theta == theta
+        assert open_checkpoint(folder).config.rope_scaling is not None
+
+    @pytest.mark.parametrize(
+        ("change", "complaint"),
+        [
+            ({"full_attention": {"rope_theta": 1.0}, "sliding_attention": {"rope_theta": 2.0}},
+             "full_attention and sliding_attention differ"),
+            ({"partial_rotary_factor": 0.5}, "partial_rotary_factor is not 1"),
+            ({"mscale": 1.0, "mscale_all_dim": 1.0}, "mscale"),
+            ({"rope_type": "llama3"}, "'llama3'; pyhades knows 'yarn'"),
+        ],
+    )  # fmt: skip
+    def test_rope_that_is_not_computed(self, model, tmp_path, change, complaint):
+        rope = {**model.config["rope_parameters"], **change}
+        changed = TinyModel({**model.config, "rope_parameters": rope}, model.tensors)
+        with pytest.raises(ModelError, match=complaint):
+            open_checkpoint(write_huggingface(changed, tmp_path))
+
+    def test_special_tokens_beside_the_tokenizer(self, model, tmp_path):
+        """Answers end at them, and a packed file has them."""
+        folder = write_huggingface(model, tmp_path / "m")
+        (folder / "generation_config.json").unlink()
+        document = json.loads((folder / "tokenizer.json").read_text())
+        added, document["added_tokens"] = document["added_tokens"], []
+        (folder / "tokenizer.json").write_text(json.dumps(document))
+        decoder = {str(token["id"]): {"content": token["content"]} for token in added}
+        config = json.dumps({"added_tokens_decoder": decoder})
+        (folder / "tokenizer_config.json").write_text(config)
+        packed = convert(folder, tmp_path / "packed.safetensors", progress=False)
+        for path in (folder, packed):
+            checkpoint = open_checkpoint(path)
+            assert checkpoint.config.eos_token_ids == STOP_IDS
+            assert checkpoint.tokenizer().specials["<|call|>"] == STOP_IDS[2]
 
     def test_end_of_message_is_no_end(self, model, tmp_path):
         folder = write_huggingface(model, tmp_path)

@@ -109,6 +109,40 @@ class TestTarget:
         convert(source, target, overwrite=True, progress=False)
         assert open_checkpoint(target).packed is not None
 
+    @pytest.mark.parametrize("how", ["name", "other path", "symlink", "hardlink", "original"])
+    def test_a_file_of_the_source(self, model, source, tmp_path, how):
+        if how == "original":
+            source = write_original(model, tmp_path / "original")
+        weights = source / "model.safetensors"
+        target = {"name": weights, "original": weights, "other path": source / ".." / source.name /
+                  weights.name}.get(how, tmp_path / "link.safetensors")  # fmt: skip
+        if how == "symlink":
+            target.symlink_to(weights)
+        if how == "hardlink":
+            target.hardlink_to(weights)
+        before = weights.read_bytes()
+        for given in (source, weights):
+            with pytest.raises(ArgumentError, match="which the result would replace"):
+                convert(given, target, overwrite=True, progress=False)
+        assert weights.read_bytes() == before
+
+    @pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "generation_config.json"])
+    def test_another_file_of_the_source(self, source, name):
+        with pytest.raises(ArgumentError, match="which the result would replace"):
+            convert(source, source / name, overwrite=True, progress=False)
+
+    def test_a_file_that_would_be_taken_for_the_source(self, model, source, tmp_path):
+        sharded = write_huggingface(model, tmp_path / "sharded", shards=2)
+        with pytest.raises(ArgumentError, match="in the folder of the source"):
+            made(sharded, sharded / "model.safetensors")
+        single = write_gguf(model, tmp_path / "gguf" / "m.gguf").parent
+        with pytest.raises(ArgumentError, match="in the folder of the source"):
+            made(single, single / "packed.safetensors")
+        beside = made(source, source / "packed.safetensors")
+        assert open_checkpoint(beside).packed is not None
+        assert open_checkpoint(source).packed is None
+        assert open_checkpoint(made(single / "m.gguf", single / "m.safetensors")).packed
+
     def test_folder(self, source, tmp_path):
         with pytest.raises(ArgumentError, match="is a folder"):
             made(source, tmp_path)

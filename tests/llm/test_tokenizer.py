@@ -206,8 +206,92 @@ def test_merges_that_do_not_fit_are_refused():
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match="missing"):
+    with pytest.raises(ModelError, match=r"missing\.json: .*No such file"):
         Tokenizer.from_json(tmp_path / "missing.json")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"truncation": {"direction": "Right", "max_length": 4, "strategy": "LongestFirst",
+                        "stride": 0}},
+        {"padding": {"strategy": {"Fixed": 64}, "direction": "Right", "pad_to_multiple_of": None,
+                     "pad_id": 1, "pad_type_id": 0, "pad_token": "a"}},
+        {"padding": {"strategy": "BatchLongest", "direction": "Left", "pad_to_multiple_of": 8,
+                     "pad_id": 1, "pad_type_id": 0, "pad_token": "a"}},
+    ],
+    ids=["truncation", "fixed", "multiple"],
+)  # fmt: skip
+def test_what_training_cut_and_filled_up_is_left_alone(changes):
+    text = "What is the weather like in Rome?"
+    assert Tokenizer.from_json(changed(**changes)).encode(text) == toy_tokenizer().encode(text)
+
+
+class TestFilesBeside:
+    """Special tokens that ``tokenizer.json`` does not list."""
+
+    def read(self, folder, names, **files):
+        document = json.loads(tokenizer_json())
+        added = {token["content"]: token["id"] for token in document["added_tokens"]}
+        document["added_tokens"] = [
+            token for token in document["added_tokens"] if token["content"] not in names
+        ]
+        (folder / "tokenizer.json").write_text(json.dumps(document))
+        for name, value in files.items():
+            (folder / f"{name}.json").write_text(json.dumps(value(added)))
+        return Tokenizer.from_json(folder / "tokenizer.json")
+
+    def test_a_decoder_of_added_tokens(self, tmp_path):
+        names = toy_tokenizer().specials.keys()
+        read = self.read(tmp_path, names, tokenizer_config=lambda added: {
+            "added_tokens_decoder": {
+                str(index): {"content": name, "special": True} for name, index in added.items()
+            }
+        })  # fmt: skip
+        assert read.specials == toy_tokenizer().specials
+        assert read.vocab_size == toy_tokenizer().vocab_size
+        assert read.decode([read.specials["<|call|>"]]) == "<|call|>"
+
+    def test_a_table_of_added_tokens(self, tmp_path):
+        read = self.read(tmp_path, ["<|call|>"], added_tokens=lambda added: added)
+        assert read.specials == toy_tokenizer().specials
+
+    @pytest.mark.parametrize(
+        "named",
+        [{"eos_token": "<|call|>"}, {"eos_token": {"content": "<|call|>"}},
+         {"additional_special_tokens": ["<|call|>"]},
+         {"extra_special_tokens": {"call_token": "<|call|>"}}],
+    )  # fmt: skip
+    def test_names_of_tokens_of_the_vocabulary(self, tmp_path, named):
+        """They have ids already, and are taken out of what text may become."""
+        document = json.loads(tokenizer_json())
+        index = toy_tokenizer().specials["<|call|>"]
+        document["added_tokens"] = [t for t in document["added_tokens"] if t["id"] != index]
+        document["model"]["vocab"]["<|call|>"] = index
+        (tmp_path / "tokenizer.json").write_text(json.dumps(document))
+        (tmp_path / "special_tokens_map.json").write_text(json.dumps(named))
+        read = Tokenizer.from_json(tmp_path / "tokenizer.json")
+        assert read.specials == toy_tokenizer().specials
+        assert index not in read.encode("<|call|>")
+
+    def test_what_tokenizer_json_says_counts(self, tmp_path):
+        wrong = {"added_tokens_decoder": {"5": {"content": "<|call|>"}}}
+        read = self.read(tmp_path, [], tokenizer_config=lambda _: wrong)
+        assert read.specials == toy_tokenizer().specials
+
+    @pytest.mark.parametrize(
+        "config", [[], {"added_tokens_decoder": []}, {"added_tokens_decoder": {"x": 1}},
+                   {"eos_token": 5, "additional_special_tokens": None}]
+    )  # fmt: skip
+    def test_what_means_nothing_is_passed_over(self, tmp_path, config):
+        read = self.read(tmp_path, [], tokenizer_config=lambda _: config)
+        assert read.specials == toy_tokenizer().specials
+
+    def test_damage_is_named(self, tmp_path):
+        (tmp_path / "tokenizer.json").write_bytes(tokenizer_json())
+        (tmp_path / "tokenizer_config.json").write_text("{")
+        with pytest.raises(ModelError, match=r"tokenizer_config\.json is no JSON"):
+            Tokenizer.from_json(tmp_path / "tokenizer.json")
 
 
 def test_text_that_is_none_is_refused():

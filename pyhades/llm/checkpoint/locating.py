@@ -61,13 +61,10 @@ def located(path: str | os.PathLike[str]) -> Path:
     if place.exists():
         return place
     name = _HUB_ADDRESS.sub("", str(path)).strip("/")
-    if not _HUB_NAME.fullmatch(name) or place.suffix in _SUFFIXES:
-        hint = (
-            ""
-            if "/" in name or place.suffix in _SUFFIXES
-            else f"; {_FETCHED.format('OWNER', name)}"
-        )
-        raise ModelError(f"{place}: there is no such file or folder{hint}")
+    is_file = place.suffix in _SUFFIXES
+    if is_file or not _HUB_NAME.fullmatch(name):
+        remedy = "" if is_file or "/" in name else f"; {_FETCHED.format('OWNER', 'NAME')}"
+        raise ModelError(f"{place}: there is no such file or folder{remedy}")
     owner, repository = name.split("/")
     cached = hugging_face_hub() / f"models--{owner}--{repository}"
     if cached.is_dir():

@@ -92,6 +92,6 @@ def _rope(source: ConfigSource) -> Settings:
     rope = Settings(said, source.name)
     if rope.number("partial_rotary_factor", default=1.0) != 1.0:
         rope.fail("partial_rotary_factor is not 1; pyhades rotates whole heads")
-    if rope.get("mscale") is not None and rope.get("mscale") != rope.get("mscale_all_dim"):
-        rope.fail("mscale is not mscale_all_dim; pyhades knows the usual attention_factor only")
+    if rope.get("mscale") and rope.get("mscale_all_dim"):
+        rope.fail("mscale and mscale_all_dim are given; pyhades knows the usual attention_factor")
     return rope

@@ -13,11 +13,13 @@
 //   pair(p)                    two words of memory in every lane
 //   dot_words(acc, a, b)       acc + the two products of each lane, modulo 2^32
 //   times(a, b)                of lanes of 32 bits, modulo 2^32
+//   HADES_WORDS                defined where there are any
 namespace hades::HADES_ISA {
 
 constexpr int kWords = 2 * kLanes;
 
 #if defined(HADES_TIER_AVX512)
+#define HADES_WORDS
 
 struct Words {
     __m512i v;
@@ -74,6 +76,7 @@ HADES_INLINE I32 dot_words(I32 acc, Words a, Words b) {
 #endif
 
 #elif defined(HADES_TIER_AVX2)
+#define HADES_WORDS
 
 struct Words {
     __m256i v;
@@ -134,7 +137,7 @@ HADES_INLINE I32 dot_words(I32 acc, Words a, Words b) {
 
 #endif
 
-#if !defined(HADES_EMULATED) && !defined(HADES_TIER_VNNI)
+#if defined(HADES_WORDS) && !defined(HADES_EMULATED) && !defined(HADES_TIER_VNNI)
 HADES_INLINE I32 dot_words(I32 acc, Words a, Words b) {
     Words products;
     asm("vpmaddwd %[b], %[a], %[products]\n\t"

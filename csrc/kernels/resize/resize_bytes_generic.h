@@ -6,7 +6,8 @@
 
 #include "kernels/resize/resize.h"
 #include "simd/points.h"
-#if defined(HADES_TIER_AVX512) || defined(HADES_TIER_AVX2)
+#include "simd/words.h"
+#if defined(HADES_WORDS)
 #include "kernels/resize/resize_short_generic.h"
 #endif
 
@@ -113,7 +114,7 @@ HADES_INLINE void move_pixels(const ResizeRowArgs& a) {
 
 void resize_row_u8(const ResizeRowArgs& a) {
     if (a.bytes.moves) return move_pixels(a);
-#if defined(HADES_TIER_AVX512) || defined(HADES_TIER_AVX2)
+#if defined(HADES_WORDS)
     if (a.bytes.is_short && a.channels > 1) return resize_short_row(a);
 #endif
     const bool joined = a.x_pixel == a.channels;

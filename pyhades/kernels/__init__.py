@@ -56,7 +56,7 @@ from pyhades.kernels.registry import implementations, selected, supported_tiers,
 from pyhades.kernels.requantize import requantize
 from pyhades.kernels.resize import resize
 from pyhades.kernels.roi import roi_align, roi_max_pool
-from pyhades.kernels.sampling import sample
+from pyhades.kernels.sampling import AdjustedTokens, SampledRows, sample, sample_rows
 from pyhades.kernels.softmax import log_softmax, softmax
 from pyhades.kernels.suppression import suppress
 from pyhades.kernels.typed import binary, cast, unary, where
@@ -139,6 +139,7 @@ __all__ = [
     "rope_store",
     "rope_table",
     "sample",
+    "sample_rows",
     "scatter_elements",
     "scatter_nd",
     "selected",

@@ -1,21 +1,54 @@
 #pragma once
 #include <cstdint>
 
-// A token from logits, each with the probability that the softmax gives it, without sorting.
+// Passes over a row of logits. What is made of them (which tokens may be drawn, and which one is)
+// is told in row.h and is the same for all tiers.
 namespace hades {
 
-// Logits whose weights are added up together before the block of the sampled one is known.
+// A block is what is looked at at once; its logits fall into groups, those of one index modulo
+// kSampleGroups. The largest of many groups bound the k-th largest of all from below.
 constexpr int64_t kSampleBlock = 1024;
+constexpr int64_t kSampleGroups = 16;
 
-struct SampleArgs {
-    const float* logits;  // [n]; NaN counts as -inf
+struct SurveyArgs {
+    const float* x;  // [n]; NaN counts as -inf
     int64_t n;
-    float temperature;  // 0: the largest logit, of equals the first
-    double uniform;     // in [0, 1): where in the cumulated weights the token lies
-    float* sums;        // scratch, [n / kSampleBlock, rounded up]
+    float scale;    // 1 / temperature, at least the smallest normal number
+    float* maxima;  // [blocks, kSampleGroups]: the largest of each group, -inf of none
+    float* sums;    // [blocks]: sum of exp((x - largest of the block) * scale); absent: not wanted
 };
 
-using Sample = int64_t(const SampleArgs&);
+struct GatherArgs {
+    const float* x;  // [n]
+    int64_t n;
+    const float* maxima;  // as a survey left them
+    float floor;          // what is not below is wanted; NaN never is
+    float* values;        // [n]: in the order of indices
+    int32_t* ids;         // [n]
+};
+
+struct WeighArgs {
+    const float* x;  // [n]; NaN counts as -inf
+    int64_t n;
+    float largest, scale;
+    float* weights;  // [n]: exp((x - largest) * scale)
+};
+
+struct AdmitArgs {
+    const float* x;  // [n]
+    int64_t n;
+    const uint32_t* words;  // [n / 32, rounded up]: bit i mod 32 of word i div 32; absent: all ones
+    float* y;               // [n]: x where the bit is set, else -inf
+};
+
+struct SamplingKernel {
+    bool (*survey)(const SurveyArgs&);     // whether there is NaN
+    int64_t (*gather)(const GatherArgs&);  // how many there are
+    void (*weigh)(const WeighArgs&);
+    void (*admit)(const AdmitArgs&);
+};
+
+using GetSamplingKernel = SamplingKernel();
 
 #define HADES_KERNEL(function, type, tier_name) \
     namespace tier_name {                       \

@@ -1,90 +1,126 @@
 #pragma once
-#include "base/rounding.h"
 #include "kernels/sampling/sampling.h"
+#include "simd/bits.h"
 #include "simd/math.h"
 #include "simd/sum.h"
 
-// Three passes over what the last-level cache holds: the largest logit; the sum of weights
-// exp((x - largest) / temperature) of each block; and the weights of one block once more, up to the
-// one in which the cumulated sum exceeds uniform * total. Sums of blocks are float32 of 1024 terms,
-// everything that is cumulated is float64.
+// A row comes from the last-level cache, so a survey reads it once: the largest of a block, then
+// its sum of weights from the first level. Weights are relative to the largest of the block, which
+// makes the second pass independent of the blocks to come. Sums of blocks are float32 of 1024
+// terms.
 namespace hades::HADES_ISA {
 
 constexpr float kNoLogit = -__builtin_inff();
+constexpr int kParts = kSampleGroups / kLanes;  // vectors that hold one logit of each group
 
-HADES_INLINE F32 logits_at(const SampleArgs& a, int64_t i) {
-    const int lanes = lanes_left(i, a.n);
-    const F32 x = load_n(a.logits + i, lanes);
-    return select(is_nan(x), set1(kNoLogit), x);
+HADES_INLINE F32 logits(F32 x) { return select(is_nan(x), set1(kNoLogit), x); }
+
+// Those past the end count as -inf.
+HADES_INLINE F32 last_logits(const float* x, int lanes) {
+    const Mask missing = equal(keep_first(set1(1.0f), lanes), zero());
+    return select(missing, set1(kNoLogit), load_n(x, lanes));
 }
 
-static float largest_logit(const SampleArgs& a) {
-    F32 largest = set1(kNoLogit);
+struct Largest {
+    F32 groups[kParts];
+    Mask has_nan;
+};
+
+HADES_INLINE void look_at(Largest* l, int part, F32 x) {
+    l->has_nan = l->has_nan | is_nan(x);
+    l->groups[part] = max(x, l->groups[part]);  // of NaN and a number, the number
+}
+
+HADES_INLINE Largest largest_of_groups(const float* x, int64_t n) {
+    Largest l;
+    for (F32& group : l.groups) group = set1(kNoLogit);
+    l.has_nan = is_nan(zero());
     int64_t i = 0;
-    for (; i + kLanes <= a.n; i += kLanes) largest = max(largest, logits_at(a, i));
-    float rest = max_of(largest);
-    for (; i < a.n; ++i) rest = a.logits[i] > rest ? a.logits[i] : rest;
-    return rest;
+    for (; i + kSampleGroups <= n; i += kSampleGroups)
+        for (int part = 0; part < kParts; ++part) look_at(&l, part, load(x + i + part * kLanes));
+    for (int part = 0; i < n; i += kLanes, ++part)
+        look_at(&l, part, last_logits(x + i, lanes_left(i, n)));
+    return l;
 }
 
-static int64_t first_of(const SampleArgs& a, float value) {
-    for (int64_t i = 0; i < a.n; ++i)
-        if (a.logits[i] == value) return i;
-    return 0;
+HADES_INLINE float largest_of(const Largest& l) {
+    F32 all = l.groups[0];
+    for (int part = 1; part < kParts; ++part) all = max(all, l.groups[part]);
+    return max_of(all);
 }
 
-HADES_INLINE F32 weights_at(const SampleArgs& a, int64_t i, float largest) {
-    return exp((logits_at(a, i) - set1(largest)) * set1(1.0f / a.temperature));
+HADES_INLINE F32 weights_of(F32 x, F32 largest, F32 scale) {
+    return exp((logits(x) - largest) * scale);
 }
 
-// The block in which the cumulated sums exceed `target`, which becomes relative to its beginning.
-static int64_t find_block(const SampleArgs& a, int64_t blocks, double* target) {
-    int64_t last = 0;
-    for (int64_t b = 0; b < blocks; ++b) {
-        if (a.sums[b] <= 0.0f) continue;
-        if (*target < a.sums[b]) return b;
-        *target -= a.sums[b];
-        last = b;
+HADES_INLINE float sum_of_weights(const float* x, int64_t n, float largest, float scale) {
+    if (!(largest > kNoLogit)) return 0.0f;
+    return sum_block(0, n, [&](int64_t i, int lanes) {
+        return weights_of(load_n(x + i, lanes), set1(largest), set1(scale));
+    });
+}
+
+HADES_INLINE int64_t block_end(int64_t begin, int64_t n) {
+    return n - begin < kSampleBlock ? n : begin + kSampleBlock;
+}
+
+static bool survey(const SurveyArgs& a) {
+    Mask has_nan = is_nan(zero());
+    for (int64_t begin = 0, block = 0; begin < a.n; begin += kSampleBlock, ++block) {
+        const int64_t n = block_end(begin, a.n) - begin;
+        const Largest l = largest_of_groups(a.x + begin, n);
+        for (int part = 0; part < kParts; ++part)
+            store(a.maxima + block * kSampleGroups + part * kLanes, l.groups[part]);
+        has_nan = has_nan | l.has_nan;
+        if (a.sums) a.sums[block] = sum_of_weights(a.x + begin, n, largest_of(l), a.scale);
     }
-    *target = a.sums[last];  // rounding has left none: the last weight of the last block
-    return last;
+    return lane_bits(has_nan) != 0;
 }
 
-static int64_t find_in_block(const SampleArgs& a, int64_t begin, int64_t end, float largest,
-                             double target) {
-    int64_t last = begin;
-    double cumulated = 0;
+HADES_INLINE float largest_of_block(const float* maxima) {
+    F32 all = load(maxima);
+    for (int part = 1; part < kParts; ++part) all = max(all, load(maxima + part * kLanes));
+    return max_of(all);
+}
+
+HADES_INLINE int64_t gather_block(const GatherArgs& a, int64_t begin, int64_t end, int64_t count) {
     for (int64_t i = begin; i < end; i += kLanes) {
-        float weights[kLanes];
-        store(weights, weights_at(a, i, largest));
-        for (int64_t lane = 0; lane < lanes_left(i, end); ++lane) {
-            if (weights[lane] <= 0.0f) continue;
-            last = i + lane;
-            cumulated += weights[lane];
-            if (cumulated > target) return last;
+        const int lanes = lanes_left(i, end);
+        uint32_t bits = lane_bits(less_equal(set1(a.floor), load_n(a.x + i, lanes)));
+        for (bits &= (2u << (lanes - 1)) - 1; bits != 0; bits &= bits - 1) {
+            const int64_t at = i + __builtin_ctz(bits);
+            a.values[count] = a.x[at];
+            a.ids[count++] = static_cast<int32_t>(at);
         }
     }
-    return last;
+    return count;
 }
 
-int64_t sample_f32(const SampleArgs& a) {
-    const float largest = largest_logit(a);
-    if (a.temperature <= 0.0f || !(largest > kNoLogit) || largest == -kNoLogit)
-        return first_of(a, largest);
-    const int64_t blocks = ceil_div(a.n, kSampleBlock);
-    double total = 0;
-    for (int64_t b = 0; b < blocks; ++b) {
-        const int64_t begin = b * kSampleBlock;
-        const int64_t end = begin + kSampleBlock < a.n ? begin + kSampleBlock : a.n;
-        a.sums[b] =
-            sum_block(begin, end, [&](int64_t i, int) { return weights_at(a, i, largest); });
-        total += a.sums[b];
-    }
-    double target = a.uniform * total;
-    const int64_t block = find_block(a, blocks, &target);
-    const int64_t begin = block * kSampleBlock;
-    const int64_t end = begin + kSampleBlock < a.n ? begin + kSampleBlock : a.n;
-    return find_in_block(a, begin, end, largest, target);
+static int64_t gather(const GatherArgs& a) {
+    int64_t count = 0;
+    for (int64_t begin = 0, block = 0; begin < a.n; begin += kSampleBlock, ++block)
+        if (largest_of_block(a.maxima + block * kSampleGroups) >= a.floor)
+            count = gather_block(a, begin, block_end(begin, a.n), count);
+    return count;
 }
+
+static void weigh(const WeighArgs& a) {
+    for (int64_t i = 0; i < a.n; i += kLanes) {
+        const int lanes = lanes_left(i, a.n);
+        const F32 x = load_n(a.x + i, lanes);
+        store_n(a.weights + i, weights_of(x, set1(a.largest), set1(a.scale)), lanes);
+    }
+}
+
+static void admit(const AdmitArgs& a) {
+    for (int64_t i = 0; i < a.n; i += kLanes) {
+        const int lanes = lanes_left(i, a.n);
+        const uint32_t bits = a.words ? a.words[i / 32] >> (i % 32) : ~0u;
+        const F32 x = load_n(a.x + i, lanes);
+        store_n(a.y + i, select(mask_of_bits(bits), x, set1(kNoLogit)), lanes);
+    }
+}
+
+SamplingKernel sample_f32() { return {survey, gather, weigh, admit}; }
 
 }  // namespace hades::HADES_ISA

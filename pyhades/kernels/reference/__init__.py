@@ -64,7 +64,7 @@ from pyhades.kernels.reference.reduce import argmax, argmin, cumsum, reduce
 from pyhades.kernels.reference.requantize import requantize
 from pyhades.kernels.reference.resize import resize
 from pyhades.kernels.reference.roi import roi_align, roi_max_pool
-from pyhades.kernels.reference.sampling import sample
+from pyhades.kernels.reference.sampling import sample, sample_rows
 from pyhades.kernels.reference.softmax import log_softmax, softmax
 from pyhades.kernels.reference.suppression import suppress
 from pyhades.kernels.reference.typed import binary, cast, unary, where
@@ -139,6 +139,7 @@ __all__ = [
     "rope_store",
     "rope_table",
     "sample",
+    "sample_rows",
     "scatter_elements",
     "scatter_nd",
     "sigmoid",

@@ -147,7 +147,7 @@ Status bind_sample(const OpDesc& desc, BoundOp* bound) {
     const Tensor& logits = desc.in(kLogits);
     if (!is_matrix(logits, DType::f32) || logits.shape[1] < 1)
         return invalid("sample: logits must be float32 [any, n], n at least 1");
-    const int64_t n = logits.shape[1], rows = desc.out(kTokens).shape[0];
+    const int64_t n = logits.shape[1], rows = desc.in(kNumbers).shape[0];
     Status status = check_settings(desc, rows);
     if (status.ok) status = check_changes(desc, rows, n);
     if (status.ok) status = check_results(desc, rows);

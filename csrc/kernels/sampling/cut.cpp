@@ -11,6 +11,14 @@ constexpr int kShift[kDigits] = {21, 10, 0};
 constexpr int kBits[kDigits] = {11, 11, 10};
 constexpr int kMostBins = 1 << 11;
 
+// Unsigned, ascending as the values do; zeros of either sign are equal.
+uint32_t ascending_bits(float value) {
+    value += 0.0f;  // makes a negative zero positive
+    uint32_t bits;
+    std::memcpy(&bits, &value, sizeof bits);
+    return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
+}
+
 // The bits above a digit, which are known by the time that the digit is looked at.
 uint32_t known_bits(int digit) {
     return digit == 0 ? 0 : ~((1u << (kShift[digit] + kBits[digit])) - 1);
@@ -52,13 +60,6 @@ Equals equals_of(const float* values, const float* weights, int64_t n, float val
 
 }  // namespace
 
-uint32_t ascending_bits(float value) {
-    value += 0.0f;  // makes a negative zero positive
-    uint32_t bits;
-    std::memcpy(&bits, &value, sizeof bits);
-    return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
-}
-
 Cut find_cut(const float* values, const float* weights, int64_t n, double wanted) {
     double bins[kMostBins];
     uint32_t prefix = 0;
@@ -73,27 +74,16 @@ Cut find_cut(const float* values, const float* weights, int64_t n, double wanted
             if (above + bins[bin] >= wanted) break;
             above += bins[bin];
         }
-        if (last < 0 || (bin < 0 && digit == 0)) return {-HUGE_VALF, n};
+        if (last < 0 || (bin < 0 && digit == 0)) return {-HUGE_VALF, 0};
         // Other sums than those of the digit before: rounding may leave none, and it is the last.
         if (bin < 0) above -= bins[last];
         prefix |= static_cast<uint32_t>(last) << kShift[digit];
     }
     const float value = value_of(prefix);
     const Equals equals = equals_of(values, weights, n, value);
-    const double needed = std::ceil((wanted - above) / equals.measure);
-    const auto most = static_cast<double>(equals.count);
-    return {value, static_cast<int64_t>(needed < 1.0 ? 1.0 : needed > most ? most : needed)};
-}
-
-int64_t apply_cut(const Cut& cut, float* values, int32_t* ids, int64_t n) {
-    int64_t left = 0, equals = cut.equals;
-    for (int64_t i = 0; i < n; ++i) {
-        const bool is_kept = values[i] > cut.value || (values[i] == cut.value && equals-- > 0);
-        values[left] = values[i];
-        ids[left] = ids[i];
-        left += is_kept;
-    }
-    return left;
+    const double kept = std::fmax(std::ceil((wanted - above) / equals.measure), 1.0);
+    if (kept >= static_cast<double>(equals.count)) return {value, 0};
+    return {value, equals.count - static_cast<int64_t>(kept)};
 }
 
 }  // namespace hades

@@ -3,8 +3,6 @@
 #include <cfloat>
 #include <cmath>
 
-#include "kernels/sampling/cut.h"
-
 namespace hades {
 namespace {
 
@@ -91,21 +89,6 @@ int64_t draw(const SamplingKernel& kernel, const Distribution& d, double uniform
         if (cumulated > target) break;
     }
     return begin + last;
-}
-
-float floor_of_largest(const Distribution& d, int64_t count) {
-    const int64_t groups = d.blocks * kSampleGroups;
-    float floor = -HUGE_VALF;
-    if (count <= d.blocks / 2)
-        floor = find_cut(d.at.largest, nullptr, d.blocks, static_cast<double>(count)).value;
-    else if (count <= groups / 2)
-        floor = find_cut(d.at.maxima, nullptr, groups, static_cast<double>(count)).value;
-    return floor > -FLT_MAX ? floor : -FLT_MAX;
-}
-
-int64_t gather_logits(const SamplingKernel& kernel, const Distribution& d, float floor,
-                      float* values, int32_t* ids) {
-    return kernel.gather({d.x, d.n, d.at.maxima, floor, values, ids});
 }
 
 float logit_of_share(const Distribution& d, double share) {

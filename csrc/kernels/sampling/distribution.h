@@ -34,13 +34,6 @@ int64_t first_of_largest(const Distribution& d);
 // The first place up to which the weights exceed `uniform` times their total.
 int64_t draw(const SamplingKernel& kernel, const Distribution& d, double uniform);
 
-// A logit that at least `count` are not below of; the lowest finite one if that is not known.
-float floor_of_largest(const Distribution& d, int64_t count);
-
-// The places of logits that are not below, and the logits; how many there are.
-int64_t gather_logits(const SamplingKernel& kernel, const Distribution& d, float floor,
-                      float* values, int32_t* ids);
-
 // The logit that has this share of the largest one's weight, or the next above.
 float logit_of_share(const Distribution& d, double share);
 

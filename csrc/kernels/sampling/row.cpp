@@ -1,10 +1,7 @@
 #include "kernels/sampling/row.h"
 
 #include <algorithm>
-#include <cfloat>
 #include <cmath>
-
-#include "kernels/sampling/cut.h"
 
 namespace hades {
 namespace {
@@ -38,13 +35,9 @@ const float* changed_logits(const SamplingKernel& kernel, const SampleRow& row, 
 
 // The likeliest tokens with their log-probabilities, of equals the lower first.
 void report_likeliest(const SamplingKernel& kernel, const SampleRow& row, const Distribution& d,
-                      double normaliser, const RowMemory& memory, const SampledRow& sampled) {
-    const float floor = row.likeliest < row.n ? floor_of_largest(d, row.likeliest) : -HUGE_VALF;
-    int64_t n = gather_logits(kernel, d, floor, memory.values, memory.ids);
-    if (n < row.likeliest)  // some of them are -inf
-        n = gather_logits(kernel, d, -HUGE_VALF, memory.values, memory.ids);
-    const Cut cut = find_cut(memory.values, nullptr, n, static_cast<double>(row.likeliest));
-    n = apply_cut(cut, memory.values, memory.ids, n);
+                      double normaliser, const NarrowMemory& memory, const SampledRow& sampled) {
+    const Cut cut = cut_of_number(kernel, d, row.likeliest, memory);
+    const int64_t n = list_kept(kernel, d, nullptr, cut, memory);
     // Places in the list, which is in the order of tokens, are sorted in the memory of weights.
     static_assert(sizeof(int32_t) == sizeof(float), "places take the room of weights");
     auto* const places = reinterpret_cast<int32_t*>(memory.weights);
@@ -53,83 +46,32 @@ void report_likeliest(const SamplingKernel& kernel, const SampleRow& row, const 
         const float first = memory.values[a], second = memory.values[b];
         return first > second || (!(first < second) && a < b);
     });
-    for (int64_t i = 0; i < n; ++i) {
+    for (int64_t i = 0; i < row.likeliest; ++i) {
         sampled.top_tokens[i] = memory.ids[places[i]];
         sampled.top_logprobs[i] =
             static_cast<float>(static_cast<double>(memory.values[places[i]]) - normaliser);
     }
 }
 
-// A list of logits that may be drawn.
-struct List {
-    float* values;
-    int32_t* ids;
-    int64_t n;
-};
-
-void keep_nucleus(const SamplingKernel& kernel, const Distribution& d, double total, double share,
-                  float* weights, List* list) {
-    kernel.weigh({list->values, list->n, d.largest, d.scale, weights});
-    const Cut cut = find_cut(list->values, weights, list->n, share * total);
-    list->n = apply_cut(cut, list->values, list->ids, list->n);
-}
-
-double total_weight(const SamplingKernel& kernel, const Distribution& d, const List& list,
-                    float* weights) {
-    kernel.weigh({list.values, list.n, d.largest, d.scale, weights});
-    double total = 0;
-    for (int64_t i = 0; i < list.n; ++i) total += static_cast<double>(weights[i]);
-    return total;
-}
-
-// A logit below which nothing can be drawn, from what the survey tells.
-float floor_of(const Distribution& d, const SampleRow& row, bool limits_number) {
-    const double top_p = row.settings.top_p, min_p = row.settings.min_p;
-    if (limits_number) return floor_of_largest(d, row.top_k);
-    float floor = min_p > 0 ? logit_of_share(d, min_p) : -FLT_MAX;
-    if (top_p < 1) {
-        // Tokens of less than their even part of what may be missing add up to less than that; a
-        // thousandth is for rounding.
-        const double missing = (1 - top_p) * d.total / static_cast<double>(d.n);
-        floor = std::max(floor, logit_of_share(d, missing * 0.999));
-    }
-    return floor;
-}
-
-List narrow(const SamplingKernel& kernel, const Distribution& d, const SampleRow& row,
-            const RowMemory& memory) {
-    const bool limits_number = row.top_k > 0 && row.top_k < row.n;
-    List list = {memory.values, memory.ids, 0};
-    list.n = gather_logits(kernel, d, floor_of(d, row, limits_number), list.values, list.ids);
-    if (limits_number && row.top_k < list.n) {
-        const Cut cut = find_cut(list.values, nullptr, list.n, static_cast<double>(row.top_k));
-        list.n = apply_cut(cut, list.values, list.ids, list.n);
-    }
+void narrow(const SamplingKernel& kernel, const SampleRow& row, const NarrowMemory& memory,
+            Candidates* candidates) {
+    if (row.top_k > 0 && row.top_k < row.n)
+        keep(kernel, cut_of_number(kernel, candidates->d, row.top_k, memory), memory, candidates);
     if (row.settings.top_p < 1) {
-        const double total =
-            limits_number ? total_weight(kernel, d, list, memory.weights) : d.total;
-        keep_nucleus(kernel, d, total, row.settings.top_p, memory.weights, &list);
+        const double wanted = row.settings.top_p * candidates->d.total;
+        keep(kernel, cut_of_weight(kernel, candidates->d, wanted, memory), memory, candidates);
     }
-    if (row.settings.min_p > 0) {
-        const Cut cut = {logit_of_share(d, row.settings.min_p), list.n};
-        list.n = apply_cut(cut, list.values, list.ids, list.n);
-    }
-    return list;
-}
-
-bool is_plain(const SampleRow& row) {
-    const bool limits_number = row.top_k > 0 && row.top_k < row.n;
-    return !limits_number && row.settings.top_p >= 1 && row.settings.min_p <= 0;
+    if (row.settings.min_p > 0)
+        keep(kernel, {logit_of_share(candidates->d, row.settings.min_p), 0}, memory, candidates);
 }
 
 int64_t choose(const SamplingKernel& kernel, const Distribution& d, const SampleRow& row,
-               const RowMemory& memory) {
+               const NarrowMemory& memory) {
     if (row.settings.temperature <= 0 || !std::isfinite(d.largest)) return first_of_largest(d);
-    if (is_plain(row)) return draw(kernel, d, row.uniform);
-    const List list = narrow(kernel, d, row, memory);
-    const Distribution left =
-        survey_logits(kernel, list.values, list.n, d.temperature, memory.survey);
-    return list.ids[draw(kernel, left, row.uniform)];
+    Candidates candidates = {d, nullptr};
+    narrow(kernel, row, memory, &candidates);
+    const int64_t place = draw(kernel, candidates.d, row.uniform);
+    return candidates.ids ? candidates.ids[place] : place;
 }
 
 SampleStatus status_of(const Distribution& d) {
@@ -146,20 +88,20 @@ void sample_row(const SamplingKernel& kernel, const SampleRow& row, const RowMem
     SampleStatus status = kSampled;
     double normaliser = 0;
     if (row.wants_logprob) {
-        d = survey_logits(kernel, row.logits, row.n, 1.0, memory.survey);
+        d = survey_logits(kernel, row.logits, row.n, 1.0, memory.narrow.survey);
         status = status_of(d);
         normaliser = static_cast<double>(d.largest) + std::log(d.total);
         if (status == kSampled && row.likeliest > 0)
-            report_likeliest(kernel, row, d, normaliser, memory, *sampled);
+            report_likeliest(kernel, row, d, normaliser, memory.narrow, *sampled);
     }
     const float* logits = changed_logits(kernel, row, memory.logits);
     const bool is_surveyed = row.wants_logprob && logits == row.logits;
     if (is_surveyed && temperature <= 0)
         d.temperature = temperature;
     else if (!is_surveyed || temperature != 1)
-        d = survey_logits(kernel, logits, row.n, temperature, memory.survey);
+        d = survey_logits(kernel, logits, row.n, temperature, memory.narrow.survey);
     if (status == kSampled) status = status_of(d);
-    sampled->token = static_cast<int32_t>(choose(kernel, d, row, memory));
+    sampled->token = static_cast<int32_t>(choose(kernel, d, row, memory.narrow));
     sampled->status = status;
     if (row.wants_logprob)
         sampled->logprob =

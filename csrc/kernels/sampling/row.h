@@ -1,5 +1,5 @@
 #pragma once
-#include "kernels/sampling/distribution.h"
+#include "kernels/sampling/narrow.h"
 
 // One token from one row of logits. In this order: bias and mask, penalties, temperature, top-k,
 // top-p, min-p, draw. Log-probabilities are those of the logits as they came.
@@ -19,11 +19,8 @@ struct SampleSettings {
 };
 
 struct RowMemory {
-    SurveyMemory survey;
-    float* logits;   // [n], if any row is changed
-    float* values;   // [n]
-    float* weights;  // [n]
-    int32_t* ids;    // [n]
+    float* logits;  // [n], if any row is changed
+    NarrowMemory narrow;
 };
 
 struct SampleRow {

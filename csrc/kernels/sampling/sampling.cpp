@@ -1,5 +1,7 @@
 #include "kernels/sampling/sampling.h"
 
+#include <algorithm>
+
 #include "base/operand_shapes.h"
 #include "base/registry.h"
 #include "base/rounding.h"
@@ -31,23 +33,28 @@ struct SamplingParams {
 
 // Cuts a worker's scratch into arrays, largest elements first, so that all are aligned.
 RowMemory memory_of(void* scratch, int64_t n) {
-    const int64_t blocks = sample_blocks(n);
+    const int64_t blocks = sample_blocks(n), slack = n + kGatherSlack;
     RowMemory memory;
-    memory.survey.weights = static_cast<double*>(scratch);
-    memory.survey.maxima = reinterpret_cast<float*>(memory.survey.weights + blocks);
-    memory.survey.largest = memory.survey.maxima + blocks * kSampleGroups;
-    memory.survey.sums = memory.survey.largest + blocks;
-    memory.logits = memory.survey.sums + blocks;
-    memory.values = memory.logits + n;
-    memory.weights = memory.values + n;
-    memory.ids = reinterpret_cast<int32_t*>(memory.weights + n);
+    SurveyMemory& survey = memory.narrow.survey;
+    survey.weights = static_cast<double*>(scratch);
+    survey.maxima = reinterpret_cast<float*>(survey.weights + blocks);
+    survey.largest = survey.maxima + blocks * kSampleGroups;
+    survey.sums = survey.largest + blocks;
+    memory.logits = survey.sums + blocks;
+    memory.narrow.values = memory.logits + n;
+    memory.narrow.between = memory.narrow.values + slack;
+    memory.narrow.weights = memory.narrow.between + slack;
+    memory.narrow.ids =
+        reinterpret_cast<int32_t*>(memory.narrow.weights + std::max(n, blocks * kSampleGroups));
     return memory;
 }
 
 size_t memory_bytes(int64_t n) {
-    const auto blocks = static_cast<size_t>(sample_blocks(n));
-    return blocks * (sizeof(double) + (kSampleGroups + 2) * sizeof(float)) +
-           static_cast<size_t>(n) * (3 * sizeof(float) + sizeof(int32_t));
+    const int64_t blocks = sample_blocks(n), slack = n + kGatherSlack;
+    const int64_t words =
+        blocks * (kSampleGroups + 2) + n + 3 * slack + std::max(n, blocks * kSampleGroups);
+    return static_cast<size_t>(blocks) * sizeof(double) +
+           static_cast<size_t>(words) * sizeof(float);
 }
 
 SampleRow row_of(const SamplingParams& p, void* const* operands, int64_t row) {

@@ -19,19 +19,34 @@ struct SurveyArgs {
 };
 
 struct GatherArgs {
-    const float* x;  // [n]
+    const float* x;      // [n]; NaN is never wanted
+    const int32_t* ids;  // [n]: names of the places; absent: 0, 1, 2 ...
     int64_t n;
-    const float* maxima;  // as a survey left them
-    float floor;          // what is not below is wanted; NaN never is
-    float* values;        // [n]: in the order of indices
-    int32_t* ids;         // [n]
+    const float* maxima;   // as a survey left them
+    float floor, ceiling;  // wanted is what is not below the one and below the other
+    // What is wanted, in the order of places, at most n and kGatherSlack more that means nothing;
+    // may be the memory of x and ids. Names absent: not wanted.
+    float* values;
+    int32_t* names;
 };
+constexpr int64_t kGatherSlack = 16;
 
 struct WeighArgs {
     const float* x;  // [n]; NaN counts as -inf
     int64_t n;
     float largest, scale;
     float* weights;  // [n]: exp((x - largest) * scale)
+};
+
+// Weights above thresholds, for the search of one above which there is a certain weight.
+constexpr int kTallies = 8;
+struct TallyArgs {
+    const float* x;  // [n]; NaN counts as -inf
+    int64_t n;
+    const float* maxima;  // as a survey left them
+    float largest, scale;
+    const float* thresholds;  // [kTallies], ascending
+    double* above;            // [kTallies]: weights of what is not below
 };
 
 struct AdmitArgs {
@@ -45,6 +60,7 @@ struct SamplingKernel {
     bool (*survey)(const SurveyArgs&);     // whether there is NaN
     int64_t (*gather)(const GatherArgs&);  // how many there are
     void (*weigh)(const WeighArgs&);
+    void (*tally)(const TallyArgs&);
     void (*admit)(const AdmitArgs&);
 };
 

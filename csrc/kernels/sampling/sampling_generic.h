@@ -83,15 +83,41 @@ HADES_INLINE float largest_of_block(const float* maxima) {
     return max_of(all);
 }
 
+HADES_INLINE I32 first_places() {
+    int32_t places[kLanes];
+    for (int lane = 0; lane < kLanes; ++lane) places[lane] = lane;
+    return load(places);
+}
+
+struct Range {
+    F32 floor, ceiling;
+};
+
+HADES_INLINE Mask is_within(const Range& range, F32 x) {
+    return less_equal(range.floor, x) & less(x, range.ceiling);
+}
+
+// Whole vectors are stored, of which the next one overwrites what is not wanted.
+HADES_INLINE int64_t gather_vector(const GatherArgs& a, Mask wanted, F32 x, I32 places,
+                                   int64_t count) {
+    const uint32_t bits = lane_bits(wanted);
+    if (bits == 0) return count;
+    store(a.values + count, compress(wanted, x));
+    if (a.names) store(a.names + count, compress(wanted, places));
+    return count + __builtin_popcount(bits);
+}
+
 HADES_INLINE int64_t gather_block(const GatherArgs& a, int64_t begin, int64_t end, int64_t count) {
+    const Range range = {set1(a.floor), set1(a.ceiling)};
+    const I32 lanes = first_places();
     for (int64_t i = begin; i < end; i += kLanes) {
-        const int lanes = lanes_left(i, end);
-        uint32_t bits = lane_bits(less_equal(set1(a.floor), load_n(a.x + i, lanes)));
-        for (bits &= (2u << (lanes - 1)) - 1; bits != 0; bits &= bits - 1) {
-            const int64_t at = i + __builtin_ctz(bits);
-            a.values[count] = a.x[at];
-            a.ids[count++] = static_cast<int32_t>(at);
-        }
+        const int left = lanes_left(i, end);
+        const F32 x = left == kLanes ? load(a.x + i) : last_logits(a.x + i, left);
+        I32 places = lanes + set1(static_cast<int32_t>(i));
+        if (a.ids) places = load_n(a.ids + i, left);
+        Mask wanted = is_within(range, x);
+        if (left < kLanes) wanted = wanted & mask_of_bits((1u << left) - 1);
+        count = gather_vector(a, wanted, x, places, count);
     }
     return count;
 }
@@ -112,6 +138,23 @@ static void weigh(const WeighArgs& a) {
     }
 }
 
+static void tally(const TallyArgs& a) {
+    for (int j = 0; j < kTallies; ++j) a.above[j] = 0;
+    for (int64_t begin = 0, block = 0; begin < a.n; begin += kSampleBlock, ++block) {
+        if (largest_of_block(a.maxima + block * kSampleGroups) < a.thresholds[0]) continue;
+        F32 sums[kTallies];
+        for (F32& sum : sums) sum = zero();
+        for (int64_t i = begin, end = block_end(begin, a.n); i < end; i += kLanes) {
+            const int left = lanes_left(i, end);
+            const F32 x = left == kLanes ? load(a.x + i) : last_logits(a.x + i, left);
+            const F32 weights = weights_of(x, set1(a.largest), set1(a.scale));
+            for (int j = 0; j < kTallies; ++j)
+                sums[j] = sums[j] + without(less(x, set1(a.thresholds[j])), weights);
+        }
+        for (int j = 0; j < kTallies; ++j) a.above[j] += static_cast<double>(sum(sums[j]));
+    }
+}
+
 static void admit(const AdmitArgs& a) {
     for (int64_t i = 0; i < a.n; i += kLanes) {
         const int lanes = lanes_left(i, a.n);
@@ -121,6 +164,6 @@ static void admit(const AdmitArgs& a) {
     }
 }
 
-SamplingKernel sample_f32() { return {survey, gather, weigh, admit}; }
+SamplingKernel sample_f32() { return {survey, gather, weigh, tally, admit}; }
 
 }  // namespace hades::HADES_ISA

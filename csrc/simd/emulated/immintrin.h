@@ -15,6 +15,7 @@
 #include <simde/x86/avx512/broadcast.h>
 #include <simde/x86/avx512/cast.h>
 #include <simde/x86/avx512/cmp.h>
+#include <simde/x86/avx512/compress.h>
 #include <simde/x86/avx512/cvt.h>
 #include <simde/x86/avx512/cvts.h>
 #include <simde/x86/avx512/div.h>

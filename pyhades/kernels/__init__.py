@@ -63,7 +63,9 @@ from pyhades.kernels.typed import binary, cast, unary, where
 from pyhades.quant import dequantize, from_mxfp4, quantize
 
 __all__ = [
+    "AdjustedTokens",
     "PackedMatrix",
+    "SampledRows",
     "add",
     "argmax",
     "argmin",

@@ -293,7 +293,7 @@ def _checked(adjusted: AdjustedTokens, m: int, n: int) -> AdjustedTokens:
     if first[0] < 0 or first[-1] > len(biases) or np.any(np.diff(first) < 0):
         raise ArgumentError(f"adjusted.first must ascend from 0 to at most {len(biases)}")
     if tokens.size and not (tokens.min() >= 0 and tokens[:, 0].max() < n):
-        raise ArgumentError(f"adjusted.tokens: ids must lie in 0 to {n - 1}, counts not be negative")
+        raise ArgumentError(f"adjusted.tokens: ids lie in 0 to {n - 1}, counts are not negative")
     if not np.all(biases < np.inf):
         raise ArgumentError("adjusted.biases must be finite or -inf")
     return AdjustedTokens(*map(np.ascontiguousarray, (first, tokens, biases)))

@@ -17,6 +17,7 @@ from pyhades.kernels.paged_attention import KvFormat
 from pyhades.llm.checkpoint.locating import toy_model
 from pyhades.llm.engine.engine import Engine
 from pyhades.llm.engine.generation import ChatStreams, Collector
+from pyhades.llm.engine.guided import guided
 from pyhades.llm.engine.handle import Handle
 from pyhades.llm.engine.kv_cache import cache_tokens
 from pyhades.llm.engine.request import (
@@ -498,7 +499,8 @@ class LLM:
         # Stop strings end what is said to the user, and not the reasoning before it.
         request = request_of(
             0, prompt.tokens, params.changed(stop=()), self.context_length,
-            self._stop_ids(params) - prompt.goes_on, self.config.vocab_size, guide=prompt.guide,
+            self._stop_ids(params) - prompt.goes_on, self.config.vocab_size,
+            filter_factory=guided(prompt.guide),
         )  # fmt: skip
         return ChatStreams(self._stream([request]), prompt, params.stop, params.n)
 

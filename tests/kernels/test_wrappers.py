@@ -76,7 +76,8 @@ def test_registry_lists_and_selects():
 
 
 def test_every_kernel_is_called_here():
-    others = {"implementations", "selected", "supported_tiers", "tiers", "PackedMatrix"}
+    others = {"implementations", "selected", "supported_tiers", "tiers"}
+    others |= {"AdjustedTokens", "PackedMatrix", "SampledRows"}
     others |= {
         "cache_block_bytes",
         "dequantize",
@@ -85,6 +86,7 @@ def test_every_kernel_is_called_here():
         "pack_weight",
         "quantize",
         "rank",
+        "sample_rows",
         "suppress",
         "recurrence",
         "top_k",

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from pyhades.kernels.arguments import Array
-from pyhades.kernels.sampling import NOT_FINITE, NOTHING_ALLOWED, SAMPLED, AdjustedTokens, SampledRows
+from pyhades.kernels.sampling import (
+    NOT_FINITE,
+    NOTHING_ALLOWED,
+    SAMPLED,
+    AdjustedTokens,
+    SampledRows,
+)
 from pyhades.numerics import sampling
 
 
@@ -37,44 +45,52 @@ def sample_rows(
 ) -> SampledRows:
     """See :func:`pyhades.kernels.sample_rows`; in float64."""
     logits = np.asarray(logits, np.float64)
-    n = logits.shape[1]
     places = np.arange(len(logits)) if rows is None else np.asarray(rows)
     m = len(places)
-    words = None if masks is None else np.asarray(masks)
-    default_masks = np.arange(m) if words is not None and len(words) else -1
-    of_mask = np.broadcast_to(default_masks if mask_rows is None else mask_rows, m)
-    penalties = np.broadcast_arrays(
-        repetition_penalty, presence_penalty, frequency_penalty, np.empty(m)
-    )
-    drawing = np.broadcast_arrays(temperature, uniform, top_k, top_p, min_p, np.empty(m))
+    drawing = _by_row(m, temperature, uniform, top_k, top_p, min_p)
+    penalties = _by_row(m, repetition_penalty, presence_penalty, frequency_penalty)
     counts = np.broadcast_to(logprobs, m)
-    likeliest = max(int(counts.max(initial=0)), 0)
+    most = max(int(counts.max(initial=0)), 0)
     sampled = SampledRows(
-        np.zeros(m, np.int32),
-        np.zeros(m, np.int32),
-        np.zeros(m),
-        np.zeros((m, likeliest), np.int32),
-        np.zeros((m, likeliest)),
-    )
-    for i, place in enumerate(places):
-        row = logits[place]
-        if words is not None and of_mask[i] >= 0:
-            row = np.where(sampling.admitted(words[of_mask[i]], n), row, -np.inf)
+        np.zeros(m, np.int32), np.zeros(m, np.int32), np.zeros(m),
+        np.zeros((m, most), np.int32), np.zeros((m, most)),
+    )  # fmt: skip
+    limited = _limited(logits[places], masks, mask_rows)
+    for i, count in enumerate(counts):
+        row = limited[i]
         if adjusted is not None:
             entries = slice(adjusted.first[i], adjusted.first[i + 1])
-            columns = adjusted.tokens[entries].T
-            row = sampling.adjust_logits(
-                row, *columns, adjusted.biases[entries], *(p[i] for p in penalties[:3])
-            )
-        sampled.tokens[i] = sampling.sample(row, *(d[i] for d in drawing[:5]))
+            tokens, times, in_prompt = adjusted.tokens[entries].T
+            biases = adjusted.biases[entries]
+            row = sampling.adjust_logits(row, tokens, times, in_prompt, biases, *penalties[i])
+        sampled.tokens[i] = sampling.sample(row, *drawing[i])
         sampled.status[i] = _status(row)
-        if counts[i] >= 0:
-            logs = sampling.log_probabilities(logits[place])
-            top = sampling.likeliest(logits[place], counts[i])
-            sampled.status[i] = _status(logits[place]) or sampled.status[i]
+        if count >= 0:
+            whole = logits[places[i]]
+            logs, top = sampling.log_probabilities(whole), sampling.likeliest(whole, count)
+            sampled.status[i] = _status(whole) or sampled.status[i]
             sampled.logprobs[i] = logs[sampled.tokens[i]]
-            sampled.top_tokens[i, : counts[i]], sampled.top_logprobs[i, : counts[i]] = top, logs[top]
+            sampled.top_tokens[i, :count], sampled.top_logprobs[i, :count] = top, logs[top]
     return sampled
+
+
+def _by_row(m: int, *settings: ArrayLike) -> list[tuple[Any, ...]]:
+    """Settings of each row."""
+    return list(zip(*(np.broadcast_to(setting, m).tolist() for setting in settings), strict=True))
+
+
+def _limited(rows: Array, masks: ArrayLike | None, mask_rows: ArrayLike | None) -> Array:
+    """Rows with -inf where their masks forbid."""
+    if masks is None:
+        return rows
+    words = np.asarray(masks)
+    m, n = rows.shape
+    which = np.broadcast_to(np.arange(m) if mask_rows is None else mask_rows, m)
+    allowed = np.ones((m, n), bool)
+    for row, mask in enumerate(which):
+        if mask >= 0:
+            allowed[row] = sampling.admitted(words[mask], n)
+    return np.where(allowed, rows, -np.inf)
 
 
 def _status(row: Array) -> int:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, field
 
 from pyhades.llm.engine.kv_cache import Sequence
 from pyhades.llm.engine.request import Request
 from pyhades.llm.engine.runner import Logits
-from pyhades.llm.engine.sampling import Sampled, Sampler
-from pyhades.llm.text.chat_prompt import Guide
+from pyhades.llm.engine.sampling import Sampler
 from pyhades.llm.text.outputs import FinishReason, TokenLogprob
 
 
@@ -28,8 +26,6 @@ class Answer:
         Number and time of the request's coming.
     siblings
         Answers to the same prompt, which begin where this one has read it.
-    guide
-        Says which tokens it has to have; None where it is free.
     """
 
     request: Request
@@ -40,22 +36,6 @@ class Answer:
     tokens: list[int] = field(default_factory=list)
     siblings: list[Answer] = field(default_factory=list)
     finish_reason: FinishReason | None = None
-    guide: Guide | None = None
-    _forced: deque[int] = field(default_factory=deque)
-
-    def choose(self, logits: Logits) -> Sampled:
-        """Its next token: one that it has to have, or one that is drawn.
-
-        Nothing here depends on the cache: an answer that has to be read again has its tokens.
-        """
-        sampler = self.sampler
-        sampled = (
-            sampler.take(logits, self._forced.popleft()) if self._forced else sampler.sample(logits)
-        )
-        self.tokens.append(sampled.token)
-        if self.guide is not None:
-            self._forced.extend(self.guide.after(sampled.token))
-        return sampled
 
     @property
     def unread(self) -> int:

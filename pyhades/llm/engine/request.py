@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from collections.abc import Sequence as Items
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +12,8 @@ import numpy as np
 from pyhades.arguments import check_count
 from pyhades.errors import ArgumentError, ArgumentTypeError, CapacityError
 from pyhades.llm.engine.sampling import SamplingParams
+from pyhades.llm.engine.token_filter import FilterFactory
 from pyhades.llm.models.config import ModelConfig
-from pyhades.llm.text.chat_prompt import Guide
 
 DEFAULT_CONTEXT = 8192
 Prompt = str | Items[int]
@@ -31,8 +31,8 @@ class Request:
         For whom; clients share the engine evenly.
     wants_rows
         Whether the logits after every token are wanted, and no answer.
-    guide
-        Makes what says which tokens an answer has to have; each answer gets one of its own.
+    filter_factory
+        Makes what allows the tokens of an answer, for each of them; None allows all.
     """
 
     number: int
@@ -42,7 +42,7 @@ class Request:
     stop_ids: frozenset[int]
     client: str = ""
     wants_rows: bool = False
-    guide: Callable[[], Guide] | None = None
+    filter_factory: FilterFactory | None = None
 
 
 def as_list(prompts: Prompt | Items[Prompt]) -> tuple[list[Prompt], bool]:
@@ -109,7 +109,7 @@ def request_of(
     stop_ids: frozenset[int],
     vocab_size: int,
     client: str = "",
-    guide: Callable[[], Guide] | None = None,
+    filter_factory: FilterFactory | None = None,
 ) -> Request:
     """A request for the scheduler.
 
@@ -133,7 +133,7 @@ def request_of(
             "shorten it, or open the model with a larger context_length"
         )
     most = room if params.max_tokens is None else min(params.max_tokens, room)
-    return Request(number, tokens, params, most, stop_ids, client, guide=guide)
+    return Request(number, tokens, params, most, stop_ids, client, filter_factory=filter_factory)
 
 
 def rows_request(tokens: object, context_length: int, vocab_size: int) -> Request:

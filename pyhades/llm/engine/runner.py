@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from collections.abc import Sequence as Items
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,7 +86,8 @@ class Runner:
         }
         build_step = architecture_of(config).build_step
         builder = build_step(config, weights, self.limits, caches, kv_format)
-        self.step = builder.build(threads=thread_count(threads).count, isa=isa, keep_all=keep_all)
+        self.threads, self.isa = thread_count(threads).count, isa
+        self.step = builder.build(threads=self.threads, isa=isa, keep_all=keep_all)
         self._feeds = self._allocate()
         self._is_cancelled = False
 
@@ -127,6 +128,11 @@ class Runner:
             logits.append(self._feeds["logits"][first : first + piece.wanted])
             first += piece.wanted
         return logits
+
+    @property
+    def logits(self) -> Logits:
+        """The buffer of all wanted rows, those of the last step at its beginning."""
+        return cast(Logits, self._feeds["logits"])
 
     @property
     def chosen_experts(self) -> NDArray[np.int32]:

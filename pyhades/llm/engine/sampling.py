@@ -9,11 +9,12 @@ from numbers import Integral, Real
 from typing import Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pyhades.errors import ArgumentError, ArgumentTypeError, ModelError
-from pyhades.kernels import sample
-from pyhades.llm.engine.selection import draw, largest, nucleus
+from pyhades.errors import ArgumentError, ArgumentTypeError
+from pyhades.kernels.sampling import SETTINGS
+from pyhades.llm.engine.batch_sampler import BatchSampler, Logits, Sampled
+from pyhades.llm.engine.token_filter import FilterFactory, TokenFilter, Words
+from pyhades.llm.engine.token_table import TokenTable
 
 COOLEST = 1e-3
 """Lowest temperature that differs from greedy decoding."""
@@ -32,8 +33,8 @@ _RANGES = {
 }
 _INTEGERS = {"top_k", "seed", "max_tokens", "logprobs", "n"}
 _POSITIVE = {"top_p", "repetition_penalty"}
-
-Logits = NDArray[np.float32]
+_MOST = 2**31 - 1
+_HUGE = 1e30
 
 
 @dataclass(frozen=True)
@@ -148,11 +149,6 @@ class SamplingParams:
         return replace(self, **fields_to_set)
 
     @property
-    def is_plain(self) -> bool:
-        """Whether any token may be sampled."""
-        return (self.top_k, self.top_p, self.min_p) == (0, 1, 0)
-
-    @property
     def has_penalties(self) -> bool:
         """Whether the tokens so far change the logits."""
         return (self.repetition_penalty, self.presence_penalty, self.frequency_penalty) != (1, 0, 0)
@@ -223,17 +219,8 @@ def _token_id(token: Any) -> int | None:
         return None
 
 
-@dataclass(frozen=True)
-class Sampled:
-    """A token, and if asked for its log-probability and the likeliest tokens with theirs."""
-
-    token: int
-    logprob: float | None = None
-    top: tuple[tuple[int, float], ...] = ()
-
-
 class Sampler:
-    """Chooses the tokens of one answer, one after the other.
+    """What is known of one answer when its next token is chosen.
 
     Parameters
     ----------
@@ -243,6 +230,15 @@ class Sampler:
         Ids of the prompt, which the repetition penalty counts.
     branch
         Number of the answer; each of several answers to a prompt has random numbers of its own.
+    filter_factory
+        Makes what allows tokens; None allows all.
+
+    Attributes
+    ----------
+    settings, top_k, likeliest
+        Of :func:`pyhades.kernels.sample_rows`.
+    table
+        Tokens whose logits change, if there are any.
 
     Examples
     --------
@@ -252,19 +248,55 @@ class Sampler:
     """
 
     def __init__(
-        self, params: SamplingParams, prompt_tokens: Sequence[int], branch: int = 0
+        self,
+        params: SamplingParams,
+        prompt_tokens: Sequence[int],
+        branch: int = 0,
+        filter_factory: FilterFactory | None = None,
     ) -> None:
         self.params = params
-        self._prompt = tuple(prompt_tokens) if params.has_penalties else ()
+        self.settings = [_single(getattr(params, name)) for name in SETTINGS]
+        self.top_k = min(params.top_k, _MOST)
+        self.likeliest = -1 if params.logprobs is None else min(params.logprobs, _MOST)
+        self.table: TokenTable | None = None
+        if params.has_penalties or params.logit_bias:
+            biases = {token: _single(bias) for token, bias in (params.logit_bias or {}).items()}
+            self.table = TokenTable(biases, prompt_tokens if params.has_penalties else ())
         entropy = None if params.seed is None else [params.seed, branch]
         self._random = np.random.Generator(np.random.Philox(np.random.SeedSequence(entropy)))
-        self._counts: NDArray[np.int32] | None = None
-        self._in_prompt: NDArray[np.bool_] | None = None
-        self._biased = np.fromiter(params.logit_bias or (), np.int64)
-        self._biases = np.fromiter((params.logit_bias or {}).values(), np.float32)
+        self._filter_factory = filter_factory
+        self._filter: TokenFilter | None = None
+
+    def uniform(self) -> float:
+        """The random number of the next token."""
+        return self._random.random() if self.params.temperature > 0 else 0.0
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether something limits the tokens."""
+        return self._filter_factory is not None
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the filter of tokens says that the answer is complete."""
+        return self._filter is not None and self._filter.finished
+
+    def fill(self, words: Words) -> bool:
+        """See :meth:`pyhades.llm.engine.token_filter.TokenFilter.fill`."""
+        if self._filter is None:
+            assert self._filter_factory is not None
+            self._filter = self._filter_factory()
+        return self._filter.fill(words)
+
+    def accept(self, token: int) -> None:
+        """Take note of a token that was chosen."""
+        if self.table is not None and self.params.has_penalties:
+            self.table.count(token)
+        if self._filter is not None:
+            self._filter.accept(token)
 
     def sample(self, logits: Logits) -> Sampled:
-        """Choose the next token.
+        """Choose the next token of this answer alone.
 
         Parameters
         ----------
@@ -283,88 +315,13 @@ class Sampler:
         ArgumentError
             ``logit_bias`` has an id that the vocabulary lacks.
         """
-        logits = np.asarray(logits, np.float32)
-        values = self._adjusted(logits)
-        likeliest = int(values.argmax())
-        if not math.isfinite(values[likeliest]):
-            raise ModelError(
-                f"the logit of token {likeliest} is {values[likeliest]}; the weights are damaged, "
-                "or logit_bias forbids every token"
-            )
-        token = likeliest
-        if self.params.temperature > 0:
-            token = self._draw(values, values[likeliest])
-        return self.take(logits, token)
+        rows = np.asarray(logits, np.float32)[None]
+        [sampled] = BatchSampler(rows.shape[1], threads=1).sample(rows, [0], [self])
+        if isinstance(sampled, Exception):
+            raise sampled
+        return sampled
 
-    def take(self, logits: Logits, token: int) -> Sampled:
-        """Count and report a token that was chosen, here or by somebody else."""
-        if self._counts is not None:
-            self._counts[token] += 1
-        return self._report(logits, token)
 
-    def _adjusted(self, logits: Logits) -> Logits:
-        """Logits with bias and penalties, or the same array where there are none."""
-        params = self.params
-        if not params.has_penalties and not self._biased.size:
-            return logits
-        values = logits.copy()
-        if self._biased.size:
-            if self._biased.max() >= values.size:
-                raise ArgumentError(
-                    f"logit_bias has token {self._biased.max()}, the vocabulary {values.size}"
-                )
-            values[self._biased] += self._biases
-        if params.has_penalties:
-            self._penalise(values)
-        return values
-
-    def _penalise(self, values: Logits) -> None:
-        params = self.params
-        if self._counts is None or self._in_prompt is None:
-            self._counts = np.zeros(values.size, np.int32)
-            self._in_prompt = np.zeros(values.size, np.bool_)
-            self._in_prompt[list(self._prompt)] = True
-        if params.repetition_penalty != 1:
-            seen = np.flatnonzero(self._in_prompt | (self._counts > 0))
-            before = values[seen]
-            values[seen] = np.where(
-                before > 0, before / params.repetition_penalty, before * params.repetition_penalty
-            )
-        written = np.flatnonzero(self._counts)
-        counts = self._counts[written].astype(np.float32)
-        values[written] -= params.presence_penalty + params.frequency_penalty * counts
-
-    def _draw(self, values: Logits, highest: np.float32) -> int:
-        """A token, each with the probability that the parameters leave it."""
-        params = self.params
-        if params.is_plain:
-            drawn = sample(values[None], params.temperature, self._random.random(), threads=1)
-            return int(drawn[0])
-        ids = None
-        if 0 < params.top_k < values.size:
-            ids = np.sort(largest(values, params.top_k))
-            values = values[ids]
-        weights = values - highest
-        if params.temperature != 1:
-            weights /= np.float32(params.temperature)
-        np.exp(weights, out=weights)
-        if params.top_p < 1:
-            kept = nucleus(weights, params.top_p)
-            ids, weights = kept if ids is None else ids[kept], weights[kept]
-        if params.min_p > 0:  # the likeliest token's weight is 1
-            kept = np.flatnonzero(weights >= params.min_p)
-            ids, weights = kept if ids is None else ids[kept], weights[kept]
-        chosen = draw(weights, self._random.random())
-        return chosen if ids is None else int(ids[chosen])
-
-    def _report(self, logits: Logits, token: int) -> Sampled:
-        if self.params.logprobs is None:
-            return Sampled(token)
-        highest = logits.max()
-        normaliser = float(highest) + math.log(np.exp(logits - highest).sum(dtype=np.float64))
-        top = largest(logits, min(self.params.logprobs, logits.size))
-        return Sampled(
-            token,
-            float(logits[token]) - normaliser,
-            tuple((int(i), float(logits[i]) - normaliser) for i in top),
-        )
+def _single(value: float) -> float:
+    """Within what float32 holds, with room for sums; -inf stays."""
+    return value if value == -math.inf else min(max(float(value), -_HUGE), _HUGE)

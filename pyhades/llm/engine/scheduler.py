@@ -11,6 +11,7 @@ from collections.abc import Sequence as Items
 
 from pyhades.errors import CancelledError, PyhadesError
 from pyhades.llm.engine.answer import Answer, Event
+from pyhades.llm.engine.batch_sampler import BatchSampler, Sampled
 from pyhades.llm.engine.policy import (
     READING_SECONDS,
     WRITING_SECONDS,
@@ -67,6 +68,7 @@ class Scheduler:
         self._waiting: list[Answer] = []
         self._holding: list[Answer] = []
         self._shares = Shares()
+        self._sampler = BatchSampler(runner.config.vocab_size, runner.threads, runner.isa)
 
     # Requests.
 
@@ -79,9 +81,9 @@ class Scheduler:
         self._arrivals += 1
         answers = [
             Answer(
-                request, index, Sampler(request.params, request.tokens, index),
+                request, index,
+                Sampler(request.params, request.tokens, index, request.filter_factory),
                 self.runner.cache.sequence(), arrival, list(request.tokens),
-                guide=None if request.guide is None else request.guide(),
             )
             for index in range(request.params.n)
         ]  # fmt: skip
@@ -179,10 +181,7 @@ class Scheduler:
         self.costs.learn(rows, looks, seconds)
         for answer, piece in zip(answers, pieces, strict=True):
             self._shares.serve(answer.request.client, seconds * len(piece.tokens) / rows)
-        events: list[Event] = []
-        for answer, piece, given in zip(answers, pieces, logits, strict=True):
-            events += self._outcome(answer, piece, given)
-        return events
+        return self._events(answers, pieces, logits)
 
     def _chosen(self) -> list[tuple[Answer, int]]:
         """Who takes part in the next step, and with how many tokens."""
@@ -323,15 +322,27 @@ class Scheduler:
 
     # What comes of it.
 
-    def _outcome(self, answer: Answer, piece: Piece, logits: Logits) -> list[Event]:
-        if answer.request.wants_rows:
-            if not answer.unread:
-                answer.finish_reason = "length"
-            return [Event(answer, rows=logits.copy())]
-        if not piece.wanted:
-            return []
-        writers = [answer, *self._branches(answer)]
-        return [self._next(writer, logits) for writer in writers]
+    def _events(
+        self, answers: Items[Answer], pieces: Items[Piece], logits: Items[Logits]
+    ) -> list[Event]:
+        events: list[Event] = []
+        writers: list[Answer] = []
+        rows: list[int] = []
+        row = -1
+        for answer, piece, given in zip(answers, pieces, logits, strict=True):
+            row += piece.wanted
+            if answer.request.wants_rows:
+                if not answer.unread:
+                    answer.finish_reason = "length"
+                events.append(Event(answer, rows=given.copy()))
+            elif piece.wanted:
+                branches = [answer, *self._branches(answer)]
+                writers += branches
+                rows += [row] * len(branches)
+        samplers = [writer.sampler for writer in writers]
+        sampled = self._sampler.sample(self.runner.logits, rows, samplers)
+        events += [self._next(writer, one) for writer, one in zip(writers, sampled, strict=True)]
+        return events
 
     def _branches(self, answer: Answer) -> list[Answer]:
         """Siblings of an answer that has just read their prompt: they go on from there."""
@@ -343,13 +354,11 @@ class Scheduler:
         return siblings
 
     @staticmethod
-    def _next(answer: Answer, logits: Logits) -> Event:
-        try:
-            sampled = answer.choose(logits[-1])
-        except PyhadesError as error:
-            return Event(answer, error=error)
-        is_over = answer.guide is not None and answer.guide.is_over
-        if is_over or sampled.token in answer.request.stop_ids:
+    def _next(answer: Answer, sampled: Sampled | Exception) -> Event:
+        if isinstance(sampled, Exception):
+            return Event(answer, error=sampled)
+        answer.tokens.append(sampled.token)
+        if sampled.token in answer.request.stop_ids or answer.sampler.is_finished:
             answer.finish_reason = "stop"
         elif answer.written == answer.request.max_tokens:
             answer.finish_reason = "length"

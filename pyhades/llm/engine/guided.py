@@ -1,0 +1,57 @@
+"""Tokens that an answer has to have, as a filter that leaves no choice."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from pyhades.llm.engine.token_filter import FilterFactory, TokenFilter, Words
+from pyhades.llm.text.chat_prompt import Guide
+
+
+class GuidedFilter:
+    """Allows what a guide demands where it does, and what another filter allows elsewhere.
+
+    Parameters
+    ----------
+    guide
+        Says which tokens have to follow.
+    others
+        Allows tokens where the guide demands none; None allows all.
+    """
+
+    def __init__(self, guide: Guide, others: TokenFilter | None = None) -> None:
+        self._guide = guide
+        self._others = others
+        self._forced: deque[int] = deque()
+
+    @property
+    def finished(self) -> bool:
+        """Whether the answer ends with the tokens accepted so far."""
+        return self._guide.is_over or (self._others is not None and self._others.finished)
+
+    def fill(self, words: Words) -> bool:
+        """As :meth:`pyhades.llm.engine.token_filter.TokenFilter.fill`."""
+        if not self._forced:
+            return self._others is not None and self._others.fill(words)
+        token = self._forced[0]
+        words[:] = 0
+        words[token // 32] = 1 << token % 32
+        return True
+
+    def accept(self, token: int) -> None:
+        """Take note of the token that was chosen."""
+        if self._forced:
+            self._forced.popleft()
+        self._forced.extend(self._guide.after(token))
+        if self._others is not None:
+            self._others.accept(token)
+
+
+def guided(
+    guide: Callable[[], Guide] | None, others: FilterFactory | None = None
+) -> FilterFactory | None:
+    """Filters that obey guides, and others where those are silent; None where there are neither."""
+    if guide is None:
+        return others
+    return lambda: GuidedFilter(guide(), None if others is None else others())

@@ -270,9 +270,7 @@ def test_logprobs_of_ties_and_of_what_is_impossible(isa):
     assert np.all(sampled.top_logprobs[0, -800:] == -np.inf)
 
 
-@pytest.mark.parametrize(
-    "settings", [{}, {"top_k": 4}, {"top_p": 0.5}, {"temperature": 0}], ids=str
-)
+@pytest.mark.parametrize("name", ["plain", "greedy", "top_k", "top_p", "min_p"])
 @pytest.mark.parametrize("logprobs", [-1, 3])
 def test_the_status_of_rows_that_have_no_tokens(isa, name, logprobs):
     logits = random(9, 6, 1500)

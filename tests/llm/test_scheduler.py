@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -282,6 +283,39 @@ def test_what_is_wrong_with_one_answer_ends_that_one(open_runner, alone):
     scheduler.drop([bad])
     [(_, tokens)] = run(scheduler).items()
     assert tokens == alone[1, 0][-len(tokens) :]
+
+
+class OnlyEven:
+    """Allows even tokens, seven of them."""
+
+    def __init__(self):
+        self.count = 0
+
+    @property
+    def finished(self):
+        return self.count == 7
+
+    def fill(self, words):
+        words[:] = 0x55555555
+        return True
+
+    def accept(self, token):
+        assert token % 2 == 0
+        self.count += 1
+
+
+@pytest.mark.parametrize("cache_tokens", [None, CONTEXT])
+def test_a_filter_goes_with_each_answer(open_runner, alone, cache_tokens):
+    runner = open_runner(cache_tokens=cache_tokens)
+    scheduler = scheduler_of(runner)
+    limited = [replace(request(90 + n, 40, 50, n=n), filter_factory=OnlyEven) for n in (1, 3)]
+    tokens = run(scheduler, [limited[0], *REQUESTS, limited[1]])
+    for key, written in tokens.items():
+        if key[0] >= 90:
+            assert len(written) == 7 and all(token % 2 == 0 for token in written)
+        else:
+            assert written == alone[key]
+    assert free(runner)
 
 
 def test_costs_follow_what_steps_take():

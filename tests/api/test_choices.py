@@ -125,6 +125,7 @@ OTHERS: dict[str, Callable[[], Call]] = {
     "pyhades.kernels.gemm.pack_matrix": lambda: Call(kernels.pack_matrix, (MATRIX,)),
     "pyhades.kernels.moe.top_k": lambda: Call(kernels.top_k, (MATRIX, 2)),
     "pyhades.kernels.ranking.rank": lambda: Call(kernels.rank, (MATRIX, 2)),
+    "pyhades.kernels.sampling.sample_rows": lambda: Call(kernels.sample_rows, (MATRIX,)),
     "pyhades.kernels.suppression.suppress": lambda: Call(
         kernels.suppress, (np.zeros((1, 2, 4), np.float32), np.ones((1, 1, 2), np.float32), 2)
     ),

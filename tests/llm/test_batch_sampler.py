@@ -77,7 +77,7 @@ def test_company_changes_nothing(threads):
                 for params in PARAMS for f in (None, Every)]  # fmt: skip
 
     together, alone = samplers(), samplers()
-    batch = BatchSampler(VOCABULARY, threads)
+    batch = BatchSampler(VOCABULARY, threads=threads)
     rng = np.random.default_rng(0)
     for step in range(12):
         logits = logits_of(step, 4)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +21,8 @@ from pyhades.kernels.sampling import (
     SampledRows,
     run_rows,
 )
+from pyhades.llm.engine.sampler_state import SamplerState
 from pyhades.llm.engine.token_filter import words_of
-
-if TYPE_CHECKING:
-    from pyhades.llm.engine.sampling import Sampler
 
 ROW, TOP_K, LIKELIEST, MASK_ROW = range(len(NUMBERS))
 NO_MASK = -1
@@ -56,10 +53,12 @@ class BatchSampler:
         As in :mod:`pyhades.kernels`; the tokens do not depend on threads.
     """
 
-    def __init__(self, vocab_size: int, threads: int | None = None, isa: str | None = None) -> None:
+    def __init__(
+        self, vocab_size: int, *, threads: int | None = None, isa: str | None = None
+    ) -> None:
         self._vocab_size = vocab_size
         self._threads, self._isa = threads, isa
-        self._samplers: list[Sampler] = []
+        self._samplers: list[SamplerState] = []
         self._numbers = np.zeros((0, len(NUMBERS)), np.int32)
         self._settings = np.zeros((0, len(SETTINGS)), np.float64)
         self._uniforms = np.zeros(0, np.float64)
@@ -71,7 +70,7 @@ class BatchSampler:
         self._reports = False
 
     def sample(
-        self, logits: Logits, rows: Sequence[int], samplers: Sequence[Sampler]
+        self, logits: Logits, rows: Sequence[int], samplers: Sequence[SamplerState]
     ) -> list[Sampled | Exception]:
         """The next token of each answer, of which its sampler takes note.
 
@@ -108,7 +107,7 @@ class BatchSampler:
                     failures[place] = error
         return [failures.get(place, outcome) for place, outcome in enumerate(outcomes)]
 
-    def _settle(self, samplers: Sequence[Sampler]) -> None:
+    def _settle(self, samplers: Sequence[SamplerState]) -> None:
         """Write down what stays as it is while the same answers take part."""
         if self._samplers == samplers:
             return
@@ -127,7 +126,7 @@ class BatchSampler:
         self._likeliest = max(0, *likeliest)
         self._reports = max(likeliest) >= 0
 
-    def _fill_masks(self, samplers: Sequence[Sampler]) -> dict[int, Exception]:
+    def _fill_masks(self, samplers: Sequence[SamplerState]) -> dict[int, Exception]:
         """Ask the filters of tokens; what went wrong with them, by answer."""
         failures: dict[int, Exception] = {}
         filtered = [place for place, sampler in enumerate(samplers) if sampler.is_filtered]
@@ -143,7 +142,7 @@ class BatchSampler:
         return failures
 
     def _fill_adjusted(
-        self, samplers: Sequence[Sampler], failures: dict[int, Exception]
+        self, samplers: Sequence[SamplerState], failures: dict[int, Exception]
     ) -> AdjustedTokens | None:
         tables = {
             place: sampler.table
@@ -186,7 +185,7 @@ class BatchSampler:
         )
         return run_rows(operands, self._likeliest, threads=self._threads, isa=self._isa)
 
-    def _outcomes(self, sampled: SampledRows, samplers: Sequence[Sampler]) -> list[Sampled]:
+    def _outcomes(self, sampled: SampledRows, samplers: Sequence[SamplerState]) -> list[Sampled]:
         tokens = sampled.tokens.tolist()
         if not self._reports:
             return [Sampled(token) for token in tokens]

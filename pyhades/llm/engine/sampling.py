@@ -13,7 +13,8 @@ import numpy as np
 from pyhades.errors import ArgumentError, ArgumentTypeError
 from pyhades.kernels.sampling import SETTINGS
 from pyhades.llm.engine.batch_sampler import BatchSampler, Logits, Sampled
-from pyhades.llm.engine.token_filter import FilterFactory, TokenFilter, Words
+from pyhades.llm.engine.sampler_state import SamplerState
+from pyhades.llm.engine.token_filter import FilterFactory
 from pyhades.llm.engine.token_table import TokenTable
 
 COOLEST = 1e-3
@@ -219,8 +220,11 @@ def _token_id(token: Any) -> int | None:
         return None
 
 
-class Sampler:
-    """What is known of one answer when its next token is chosen.
+class Sampler(SamplerState):
+    """Chooses the tokens of one answer, one after the other.
+
+    The engine chooses those of all answers at once, by a
+    :class:`pyhades.llm.engine.batch_sampler.BatchSampler`.
 
     Parameters
     ----------
@@ -232,13 +236,6 @@ class Sampler:
         Number of the answer; each of several answers to a prompt has random numbers of its own.
     filter_factory
         Makes what allows tokens; None allows all.
-
-    Attributes
-    ----------
-    settings, top_k, likeliest
-        Of :func:`pyhades.kernels.sample_rows`.
-    table
-        Tokens whose logits change, if there are any.
 
     Examples
     --------
@@ -254,46 +251,18 @@ class Sampler:
         branch: int = 0,
         filter_factory: FilterFactory | None = None,
     ) -> None:
-        self.params = params
-        self.settings = [_single(getattr(params, name)) for name in SETTINGS]
-        self.top_k = min(params.top_k, _MOST)
-        self.likeliest = -1 if params.logprobs is None else min(params.logprobs, _MOST)
-        self.table: TokenTable | None = None
-        if params.has_penalties or params.logit_bias:
-            biases = {token: _single(bias) for token, bias in (params.logit_bias or {}).items()}
-            self.table = TokenTable(biases, prompt_tokens if params.has_penalties else ())
         entropy = None if params.seed is None else [params.seed, branch]
-        self._random = np.random.Generator(np.random.Philox(np.random.SeedSequence(entropy)))
-        self._filter_factory = filter_factory
-        self._filter: TokenFilter | None = None
-
-    def uniform(self) -> float:
-        """The random number of the next token."""
-        return self._random.random() if self.params.temperature > 0 else 0.0
-
-    @property
-    def is_filtered(self) -> bool:
-        """Whether something limits the tokens."""
-        return self._filter_factory is not None
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether the filter of tokens says that the answer is complete."""
-        return self._filter is not None and self._filter.finished
-
-    def fill(self, words: Words) -> bool:
-        """See :meth:`pyhades.llm.engine.token_filter.TokenFilter.fill`."""
-        if self._filter is None:
-            assert self._filter_factory is not None
-            self._filter = self._filter_factory()
-        return self._filter.fill(words)
-
-    def accept(self, token: int) -> None:
-        """Take note of a token that was chosen."""
-        if self.table is not None and self.params.has_penalties:
-            self.table.count(token)
-        if self._filter is not None:
-            self._filter.accept(token)
+        random = np.random.Generator(np.random.Philox(np.random.SeedSequence(entropy)))
+        super().__init__(
+            [_single(getattr(params, name)) for name in SETTINGS],
+            min(params.top_k, _MOST),
+            -1 if params.logprobs is None else min(params.logprobs, _MOST),
+            random if params.temperature > 0 else None,
+            _table(params, prompt_tokens),
+            counts_tokens=params.has_penalties,
+            filter_factory=filter_factory,
+        )
+        self.params = params
 
     def sample(self, logits: Logits) -> Sampled:
         """Choose the next token of this answer alone.
@@ -320,6 +289,13 @@ class Sampler:
         if isinstance(sampled, Exception):
             raise sampled
         return sampled
+
+
+def _table(params: SamplingParams, prompt_tokens: Sequence[int]) -> TokenTable | None:
+    if not params.has_penalties and not params.logit_bias:
+        return None
+    biases = {token: _single(bias) for token, bias in (params.logit_bias or {}).items()}
+    return TokenTable(biases, prompt_tokens if params.has_penalties else ())
 
 
 def _single(value: float) -> float:

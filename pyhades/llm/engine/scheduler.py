@@ -68,7 +68,9 @@ class Scheduler:
         self._waiting: list[Answer] = []
         self._holding: list[Answer] = []
         self._shares = Shares()
-        self._sampler = BatchSampler(runner.config.vocab_size, runner.threads, runner.isa)
+        self._sampler = BatchSampler(
+            runner.config.vocab_size, threads=runner.threads, isa=runner.isa
+        )
 
     # Requests.
 

@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from pyhades import _native
 from pyhades.errors import ArgumentError
-from pyhades.kernels.arguments import Array, as_array, call, check_shape, output
+from pyhades.kernels.arguments import Array, as_array, check_shape, output
 
 SAMPLED, NOT_FINITE, NOTHING_ALLOWED = 0, 1, 2
 """What the status of a row says."""
@@ -93,7 +94,7 @@ def run_rows(
         np.empty((m, likeliest), np.float32),
     )
     inputs = [*operands[:4], *(operands.adjusted or (None, None, None)), operands.masks]
-    call("sample", inputs, list(sampled), {}, threads=threads, isa=isa)
+    _native.call("sample", inputs, list(sampled), {}, threads=threads, isa=isa)
     return sampled
 
 

@@ -28,7 +28,7 @@ HADES_INLINE Mask mask_of_bits(uint32_t bits) {
 struct LanesOfBits {
     uint8_t lanes[256][8];
 };
-constexpr LanesOfBits make_lanes_of_bits() {
+static constexpr LanesOfBits make_lanes_of_bits() {
     LanesOfBits table = {};
     for (int bits = 0; bits < 256; ++bits)
         for (int lane = 0, count = 0; lane < 8; ++lane)

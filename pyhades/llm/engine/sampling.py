@@ -150,6 +150,11 @@ class SamplingParams:
         return replace(self, **fields_to_set)
 
     @property
+    def is_plain(self) -> bool:
+        """Whether any token may be sampled."""
+        return (self.top_k, self.top_p, self.min_p) == (0, 1, 0)
+
+    @property
     def has_penalties(self) -> bool:
         """Whether the tokens so far change the logits."""
         return (self.repetition_penalty, self.presence_penalty, self.frequency_penalty) != (1, 0, 0)

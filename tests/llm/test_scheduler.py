@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from pyhades.llm.engine import policy
+from pyhades.llm.engine.guided import guided
 from pyhades.llm.engine.request import Request, rows_request
 from pyhades.llm.engine.runner import Runner
 from pyhades.llm.engine.sampling import SamplingParams
@@ -131,7 +132,8 @@ class Sevens:
 def test_tokens_that_an_answer_has_to_have(open_runner, cache_tokens):
     """They are the same in company and after preemption, and an end is an end."""
     requests = [
-        dataclasses.replace(one, guide=Sevens) if one.number % 2 else one for one in REQUESTS
+        dataclasses.replace(one, filter_factory=guided(Sevens)) if one.number % 2 else one
+        for one in REQUESTS
     ]
     alone: dict[tuple[int, int], list[int]] = {}
     for one in requests:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from typing import Any
 
 import click
@@ -73,9 +74,13 @@ class LazyGroup(click.Group):
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(pyhades.__version__, "--version", prog_name="pyhades")
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """Background removal and language models on CPUs.
 
     Both run on kernels of our own. Exit codes: 0 all done, 1 some files failed, 2 wrong usage, 130
     interrupted.
     """
+    # Whoever wants no colours gets none, whatever command it is: see no-color.org.
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        context.color = False

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import click
 
 from pyhades.cli.language_model import llm_options, open_llm, sampling_options
+from pyhades.cli.texts import standard_input_lines
 from pyhades.errors import PyhadesError
 from pyhades.llm.conversation import EFFORTS, Conversation
 from pyhades.llm.engine.sampling import SamplingParams
@@ -45,28 +47,44 @@ def command(
     params = SamplingParams(**sampling)
     with open_llm(model, options, context_length) as llm:
         conversation = Conversation(llm, params, system, reasoning)
-        click.echo("/help for help, Ctrl-D to leave", err=True)
-        for line in _lines():
+        is_dialogue = sys.stdin.isatty()
+        if is_dialogue:
+            click.echo("/help for help, Ctrl-D to leave", err=True)
+        for line in _typed() if is_dialogue else _piped():
             if not line.startswith("/"):
                 conversation.ask(line)
             elif not _obey(conversation, line):
                 return
             if conversation.has_question:
-                _answer(conversation, hide_reasoning)
+                if is_dialogue and sys.stdout.isatty():
+                    _show(conversation, hide_reasoning)
+                else:
+                    _write(conversation, hide_reasoning)
 
 
-def _lines() -> Iterator[str]:
+def _piped() -> Iterator[str]:
+    """Lines that a file or another program gives."""
+    return filter(None, map(str.strip, standard_input_lines()))
+
+
+def _typed() -> Iterator[str]:
     """What the user types, until there is no more; with line editing where there is a terminal."""
     with contextlib.suppress(ImportError):
         import readline  # noqa: F401  # input() edits lines with it
+    is_shown = sys.stdout.isatty()
     while True:
         try:
-            line = input("> ").strip()
+            if not is_shown:  # standard output is for answers only
+                click.echo("> ", err=True, nl=False)
+            line = input("> " if is_shown else "").strip()
         except EOFError:
             click.echo(err=True)
             return
         except KeyboardInterrupt:
             click.echo(err=True)
+            continue
+        except UnicodeDecodeError as error:
+            click.echo(f"that was not UTF-8: {error.reason}", err=True)
             continue
         if line:
             yield line
@@ -96,7 +114,20 @@ def _obey(conversation: Conversation, line: str) -> bool:
     return True
 
 
-def _answer(conversation: Conversation, hide_reasoning: bool) -> None:
+def _write(conversation: Conversation, hide_reasoning: bool) -> None:
+    """Write the answer to standard output, and its reasoning to standard error."""
+    has_reasoned = False
+    for delta in conversation.answer():
+        is_answer = delta.kind == "content"
+        if is_answer or not hide_reasoning:
+            click.echo(delta.text, nl=False, err=not is_answer)
+        has_reasoned = has_reasoned or not (is_answer or hide_reasoning)
+    if has_reasoned:
+        click.echo(err=True)
+    click.echo()
+
+
+def _show(conversation: Conversation, hide_reasoning: bool) -> None:
     """Show the answer as it comes; Ctrl-C stops it, and what was said stays."""
     kind = None
     try:

@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from pyhades.cli.options import engine_options
 from pyhades.cli.targets import write_atomically
+from pyhades.cli.texts import text_of
 from pyhades.errors import ArgumentError
 from pyhades.llm.llm import LLM
 from pyhades.llm.measure.evaluation import Comparison, compare, comparison_table, recorded
@@ -55,7 +56,7 @@ def command(
     The text is that of a file, or the standard prompts; random tokens where the model has no
     tokenizer. One model is in memory at a time.
     """
-    written = None if text is None else text.read_text(encoding="utf-8")
+    written = None if text is None else text_of(text)
 
     def opened(name: str) -> LLM:
         budget = error_budget if name == AUTO else None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import click
 
 from pyhades.cli.language_model import llm_options, open_llm, sampling_options
+from pyhades.cli.texts import standard_input
 from pyhades.llm.engine.sampling import SamplingParams
 from pyhades.llm.text.outputs import Generation
 from pyhades.options import EngineOptions
@@ -28,7 +28,7 @@ def command(
 
     The text goes to standard output as it comes, what it took to standard error.
     """
-    text = sys.stdin.read() if prompt == "-" else prompt
+    text = standard_input() if prompt == "-" else prompt
     params = SamplingParams(**sampling)
     with open_llm(model, options, context_length) as llm:
         answer = llm.generate(text, params, on_delta=lambda delta: click.echo(delta.text, nl=False))

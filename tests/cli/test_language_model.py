@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
+import subprocess
+import sys
 from dataclasses import fields
 
 import pytest
 from click.testing import CliRunner, Result
 
+import pyhades
 from pyhades import _native
 from pyhades.bench.llm import Measurement
 from pyhades.bench.llm_batch import BatchMeasurement
 from pyhades.cli import main
+from pyhades.llm import Conversation
 from tests.support.tiny_checkpoints import random_model, tiny_config, write_huggingface
 
 
@@ -21,7 +28,7 @@ def checkpoint(tmp_path_factory):
     return str(write_huggingface(model, tmp_path_factory.mktemp("tiny") / "model"))
 
 
-def run(*arguments: str, typed: str | None = None) -> Result:
+def run(*arguments: str, typed: str | bytes | None = None) -> Result:
     return CliRunner().invoke(main, list(arguments), input=typed)
 
 
@@ -59,6 +66,97 @@ def test_chat_answers_and_obeys(checkpoint):
     assert "/reasoning LEVEL" in result.stdout
     assert "system: Be brief." in result.stdout and "user: Hello?" in result.stdout
     assert "/nope: no such command" in result.stderr
+
+
+def test_a_chat_in_a_pipe_writes_answers_only(checkpoint):
+    options = ["--model", checkpoint, "--max-tokens", "5", "--seed", "1", "--threads", "1"]
+    with pyhades.LLM(checkpoint, threads=1) as llm:
+        conversation = Conversation(llm, pyhades.SamplingParams(max_tokens=5, seed=1))
+        expected = ""
+        for question in ("Hello?", "Again?"):
+            conversation.ask(question)
+            pieces = list(conversation.answer())
+            expected += "".join(p.text for p in pieces if p.kind == "content") + "\n"
+    result = run("chat", *options, typed="Hello?\r\n\nAgain?\n")
+    assert result.exit_code == 0, result.output
+    assert result.stdout == expected
+    assert "> " not in result.stdout and "Ctrl-D" not in result.output
+
+
+def test_a_chat_in_a_pipe_fails_as_a_whole(checkpoint):
+    options = ["--model", checkpoint, "--context-length", "40"]
+    result = run("chat", *options, typed="x" * 200 + "\nHello\n")
+    assert result.exit_code == 2 and "shorten" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("data", "complaint"),
+    [
+        (b"Gr\xf6\xdfe", "is not UTF-8: byte 2 is 0xf6"),
+        ("\ufeffgr".encode() + b"\xff", "is not UTF-8: byte 5 is 0xff"),
+        ("Größe".encode("utf-16"), "it is UTF-16, which `iconv -f UTF-16"),
+        ("Größe".encode("utf-32"), "it is UTF-32"),
+    ],
+)
+def test_text_that_is_not_utf8(checkpoint, tmp_path, data, complaint):
+    file = tmp_path / "text.txt"
+    file.write_bytes(data)
+    short = ["--model", checkpoint, "--max-tokens", "2"]
+    for name, result in (
+        (str(file), run("evaluate", "--model", checkpoint, "--text", str(file))),
+        ("standard input", run("generate", "-", *short, typed=data)),
+        ("standard input", run("chat", *short, typed=data)),
+    ):
+        assert result.exit_code == 2 and not isinstance(result.exception, UnicodeError)
+        assert name in result.stderr and complaint in result.stderr
+    late = run("chat", *short, typed=b"Hello\n" + data)
+    assert late.exit_code == 2 and "is not UTF-8" in late.stderr
+
+
+def test_arguments_that_are_not_utf8(checkpoint):
+    result = run("generate", "Gr\udcf6\udcdfe", "--model", checkpoint)
+    assert result.exit_code == 2
+    assert "character 2 is the surrogate U+DCF6" in result.stderr
+
+
+def test_text_has_one_kind_of_line_end_and_no_mark(checkpoint, tmp_path):
+    file = tmp_path / "text.txt"
+    outputs = set()
+    for data in (b"one\ntwo\n", b"one\r\ntwo\r\n", b"\xef\xbb\xbfone\rtwo\r"):
+        file.write_bytes(data)
+        compared = ["--precision", "fast", "--context-length", "64"]
+        outputs.add(run("evaluate", "--model", checkpoint, "--text", str(file), *compared).stdout)
+    assert len(outputs) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("environment", "has_colour"),
+    [
+        ({"TERM": "xterm"}, True),
+        ({"TERM": "xterm", "NO_COLOR": ""}, True),
+        ({"TERM": "xterm", "NO_COLOR": "1"}, False),
+        ({"TERM": "dumb"}, False),
+    ],
+)
+def test_colours_on_a_terminal(environment, has_colour):
+    """The toy reasons, which is shown dim."""
+    ours, theirs = pty.openpty()
+    kept = {key: value for key, value in os.environ.items() if key not in ("TERM", "NO_COLOR")}
+    command = [sys.executable, "-m", "pyhades", "chat", "--max-tokens", "4", "--threads", "1"]
+    talk = subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=theirs, env=kept | environment
+    )
+    os.close(theirs)
+    os.write(ours, b"hello\n/quit\n")
+    seen = b""
+    with contextlib.suppress(OSError):  # Linux's way to say that the other end has gone
+        while piece := os.read(ours, 65536):
+            seen += piece
+    os.close(ours)
+    assert talk.wait(timeout=60) == 0, seen
+    assert b"> " in seen
+    assert (b"\x1b[2m" in seen) == has_colour
 
 
 def test_chat_ends_with_its_input(checkpoint):

@@ -174,7 +174,7 @@ class Tokenizer:
         try:
             ids: list[int] = self._backend.encode(text, add_special_tokens=False).ids
         except (UnicodeEncodeError, TypeError) as error:
-            raise ArgumentError(f"text is not valid Unicode: {error}") from error
+            raise ArgumentError(f"text is not valid Unicode: {_first_surrogate(text)}") from error
         return ids
 
     def decode(self, ids: Iterable[int]) -> str:
@@ -235,6 +235,18 @@ class StreamDecoder:
         text = self._decoder.decode(b"", final=True)
         self._decoder.reset()
         return text
+
+
+def _first_surrogate(text: str) -> str:
+    """Where a text has what is no character: bytes that were not UTF-8 are read so."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        return (
+            f"character {error.start} is the surrogate U+{ord(text[error.start]):04X}, which "
+            "stands for a byte that was not UTF-8"
+        )
+    return "the tokenizer does not take it"
 
 
 def _contents(source: Any) -> tuple[bytes, str]:

@@ -17,9 +17,10 @@ from pyhades.llm import ChatAnswer
 from pyhades.llm.engine.runner import Piece, Runner
 from pyhades.llm.measure.synthetic import random_weights
 from pyhades.llm.models import open_checkpoint
-from pyhades.llm.models.qwen3_moe.chat import ChatmlParser, render_chat
+from pyhades.llm.models.qwen3_moe.chat import ChatmlParser, chatml_prompt, render_chat
 from pyhades.llm.models.qwen3_moe.config import Qwen3MoeConfig
 from pyhades.llm.precision.convert import convert
+from pyhades.llm.text.chat_options import ChatOptions
 from pyhades.llm.text.tokenizer import Tokenizer
 from tests.support.toy_tokenizer import tokenizer_json
 
@@ -187,6 +188,34 @@ class TestChat:
             "<|im_start|>assistant\n"
         )
 
+    @pytest.mark.parametrize(
+        ("begun", "end"),
+        [
+            ({"content": "It is "}, "<think>\n\n</think>\n\nIt is "),
+            ({"content": "It", "reasoning": "Hm."}, "<think>\nHm.\n</think>\n\nIt"),
+            ({"content": None, "reasoning": "Hm"}, "<think>\nHm"),
+        ],
+    )
+    def test_an_answer_goes_on(self, begun, end):
+        messages = [{"role": "user", "content": "Hi"}, {"role": "assistant", **begun}]
+        prompt = render_chat(messages, self.tokenizer, continue_final_message=True)
+        assert self.text(prompt).endswith(f"Hi<|im_end|>\n<|im_start|>assistant\n{end}")
+        with pytest.raises(ArgumentError, match="by 'user'"):
+            render_chat(messages[:1], self.tokenizer, continue_final_message=True)
+
+    def test_reasoning_ends_with_its_budget(self):
+        prompt = chatml_prompt(
+            [{"role": "user", "content": "Hi"}], self.tokenizer, ChatOptions(reasoning_budget=3)
+        )
+        guide, specials = prompt.guide(), self.tokenizer.specials
+        thought = [specials["<think>"], *self.tokenizer.encode("\nHm, it is so, and so, and so")]
+        forced = [list(guide.after(token)) for token in thought]
+        end = [specials["</think>"], *self.tokenizer.encode("\n\n")]
+        first = next(number for number, tokens in enumerate(forced) if tokens)
+        assert forced[first] == end and 3 <= first <= 5
+        none = render_chat([{"role": "user", "content": "Hi"}], self.tokenizer, reasoning_budget=0)
+        assert self.text(none).endswith("<think>\n\n</think>\n\n")
+
     def test_prompt_without_reasoning(self):
         prompt = render_chat(
             [{"role": "user", "content": "Hi"}], self.tokenizer, reasoning_effort="low"
@@ -243,5 +272,10 @@ def test_conversation_through_the_model():
     with pyhades.LLM.from_weights(config, random_weights(config), tokenizer) as llm:
         answer = llm.chat([{"role": "user", "content": "Hi"}], temperature=0, max_tokens=8)
         assert isinstance(answer, ChatAnswer) and answer.finish_reason in ("stop", "length")
+        assert answer.usage.completion_tokens == len(answer.token_ids) == 8
+        several = llm.chat(
+            [{"role": "user", "content": "Hi"}], n=2, logprobs=1, max_tokens=5, reasoning_budget=2
+        )
+        assert [len(choice.all_logprobs) for choice in several.choices] == [5, 5]
         with pytest.raises(ArgumentError, match="tools"):
             llm.chat([{"role": "user", "content": "Hi"}], tools=[{"type": "function"}])

@@ -6,14 +6,10 @@ from pathlib import Path
 
 from pyhades.errors import ModelError
 
-_BEGINNING = b"version https://git-lfs.github.com/spec/"
+LFS_POINTER = b"version https://git-lfs"
+"""With which pointers begin."""
 _LONGEST = 1024
 """Bytes; the specification says that a pointer is shorter."""
-
-
-def is_pointer(contents: bytes) -> bool:
-    """Whether the beginning of a file is that of a Git LFS pointer."""
-    return contents.startswith(_BEGINNING)
 
 
 def refuse_pointer(path: Path) -> None:
@@ -25,10 +21,10 @@ def refuse_pointer(path: Path) -> None:
         if path.stat().st_size > _LONGEST:
             return
         with path.open("rb") as file:
-            beginning = file.read(len(_BEGINNING))
+            beginning = file.read(len(LFS_POINTER))
     except OSError:
         return
-    if is_pointer(beginning):
+    if beginning == LFS_POINTER:
         raise ModelError(
             f"{path} is a pointer of Git LFS, not the file itself; run `git lfs install` and "
             f"`git lfs pull` in the repository, or download the file"

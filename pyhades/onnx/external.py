@@ -8,7 +8,8 @@ import stat
 from pathlib import Path
 
 from pyhades.errors import ModelError
-from pyhades.onnx.strangers import LFS_POINTER, stranger
+from pyhades.formats.pointer import LFS_POINTER
+from pyhades.onnx.strangers import stranger
 from pyhades.onnx.wire import Record
 
 

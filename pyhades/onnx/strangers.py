@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-LFS_POINTER = b"version https://git-lfs"
+from pyhades.formats.pointer import LFS_POINTER
 
 _PICTURES = "a picture, not a model"
 _EXPORT = "export the model to ONNX where it was trained"

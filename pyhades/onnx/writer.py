@@ -71,8 +71,18 @@ def save_onnx(graph: Graph, path: str | os.PathLike[str], opset: int = 18) -> No
     ...     pyhades.load_onnx(f"{folder}/u2netp.onnx").name
     'u2netp'
     """
-    with Path(path).open("wb") as file:
-        file.writelines(onnx_chunks(graph, opset))
+    target = Path(path)
+    # A file that is there may be mapped, by this very graph: it is replaced and not written into.
+    part = target.with_name(f".{target.name}.{os.getpid()}.part") if target.is_file() else target
+    try:
+        with part.open("wb") as file:
+            file.writelines(onnx_chunks(graph, opset))
+        if part is not target:
+            part.replace(target)
+    except BaseException:
+        if part is not target:
+            part.unlink(missing_ok=True)
+        raise
 
 
 def _ir_version(opset: int) -> int:

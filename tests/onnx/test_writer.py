@@ -40,6 +40,18 @@ def test_written_graph_passes_the_checker_and_runs(tmp_path: Path) -> None:
     assert y.dtype == np.float64
 
 
+def test_a_graph_may_be_written_where_it_was_read(tmp_path: Path) -> None:
+    """Its weights are mapped from that very file."""
+    path = tmp_path / "small.onnx"
+    save_onnx(small_graph(), path)
+    graph = load_onnx(path)
+    save_onnx(graph, path)
+    save_onnx(graph, path)  # what was mapped is still there
+    assert [node.op for node in load_onnx(path).nodes] == [node.op for node in graph.nodes]
+    onnx.checker.check_model(path, full_check=True)
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_round_trip() -> None:
     graph = small_graph()
     again = load_onnx(b"".join(bytes(chunk) for chunk in onnx_chunks(graph)))

@@ -101,6 +101,8 @@ def weight_files(path: Path) -> list[Path]:
         raise ModelError(f"{path}: there is no such file or folder")
     if path.is_dir():
         return _of_folder(_newest_snapshot(path))
+    if not path.is_file():  # opening a pipe would wait for its writer
+        raise ModelError(f"{path}: cannot read the model: it is no regular file")
     if _SAFETENSORS_SHARD.search(path.name) and (path.parent / _INDEX).exists():
         return _of_index(path.parent / _INDEX)
     return _gguf_parts(path)

@@ -115,8 +115,9 @@ def quantize(
     Raises
     ------
     ArgumentError
-        There are no pictures; the model is quantised already, or has nothing to quantise; the
-        budget is none, or cannot be held and ``force`` is false: nothing is written then.
+        There are no pictures; the output is the model itself; the model is quantised already, or
+        has nothing to quantise; the budget is none, or cannot be held and ``force`` is false:
+        nothing is written then.
     ImageError
         A picture cannot be read.
     ModelError
@@ -141,6 +142,9 @@ def quantize(
     found = identify(graph, path, entry=entry, profile=profile, **manifest)
     pictures = made_pictures() if images is None else given_pictures(images)
     target = None if output is None else Path(output).expanduser()
+    if target is not None and path is not None and target.exists() and target.samefile(path):
+        raise ArgumentError(f"{target} is the model itself, which the result would replace; "
+                            "choose another output")  # fmt: skip
     result = quantize_graph(
         graph, found, pictures, budget=limits, recipe=recipe or Recipe(), options=chosen,
         step=step, work=None if target is None else work_folder(target),

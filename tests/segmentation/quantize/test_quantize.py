@@ -131,6 +131,16 @@ def test_budgets_that_mean_nothing_are_refused(text):
         Budget.parse(text)
 
 
+def test_a_model_is_not_replaced_by_its_result(tmp_path):
+    model = saved(unet(), tmp_path)
+    before = model.read_bytes()
+    (tmp_path / "link.onnx").symlink_to(model)
+    for target in (model, tmp_path / "link.onnx"):
+        with pytest.raises(ArgumentError, match="is the model itself"):
+            quantized(model, output=target)
+    assert model.read_bytes() == before
+
+
 def test_errors_name_what_is_wrong(tmp_path):
     model = saved(unet(), tmp_path)
     with pytest.raises(ArgumentError, match="at least one picture"):

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from pyhades import _native
+from pyhades.llm.text.tokenizer import Tokenizer
 from tests.support.kernel_census import KernelCensus
 from tests.support.kernel_census import count_kernels as count_kernels
 from tests.support.kernel_census import kernels_run as kernels_run
@@ -44,6 +45,16 @@ def architecture() -> Callable[[Path], tuple[bytes, Callable[..., dict[str, Any]
     from tests.architectures.weights import read
 
     return lambda path: (read(path).SerializeToString(), feeds_of)
+
+
+@pytest.fixture(scope="session")
+def o200k_tokenizer() -> Tokenizer:
+    """The tokenizer of gpt-oss; skipped where PYHADES_O200K names no folder with its vocabulary."""
+    from tests.support import o200k
+
+    if o200k.FOLDER is None:
+        pytest.skip("PYHADES_O200K names no folder with o200k_base.tiktoken")
+    return o200k.tokenizer()
 
 
 @pytest.fixture(scope="session")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mapping
 from collections.abc import Sequence as Items
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from pyhades.errors import ArgumentError, ArgumentTypeError, ClosedError, Config
 from pyhades.kernels.paged_attention import KvFormat
 from pyhades.llm.checkpoint.locating import toy_model
 from pyhades.llm.engine.engine import Engine
-from pyhades.llm.engine.generation import ChatStreams, Collector
+from pyhades.llm.engine.generation import ChatStreams, Collector, begun_elsewhere
 from pyhades.llm.engine.guided import guided
 from pyhades.llm.engine.handle import Handle
 from pyhades.llm.engine.kv_cache import cache_tokens
@@ -31,6 +33,10 @@ from pyhades.llm.engine.request import (
 )
 from pyhades.llm.engine.runner import Runner
 from pyhades.llm.engine.sampling import SamplingParams
+from pyhades.llm.engine.token_filter import FilterFactory
+from pyhades.llm.grammar.compiled import Grammar, Grammars
+from pyhades.llm.grammar.constraint import Constraint
+from pyhades.llm.grammar.turn import turn_constraint
 from pyhades.llm.measure.traffic import bytes_per_token
 from pyhades.llm.models import open_checkpoint
 from pyhades.llm.models.config import ModelConfig
@@ -104,6 +110,7 @@ class LLM:
     """
 
     _reopening: Mapping[str, Any] | None = None
+    _grammars: Grammars | None = None
 
     def __init__(
         self,
@@ -228,6 +235,7 @@ class LLM:
         params: SamplingParams | None = None,
         *,
         on_delta: Callable[[Delta], object] = lambda delta: None,
+        constraint: Constraint | None = None,
         **keywords: Any,
     ) -> Generation | list[Generation]:
         """Continue one prompt, or several together.
@@ -240,6 +248,9 @@ class LLM:
             How to sample; keywords set fields of it, e.g. ``temperature=0, max_tokens=50``.
         on_delta
             Called with each piece of each answer as it comes.
+        constraint
+            What the answers have to be, made by :mod:`pyhades.llm.grammar`. One that is cut off,
+            by ``max_tokens`` or a stop string, is the beginning of such an answer.
 
         Returns
         -------
@@ -249,7 +260,7 @@ class LLM:
         Raises
         ------
         ArgumentError
-            A prompt is empty or a parameter has no meaning.
+            A prompt is empty, a parameter has no meaning, or the constraint cannot be followed.
         CapacityError
             A prompt is longer than the context.
         CancelledError
@@ -257,7 +268,7 @@ class LLM:
         """
         if not callable(on_delta):
             raise ArgumentTypeError(f"on_delta={on_delta!r} cannot be called")
-        requests, several = self._requests(prompts, params, keywords)
+        requests, several = self._requests(prompts, params, keywords, constraint)
         collector = Collector(requests)
         for delta in self._stream(requests):
             collector.add(delta)
@@ -269,6 +280,8 @@ class LLM:
         self,
         prompts: Prompt | Items[Prompt],
         params: SamplingParams | None = None,
+        *,
+        constraint: Constraint | None = None,
         **keywords: Any,
     ) -> Generator[Delta, None, None]:
         """Like :meth:`generate`, piece by piece. Closing the iterator stops the work.
@@ -276,27 +289,40 @@ class LLM:
         The answer is written from now on, while other answers are, too; one that is not read is
         written no further than some hundred tokens ahead.
         """
-        requests, _ = self._requests(prompts, params, keywords)
+        requests, _ = self._requests(prompts, params, keywords, constraint)
         return iter(self._stream(requests))
 
     def astream(
         self,
         prompts: Prompt | Items[Prompt],
         params: SamplingParams | None = None,
+        *,
+        constraint: Constraint | None = None,
         **keywords: Any,
     ) -> AsyncGenerator[Delta, None]:
-        """Like :meth:`stream`, for ``async for``."""
-        requests, _ = self._requests(prompts, params, keywords)
-        return aiter(self._stream(requests))
+        """Like :meth:`stream`, for ``async for``; with a constraint, written once it is read."""
+
+        def begun() -> AsyncGenerator[Delta, None]:
+            requests, _ = self._requests(prompts, params, keywords, constraint)
+            return aiter(self._stream(requests))
+
+        return begun() if constraint is None else begun_elsewhere(begun)
 
     async def agenerate(
         self,
         prompts: Prompt | Items[Prompt],
         params: SamplingParams | None = None,
+        *,
+        constraint: Constraint | None = None,
         **keywords: Any,
     ) -> Generation | list[Generation]:
         """Like :meth:`generate`, for ``await``; cancelling the task stops the work."""
-        requests, several = self._requests(prompts, params, keywords)
+        if constraint is None:
+            requests, several = self._requests(prompts, params, keywords)
+        else:
+            requests, several = await asyncio.to_thread(
+                self._requests, prompts, params, keywords, constraint
+            )
         collector = Collector(requests)
         async for delta in self._stream(requests):
             collector.add(delta)
@@ -321,6 +347,7 @@ class LLM:
         builtin_tools: Items[str | Mapping[str, Any]] | None = None,
         response_format: Any = None,
         continue_final_message: bool = False,
+        constraint: Constraint | None = None,
         stream: bool = False,
         **keywords: Any,
     ) -> ChatAnswer | Iterator[ChatDelta]:
@@ -334,10 +361,12 @@ class LLM:
             How to sample; keywords set fields of it. With ``n=3``, the answer has
             :attr:`ChatAnswer.choices`; with ``logprobs=0`` or more, it has ``logprobs``.
         tools
-            Functions that the model may call, as in OpenAI's API.
+            Functions that the model may call, as in OpenAI's API. Arguments of those that are
+            ``strict`` follow their schema.
         tool_choice
             ``"auto"``; ``"none"`` leaves the tools out of the prompt; ``"required"`` and ``{"type":
-            "function", "function": {"name": ...}}`` begin the answer as a call, without reasoning;
+            "function", "function": {"name": ...}}`` leave nothing but a call, after reasoning (or,
+            where ``llguidance`` is not installed, begin the answer as a call, without reasoning);
             ``{"type": "allowed_tools", ...}`` tells the model of some of the tools only.
         parallel_tool_calls
             Ask for further calls after the first; the models end their turn there by themselves.
@@ -355,10 +384,15 @@ class LLM:
             Tools that it knows from its training: ``"browser"``, ``"python"``, or namespaces with
             ``name``, ``description`` and ``tools``.
         response_format
-            A JSON schema that the answer is asked to follow, as in OpenAI's API.
+            A JSON schema that the answer follows, as in OpenAI's API; where its ``strict`` is
+            False, the model is only told of it.
         continue_final_message
             Go on with the last message, which is the assistant's, instead of beginning another; the
             answer is what follows it.
+        constraint
+            What the content has to be, made by :mod:`pyhades.llm.grammar`; the model is not told.
+            Reasoning is free. An answer that was cut off (``finish_reason="length"``) is the
+            beginning of one that keeps to it.
         stream
             Give an iterator of :class:`ChatDelta`, split by channel, instead of the whole answer.
 
@@ -371,7 +405,8 @@ class LLM:
         Raises
         ------
         ArgumentError
-            A message, tool or parameter means nothing, or the chat format cannot say it.
+            A message, tool or parameter means nothing, the chat format cannot say it, or a schema
+            cannot be followed.
         CapacityError
             The conversation is longer than the context.
         """
@@ -381,7 +416,7 @@ class LLM:
             instructions=instructions, model_identity=model_identity, builtin_tools=builtin_tools,
             response_format=response_format, continue_final_message=continue_final_message,
         )  # fmt: skip
-        deltas = iter(self._asked(messages, params, options, keywords))
+        deltas = iter(self._asked(messages, params, options, constraint, keywords))
         return deltas if stream else ChatAnswer.collect(deltas)
 
     async def achat(
@@ -403,7 +438,13 @@ class LLM:
     ) -> AsyncGenerator[ChatDelta, None]:
         """Like :meth:`chat` with ``stream=True``, for ``async for``."""
         options, sampling = ChatOptions.taken_from(keywords)
-        return aiter(self._asked(messages, params, options, sampling))
+        constraint = sampling.pop("constraint", None)
+
+        def begun() -> AsyncGenerator[ChatDelta, None]:
+            return aiter(self._asked(messages, params, options, constraint, sampling))
+
+        may_compile = constraint is not None or options.form is not None or options.offer.functions
+        return begun_elsewhere(begun) if may_compile else begun()
 
     # Evaluation.
 
@@ -491,16 +532,20 @@ class LLM:
         messages: Items[Mapping[str, Any]],
         params: SamplingParams | None,
         options: ChatOptions,
+        constraint: Constraint | None,
         keywords: Mapping[str, Any],
     ) -> ChatStreams:
         """The answers to a conversation."""
-        prompt = architecture_of(self.config).chat.prompt(messages, self.tokenizer, options)
+        chat = architecture_of(self.config).chat
+        grammar = turn_constraint(options, constraint, chat, self.tokenizer)
+        options = replace(options, is_constrained=grammar is not None)
+        prompt = chat.prompt(messages, self.tokenizer, options)
         params = self._checked(params, keywords)
         # Stop strings end what is said to the user, and not the reasoning before it.
         request = request_of(
             0, prompt.tokens, params.changed(stop=()), self.context_length,
             self._stop_ids(params) - prompt.goes_on, self.config.vocab_size,
-            filter_factory=guided(prompt.guide),
+            filter_factory=guided(prompt.guide, self._filters(grammar, prompt.begun)),
         )  # fmt: skip
         return ChatStreams(self._stream([request]), prompt, params.stop, params.n)
 
@@ -509,14 +554,19 @@ class LLM:
         prompts: Prompt | Items[Prompt],
         params: SamplingParams | None,
         keywords: Mapping[str, Any],
+        constraint: Constraint | None = None,
     ) -> tuple[list[Request], bool]:
         """The requests, and whether there may be several."""
         params = self._checked(params, keywords)
+        stop_ids, filters = self._stop_ids(params), None
+        if constraint is not None:  # nothing follows a whole document
+            ends = self.config.eos_token_ids
+            stop_ids, filters = frozenset(ends), self._filters(Grammar.of(constraint, ends))
         items, several = as_list(prompts)
         requests = [
             request_of(
                 number, self.tokenize(prompt) if isinstance(prompt, str) else prompt, params,
-                self.context_length, self._stop_ids(params), self.config.vocab_size,
+                self.context_length, stop_ids, self.config.vocab_size, filter_factory=filters,
             )
             for number, prompt in enumerate(items)
         ]  # fmt: skip
@@ -531,6 +581,15 @@ class LLM:
                 f"n={params.n}: this model writes at most {self.max_sequences} answers at once"
             )
         return params
+
+    def _filters(self, grammar: Grammar | None, begun: Items[int] = ()) -> FilterFactory | None:
+        """What keeps answers to a grammar; compiled here, in the thread of the caller."""
+        if grammar is None:
+            return None
+        if self._grammars is None:
+            size, ends = self.config.vocab_size, self.config.eos_token_ids
+            self._grammars = Grammars(self.tokenizer, size, ends)
+        return self._grammars.compiled(grammar).filters(begun)
 
     def _stop_ids(self, params: SamplingParams) -> frozenset[int]:
         return frozenset() if params.ignore_eos else frozenset(self.config.eos_token_ids)

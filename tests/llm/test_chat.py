@@ -10,6 +10,7 @@ import pytest
 import pyhades
 from pyhades.errors import ArgumentError, ArgumentTypeError
 from pyhades.llm import ChatAnswer
+from pyhades.llm.grammar import turn
 from pyhades.llm.measure.synthetic import random_weights
 from pyhades.llm.models.gpt_oss.sizes import tiny_config
 from pyhades.llm.text.chat_options import ChatOptions
@@ -160,7 +161,9 @@ def test_a_glued_name_is_the_function_that_was_declared(llm, told):
     assert answer.finish_reason == "tool_calls"
 
 
-def test_a_named_function_is_called(llm, told):
+def test_a_named_function_is_called(llm, told, monkeypatch):
+    """Without the library of grammars, which leaves the model to reason before."""
+    monkeypatch.setattr(turn, "is_installed", lambda: False)
     asked = told('{"city": 1}<|call|>')
     choice = {"type": "function", "function": {"name": "weather"}}
     answer = llm.chat(ASK, tools=TOOLS, tool_choice=choice)

@@ -158,7 +158,7 @@ class TestLayout:
         for path in (PACKAGE / "llm" / "models" / "qwen3_moe").glob("*.py"):
             found = re.findall(r"^from pyhades\.llm\.(\w+)", path.read_text(), re.MULTILINE)
             rooms |= set(found)
-        assert rooms == {"checkpoint", "models", "text"}
+        assert rooms == {"checkpoint", "grammar", "models", "text"}
 
     def test_the_native_half_knows_activations_not_models(self):
         native = (PACKAGE.parent / "csrc" / "kernels" / "moe").glob("*")

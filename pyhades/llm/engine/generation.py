@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, Generator, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from collections.abc import Sequence as Items
 from dataclasses import replace
+from typing import TypeVar
 
 from pyhades.llm.engine.handle import Handle
 from pyhades.llm.engine.request import Request
@@ -14,6 +16,8 @@ from pyhades.llm.text.chat import ChatDelta
 from pyhades.llm.text.chat_prompt import ChatPrompt
 from pyhades.llm.text.chat_stops import ContentStops
 from pyhades.llm.text.outputs import Completion, Delta, Generation, Timing, TokenLogprob, Usage
+
+T = TypeVar("T")
 
 
 class ChatStream:
@@ -129,6 +133,15 @@ class ChatStreams:
             del self._streams[delta.index]
             if stream.stopped and self._streams:
                 self._handle.abort_answer(delta.index)
+
+
+async def begun_elsewhere(
+    begin: Callable[[], AsyncGenerator[T, None]],
+) -> AsyncGenerator[T, None]:
+    """What ``begin`` gives, called in another thread: grammars take a while to compile."""
+    async with contextlib.aclosing(await asyncio.to_thread(begin)) as items:
+        async for item in items:
+            yield item
 
 
 class Collector:

@@ -17,6 +17,8 @@ from pyhades.formats import GgufFile
 from pyhades.kernels.paged_attention import KvFormat
 from pyhades.llm.checkpoint.stored import StoredTensor
 from pyhades.llm.checkpoint.table import Shape, TensorTable
+from pyhades.llm.grammar.compiled import Grammar
+from pyhades.llm.grammar.turn import Turn
 from pyhades.llm.models.config import ConfigSource, ModelConfig
 from pyhades.llm.models.step import Limits, StepBuilder
 from pyhades.llm.models.weights import LayerWeights, ModelWeights
@@ -70,9 +72,12 @@ class ChatFormat:
     prompt
         Takes messages, tokenizer and options; says what the model reads, and how its answer is
         read. ArgumentError for what the format cannot say.
+    turn
+        Spells what the assistant may say, as a grammar of what follows the opening of its turn.
     """
 
     prompt: Callable[[Sequence[Mapping[str, Any]], Tokenizer, ChatOptions], ChatPrompt]
+    turn: Callable[[Turn, Tokenizer], Grammar]
 
 
 @dataclass(frozen=True)

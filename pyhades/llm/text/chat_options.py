@@ -28,6 +28,8 @@ class ChatOptions:
         Names of all tools, also of those that it is not told of.
     form
         What ``response_format`` asks for.
+    is_constrained
+        Whether a grammar keeps the answer to what is asked, so that nothing is begun for it.
 
     Raises
     ------
@@ -48,6 +50,7 @@ class ChatOptions:
     builtin_tools: Sequence[str | Mapping[str, Any]] | None = None
     response_format: Any = None
     continue_final_message: bool = False
+    is_constrained: bool = False
     offer: Offer = field(init=False, compare=False)
     functions: frozenset[str] = field(init=False, compare=False)
     form: ResponseFormat | None = field(init=False, compare=False)
@@ -80,7 +83,7 @@ class ChatOptions:
     @classmethod
     def taken_from(cls, keywords: Mapping[str, Any]) -> tuple[ChatOptions, dict[str, Any]]:
         """Those among some keywords, and the other keywords."""
-        names = {entry.name for entry in fields(cls) if entry.init}
+        names = {entry.name for entry in fields(cls) if entry.init} - {"is_constrained"}
         given = {name: value for name, value in keywords.items() if name in names}
         return cls(**given), {key: value for key, value in keywords.items() if key not in names}
 

@@ -27,11 +27,14 @@ class ResponseFormat:
         Any JSON object where it says nothing.
     name, description
         What the model is told of it.
+    is_strict
+        Whether answers are kept to it, and it is not only told.
     """
 
     schema: Mapping[str, Any]
     name: str = "answer"
     description: str = ""
+    is_strict: bool = True
 
 
 def response_format_of(given: Any) -> ResponseFormat | None:
@@ -85,7 +88,8 @@ def response_format_of(given: Any) -> ResponseFormat | None:
             "{'type': 'json_schema', 'json_schema': {'name': ..., 'schema': {...}}}"
         )
     name = described.get("name") or ("json_object" if kind == "json_object" else "answer")
-    return ResponseFormat(schema, str(name), str(described.get("description") or ""))
+    is_strict = described.get("strict") is not False
+    return ResponseFormat(schema, str(name), str(described.get("description") or ""), is_strict)
 
 
 def _check_keys(given: Mapping[str, Any], known: set[str], what: str) -> None:

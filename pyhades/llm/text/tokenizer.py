@@ -193,6 +193,13 @@ class Tokenizer:
             raise ArgumentTypeError(f"tokens are {type(ids).__name__}, not a list of token ids")
         return b"".join(map(self._token_bytes, ids))
 
+    def pieces(self) -> list[bytes]:
+        """Bytes of every token, by id; none where an id has no token."""
+        return [
+            self._token_bytes(index) if index in self._texts or index in self._bytes else b""
+            for index in range(self.vocab_size)
+        ]
+
     def _token_bytes(self, index: int) -> bytes:
         if type(index) is not int:
             if not isinstance(index, Integral) or isinstance(index, bool):

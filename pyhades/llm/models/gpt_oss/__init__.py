@@ -6,6 +6,7 @@ comes with it.
 
 from functools import partial
 
+from pyhades.llm.grammar.harmony import harmony_turn
 from pyhades.llm.models.architecture import Architecture, ChatFormat, GgufLayout, Layout
 from pyhades.llm.models.gpt_oss import gguf, huggingface, original
 from pyhades.llm.models.gpt_oss.model import build_step, gate
@@ -25,7 +26,7 @@ ARCHITECTURE = Architecture(
         "attention_output": "self_attn.o_proj",
         "gate_up": "mlp.router",  # takes the same rows in, never rounded to int8
     },
-    chat=ChatFormat(harmony_prompt),
+    chat=ChatFormat(harmony_prompt, harmony_turn),
     huggingface=Layout(from_huggingface, huggingface.collect),
     others=(Layout(from_original, original.collect, original.MARK),),
     gguf={

@@ -8,6 +8,7 @@ from pyhades.llm.models.qwen3_moe.chat import chatml_prompt
 from pyhades.llm.models.qwen3_moe.config import from_huggingface
 from pyhades.llm.models.qwen3_moe.model import build_step, gate
 from pyhades.llm.models.qwen3_moe.names import collect
+from pyhades.llm.models.qwen3_moe.turn import chatml_turn
 from pyhades.llm.models.qwen3_moe.weights import Qwen3MoeLayer, layer_shapes
 
 ARCHITECTURE = Architecture(
@@ -21,7 +22,7 @@ ARCHITECTURE = Architecture(
         "attention_output": "self_attn.o_proj",
         "gate_up": "mlp.router",  # takes the same rows in, never rounded to int8
     },
-    chat=ChatFormat(chatml_prompt),
+    chat=ChatFormat(chatml_prompt, chatml_turn),
     huggingface=Layout(from_huggingface, collect),
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,6 +13,7 @@ from pyhades.llm.text.chat_messages import check_continued, checked_messages
 from pyhades.llm.text.chat_options import ChatOptions
 from pyhades.llm.text.chat_prompt import ChatPrompt, Guide
 from pyhades.llm.text.reasoning_budget import ReasoningBudget
+from pyhades.llm.text.response_format import ResponseFormat
 from pyhades.llm.text.tokenizer import StreamDecoder, Tokenizer
 
 _MARKERS = ("<|im_start|>", "<|im_end|>", "<think>", "</think>")
@@ -32,8 +34,8 @@ def render_chat(
         That of the model.
     options
         Keywords of :meth:`pyhades.LLM.chat`. An effort of ``"low"`` is an answer without reasoning;
-        the model knows no difference between the others. The format has no place for a date, and
-        tools and response formats are not known to it here.
+        the model knows no difference between the others. The format has no place for a date, a
+        system message tells of a response format, and tools are not known to it here.
 
     Returns
     -------
@@ -60,7 +62,8 @@ def chatml_prompt(
     if options.continue_final_message:
         check_continued(said)
     unended = said.pop() if options.continue_final_message else None
-    texts = [("system", options.instructions)] if options.instructions else []
+    told = [options.instructions, "" if options.form is None else _told(options.form)]
+    texts = [("system", text) for text in told if text]
     texts += [_role_and_content(message, number) for number, message in enumerate(said)]
     tokens: list[int] = []
     for role, content in texts:
@@ -82,11 +85,16 @@ def chatml_prompt(
     )  # fmt: skip
 
 
+def _told(form: ResponseFormat) -> str:
+    """The format has no place for a schema, so a system message tells of it."""
+    schema = json.dumps(form.schema, ensure_ascii=False, separators=(",", ":"))
+    return f"Answer with JSON that follows this JSON schema:\n{schema}"
+
+
 def _refuse_others(options: ChatOptions) -> None:
     """ArgumentError for what this format has no place for."""
     given = {
         "tools": options.tools,
-        "response_format": options.form,
         "builtin_tools": options.builtin_tools,
         "model_identity": options.model_identity,
     }

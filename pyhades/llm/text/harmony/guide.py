@@ -41,6 +41,8 @@ class HarmonyGuide:
             final = (*end, *tokenizer.encode("final"), markers.message)
             # Who may call a function chooses between a call and an answer, once.
             exits = [end, final] if options.offer.functions else [final]
+            if options.offer.is_required:
+                exits = [(*end, *tokenizer.encode("commentary"))]
             parser = HarmonyParser(tokenizer)
             for token in begun:
                 parser.push(token)

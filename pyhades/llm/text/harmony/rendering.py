@@ -106,7 +106,7 @@ def _begun(
     """The tokens with which the answer begins."""
     if unended is not None:
         return tuple(_body(unended, tokenizer, markers))
-    if options.offer.is_required:
+    if options.offer.is_required and not options.is_constrained:
         calls = [
             _body(Message("assistant", "", "commentary", f"{NAMESPACE}.{name}", "json"),
                   tokenizer, markers)

@@ -1,12 +1,13 @@
 """Prompts are those of OpenAI's own renderer, token by token.
 
 Needs the package ``openai-harmony`` and, as it is offline, the vocabulary o200k_base: a folder with
-``o200k_base.tiktoken`` that ``TIKTOKEN_ENCODINGS_BASE`` names.
+``o200k_base.tiktoken`` that ``PYHADES_O200K`` or ``TIKTOKEN_ENCODINGS_BASE`` names.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from functools import cache
 
 import pytest
@@ -22,13 +23,14 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
         o200k.FOLDER is None,
-        reason="TIKTOKEN_ENCODINGS_BASE names no folder with o200k_base.tiktoken",
+        reason="PYHADES_O200K names no folder with o200k_base.tiktoken",
     ),
 ]
 
 
 @cache
 def encoding():
+    os.environ.setdefault("TIKTOKEN_ENCODINGS_BASE", str(o200k.FOLDER))
     return theirs.load_harmony_encoding("HarmonyGptOss")
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
+import sys
 from typing import Any
 
 import click
@@ -67,6 +69,10 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
         except PyhadesError as error:
             raise UserError(str(error)) from error
+        except OSError as error:
+            if error.filename is None:  # a pipe whose reader has gone, say
+                raise
+            raise UserError(f"{error.filename}: {error.strerror}") from error
         except KeyboardInterrupt:
             click.echo("interrupted", err=True)
             ctx.exit(130)
@@ -84,3 +90,6 @@ def main(context: click.Context) -> None:
     # Whoever wants no colours gets none, whatever command it is: see no-color.org.
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         context.color = False
+    for stream in (sys.stdout, sys.stderr):  # of a terminal that does not know every character
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")

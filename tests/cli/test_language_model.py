@@ -113,6 +113,20 @@ def test_text_that_is_not_utf8(checkpoint, tmp_path, data, complaint):
     assert late.exit_code == 2 and "is not UTF-8" in late.stderr
 
 
+def test_a_file_that_cannot_be_written(checkpoint):
+    result = run("evaluate", "--model", checkpoint, "--json", "/dev/null/results.json", "-q")
+    assert result.exit_code == 2 and "/dev/null" in result.stderr
+
+
+def test_characters_that_the_output_does_not_know(checkpoint):
+    command = [sys.executable, "-m", "pyhades", "chat", "--model", checkpoint, "--max-tokens", "2"]
+    environment = os.environ | {"PYTHONIOENCODING": "latin-1"}
+    typed = "/system Größe 日\n/history\n"
+    ran = subprocess.run(command, input=typed.encode(), capture_output=True, env=environment)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout == "system: Größe ?\n".encode("latin-1")
+
+
 def test_arguments_that_are_not_utf8(checkpoint):
     result = run("generate", "Gr\udcf6\udcdfe", "--model", checkpoint)
     assert result.exit_code == 2

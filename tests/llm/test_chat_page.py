@@ -6,8 +6,10 @@ import re
 from pathlib import Path
 
 import pyhades
-from pyhades.llm.text.chat import ChatAnswer
-from pyhades.llm.text.harmony import HarmonyParser, render_chat
+from pyhades.llm import LLM
+from pyhades.llm.measure.synthetic import random_weights
+from pyhades.llm.models.gpt_oss.sizes import tiny_config
+from pyhades.llm.text.outputs import Delta
 from tests.support.toy_tokenizer import tokens_of, toy_tokenizer
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "chat_with_tools.md"
@@ -15,42 +17,48 @@ CALL = (
     "<|channel|>analysis<|message|>Look.<|end|><|start|>assistant<|channel|>commentary "
     "to=functions.get_temperature <|constrain|>json<|message|>{}<|call|>"
 )
+FINAL = "<|channel|>final<|message|>"
 SCRIPT = [
-    "<|channel|>final<|message|>I do not know.<|return|>",
-    CALL.replace("{}", '{"city": "Rome"}'),
-    CALL.replace("{}", '{"city": "Oslo", "unit": "kelvin"}'),
-    CALL.replace("{}", "Oslo!"),
-    "<|channel|>final<|message|>In Rome.<|return|>",
-    "<|channel|>analysis<|message|>Hm.<|end|>"
-    "<|start|>assistant<|channel|>final<|message|>Still in Rome.<|return|>",
+    (f"{FINAL}I do not know.<|return|>",),
+    (CALL.replace("{}", '{"city": "Rome"}'),),
+    (CALL.replace("{}", '{"city": "Oslo", "unit": "kelvin"}'),),
+    (CALL.replace("{}", "Oslo!"),),
+    (f"{FINAL}In Rome.<|return|>",),
+    (f"<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant{FINAL}Still in Rome.<|return|>",),
+    (" Rome.<|return|>",),
+    (f"{FINAL}One<|return|>", f"{FINAL}Two<|return|>", f"{FINAL}3<|return|>"),
 ]
 
 
-class ScriptedLLM:
-    """Reads the conversation as a model would, and answers what the script says."""
+def scripted(path: str) -> LLM:
+    """A model that answers what the script says, and keeps what it was asked."""
+    config = tiny_config(vocab_size=toy_tokenizer().vocab_size)
+    llm = LLM.from_weights(config, random_weights(config), toy_tokenizer(), threads=1)
+    script = iter(SCRIPT)
+    llm.prompts = []
 
-    prompts: list[str]
+    def stream(requests):
+        llm.prompts.append(toy_tokenizer().decode(requests[0].tokens))
+        for index, text in enumerate(next(script)):
+            *tokens, last = tokens_of(text)
+            yield from (Delta(0, index, "", (token,)) for token in tokens)
+            yield Delta(0, index, "", (last,), "stop")
 
-    def __init__(self, path: str) -> None:
-        self._script = iter(SCRIPT)
-        self.prompts = []
-
-    def chat(self, messages, stream=False, **keywords):
-        tokens = render_chat(messages, toy_tokenizer(), **keywords)
-        self.prompts.append(toy_tokenizer().decode(tokens))
-        parser = HarmonyParser(toy_tokenizer())
-        deltas = [d for token in tokens_of(next(self._script)) for d in parser.push(token)]
-        deltas += parser.finish()
-        return iter(deltas) if stream else ChatAnswer.collect(deltas)
+    llm._stream = stream
+    return llm
 
 
 def test_the_page(monkeypatch, capsys):
-    monkeypatch.setattr(pyhades, "LLM", ScriptedLLM, raising=False)
+    monkeypatch.setattr(pyhades, "LLM", scripted, raising=False)
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     namespace: dict = {}
     for block in blocks:
         exec(compile(block, PAGE.name, "exec"), namespace)
-    assert capsys.readouterr().out == "I do not know.\nIn Rome.\nStill in Rome."
+    printed = capsys.readouterr().out
+    assert printed.startswith("I do not know.\nIn Rome.\nStill in Rome.Warmer is Rome.\n")
+    counts = [len(tokens_of(text)) for text in SCRIPT[-1]]
+    assert printed.endswith(f"One {counts[0]}\nTwo {counts[1]}\n3 {counts[2]}\n")
+    assert namespace["llm"].prompts[-2].endswith(f"<|start|>assistant{FINAL}Warmer is")
     last = namespace["llm"].prompts[4]
     results = re.findall(r"to=assistant<\|channel\|>commentary<\|message\|>(.*?)<\|end\|>", last)
     assert results[:2] == ["31", "290"] and results[2].startswith("error: JSONDecodeError")

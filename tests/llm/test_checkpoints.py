@@ -161,8 +161,10 @@ class TestPlaces:
         folder = write_huggingface(model, tmp_path / "single")
         assert open_checkpoint(folder / "model.safetensors").config.hidden_size == 64
         folder = write_huggingface(model, tmp_path / "sharded", shards=2)
-        shard = folder / "model-00002-of-00002.safetensors"
-        assert_same_tensors(open_checkpoint(str(shard)), model)
+        for name in ("model-00002-of-00002.safetensors", "model.safetensors.index.json"):
+            assert_same_tensors(open_checkpoint(str(folder / name)), model)
+        with pytest.raises(ModelError, match=r"config\.json holds no weights; name the folder"):
+            open_checkpoint(folder / "config.json")
 
     def test_shards_without_index(self, model, tmp_path):
         folder = write_huggingface(model, tmp_path, shards=2)

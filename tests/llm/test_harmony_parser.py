@@ -227,6 +227,9 @@ def called(header: str, *functions: str) -> tuple[str | None, str | None]:
         "<|channel|>commentary to=functions.weather:json",
         "<|channel|>commentary to=weather <|constrain|>json",
         "<|channel|>commentary to=weatherjson",
+        "<|channel|>commentary to=functions.functions.weather",
+        "<|channel|>commentary to=tools.weather",
+        "<|channel|>commentary to=functions.Weather",
         " to=functions.weatherjson<|channel|>commentary",
         "<|channel|>final <|constrain|>functions.weather",
         "<|channel|>final <|constrain|>json to=functions.weather",
@@ -246,6 +249,8 @@ def test_names_that_were_not_declared_stay():
     assert called("<|channel|>commentary to=functions.ajson", "a", "ajson")[0] == "functions.ajson"
     assert called("<|channel|>analysis to=python code", "py")[0] == "python"
     assert called("<|channel|>analysis to=browser.search", "search")[0] == "browser.search"
+    assert called("<|channel|>commentary to=functions.A", "a", "a-", "a_")[0] == "functions.a"
+    assert called("<|channel|>commentary to=functions.A-", "a-", "a_")[0] == "functions.A-"
 
 
 def test_a_function_where_the_type_should_be():

@@ -103,6 +103,10 @@ def weight_files(path: Path) -> list[Path]:
         return _of_folder(_newest_snapshot(path))
     if not path.is_file():  # opening a pipe would wait for its writer
         raise ModelError(f"{path}: cannot read the model: it is no regular file")
+    if path.name == _INDEX:
+        return _of_index(path)
+    if path.suffix == ".json":
+        raise ModelError(f"{path} holds no weights; name the folder {path.parent.resolve()}")
     if _SAFETENSORS_SHARD.search(path.name) and (path.parent / _INDEX).exists():
         return _of_index(path.parent / _INDEX)
     return _gguf_parts(path)

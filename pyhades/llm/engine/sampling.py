@@ -32,6 +32,17 @@ _RANGES = {
     "logprobs": (0, math.inf),
     "n": (1, math.inf),
 }
+_REMEDIES = {
+    "temperature": "; 0 takes the likeliest token",
+    "top_k": "; 0 is all tokens",
+    "top_p": "; 1 is all tokens, and temperature=0 the likeliest",
+    "min_p": "; 0 is all tokens",
+    "repetition_penalty": "; 1 is none",
+    "seed": "; None is another one each time",
+    "max_tokens": "; None is as many as the context leaves",
+    "logprobs": "; None is none",
+}
+"""What to write instead of what other libraries understand."""
 _INTEGERS = {"top_k", "seed", "max_tokens", "logprobs", "n"}
 _POSITIVE = {"top_p", "repetition_penalty"}
 _MOST = 2**31 - 1
@@ -173,8 +184,7 @@ def _check_range(name: str, value: Any) -> None:
     if not low <= value <= high or (name in _POSITIVE and value == 0):
         bound = f"above {low}" if name in _POSITIVE else f"at least {low}"
         limits = bound if math.isinf(high) else f"{bound} and at most {high}"
-        hint = ", or 0 for all tokens" if name == "top_k" else ""
-        raise ArgumentError(f"{name}={value} must be {limits}{hint}")
+        raise ArgumentError(f"{name}={value} must be {limits}{_REMEDIES.get(name, '')}")
 
 
 def _stop_strings(stop: Any) -> tuple[str, ...]:

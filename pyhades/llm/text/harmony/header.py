@@ -20,6 +20,7 @@ _RECIPIENT = re.compile(r"\s*(?:to=\s*([^\s{]+)|(functions\.[^\s{]+))")
 _TYPE = re.compile(r"\s*(\w+)")
 _TYPES = ("json", "code")
 _WITH_RECIPIENT = re.compile(r"\s*(?:\w+\s+)?(?:t|to|(?:to=\s*|f)[^\s{]*)(?:\s+\w*)?")
+_NAMESPACES = re.compile(r"^(?:(?:functions?|tools?|assistant)[.:])+")
 _EVERYBODY = ("all", "user", "assistant")
 
 PartKind = Literal["role", "channel", "type"]
@@ -55,7 +56,11 @@ def with_declared_name(header: Header, functions: Collection[str]) -> Header:
     name = header.recipient.removeprefix(f"{NAMESPACE}.")
     if name in functions:
         return replace(header, recipient=f"{NAMESPACE}.{name}")
+    name = _NAMESPACES.sub("", name)
+    alike = [known for known in functions if _plain(known) == _plain(name)]
     glued = [known for known in functions if _is_glued(name, known)]
+    if len(alike) == 1:
+        return replace(header, recipient=f"{NAMESPACE}.{alike[0]}")
     if not glued:
         return header
     known = max(glued, key=len)
@@ -63,6 +68,10 @@ def with_declared_name(header: Header, functions: Collection[str]) -> Header:
     return replace(
         header, recipient=f"{NAMESPACE}.{known}", content_type=header.content_type or kind
     )
+
+
+def _plain(name: str) -> str:
+    return name.casefold().replace("-", "_")
 
 
 def _is_glued(name: str, known: str) -> bool:

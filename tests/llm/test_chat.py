@@ -176,6 +176,21 @@ def test_a_named_function_is_called(llm, told, monkeypatch):
     assert (deltas[0].recipient, deltas[0].text) == ("functions.weather", "")
 
 
+def test_the_model_chooses_among_functions_when_a_call_is_required(llm, told):
+    prompt = harmony_prompt(
+        ASK, toy_tokenizer(), ChatOptions(tools=TOOLS, tool_choice="required", date=None)
+    )
+    header = CALL.partition("{")[0]
+    begun = toy_tokenizer().decode(prompt.begun)
+    assert begun and header.startswith(begun)
+    told(CALL.removeprefix(begun))
+    answer = llm.chat(ASK, tools=TOOLS, tool_choice="required")
+    assert [(call.name, call.arguments) for call in answer.tool_calls] == [
+        ("weather", '{"city": 1}')
+    ]
+    assert answer.finish_reason == "tool_calls"
+
+
 def test_what_was_begun_is_no_part_of_the_answer(llm, told):
     told(" Rome.<|return|>")
     begun = {"role": "assistant", "reasoning": "Hm.", "content": "The capital is"}
@@ -246,7 +261,7 @@ def test_further_calls_where_they_are_asked_for():
     assert text == CALL + another + second + another + toy_tokenizer().decode(
         tokens_of("final")[:1]
     )
-    # In the vocabulary of the models, the name of a channel is one token.
+    # In the vocabulary of the models, the names of the other channels are one token.
     parser = HarmonyParser(toy_tokenizer())
     for token in tokens_of(CALL + another + "final"):
         parser.push(token)

@@ -122,7 +122,7 @@ def test_tokens_of_a_text(llm, tokens):
         {"name": "a", "parameters": {"properties": {"b": {"default": object()}}}},
         {"name": "a", "parameters": {"properties": {"b": {"enum": [b"x"]}}}},
     ],
-    ids=str,
+    ids=["properties", "required", "default", "enum"],
 )
 def test_schemas(llm, tool):
     with pytest.raises((ArgumentError, ArgumentTypeError), match="schema of tools"):

@@ -26,6 +26,7 @@ from pyhades.llm.precision.convert import convert
 from pyhades.llm.precision.loading import load_weights
 from pyhades.llm.precision.recipe import Recipe, recipe_named
 from pyhades.llm.precision.report import Option
+from pyhades.llm.text.chat_options import ChatOptions
 from pyhades.llm.text.harmony import HarmonyParser
 from pyhades.segmentation import Cutout, ModelManifest
 from pyhades.segmentation.image_input import LoadedImage, load_image
@@ -43,6 +44,7 @@ EXEMPT = {
     "pyhades.options.EngineOptions: precision": "each engine checks its own names",
     "pyhades.llm.models.checkpoint.PackedModel: precision": "the name of what somebody packed by",
     "pyhades.llm.models.weights.ModelWeights: precision": "the name of what somebody made",
+    "pyhades.llm.text.chat_prompt.ChatParser.finish: reason": "a protocol; parsers check it",
     "pyhades.segmentation.quantize.result.Layer: precision": "told by what was quantised",
 }
 
@@ -162,6 +164,7 @@ OTHERS: dict[str, Callable[[], Call]] = {
     "pyhades.llm.precision.report.Option": lambda: Call(Option, (), {"nbytes": 1, "error": 0.0}),
     "pyhades.llm.text.chat.ChatAnswer": lambda: Call(ChatAnswer, ((),)),
     "pyhades.llm.text.chat.ChatDelta": lambda: Call(ChatDelta, ("final", None, "")),
+    "pyhades.llm.text.chat_options.ChatOptions": lambda: Call(ChatOptions),
     "pyhades.llm.text.harmony.parser.HarmonyParser.finish": lambda: Call(
         HarmonyParser(toy_tokenizer()).finish
     ),

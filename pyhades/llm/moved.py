@@ -49,7 +49,6 @@ MODULES: dict[str, tuple[str, ...]] = {
     "runner": ("engine.runner",),
     "sampling": ("engine.sampling",),
     "scheduler": ("engine.scheduler", "engine.request"),
-    "selection": ("engine.selection",),
     "standard_prompts": ("measure.prompts",),
     "step": ("models.step",),
     "stopping": ("text.stopping",),

@@ -8,6 +8,7 @@ from typing import Any
 
 from pyhades.errors import ArgumentError, ArgumentTypeError
 from pyhades.llm.grammar.constraint import MOST_CHARACTERS, Constraint
+from pyhades.llm.grammar.schema_tags import require_tags
 
 DEEPEST = 100
 """Objects and lists of a schema inside of each other."""
@@ -58,25 +59,27 @@ def json_schema(
         raise ArgumentError(f"{where} is false, which nothing follows")
     if isinstance(schema, Mapping):
         _check_size(schema, where)
-    options: dict[str, Any] = {"whitespace_pattern": WHITESPACE}
-    if compact:
-        options = {"whitespace_flexible": False}
-    if lenient:
-        options["lenient"] = True
-    given = dict(schema) if isinstance(schema, Mapping) else {}
-    if _DIALECTS not in str(given.get("$schema", "")):
-        given.pop("$schema", None)  # a name that nobody here could look up
+    space = {"whitespace_flexible": False} if compact else {"whitespace_pattern": WHITESPACE}
+    document = _copied(schema if isinstance(schema, Mapping) else {}, where)
+    document["x-guidance"] = {**space, "lenient": lenient}
+    if _DIALECTS not in str(document.get("$schema", "")):
+        document.pop("$schema", None)  # a name that nobody here could look up
+    require_tags(document)
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    return Constraint("json_schema", text, where, lenient)
+
+
+def _copied(schema: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The schema as it is after it was sent somewhere as JSON."""
     try:
-        text = json.dumps(
-            given | {"x-guidance": options}, ensure_ascii=False, allow_nan=False,
-            separators=(",", ":"),
-        )  # fmt: skip
+        text = json.dumps(dict(schema), ensure_ascii=False, allow_nan=False)
         text.encode()
     except TypeError as error:
         raise ArgumentTypeError(f"{where} is not JSON: {error}") from None
     except ValueError as error:
         raise ArgumentError(f"{where} is not JSON: {error}") from None
-    return Constraint("json_schema", text, where, lenient)
+    document: dict[str, Any] = json.loads(text)
+    return document
 
 
 def _check_size(schema: Mapping[str, Any], where: str) -> None:

@@ -57,11 +57,15 @@ def with_room(work: Callable[[], T]) -> T:
         except Exception as error:  # it belongs to whoever waits
             result.set_exception(error)
 
-    thread = threading.Thread(target=run, daemon=True, name="pyhades grammar")
     with _STARTING:
         before = threading.stack_size(_STACK)
         try:
-            thread.start()
+            threading.Thread(target=run, daemon=True, name="pyhades grammar").start()
+        except RuntimeError as error:
+            raise ConfigurationError(
+                f"compiling a grammar takes a thread with {_STACK >> 20} MB of address space, and "
+                f"this process may not have one: {error}; raise its limit (ulimit -v)"
+            ) from error
         finally:
             threading.stack_size(before)
     return result.result()

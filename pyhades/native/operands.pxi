@@ -51,7 +51,7 @@ cdef class Buffers:
             raise ArgumentError(f"arrays may have at most {MAX_RANK} axes, this one has {view.ndim}")
         if not array.dtype.isnative:
             raise ArgumentError(f"dtype {array.dtype.str} has foreign byte order; use astype first")
-        operand.tensor.dtype = dtype_of(array.dtype.name)
+        operand.tensor.dtype = dtype_of_numpy(array.dtype)
         operand.tensor.rank = view.ndim
         for axis in range(view.ndim):
             if view.strides[axis] % view.itemsize:
@@ -59,6 +59,16 @@ cdef class Buffers:
             operand.tensor.shape[axis] = view.shape[axis]
             operand.tensor.strides[axis] = view.strides[axis] // view.itemsize
         return operand
+
+
+_codes: dict = {}  # NumPy takes some microseconds to put the name of a dtype together
+
+
+cdef DType dtype_of_numpy(dtype) except *:
+    code = _codes.get(dtype)
+    if code is None:
+        code = _codes[dtype] = native_code(dtype.name)
+    return <DType><int>code
 
 
 cdef DType dtype_of(str name) except *:

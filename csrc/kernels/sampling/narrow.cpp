@@ -51,6 +51,18 @@ Cut cut_between(const SamplingKernel& kernel, const Distribution& d, const Betwe
     return find_cut(memory.between, memory.weights, n, wanted - b.above);
 }
 
+// The largest of blocks or groups are some of the logits: so many of all are not below. Few enough
+// are where no more than half of the maxima are needed.
+float floor_of_number(const Distribution& d, int64_t count) {
+    const int64_t groups = d.blocks * kSampleGroups;
+    if (count > groups) return -FLT_MAX;
+    const bool is_small = count <= d.blocks / 2;
+    const float* maxima = is_small ? d.at.largest : d.at.maxima;
+    const Cut cut =
+        find_cut(maxima, nullptr, is_small ? d.blocks : groups, static_cast<double>(count));
+    return std::fmax(cut.value, -FLT_MAX);
+}
+
 // The largest of groups are some of the logits: where they alone weigh enough, no more are needed.
 // Returns the lowest finite number where they do not.
 float floor_of_groups(const SamplingKernel& kernel, const Distribution& d, double wanted,
@@ -79,11 +91,8 @@ int64_t drop_excess(const Cut& cut, int64_t n, const NarrowMemory& memory) {
 
 Cut cut_of_number(const SamplingKernel& kernel, const Distribution& d, int64_t count,
                   const NarrowMemory& memory) {
-    const int64_t groups = d.blocks * kSampleGroups;
     const auto wanted = static_cast<double>(count);
-    float floor = -FLT_MAX;
-    if (count <= groups)
-        floor = std::fmax(find_cut(d.at.maxima, nullptr, groups, wanted).value, -FLT_MAX);
+    const float floor = floor_of_number(d, count);
     const int64_t n =
         kernel.gather({d.x, nullptr, d.n, d.at.maxima, floor, HUGE_VALF, memory.between, nullptr});
     return find_cut(memory.between, nullptr, n, wanted);

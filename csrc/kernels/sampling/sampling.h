@@ -5,10 +5,11 @@
 // is told in row.h and is the same for all tiers.
 namespace hades {
 
-// A block is what is looked at at once; its logits fall into groups, those of one index modulo
-// kSampleGroups. The largest of many groups bound the k-th largest of all from below.
+// A block is what is looked at at once; it falls into groups of neighbours. The largest of many
+// groups bound the k-th largest of all from below, and tell which groups need no second look.
 constexpr int64_t kSampleBlock = 1024;
-constexpr int64_t kSampleGroups = 16;
+constexpr int64_t kSampleGroup = 64;
+constexpr int64_t kSampleGroups = kSampleBlock / kSampleGroup;
 
 struct SurveyArgs {
     const float* x;  // [n]; NaN counts as -inf

@@ -11,8 +11,6 @@
 namespace hades::HADES_ISA {
 
 constexpr float kNoLogit = -__builtin_inff();
-constexpr int kParts = kSampleGroups / kLanes;  // vectors that hold one logit of each group
-
 HADES_INLINE F32 logits(F32 x) { return select(is_nan(x), set1(kNoLogit), x); }
 
 // Those past the end count as -inf.
@@ -21,32 +19,27 @@ HADES_INLINE F32 last_logits(const float* x, int lanes) {
     return select(missing, set1(kNoLogit), load_n(x, lanes));
 }
 
-struct Largest {
-    F32 groups[kParts];
-    Mask has_nan;
-};
-
-HADES_INLINE void look_at(Largest* l, int part, F32 x) {
-    l->has_nan = l->has_nan | is_nan(x);
-    l->groups[part] = max(x, l->groups[part]);  // of NaN and a number, the number
+// Logits from i on, of those before the end.
+HADES_INLINE F32 logits_at(const float* x, int64_t i, int64_t end) {
+    const int left = lanes_left(i, end);
+    return left == kLanes ? load(x + i) : last_logits(x + i, left);
 }
 
-HADES_INLINE Largest largest_of_groups(const float* x, int64_t n) {
-    Largest l;
-    for (F32& group : l.groups) group = set1(kNoLogit);
-    l.has_nan = is_nan(zero());
-    int64_t i = 0;
-    for (; i + kSampleGroups <= n; i += kSampleGroups)
-        for (int part = 0; part < kParts; ++part) look_at(&l, part, load(x + i + part * kLanes));
-    for (int part = 0; i < n; i += kLanes, ++part)
-        look_at(&l, part, last_logits(x + i, lanes_left(i, n)));
-    return l;
+HADES_INLINE int64_t end_of(int64_t begin, int64_t length, int64_t n) {
+    return n - begin < length ? n : begin + length;
 }
 
-HADES_INLINE float largest_of(const Largest& l) {
-    F32 all = l.groups[0];
-    for (int part = 1; part < kParts; ++part) all = max(all, l.groups[part]);
-    return max_of(all);
+HADES_INLINE float largest_of_group(const float* x, int64_t begin, int64_t n, Mask* has_nan) {
+    F32 largest = set1(kNoLogit);
+    const auto look_at = [&](F32 logits) {
+        *has_nan = *has_nan | is_nan(logits);
+        largest = max(logits, largest);  // of NaN and a number, the number
+    };
+    if (n - begin >= kSampleGroup)
+        for (int64_t i = 0; i < kSampleGroup; i += kLanes) look_at(load(x + begin + i));
+    else
+        for (int64_t i = begin; i < n; i += kLanes) look_at(logits_at(x, i, n));
+    return max_of(largest);
 }
 
 HADES_INLINE F32 weights_of(F32 x, F32 largest, F32 scale) {
@@ -60,27 +53,20 @@ HADES_INLINE float sum_of_weights(const float* x, int64_t n, float largest, floa
     });
 }
 
-HADES_INLINE int64_t block_end(int64_t begin, int64_t n) {
-    return n - begin < kSampleBlock ? n : begin + kSampleBlock;
-}
-
 static bool survey(const SurveyArgs& a) {
     Mask has_nan = is_nan(zero());
-    for (int64_t begin = 0, block = 0; begin < a.n; begin += kSampleBlock, ++block) {
-        const int64_t n = block_end(begin, a.n) - begin;
-        const Largest l = largest_of_groups(a.x + begin, n);
-        for (int part = 0; part < kParts; ++part)
-            store(a.maxima + block * kSampleGroups + part * kLanes, l.groups[part]);
-        has_nan = has_nan | l.has_nan;
-        if (a.sums) a.sums[block] = sum_of_weights(a.x + begin, n, largest_of(l), a.scale);
+    float* maxima = a.maxima;
+    float* sums = a.sums;
+    for (int64_t begin = 0; begin < a.n; begin += kSampleBlock, maxima += kSampleGroups) {
+        float largest = kNoLogit;
+        for (int64_t group = 0; group < kSampleGroups; ++group) {
+            maxima[group] = largest_of_group(a.x, begin + group * kSampleGroup, a.n, &has_nan);
+            largest = maxima[group] > largest ? maxima[group] : largest;
+        }
+        const int64_t n = end_of(begin, kSampleBlock, a.n) - begin;
+        if (sums) *sums++ = sum_of_weights(a.x + begin, n, largest, a.scale);
     }
     return lane_bits(has_nan) != 0;
-}
-
-HADES_INLINE float largest_of_block(const float* maxima) {
-    F32 all = load(maxima);
-    for (int part = 1; part < kParts; ++part) all = max(all, load(maxima + part * kLanes));
-    return max_of(all);
 }
 
 HADES_INLINE I32 first_places() {
@@ -107,14 +93,14 @@ HADES_INLINE int64_t gather_vector(const GatherArgs& a, Mask wanted, F32 x, I32 
     return count + __builtin_popcount(bits);
 }
 
-HADES_INLINE int64_t gather_block(const GatherArgs& a, int64_t begin, int64_t end, int64_t count) {
+HADES_INLINE int64_t gather_group(const GatherArgs& a, int64_t begin, int64_t end, int64_t count) {
     const Range range = {set1(a.floor), set1(a.ceiling)};
     const I32 lanes = first_places();
     for (int64_t i = begin; i < end; i += kLanes) {
         const int left = lanes_left(i, end);
-        const F32 x = left == kLanes ? load(a.x + i) : last_logits(a.x + i, left);
         I32 places = lanes + set1(static_cast<int32_t>(i));
         if (a.ids) places = load_n(a.ids + i, left);
+        const F32 x = logits_at(a.x, i, end);
         Mask wanted = is_within(range, x);
         if (left < kLanes) wanted = wanted & mask_of_bits((1u << left) - 1);
         count = gather_vector(a, wanted, x, places, count);
@@ -124,9 +110,10 @@ HADES_INLINE int64_t gather_block(const GatherArgs& a, int64_t begin, int64_t en
 
 static int64_t gather(const GatherArgs& a) {
     int64_t count = 0;
-    for (int64_t begin = 0, block = 0; begin < a.n; begin += kSampleBlock, ++block)
-        if (largest_of_block(a.maxima + block * kSampleGroups) >= a.floor)
-            count = gather_block(a, begin, block_end(begin, a.n), count);
+    const float* largest = a.maxima;
+    for (int64_t begin = 0; begin < a.n; begin += kSampleGroup)
+        if (*largest++ >= a.floor)
+            count = gather_group(a, begin, end_of(begin, kSampleGroup, a.n), count);
     return count;
 }
 
@@ -138,19 +125,25 @@ static void weigh(const WeighArgs& a) {
     }
 }
 
+HADES_INLINE void tally_group(const TallyArgs& a, int64_t begin, int64_t end, F32* sums) {
+    for (int64_t i = begin; i < end; i += kLanes) {
+        const F32 x = logits_at(a.x, i, end);
+        const F32 weights = weights_of(x, set1(a.largest), set1(a.scale));
+        for (int j = 0; j < kTallies; ++j)
+            sums[j] = sums[j] + without(less(x, set1(a.thresholds[j])), weights);
+    }
+}
+
 static void tally(const TallyArgs& a) {
     for (int j = 0; j < kTallies; ++j) a.above[j] = 0;
-    for (int64_t begin = 0, block = 0; begin < a.n; begin += kSampleBlock, ++block) {
-        if (largest_of_block(a.maxima + block * kSampleGroups) < a.thresholds[0]) continue;
+    const float* largest = a.maxima;
+    for (int64_t block = 0; block < a.n; block += kSampleBlock) {
         F32 sums[kTallies];
         for (F32& sum : sums) sum = zero();
-        for (int64_t i = begin, end = block_end(begin, a.n); i < end; i += kLanes) {
-            const int left = lanes_left(i, end);
-            const F32 x = left == kLanes ? load(a.x + i) : last_logits(a.x + i, left);
-            const F32 weights = weights_of(x, set1(a.largest), set1(a.scale));
-            for (int j = 0; j < kTallies; ++j)
-                sums[j] = sums[j] + without(less(x, set1(a.thresholds[j])), weights);
-        }
+        const int64_t end = end_of(block, kSampleBlock, a.n);
+        for (int64_t begin = block; begin < end; begin += kSampleGroup)
+            if (*largest++ >= a.thresholds[0])
+                tally_group(a, begin, end_of(begin, kSampleGroup, end), sums);
         for (int j = 0; j < kTallies; ++j) a.above[j] += static_cast<double>(sum(sums[j]));
     }
 }

@@ -145,6 +145,19 @@ def test_tokens_are_those_of_the_specification(isa, n, spread):
             assert_drawn(int(token), row, settings, uniform)
 
 
+@pytest.mark.parametrize("spread", [1, 6], ids=["flat", "peaked"])
+def test_a_large_vocabulary(isa, spread):
+    logits = random(10, 3, 201_088) * spread
+    uniforms = np.float64([0.2, 0.6, 0.99])
+    for settings in ({"top_p": 0.9}, {"top_p": 0.3}, {"top_k": 2000}, {"top_k": 5000},
+                     {"top_k": 40, "top_p": 0.9}, {"min_p": 0.1}):  # fmt: skip
+        sampled = kernels.sample_rows(logits, 1.0, uniforms, **settings, logprobs=20, isa=isa)
+        for i in range(3):
+            assert_drawn(int(sampled.tokens[i]), logits[i], settings, uniforms[i])
+            order = np.argsort(-logits[i], kind="stable")[:20]
+            np.testing.assert_array_equal(sampled.top_tokens[i], order)
+
+
 @pytest.mark.parametrize("k", [1, 2, 23, 30, 900, 2000, 3500])
 def test_of_equals_the_lower_goes_first(isa, k):
     """Logits of few values: the k-th is one of many equals."""

@@ -48,7 +48,9 @@ Cut cut_between(const SamplingKernel& kernel, const Distribution& d, const Betwe
     const int64_t n =
         kernel.gather({d.x, nullptr, d.n, d.at.maxima, b.low, b.high, memory.between, nullptr});
     kernel.weigh({memory.between, n, d.largest, d.scale, memory.weights});
-    return find_cut(memory.between, memory.weights, n, wanted - b.above);
+    Cut cut = find_cut(memory.between, memory.weights, n, wanted - b.above);
+    cut.value = std::fmax(cut.value, b.low);  // where rounding has left less than is wanted
+    return cut;
 }
 
 // The largest of blocks or groups are some of the logits: so many of all are not below. Few enough

@@ -18,7 +18,7 @@ from pyhades.bench.rivals import llama_cpp
 from pyhades.bench.segmentation import PRECISIONS as SEGMENTATION_PRECISIONS
 from pyhades.bench.segmentation import RIVALS, Measurement, Refusal, comparisons, measure
 from pyhades.cli.options import engine_options
-from pyhades.cli.targets import write_atomically
+from pyhades.cli.targets import check_apart, write_atomically
 from pyhades.kernels.paged_attention import KV_FORMATS, KvFormat
 from pyhades.llm.precision.recipe import PRECISIONS
 from pyhades.options import EngineOptions
@@ -79,6 +79,7 @@ def segmentation(
     MODEL.pyhades-int8.onnx, MODEL.onnxruntime-int8.onnx, MODEL.openvino-int8.xml. What an engine
     refuses, bf16 on a CPU without AVX512_BF16 say, is printed with the reason.
     """
+    check_apart(json_file, *models)
     heading = f"{'model':<28}{'engine':<20}{'threads':>7}{'median':>10}{'p90':>10}"
     click.echo(f"{heading}  memory  GFLOP/s")
     measured = measure(
@@ -155,6 +156,8 @@ def llm(
     Measures decoding with an empty and a full cache, reading of prompts, and ten standard prompts
     (or PROMPT); random tokens where there is no tokenizer.
     """
+    for target in (json_file, plot_file):
+        check_apart(target, model)
     effort = llm_bench.QUICK if quick else llm_bench.Effort()
     effort = dataclasses.replace(
         effort, depths=depths or effort.depths, prefills=prefills or effort.prefills

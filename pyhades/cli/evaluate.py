@@ -13,7 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from pyhades.cli.options import engine_options
-from pyhades.cli.targets import write_atomically
+from pyhades.cli.targets import check_apart, write_atomically
 from pyhades.cli.texts import text_of
 from pyhades.errors import ArgumentError
 from pyhades.llm.llm import LLM
@@ -56,6 +56,7 @@ def command(
     The text is that of a file, or the standard prompts; random tokens where the model has no
     tokenizer. One model is in memory at a time.
     """
+    check_apart(json_file, model, text)
     written = None if text is None else text_of(text)
 
     def opened(name: str) -> LLM:

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from pyhades.cli.model import PreparedModel, model_options
 from pyhades.cli.options import together
-from pyhades.cli.targets import Job, plan_jobs, write_atomically
+from pyhades.cli.targets import Job, check_apart, plan_jobs, write_atomically
 from pyhades.errors import ArgumentError
 from pyhades.segmentation.bulk import overlap
 from pyhades.segmentation.compose import Background
@@ -115,6 +115,9 @@ def command(
     if streams and len(inputs) > 1:
         raise click.UsageError("standard input and output take a single image")
     jobs = [] if streams else _plan(inputs, out, recursive, suffix)
+    targets: list[str | Path] = [out, *(job.target for job in jobs)]
+    for target in targets:
+        check_apart(target, background, model.get("model"))
     encode = functools.partial(
         Cutout.encode,
         output="mask" if only_mask else "rgba",

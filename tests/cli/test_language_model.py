@@ -113,6 +113,23 @@ def test_text_that_is_not_utf8(checkpoint, tmp_path, data, complaint):
     assert late.exit_code == 2 and "is not UTF-8" in late.stderr
 
 
+def test_results_replace_nothing_that_is_read(checkpoint, tmp_path):
+    text, link = tmp_path / "text.txt", tmp_path / "link.json"
+    text.write_text("Hello there")
+    link.symlink_to(text)
+    weights = f"{checkpoint}/model.safetensors"
+    for arguments in (
+        ["evaluate", "--model", checkpoint, "--text", str(text), "--json", str(link)],
+        ["evaluate", "--model", weights, "--json", weights],
+        ["bench", "llm", "--model", weights, "--quick", "--json", weights],
+        ["bench", "llm", "--model", weights, "--quick", "--plot", weights],
+        ["bench", "segmentation", "--model", str(text), "--json", str(text)],
+    ):
+        result = run(*arguments)
+        assert result.exit_code == 2 and "which is read" in result.stderr, result.output
+    assert text.read_text() == "Hello there"
+
+
 def test_a_file_that_cannot_be_written(checkpoint):
     result = run("evaluate", "--model", checkpoint, "--json", "/dev/null/results.json", "-q")
     assert result.exit_code == 2 and "/dev/null" in result.stderr

@@ -182,3 +182,14 @@ def test_keep_hidden_and_foreground_options(run, folder, tmp_path):
     plain, free = (np.asarray(Image.open(tmp_path / f"{n}.png")) for n in ("plain", "free"))
     np.testing.assert_array_equal(plain[..., :3], picture)
     np.testing.assert_array_equal(plain[..., 3], free[..., 3])
+
+
+def test_a_background_is_not_replaced(run, photo, tmp_path):
+    for name in ("in.png", "wall.png"):
+        Image.fromarray(photo).save(tmp_path / name)
+    before = (tmp_path / "wall.png").read_bytes()
+    wall = tmp_path / "wall.png"
+    options = ["--background", wall, "--overwrite"]
+    result = run("remove", tmp_path / "in.png", "-o", wall, *options)
+    assert result.exit_code == 2 and "which is read" in result.stderr
+    assert wall.read_bytes() == before

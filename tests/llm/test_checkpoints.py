@@ -242,6 +242,8 @@ class TestPlaces:
         for name in ("gpt-oss-20b", "gpt-oss:20b"):
             with pytest.raises(ModelError, match=f"{name}: .*hf download OWNER/NAME"):
                 open_checkpoint(name)
+        with pytest.raises(ModelError, match=r"^https://hf\.co/a/b/c\.gguf: .*download it first"):
+            open_checkpoint("https://hf.co/a/b/c.gguf")
         with pytest.raises(ModelError, match=r"no such file or folder$"):
             open_checkpoint("models/20b.gguf")
 

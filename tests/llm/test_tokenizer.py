@@ -227,6 +227,13 @@ def test_what_training_cut_and_filled_up_is_left_alone(changes):
     assert Tokenizer.from_json(changed(**changes)).encode(text) == toy_tokenizer().encode(text)
 
 
+def test_text_is_cut_alike_each_time():
+    model = {**json.loads(tokenizer_json())["model"], "dropout": 0.9}
+    text = "What is the weather like in Rome?"
+    read = Tokenizer.from_json(changed(model=model))
+    assert all(read.encode(text) == toy_tokenizer().encode(text) for _ in range(5))
+
+
 class TestFilesBeside:
     """Special tokens that ``tokenizer.json`` does not list."""
 

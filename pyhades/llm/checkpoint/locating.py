@@ -63,8 +63,12 @@ def located(path: str | os.PathLike[str]) -> Path:
     name = _HUB_ADDRESS.sub("", str(path)).strip("/")
     is_file = place.suffix in _SUFFIXES
     if is_file or not _HUB_NAME.fullmatch(name):
-        remedy = "" if is_file or "/" in name else f"; {_FETCHED.format('OWNER', 'NAME')}"
-        raise ModelError(f"{place}: there is no such file or folder{remedy}")
+        remedy = ""
+        if "://" in str(path):
+            remedy = "; pyhades opens files on this machine: download it first"
+        elif not is_file and "/" not in name:
+            remedy = f"; {_FETCHED.format('OWNER', 'NAME')}"
+        raise ModelError(f"{path}: there is no such file or folder{remedy}")
     owner, repository = name.split("/")
     cached = hugging_face_hub() / f"models--{owner}--{repository}"
     if cached.is_dir():

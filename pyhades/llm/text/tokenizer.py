@@ -98,8 +98,8 @@ class Tokenizer:
             }
             merges = _pairs(model["merges"])
             vocabulary = dict(model["vocab"])
-            options = {key: model[key] for key in ("dropout", "ignore_merges") if model.get(key)}
-            # What training has cut and filled up to is no business of who runs the model.
+            # How training cut, filled up and dropped out is no business of who runs the model.
+            options = {"ignore_merges": True} if model.get("ignore_merges") else {}
             rest = {**document, "added_tokens": [], "truncation": None, "padding": None,
                     "model": {**model, "vocab": {}, "merges": []}}  # fmt: skip
             is_byte_level = "ByteLevel" in json.dumps(rest["decoder"])

@@ -83,14 +83,13 @@ HADES_INLINE Mask is_within(const Range& range, F32 x) {
     return less_equal(range.floor, x) & less(x, range.ceiling);
 }
 
-// Whole vectors are stored, of which the next one overwrites what is not wanted.
+// Whole vectors are stored, of which the next one overwrites what is not wanted. Whether any is
+// wanted is not asked: it would be guessed wrong too often.
 HADES_INLINE int64_t gather_vector(const GatherArgs& a, Mask wanted, F32 x, I32 places,
                                    int64_t count) {
-    const uint32_t bits = lane_bits(wanted);
-    if (bits == 0) return count;
     store(a.values + count, compress(wanted, x));
     if (a.names) store(a.names + count, compress(wanted, places));
-    return count + __builtin_popcount(bits);
+    return count + __builtin_popcount(lane_bits(wanted));
 }
 
 HADES_INLINE int64_t gather_group(const GatherArgs& a, int64_t begin, int64_t end, int64_t count) {
@@ -125,25 +124,27 @@ static void weigh(const WeighArgs& a) {
     }
 }
 
-HADES_INLINE void tally_group(const TallyArgs& a, int64_t begin, int64_t end, F32* sums) {
-    for (int64_t i = begin; i < end; i += kLanes) {
-        const F32 x = logits_at(a.x, i, end);
-        const F32 weights = weights_of(x, set1(a.largest), set1(a.scale));
-        for (int j = 0; j < kTallies; ++j)
-            sums[j] = sums[j] + without(less(x, set1(a.thresholds[j])), weights);
-    }
+HADES_INLINE float largest_of_block(const float* maxima) {
+    float largest = maxima[0];
+    for (int group = 1; group < kSampleGroups; ++group)
+        largest = maxima[group] > largest ? maxima[group] : largest;
+    return largest;
 }
 
+// Whole blocks: the sums stay in registers.
 static void tally(const TallyArgs& a) {
     for (int j = 0; j < kTallies; ++j) a.above[j] = 0;
-    const float* largest = a.maxima;
-    for (int64_t block = 0; block < a.n; block += kSampleBlock) {
+    const float* maxima = a.maxima;
+    for (int64_t begin = 0; begin < a.n; begin += kSampleBlock, maxima += kSampleGroups) {
+        if (largest_of_block(maxima) < a.thresholds[0]) continue;
         F32 sums[kTallies];
         for (F32& sum : sums) sum = zero();
-        const int64_t end = end_of(block, kSampleBlock, a.n);
-        for (int64_t begin = block; begin < end; begin += kSampleGroup)
-            if (*largest++ >= a.thresholds[0])
-                tally_group(a, begin, end_of(begin, kSampleGroup, end), sums);
+        for (int64_t i = begin, end = end_of(begin, kSampleBlock, a.n); i < end; i += kLanes) {
+            const F32 x = logits_at(a.x, i, end);
+            const F32 weights = weights_of(x, set1(a.largest), set1(a.scale));
+            for (int j = 0; j < kTallies; ++j)
+                sums[j] = sums[j] + without(less(x, set1(a.thresholds[j])), weights);
+        }
         for (int j = 0; j < kTallies; ++j) a.above[j] += static_cast<double>(sum(sums[j]));
     }
 }

@@ -18,6 +18,7 @@ from pyhades.compiler.assembly import Assembly
 from pyhades.errors import ArgumentError, ArgumentTypeError, ConfigurationError
 from pyhades.llm import ChatAnswer, ChatDelta, Completion, Conversation, Delta
 from pyhades.llm.checkpoint.locating import toy_model
+from pyhades.llm.grammar.constraint import Constraint
 from pyhades.llm.measure.synthetic import random_weights
 from pyhades.llm.models import open_checkpoint
 from pyhades.llm.models.checkpoint import PackedShape
@@ -137,6 +138,7 @@ OTHERS: dict[str, Callable[[], Call]] = {
     "pyhades.kernels.qgemm.pack_weight": lambda: Call(
         kernels.pack_weight, (quant.quantize(MATRIX),)
     ),
+    "pyhades.llm.grammar.constraint.Constraint": lambda: Call(Constraint, (), {"body": "{}"}),
     "pyhades.kernels.registry.implementations": lambda: Call(kernels.implementations),
     "pyhades.kernels.registry.selected": lambda: Call(
         kernels.selected, (), {"function": "softmax_f32"}

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pyhades.arguments import one_of
 from pyhades.errors import ArgumentError, ArgumentTypeError
 
 MOST_CHARACTERS = 1 << 18
@@ -40,6 +41,7 @@ class Constraint:
     is_lenient: bool = False
 
     def __post_init__(self) -> None:
+        one_of("kind", self.kind, Kind)
         if len(self.body) > MOST_CHARACTERS:
             raise ArgumentError(
                 f"{self.where} has {len(self.body)} characters; at most {MOST_CHARACTERS} are taken"

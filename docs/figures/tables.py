@@ -83,9 +83,15 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
+def runs_of(report: dict[str, Any]) -> str:
+    """How many runs its medians are of: ``3``, or ``2 to 5``."""
+    counts = sorted({row["runs"] for row in report["results"]})
+    return " to ".join(dict.fromkeys((str(counts[0]), str(counts[-1]))))
+
+
 def segmentation_text(report: Report) -> str:
     """The paragraph and the table of segmentation."""
-    runs = report["results"][0]["runs"]
+    runs = runs_of(report)
     return (
         f"{machine_line(report)}: batch 1, engines taking turns, medians of {runs} runs; peak "
         "memory of a process that does nothing else.\n\n" + segmentation_table(report)
@@ -158,7 +164,7 @@ def tier_sections() -> str:
         report = read(name)
         parts.append(
             f"## {report['machine']['tier']}\n{machine_line(report)}; medians of "
-            f"{report['results'][0]['runs']} runs.\n\n{comparison_table(report)}\n"
+            f"{runs_of(report)} runs.\n\n{comparison_table(report)}\n"
             f"Peak memory of a process that does nothing else:\n\n{memory_table(report)}"
         )
     return "\n".join(parts)

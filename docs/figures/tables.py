@@ -83,7 +83,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def runs_of(report: dict[str, Any]) -> str:
+def runs_of(report: Report) -> str:
     """How many runs its medians are of: ``3``, or ``2 to 5``."""
     counts = sorted({row["runs"] for row in report["results"]})
     return " to ".join(dict.fromkeys((str(counts[0]), str(counts[-1]))))

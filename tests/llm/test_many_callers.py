@@ -179,6 +179,26 @@ def test_abort_ends_a_step_that_nobody_waits_for(llm):
         list(handle)
 
 
+def test_a_failure_around_an_answer_ends_that_call_alone(llm, monkeypatch):
+    """Where its text is made, and where it is taken in: nobody waits for ever."""
+    expected = llm.generate(TEXTS[1], **SHORT).text
+    other = llm.stream(TEXTS[2], **LONG)
+    next(other)
+
+    def fail(*_):
+        raise ZeroDivisionError("on purpose")
+
+    for place, name in ((engine_module._Texts, "delta"), (engine_module.Scheduler, "add")):
+        with monkeypatch.context() as patch:
+            patch.setattr(place, name, fail)
+            with pytest.raises(ZeroDivisionError, match="on purpose"):
+                llm.generate(TEXTS[0], **SHORT)
+    assert llm.generate(TEXTS[1], **SHORT).text == expected
+    next(other)
+    other.close()
+    assert becomes_true(lambda: is_free(llm))
+
+
 def test_closing_ends_open_streams(weights):
     llm = LLM.from_weights(CONFIG, weights, toy_tokenizer(), threads=1, context_length=4096)
     with llm:

@@ -219,12 +219,16 @@ class Engine:
         if work.is_unwanted:
             return
         self._works.add(work)
-        for request in work.requests:
-            for answer in self.scheduler.add(request):
-                work.answers.add(answer)
-                self._of_answer[answer] = work
-        if not work.answers:  # of no prompts
-            self._end(work, None)
+        try:
+            for request in work.requests:
+                for answer in self.scheduler.add(request):
+                    work.answers.add(answer)
+                    self._of_answer[answer] = work
+        except Exception as error:  # such as of a filter of tokens; the thread goes on
+            self._end(work, error)
+        else:
+            if not work.answers:  # of no prompts
+                self._end(work, None)
 
     def _step(self) -> None:
         self._in_step = frozenset(self._works)
@@ -249,7 +253,11 @@ class Engine:
             if event.error is not None:
                 failed.setdefault(work, event.error)
             elif work not in failed:
-                items.setdefault(work, []).append(work.receive(event))
+                try:
+                    items.setdefault(work, []).append(work.receive(event))
+                except Exception as failure:  # ends that work alone, and not the thread
+                    failed[work] = failure
+                    continue
                 if event.answer.finish_reason is not None:
                     done.append(event.answer)
         for work, of_work in items.items():

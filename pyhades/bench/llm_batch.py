@@ -43,16 +43,31 @@ class BatchMeasurement:
     """As many times as one answer alone."""
     step_ms_p50: float
     step_ms_p90: float
-    outside_kernels: float
-    """Share of the steps' time: choosing who takes part, sampling, text."""
-    experts_per_layer: float
-    """Different ones that a step reads."""
-    bytes_per_step: int
-    bandwidth_gb_s: float
-    share_of_bandwidth: float
-    int8_gops: float
-    share_of_int8_peak: float
     peak_rss_gb: float
+    outside_kernels: float | None = None
+    """Share of the steps' time: choosing who takes part, sampling, text."""
+    experts_per_layer: float | None = None
+    """Different ones that a step reads."""
+    bytes_per_step: int | None = None
+    bandwidth_gb_s: float | None = None
+    share_of_bandwidth: float | None = None
+    int8_gops: float | None = None
+    share_of_int8_peak: float | None = None
+
+    def __str__(self) -> str:
+        parts = [
+            f"{self.engine:<10}{self.threads} threads  {self.batch:>3} answers{self.tok_s:>8.1f} "
+            f"tokens/s ({self.times_one:.2f} times one){self.step_ms_p50:>8.1f} ms per step"
+        ]
+        if self.outside_kernels is not None:
+            parts.append(f"{self.outside_kernels:.1%} outside kernels")
+        if self.experts_per_layer is not None:
+            parts.append(f"{self.experts_per_layer:.1f} experts")
+        if self.share_of_bandwidth is not None:
+            parts.append(f"{self.share_of_bandwidth:.0%} of {self.bandwidth_gb_s:.1f} GB/s")
+        if self.share_of_int8_peak is not None:
+            parts.append(f"{self.share_of_int8_peak:.0%} of {self.int8_gops:.0f} int8 GOP/s")
+        return ", ".join(parts)
 
 
 Report = Callable[[BatchMeasurement], None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -162,23 +163,27 @@ def llm(
     effort = dataclasses.replace(
         effort, depths=depths or effort.depths, prefills=prefills or effort.prefills
     )
+    if rival is not None and load is not None:
+        raise click.UsageError(f"--load measures pyhades alone, without --rival {rival}")
     # The rival comes first and is gone when our weights take their memory.
-    rows = [] if rival is None else _measure_llama_cpp(model, threads, effort)
+    rows = [] if rival is None else _measure_llama_cpp(model, threads, effort, batch, quick)
     subject = open_subject(model, synthetic, options, kv_format=kv_format)
     click.echo(
         f"{subject.name}, {subject.weights.precision}, {subject.weights.nbytes / 1e9:.2f} GB"
     )
     if batch is not None or load is not None:
-        _many_answers(subject, threads, batch, load, quick, json_file)
-        return
-    measured = llm_bench.measure(
-        subject, threads, prompt, effort, disturb=disturb, report=_print_llm_row
-    )
+        measured = _many_answers(subject, threads, batch, load, quick)
+    else:
+        measured = llm_bench.measure(
+            subject, threads, prompt, effort, disturb=disturb, report=_print_llm_row
+        )
     if rival is not None:
         measured["machine"][rival] = llama_cpp.version()
         measured["results"] += rows
     click.echo("  ".join(f"{key}: {value}" for key, value in measured["machine"].items()))
-    click.echo("routing: " + "  ".join(f"{k}: {v:.3g}" for k, v in measured["routing"].items()))
+    if "routing" in measured:
+        routing = measured["routing"].items()
+        click.echo("routing: " + "  ".join(f"{name}: {value:.3g}" for name, value in routing))
     if json_file is not None:
         write_atomically(Path(json_file), (json.dumps(measured, indent=2) + "\n").encode())
     if plot_file is not None:
@@ -191,38 +196,42 @@ def _many_answers(
     batch: tuple[int, ...] | None,
     load: float | None,
     quick: bool,
-    json_file: str | None,
-) -> None:
+) -> dict[str, Any]:
     """Batches, or requests that come and leave."""
-    if batch is not None:
-        steps, nbytes = (3, 64 << 20) if quick else (llm_batch.STEPS, llm_batch.BANDWIDTH_BYTES)
-        measured = llm_batch.measure(
-            subject, threads, batch, steps, bandwidth_bytes=nbytes, report=_print_batch_row
-        )
-    else:
-        assert load is not None
-        measured = llm_load.measure(subject, threads, load, report=lambda row: click.echo(str(row)))
-    click.echo("  ".join(f"{key}: {value}" for key, value in measured["machine"].items()))
-    if json_file is not None:
-        write_atomically(Path(json_file), (json.dumps(measured, indent=2) + "\n").encode())
-
-
-def _print_batch_row(row: llm_batch.BatchMeasurement) -> None:
-    click.echo(
-        f"{row.threads} threads  {row.batch:>3} answers{row.tok_s:>8.1f} tokens/s"
-        f" ({row.times_one:.2f} times one){row.step_ms_p50:>8.1f} ms per step,"
-        f" {row.outside_kernels:.1%} outside kernels, {row.experts_per_layer:.1f} experts,"
-        f" {row.share_of_bandwidth:.0%} of {row.bandwidth_gb_s:.1f} GB/s,"
-        f" {row.share_of_int8_peak:.0%} of {row.int8_gops:.0f} int8 GOP/s"
+    if load is not None:
+        return llm_load.measure(subject, threads, load, report=_print_line)
+    assert batch is not None
+    nbytes = 64 << 20 if quick else llm_batch.BANDWIDTH_BYTES
+    return llm_batch.measure(
+        subject, threads, batch, _steps(quick), bandwidth_bytes=nbytes, report=_print_line
     )
 
 
+def _steps(quick: bool) -> int:
+    """Of a batch."""
+    return 3 if quick else llm_batch.STEPS
+
+
+def _print_line(row: object) -> None:
+    tqdm.write(str(row))
+
+
 def _measure_llama_cpp(
-    model: str | None, threads: list[int], effort: llm_bench.Effort
+    model: str | None,
+    threads: list[int],
+    effort: llm_bench.Effort,
+    batch: tuple[int, ...] | None,
+    quick: bool,
 ) -> list[dict[str, Any]]:
     if model is None:
         raise click.UsageError(f"--rival {llama_cpp.NAME} needs --model, a GGUF file")
-    rows = llama_cpp.measure(Path(model), threads, effort, report=_print_llm_row)
+    rows: Sequence[llm_bench.Measurement | llm_batch.BatchMeasurement]
+    if batch is None:
+        rows = llama_cpp.measure(Path(model), threads, effort, report=_print_llm_row)
+    else:
+        rows = llama_cpp.measure_batches(
+            Path(model), threads, batch, _steps(quick), report=_print_line
+        )
     return [dataclasses.asdict(row) for row in rows]
 
 

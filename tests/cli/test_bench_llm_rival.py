@@ -19,7 +19,7 @@ gguf = pytest.importorskip("gguf")
 
 STAND_IN = '''
 """The names that the worker calls; every token takes a millisecond."""
-import ctypes, os, time
+import ctypes, os, time, types
 llama_token = ctypes.c_int
 class Settings: pass
 def llama_backend_init(): pass
@@ -28,6 +28,7 @@ def llama_context_default_params(): return Settings()
 def llama_model_load_from_file(path, settings): return None if os.environ.get("FAIL") else 1
 def llama_init_from_model(model, options):
     assert options.n_threads == 2 and options.n_ctx > 64 and options.swa_full is False
+    assert options.n_ctx > 64 * options.n_seq_max and options.kv_unified
     return 1
 def llama_model_get_vocab(model): return 1
 def llama_vocab_n_tokens(vocabulary): return 320
@@ -35,8 +36,24 @@ def llama_model_desc(model, text, size): text.value = b"stand-in"
 def llama_get_memory(context): return 1
 def llama_memory_clear(memory, data): pass
 def llama_batch_get_one(tokens, count): return count
-def llama_decode(context, count):
-    time.sleep(1e-3 * count)
+def llama_batch_init(count, embeddings, texts):
+    rows = [[0] * count for _ in range(4)]
+    return types.SimpleNamespace(
+        token=rows[0], pos=rows[1], n_seq_id=rows[2], logits=rows[3], n_tokens=0,
+        seq_id=[[0] * texts for _ in range(count)],
+    )
+def llama_batch_free(batch): batch.token = None
+lengths = {}
+def llama_decode(context, batch):
+    if isinstance(batch, int):
+        time.sleep(1e-3 * batch)
+        return 0
+    texts = [place[0] for place in batch.seq_id]
+    for text, position in zip(texts, batch.pos):
+        assert position in (0, lengths.get(text, 0))
+        lengths[text] = position + 1
+    assert sum(batch.logits) == len(set(texts)) and batch.n_tokens == len(texts)
+    time.sleep(1e-3)
     return 0
 def llama_synchronize(context): pass
 '''
@@ -95,6 +112,24 @@ def test_engines_on_the_same_file(stand_in, model, tmp_path):
     assert theirs[0]["bandwidth_gb_s"] > 0 and theirs[0]["share_of_bandwidth"] is None
 
 
+def test_batches_of_the_same_file(stand_in, model, tmp_path):
+    out = tmp_path / "report.json"
+    result = invoke(
+        "--model", model, "--rival", "llama.cpp", "--threads", 2, "--quick", "--batch", "1,4",
+        "--json", out,
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    measured = json.loads(out.read_text())
+    assert measured["machine"]["llama.cpp"] == "llama-cpp-python 9.9"
+    rows = {(row["engine"], row["batch"]): row for row in measured["results"]}
+    assert set(rows) == {(name, b) for name in ("pyhades", "llama.cpp") for b in (1, 4)}
+    # A millisecond per step of any size, and what sleeping takes longer.
+    assert 1 <= rows["llama.cpp", 4]["step_ms_p50"] < 100
+    assert rows["llama.cpp", 4]["share_of_bandwidth"] is None
+    assert rows["pyhades", 4]["experts_per_layer"] > 0
+    assert "4 answers" in result.output
+
+
 def test_what_the_rival_says_last_is_told(stand_in, model, monkeypatch):
     monkeypatch.setenv("FAIL", "1")
     result = invoke("--model", model, "--rival", "llama.cpp", "--threads", 2, "--quick")
@@ -113,6 +148,8 @@ def test_the_rival_is_optional(model, monkeypatch):
     [
         (["--rival", "llama.cpp"], "needs --model"),
         (["--rival", "llama.cpp", "--model", "none.gguf"], "no such file"),
+        (["--rival", "llama.cpp", "--model", "none.gguf", "--batch", "2"], "no such file"),
+        (["--rival", "llama.cpp", "--model", "none.gguf", "--load", "2"], "alone"),
         (["--depths", "0,x"], "list of numbers"),
         (["--rival", "nobody"], "llama.cpp"),
     ],

@@ -15,11 +15,13 @@ import numpy as np
 
 from pyhades import _native
 from pyhades.bench.llm import PREFILL_PASSES, Effort, Measurement
+from pyhades.bench.llm_batch import BATCHES, PROMPT_TOKENS, STEPS, BatchMeasurement
 from pyhades.bench.process import EngineProcess
 from pyhades.errors import ArgumentError, ConfigurationError
 
 NAME = "llama.cpp"
 _PACKAGE = "llama-cpp-python"
+_UNTIMED = 2
 
 
 def measure(
@@ -57,15 +59,78 @@ def measure(
         The engine's process ended; says what it wrote last.
     """
     effort = effort or Effort()
-    if not model.is_file():
-        raise ArgumentError(f"{model}: there is no such file; {NAME} reads one GGUF file")
-    version()
+    _check(model)
+    most = max([*effort.prefills, *(d + effort.decode_tokens for d in effort.depths)])
     rows = []
     for count in threads:
-        with _start(model, count, effort) as process:
+        with _start(model, count, most) as process:
             for row in _rows(process, count, effort):
                 report(row)
                 rows.append(row)
+    return rows
+
+
+def measure_batches(
+    model: Path,
+    threads: Sequence[int] = (1,),
+    batches: Sequence[int] = BATCHES,
+    steps: int = STEPS,
+    *,
+    report: Callable[[BatchMeasurement], None] = lambda measurement: None,
+) -> list[BatchMeasurement]:
+    """Measure answers written together, as :func:`pyhades.bench.llm_batch.measure` does.
+
+    Steps end with the logits of every answer: choosing tokens is not measured.
+
+    Parameters
+    ----------
+    model
+        A GGUF file.
+    threads
+        Numbers of threads, one after the other.
+    batches
+        Numbers of answers.
+    steps
+        Measured for each, after two that are not.
+    report
+        Called with each row as soon as it is there.
+
+    Returns
+    -------
+    list of BatchMeasurement
+        Rows of the engine ``"llama.cpp"``, without what only our own engine tells.
+
+    Raises
+    ------
+    ArgumentError
+        There is no such file.
+    ConfigurationError
+        The package is not installed.
+    PyhadesError
+        The engine's process ended; says what it wrote last.
+    """
+    _check(model)
+    tokens_each = PROMPT_TOKENS + _UNTIMED + steps
+    rows = []
+    for count in threads:
+        with _start(model, count, max(batches) * tokens_each, max(batches)) as process:
+            one = None
+            for batch in batches:
+                seconds = process.ask(answers=batch, read=PROMPT_TOKENS, tokens=_UNTIMED + steps)
+                taken = seconds["seconds"][_UNTIMED:]
+                median = float(np.median(taken))
+                one = one or 1 / median
+                rows.append(
+                    BatchMeasurement(
+                        NAME, process.facts["precision"], count, batch,
+                        tok_s=batch / median,
+                        times_one=batch / median / one,
+                        step_ms_p50=median * 1e3,
+                        step_ms_p90=float(np.percentile(taken, 90) * 1e3),
+                        peak_rss_gb=process.ask()["peak_rss_gb"],
+                    )
+                )  # fmt: skip
+                report(rows[-1])
     return rows
 
 
@@ -119,8 +184,15 @@ def _rows(process: EngineProcess, threads: int, effort: Effort) -> list[Measurem
     return rows
 
 
-def _start(model: Path, threads: int, effort: Effort) -> EngineProcess:
-    most = max([*effort.prefills, *(d + effort.decode_tokens for d in effort.depths)])
-    command = ["pyhades.bench.rivals.llama_cpp_worker", str(model)]
-    command += ["--threads", str(threads), "--context", str(most + 256)]
+def _check(model: Path) -> None:
+    """That there is a file, and an engine to read it."""
+    if not model.is_file():
+        raise ArgumentError(f"{model}: there is no such file; {NAME} reads one GGUF file")
+    version()
+
+
+def _start(model: Path, threads: int, tokens: int, texts: int = 1) -> EngineProcess:
+    """The engine's process, with room for so many tokens of so many texts."""
+    command = ["pyhades.bench.rivals.llama_cpp_worker", str(model), "--threads", str(threads)]
+    command += ["--context", str(tokens + 256), "--texts", str(texts)]
     return EngineProcess(NAME, command, last_lines=3)

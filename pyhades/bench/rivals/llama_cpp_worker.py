@@ -4,6 +4,8 @@ Answers each line of JSON with one, after a first with what is known about the m
 
 ``{"depth": 2048, "tokens": 24}``
     the seconds of each of 24 tokens, written after 2048 that were read
+``{"answers": 8, "read": 64, "tokens": 12}``
+    the seconds of each of 12 steps that write a token of 8 texts, of which 64 tokens were read
 ``{"prompt": 512}``
     the seconds until the logits after a prompt of 512 tokens
 ``{}``
@@ -32,9 +34,9 @@ BATCH = 512
 
 
 class Engine:
-    """A model and one context, which holds one text."""
+    """A model and one context, which holds ``texts`` texts of ``context`` tokens together."""
 
-    def __init__(self, path: str, threads: int, context: int) -> None:
+    def __init__(self, path: str, threads: int, context: int, texts: int) -> None:
         llama_cpp.llama_backend_init()
         settings = llama_cpp.llama_model_default_params()
         settings.n_gpu_layers = 0
@@ -43,6 +45,8 @@ class Engine:
             raise SystemExit(f"{path}: llama.cpp cannot load it")
         options = llama_cpp.llama_context_default_params()
         options.n_ctx = context
+        options.n_seq_max = texts
+        options.kv_unified = True
         options.n_threads = options.n_threads_batch = threads
         options.swa_full = False
         self._context = llama_cpp.llama_init_from_model(self._model, options)
@@ -59,7 +63,7 @@ class Engine:
         return text.value.decode()
 
     def clear(self) -> None:
-        """Forget the text."""
+        """Forget all texts."""
         llama_cpp.llama_memory_clear(llama_cpp.llama_get_memory(self._context), True)
 
     def read(self, count: int) -> float:
@@ -75,12 +79,41 @@ class Engine:
         llama_cpp.llama_synchronize(self._context)
         return time.perf_counter() - began
 
+    def write(self, answers: int, read: int, steps: int) -> list[float]:
+        """Seconds of steps that write a token of each answer, after ``read`` tokens of each."""
+        for text in range(answers):
+            self._decode([(text, position) for position in range(read)])
+        return [
+            self._decode([(text, read + step) for text in range(answers)]) for step in range(steps)
+        ]
+
+    def _decode(self, places: list[tuple[int, int]]) -> float:
+        """Seconds for random tokens at (text, position), with the logits of the last of each."""
+        batch = llama_cpp.llama_batch_init(len(places), 0, 1)
+        last = {text: position for text, position in places}
+        tokens = self._random.integers(0, self._vocab_size, len(places)).tolist()
+        for i, (text, position) in enumerate(places):
+            batch.token[i], batch.pos[i] = tokens[i], position
+            batch.n_seq_id[i], batch.seq_id[i][0] = 1, text
+            batch.logits[i] = last[text] == position
+        batch.n_tokens = len(places)
+        began = time.perf_counter()
+        if llama_cpp.llama_decode(self._context, batch) != 0:
+            raise SystemExit(f"llama.cpp cannot read {len(places)} tokens")
+        llama_cpp.llama_synchronize(self._context)
+        seconds = time.perf_counter() - began
+        llama_cpp.llama_batch_free(batch)
+        return seconds
+
 
 def answer(engine: Engine, question: dict[str, Any]) -> dict[str, Any]:
     """Do what a line asks for."""
     if "prompt" in question:
         engine.clear()
         return {"seconds": engine.read(question["prompt"])}
+    if "answers" in question:
+        engine.clear()
+        return {"seconds": engine.write(question["answers"], question["read"], question["tokens"])}
     if "depth" in question:
         engine.clear()
         engine.read(question["depth"])
@@ -94,8 +127,9 @@ def main() -> None:
     parser.add_argument("model")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--context", type=int, default=4096)
+    parser.add_argument("--texts", type=int, default=1)
     options = parser.parse_args()
-    engine = Engine(options.model, options.threads, options.context)
+    engine = Engine(options.model, options.threads, options.context, options.texts)
     for _ in range(2):
         engine.read(1)  # pages, clocks
     print(json.dumps({"precision": engine.describe()}), flush=True)

@@ -11,7 +11,7 @@ from pyhades.ir.graph import Graph, Node, Value
 from pyhades.ir.inference import constant
 from pyhades.ir.registry import attribute
 from pyhades.ir.shapes import shape
-from pyhades.passes.channels.product import LANES, Product, is_bare, is_plain, product_of
+from pyhades.passes.channels.product import LANES, Product, is_bare, is_plain, rewrite_products
 from pyhades.passes.channels.views import Viewed, follow, replay
 from pyhades.passes.rewriting import Array, Rewrite
 
@@ -34,15 +34,7 @@ def compose_products(graph: Graph) -> Graph:
     The first may be any convolution or a product of tokens, the second mixes channels only; views
     of tokens as images may stand between. Weights are multiplied in float64.
     """
-    while True:
-        rewrite = Rewrite(graph)
-        for node in rewrite.nodes:
-            outer = product_of(rewrite, node)
-            if outer is not None:
-                _compose(rewrite, outer)
-        graph = rewrite.finish()
-        if not rewrite.changed:
-            return graph
+    return rewrite_products(graph, _compose)
 
 
 def _compose(rewrite: Rewrite, outer: Product) -> None:

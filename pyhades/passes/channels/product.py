@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from pyhades.ir.graph import Node, Value
+from pyhades.ir.graph import Graph, Node, Value
 from pyhades.ir.inference import constant
 from pyhades.ir.ops.convolution import conv_window
 from pyhades.ir.registry import attribute
@@ -32,6 +33,19 @@ class Product:
     axis: int
     weight: Array
     bias: Array | None
+
+
+def rewrite_products(graph: Graph, change: Callable[[Rewrite, Product], object]) -> Graph:
+    """``graph`` after ``change`` of every product, again and again until that changes nothing."""
+    while True:
+        rewrite = Rewrite(graph)
+        for node in rewrite.nodes:
+            product = product_of(rewrite, node)
+            if product is not None:
+                change(rewrite, product)
+        graph = rewrite.finish()
+        if not rewrite.changed:
+            return graph
 
 
 def product_of(rewrite: Rewrite, node: Node) -> Product | None:

@@ -28,7 +28,7 @@ from pyhades.passes.channels.product import (
     can_multiply,
     is_plain,
     multiply,
-    product_of,
+    rewrite_products,
 )
 from pyhades.passes.channels.views import Viewed, follow, replay
 from pyhades.passes.rewriting import Array, Rewrite
@@ -63,15 +63,7 @@ class _Part:
 
 def multiply_before_resize(graph: Graph) -> Graph:
     """Rewrite products of resized channels, or of concatenations of them, where that saves time."""
-    while True:
-        rewrite = Rewrite(graph)
-        for node in rewrite.nodes:
-            product = product_of(rewrite, node)
-            if product is not None:
-                _move(rewrite, product)
-        graph = rewrite.finish()
-        if not rewrite.changed:
-            return graph
+    return rewrite_products(graph, _move)
 
 
 def _move(rewrite: Rewrite, product: Product) -> None:

@@ -2,6 +2,7 @@
 
 from pyhades.quant.bf16 import from_bf16, to_bf16
 from pyhades.quant.codecs import dequantize, from_mxfp4, quantize
+from pyhades.quant.conversion import convert
 from pyhades.quant.formats import (
     BLOCK,
     FORMATS,
@@ -25,6 +26,7 @@ __all__ = [
     "PackedWeight",
     "QuantizedTensor",
     "RowOrder",
+    "convert",
     "dequantize",
     "format_named",
     "from_bf16",

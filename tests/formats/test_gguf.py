@@ -117,6 +117,9 @@ DAMAGED = {
     "'a' begins at 8, no multiple of 32": file_of([tensor(b"a", offset=8)], data=bytes(64)),
     "'a' is described twice": file_of([TENSOR, TENSOR], data=bytes(64)),
     r"'a' is Q8_0 \[4\], no whole blocks": file_of([tensor(b"a", number=8)], data=bytes(64)),
+    r"'a' is Q4_K \[128\], no whole blocks of 256": file_of(
+        [tensor(b"a", (128,), number=12)], data=bytes(144)
+    ),
     "'b' overlap those of 'a'": file_of(
         [tensor(b"a", (16,)), tensor(b"b", offset=32)], data=bytes(64)
     ),
@@ -132,7 +135,7 @@ def test_damage_is_named(opened, problem):
 @pytest.mark.parametrize(
     ("data", "problem"),
     [
-        (file_of([tensor(b"a", (256,), number=12)], data=bytes(144)), "'a' has the type Q4_K"),
+        (file_of([tensor(b"a", (256,), number=19)], data=bytes(50)), "'a' has the type IQ1_S"),
         (file_of([tensor(b"a", number=99)], data=bytes(64)), "'a' has the type number 99"),
         (file_of(version=1), "of version 1"),
         (file_of(version=3 << 24), "for big-endian machines"),

@@ -160,15 +160,13 @@ def test_int4_embedding_becomes_int8_without_loss(tmp_path):
 
 def test_large_matrices_are_converted_in_pieces(monkeypatch, model, tmp_path):
     wanted = load(write(model, tmp_path), "balanced")
-    monkeypatch.setattr("pyhades.llm.precision.packing._PIECE", 7 * 64)
+    monkeypatch.setattr("pyhades.quant.conversion.PIECE", 7 * 64)
     assert_equal(load(tmp_path, "balanced"), wanted)
 
 
 @pytest.mark.parametrize("experts", ["MXFP4", "BF16"])
 def test_peak_is_the_packed_size_and_a_layer(experts, monkeypatch, tmp_path):
-    monkeypatch.setattr(
-        "pyhades.llm.precision.packing._PIECE", 1 << 13
-    )  # as small beside a tiny layer
+    monkeypatch.setattr("pyhades.quant.conversion.PIECE", 1 << 13)  # as small beside a tiny layer
     config = tiny_config(num_hidden_layers=6, hidden_size=256, intermediate_size=256)
     path = write(random_model(config, experts=experts), tmp_path)
     checkpoint = open_checkpoint(path)

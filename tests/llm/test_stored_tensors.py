@@ -21,6 +21,7 @@ class Kept(StoredTensor):
     def __init__(self, values: np.ndarray, format: str) -> None:
         self._tensor = quant.quantize(values, format)
         self.shape, self.format = values.shape, format
+        self.dtypes, self.nbytes = (format,), self._tensor.nbytes
 
     def read(self, part: int | slice = slice(None)) -> QuantizedTensor:
         values, scales = self._tensor.values[part], self._tensor.scales

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import gguf
@@ -25,6 +27,7 @@ def write_gguf(
     *,
     dialect: str = "llama.cpp",
     dense: str = "BF16",
+    types: Mapping[str, str] = MappingProxyType({}),
     fused: bool = False,
     tensors_per_part: int = 0,
     tokenizer: bool = True,
@@ -36,7 +39,10 @@ def write_gguf(
     dialect
         ``"llama.cpp"`` or ``"ollama"``.
     dense
-        Type of the matrices outside of the experts.
+        Type of the matrices outside of the experts. The package ``gguf`` does not write K-quants:
+        their blocks are random, see :func:`random_blocks`.
+    types
+        Of single tensors, by their name in the file.
     fused
         Gate and linear part in one tensor: halves for llama.cpp, interleaved for ollama, which then
         also has qkv in one and its own spelling of MXFP4.
@@ -52,7 +58,7 @@ def write_gguf(
     if tokenizer:
         _add_gguf_tokenizer(writer, model.config["vocab_size"])
     for name, (kind, array) in _gguf_tensors(model, is_ollama, fused, dense).items():
-        data, raw = _gguf_data(kind, array, is_ollama and fused)
+        data, raw = _gguf_data(types.get(name, kind), array, is_ollama and fused)
         writer.add_tensor(name, data, raw_dtype=raw)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -177,9 +183,37 @@ def _gguf_data(kind: str, array: Any, pairs: bool) -> tuple[np.ndarray, Any]:
         data = np.concatenate([scales[..., None], blocks], -1)
         return np.ascontiguousarray(data.reshape(*data.shape[:-2], -1)), number
     floats = np.ascontiguousarray(array[0] if isinstance(array, tuple) else array, np.float32)
+    if gguf.GGML_QUANT_SIZES[number][0] == 256:
+        return random_blocks(kind, floats), number
     if kind in ("F32", "F16"):
         return floats.astype(ITEM[kind]), None
     return gguf.quants.quantize(floats, number), number
+
+
+def random_blocks(kind: str, floats: np.ndarray) -> np.ndarray:
+    """Random blocks of a K-quant of the shape and the deviation of some weights, with zero mean."""
+    number = gguf.GGMLQuantizationType[kind]
+    block, block_bytes = gguf.GGML_QUANT_SIZES[number]
+    random = np.random.default_rng(zlib.crc32(floats.tobytes()))
+    shape = (*floats.shape[:-1], floats.shape[-1] // block, block_bytes)
+    blocks = random.integers(0, 256, shape, np.uint8)
+    scale_at, minimum_at = HALVES[kind]
+    scales = [(scale_at, 1.0)]
+    if minimum_at is not None:
+        scales.append((minimum_at, {"Q2_K": 1.5, "Q4_K": 7.5, "Q5_K": 15.5}[kind]))
+    for _ in range(2):  # with scales of 1 first, to learn the deviation
+        for at, factor in scales:
+            blocks[..., at : at + 2] = np.array([factor], np.float16).view(np.uint8)
+        drawn = gguf.quants.dequantize(blocks.reshape(*shape[:-2], -1), number)
+        scales = [(at, factor * floats.std() / drawn.std()) for at, factor in scales]
+    return blocks.reshape(*shape[:-2], -1)
+
+
+HALVES: dict[str, tuple[int, int | None]] = {
+    "Q2_K": (80, 82), "Q3_K": (108, None), "Q4_K": (0, 2), "Q5_K": (0, 2), "Q6_K": (208, None),
+    "IQ4_XS": (0, None),
+}  # fmt: skip
+"""Where the scale and the minimum of a block of K-quants are."""
 
 
 def _renumber_mxfp4(path: Path) -> None:

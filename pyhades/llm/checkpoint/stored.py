@@ -13,6 +13,7 @@ from pyhades import quant
 from pyhades.errors import ModelError
 from pyhades.formats import TensorEntry
 from pyhades.quant import FormatName, QuantizedTensor, ggml
+from pyhades.quant.conversion import by_rows, common_format, is_exact
 
 Array = NDArray[Any]
 Part = int | slice
@@ -34,11 +35,17 @@ class StoredTensor(ABC):
         Of what :meth:`read` returns.
     is_view
         Whether :meth:`read` returns views of the file rather than copies.
+    dtypes
+        What the file calls its types, in capitals: several where it is put together.
+    nbytes
+        In the file.
     """
 
     shape: tuple[int, ...]
     format: FormatName
     is_view = False
+    dtypes: tuple[str, ...]
+    nbytes: int
 
     @abstractmethod
     def read(self, part: Part = WHOLE) -> QuantizedTensor:
@@ -49,6 +56,22 @@ class StoredTensor(ABC):
         ModelError
             A scale is no number.
         """
+
+    def read_as(self, part: Part, format: FormatName) -> QuantizedTensor:
+        """The same in another format: what that has is not rounded, whatever lies beside it.
+
+        Raises
+        ------
+        ModelError
+            A scale is no number.
+        ArgumentError
+            A weight is no number, or too large.
+        """
+        return quant.convert(self.read(part), format)
+
+    def is_exact_in(self, format: FormatName) -> bool:
+        """Whether :meth:`read_as` rounds nothing, by the formats of what it is made of."""
+        return is_exact(self.format, format)
 
     def floats(self, part: Part = WHOLE) -> NDArray[np.float32]:
         """The numbers that :meth:`read` stands for."""
@@ -72,6 +95,7 @@ class PlainTensor(StoredTensor):
         self.shape = self._array.shape
         self.format = "bf16" if entry.dtype == "BF16" else "f32"
         self.is_view = entry.dtype != "F16" and not is_transposed
+        self.dtypes, self.nbytes = (entry.dtype,), len(entry.data)
 
     def read(self, part: Part = WHOLE) -> QuantizedTensor:
         array = self._array[part]
@@ -91,6 +115,7 @@ class Mxfp4Tensor(StoredTensor):
         self._blocks = blocks.data.reshape(blocks.shape)
         self._scales = scales.data.reshape(scales.shape)
         self.shape = (*scales.shape[:-1], scales.shape[-1] * quant.BLOCK)
+        self.dtypes, self.nbytes = ("MXFP4",), len(blocks.data) + len(scales.data)
 
     def read(self, part: Part = WHOLE) -> QuantizedTensor:
         scales = self._scales[part]
@@ -110,13 +135,25 @@ class BlockTensor(StoredTensor):
         row_bytes = columns // self._kind.block * self._kind.block_bytes
         self._data = entry.data.reshape(*rows, row_bytes)
         self.format = self._kind.format
+        self.dtypes, self.nbytes = (entry.dtype,), len(entry.data)
 
     def read(self, part: Part = WHOLE) -> QuantizedTensor:
-        return _with_sound_scales(ggml.decode(self._data[part], self._kind), self._entry)
+        return self.read_as(part, self.format)
+
+    def read_as(self, part: Part, format: FormatName) -> QuantizedTensor:
+        """See the base. What is decoded is float32 in part, and converted before it is much."""
+        data = self._data[part]
+        rows = data.reshape(-1, data.shape[-1])
+
+        def made(piece: slice) -> QuantizedTensor:
+            decoded = ggml.decode(rows[piece], self._kind)
+            return quant.convert(_with_sound_scales(decoded, self._entry), format)
+
+        return by_rows((*data.shape[:-1], self.shape[-1]), format, made)
 
 
 class JoinedTensor(StoredTensor):
-    """Tensors whose rows follow one another; float32 where their formats differ.
+    """Tensors whose rows follow one another, in the narrowest format that has all their weights.
 
     Parameters
     ----------
@@ -132,19 +169,23 @@ class JoinedTensor(StoredTensor):
         shape = list(parts[0].shape)
         shape[row_axis] = sum(part.shape[row_axis] for part in parts)
         self.shape = tuple(shape)
-        formats = {part.format for part in parts}
-        self.format = formats.pop() if len(formats) == 1 else "f32"
+        self.format, self.dtypes, self.nbytes = _of_all(parts)
 
     def read(self, part: Part = WHOLE) -> QuantizedTensor:
-        pieces = [piece.read(place) for piece, place in self._places(part)]
-        if any(piece.format != self.format for piece in pieces):
-            floats = np.concatenate([quant.dequantize(piece) for piece in pieces], self._axis)
-            return QuantizedTensor("f32", floats.shape, floats)
+        return self.read_as(part, self.format)
+
+    def read_as(self, part: Part, format: FormatName) -> QuantizedTensor:
+        """See the base."""
+        pieces = [piece.read_as(place, format) for piece, place in self._places(part)]
         values = np.concatenate([piece.values for piece in pieces], self._axis)
         scales = [piece.scales for piece in pieces if piece.scales is not None]
         joined = np.concatenate(scales, self._axis) if scales else None
         columns = pieces[0].shape[-1:] if self._axis == -2 else values.shape[-1:]
-        return QuantizedTensor(self.format, (*values.shape[:-1], *columns), values, joined)
+        return QuantizedTensor(format, (*values.shape[:-1], *columns), values, joined)
+
+    def is_exact_in(self, format: FormatName) -> bool:
+        """See the base."""
+        return all(part.is_exact_in(format) for part in self._parts)
 
     def _places(self, part: Part) -> Iterator[tuple[StoredTensor, Part]]:
         """The pieces that ``part`` touches, and what it takes of each."""
@@ -165,23 +206,24 @@ class StackedTensor(StoredTensor):
     def __init__(self, parts: Sequence[StoredTensor]) -> None:
         self._parts = parts
         self.shape = (len(parts), *parts[0].shape)
-        formats = {part.format for part in parts}
-        self.format = formats.pop() if len(formats) == 1 else "f32"
+        self.format, self.dtypes, self.nbytes = _of_all(parts)
 
     def read(self, part: Part = WHOLE) -> QuantizedTensor:
+        return self.read_as(part, self.format)
+
+    def read_as(self, part: Part, format: FormatName) -> QuantizedTensor:
+        """See the base."""
         if not isinstance(part, slice):
-            return self._as_format(self._parts[part].read())
-        pieces = [self._as_format(piece.read()) for piece in self._parts[part]]
+            return self._parts[part].read_as(WHOLE, format)
+        pieces = [piece.read_as(WHOLE, format) for piece in self._parts[part]]
         values = np.stack([piece.values for piece in pieces])
         scales = [piece.scales for piece in pieces if piece.scales is not None]
         shape = (len(pieces), *self.shape[1:])
-        return QuantizedTensor(self.format, shape, values, np.stack(scales) if scales else None)
+        return QuantizedTensor(format, shape, values, np.stack(scales) if scales else None)
 
-    def _as_format(self, piece: QuantizedTensor) -> QuantizedTensor:
-        """float32 where the matrices are not of one format."""
-        if piece.format == self.format:
-            return piece
-        return QuantizedTensor("f32", piece.shape, quant.dequantize(piece))
+    def is_exact_in(self, format: FormatName) -> bool:
+        """See the base."""
+        return all(part.is_exact_in(format) for part in self._parts)
 
 
 class InterleavedTensor(StoredTensor):
@@ -200,9 +242,18 @@ class InterleavedTensor(StoredTensor):
         self._axis = row_axis
         self.shape = tensor.shape
         self.format = tensor.format
+        self.dtypes, self.nbytes = tensor.dtypes, tensor.nbytes
 
     def read(self, part: Part = WHOLE) -> QuantizedTensor:
-        stored = self._tensor.read(part)
+        return self.read_as(part, self.format)
+
+    def is_exact_in(self, format: FormatName) -> bool:
+        """See the base."""
+        return self._tensor.is_exact_in(format)
+
+    def read_as(self, part: Part, format: FormatName) -> QuantizedTensor:
+        """See the base."""
+        stored = self._tensor.read_as(part, format)
         values = self._interleaved(stored.values)
         scales = None if stored.scales is None else self._interleaved(stored.scales)
         return QuantizedTensor(stored.format, stored.shape, values, scales)
@@ -214,10 +265,17 @@ class InterleavedTensor(StoredTensor):
         return halves.swapaxes(axis, axis + 1).reshape(array.shape)
 
 
+def _of_all(parts: Sequence[StoredTensor]) -> tuple[FormatName, tuple[str, ...], int]:
+    """The format, types and bytes of a tensor that is made of others."""
+    dtypes = dict.fromkeys(dtype for part in parts for dtype in part.dtypes)
+    nbytes = sum(part.nbytes for part in parts)
+    return common_format([part.format for part in parts]), tuple(dtypes), nbytes
+
+
 def _with_sound_scales(tensor: QuantizedTensor, file: TensorEntry) -> QuantizedTensor:
     scales = tensor.scales
     if scales is None:
-        is_sound = True
+        is_sound = tensor.format != "f32" or bool(np.isfinite(tensor.values).all())
     elif scales.dtype == np.uint8:
         is_sound = not (scales == _NOT_A_NUMBER).any()
     else:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pyhades import kernels, quant
 from pyhades.config import thread_count
 from pyhades.kernels.qgemm import Compute
-from pyhades.llm.checkpoint.stored import StoredTensor
+from pyhades.llm.checkpoint.stored import Part, StoredTensor
 from pyhades.llm.models.config import ModelConfig
 from pyhades.llm.models.registry import architecture_of
 from pyhades.llm.precision.calibration import Rows
@@ -53,7 +53,7 @@ def matrix_options(stored: StoredTensor, rows: Rows) -> Options:
     step = max(1, _PIECE // k)
 
     def measured(first: int) -> Squares:
-        return _squares(inputs, stored.read(slice(first, first + step)), formats)[0]
+        return _squares(inputs, stored, slice(first, first + step), formats)[0]
 
     return _options(stored, formats, _in_parallel(measured, range(0, n, step)))
 
@@ -91,9 +91,9 @@ def expert_options(
 
     def measured(expert: int) -> tuple[Squares, Squares]:
         entering = inputs[(chosen == expert).any(axis=1)]
-        first, made = _squares(entering, gate_up.read(expert), formats[0])
+        first, made = _squares(entering, gate_up, expert, formats[0])
         hidden = gate(made + biases[expert], config)
-        return first, _squares(hidden, down.read(expert), formats[1])[0]
+        return first, _squares(hidden, down, expert, formats[1])[0]
 
     used = [expert for expert in range(gate_up.shape[0]) if (chosen == expert).any()]
     squares = _in_parallel(measured, used)
@@ -143,14 +143,14 @@ def _in_parallel(measure: Callable[[int], Result], parts: Sequence[int]) -> list
 
 
 def _squares(
-    inputs: Floats, weights: QuantizedTensor, formats: Sequence[FormatName]
+    inputs: Floats, stored: StoredTensor, part: Part, formats: Sequence[FormatName]
 ) -> tuple[Squares, Floats]:
     """Sums of squares over some outputs, and these outputs as stored."""
-    exact = _product(inputs, weights)
-    floats = quant.dequantize(weights)
+    exact = _product(inputs, stored.read(part))
     squares = [_sum_of_squares(exact)]
     for name in formats:
-        squares.append(_sum_of_squares(_product(inputs, quant.quantize(floats, name)) - exact))
+        rounded = _product(inputs, stored.read_as(part, name))
+        squares.append(_sum_of_squares(rounded - exact))
     return squares, exact
 
 

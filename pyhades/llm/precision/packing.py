@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from math import prod
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pyhades import kernels, quant
+from pyhades import kernels
 from pyhades.config import thread_count
 from pyhades.errors import ArgumentError, ModelError
 from pyhades.kernels.moe import gate_up_order
+from pyhades.kernels.qgemm import aligned_empty
 from pyhades.llm.checkpoint.stored import WHOLE, Part, StoredTensor
 from pyhades.llm.models import Checkpoint
 from pyhades.llm.models.checkpoint import PackedShape
 from pyhades.llm.models.outline import EMBEDDING, outline
 from pyhades.llm.models.packed import SCALES, VALUES
 from pyhades.llm.precision.recipe import Recipe
-from pyhades.quant import BLOCK, LAYOUT, FormatName, QuantizedTensor, RowOrder, format_named
+from pyhades.quant import (
+    BLOCK,
+    LAYOUT,
+    TILE,
+    FormatName,
+    QuantizedTensor,
+    RowOrder,
+    format_named,
+)
+from pyhades.quant.conversion import row_slices
 
 Array = NDArray[Any]
 Arrays = dict[str, Array]
 ArrayTypes = dict[str, tuple[str, tuple[int, ...]]]
-
-_PIECE = 1 << 18
-"""Weights that are converted at a time, so that what is in flight fits the cache."""
 
 
 class Item(Protocol):
@@ -62,8 +70,7 @@ class PackedItem:
         }
 
     def make(self) -> Arrays:
-        tensor = converted(self.stored, self.packed.format)
-        return {self.name: kernels.pack_weight(tensor, self.packed.row_order).data}
+        return {self.name: packed(self.stored, self.packed)}
 
 
 @dataclass(frozen=True)
@@ -99,10 +106,7 @@ class EmbeddingItem:
         return {VALUES: ("I8", (rows, columns)), SCALES: ("F16", (rows, columns // BLOCK))}
 
     def make(self) -> Arrays:
-        if (self.stored.format, self.format) == ("int4_g32", "int8_g32"):
-            tensor = _widened(self.stored.read())
-        else:
-            tensor = converted(self.stored, self.format)
+        tensor = converted(self.stored, self.format)
         if tensor.scales is None:
             return {VALUES: tensor.values}
         return {VALUES: tensor.values, SCALES: tensor.scales}
@@ -151,63 +155,46 @@ def nbytes(item: Item) -> int:
 
 
 def converted(stored: StoredTensor, format_name: FormatName) -> QuantizedTensor:
-    """A stored matrix, or one per expert, in another format."""
-    if stored.format == format_name and (stored.is_view or len(stored.shape) == 2):
+    """A stored matrix in another format."""
+    if stored.format == format_name and stored.is_view:
         return stored.read(WHOLE)
-    first, *others = _parts(stored.shape)
-    piece = _piece(stored, first, format_name)
-    rows = stored.shape[:-1]
-    values = np.empty((*rows, piece.values.shape[-1]), piece.values.dtype)
+    first, *others = row_slices(*stored.shape)
+    piece = stored.read_as(first, format_name)
+    values = np.empty((stored.shape[0], piece.values.shape[-1]), piece.values.dtype)
     scales = None
     if piece.scales is not None:
-        scales = np.empty((*rows, piece.scales.shape[-1]), piece.scales.dtype)
+        scales = np.empty((stored.shape[0], piece.scales.shape[-1]), piece.scales.dtype)
 
-    def store(part: Part, piece: QuantizedTensor) -> None:
-        values[part] = piece.values
+    def store(rows: slice, piece: QuantizedTensor) -> None:
+        values[rows] = piece.values
         if scales is not None:
-            scales[part] = piece.scales
+            scales[rows] = piece.scales
 
     store(first, piece)
-    with ThreadPoolExecutor(thread_count(None).count) as pool:
-        for _ in pool.map(lambda part: store(part, _piece(stored, part, format_name)), others):
-            pass
+    _in_parallel(lambda rows: store(rows, stored.read_as(rows, format_name)), others)
     return QuantizedTensor(format_name, stored.shape, values, scales)
 
 
-def _piece(stored: StoredTensor, part: Part, format_name: FormatName) -> QuantizedTensor:
-    """An expert, or some rows, in another format."""
-    piece = stored.read(part)
-    if piece.format == format_name:
-        return piece
-    chunks = [
-        quant.quantize(quant.dequantize(_rows_of(piece, rows)), format_name)
-        for rows in _row_slices(piece.shape)
-    ]
-    values = np.concatenate([chunk.values for chunk in chunks])
-    scales = [chunk.scales for chunk in chunks if chunk.scales is not None]
-    return QuantizedTensor(
-        format_name, piece.shape, values, np.concatenate(scales) if scales else None
-    )
+def packed(stored: StoredTensor, shape: PackedShape) -> Array:
+    """A stored matrix, or one per expert, packed piece by piece: nothing else is held of it."""
+    if stored.format == shape.format and stored.is_view:
+        return kernels.pack_weight(stored.read(WHOLE), shape.row_order).data
+    *stack, n, k = shape.shape
+    nbytes = format_named(shape.format).packed_bytes(n, k)
+    tile_bytes = nbytes // -(-n // TILE)
+    data = aligned_empty(prod(stack) * nbytes)
+
+    def store(part: Part) -> None:
+        piece = stored.read_as(part, shape.format)
+        made = kernels.pack_weight(piece, shape.row_order, threads=1).data
+        begin = part * nbytes if isinstance(part, int) else part.start // TILE * tile_bytes
+        data[begin : begin + made.nbytes] = made
+
+    _in_parallel(store, range(*stack) if stack else row_slices(n, k, multiple=2 * TILE))
+    return data
 
 
-def _rows_of(tensor: QuantizedTensor, rows: slice) -> QuantizedTensor:
-    values, scales = tensor.values[rows], tensor.scales
-    shape = (len(values), tensor.shape[1])
-    return QuantizedTensor(tensor.format, shape, values, None if scales is None else scales[rows])
-
-
-def _row_slices(shape: tuple[int, ...]) -> Iterator[slice]:
-    rows = max(1, _PIECE // shape[1])
-    yield from (slice(first, first + rows) for first in range(0, shape[0], rows))
-
-
-def _parts(shape: tuple[int, ...]) -> Iterator[Part]:
-    """Experts, or some rows at a time."""
-    yield from range(shape[0]) if len(shape) == 3 else _row_slices(shape)
-
-
-def _widened(tensor: QuantizedTensor) -> QuantizedTensor:
-    """``int4_g32`` as ``int8_g32`` with the same values."""
-    codes = np.stack([tensor.values & 15, tensor.values >> 4], axis=-1)
-    values = codes.reshape(tensor.shape).astype(np.int8) - np.int8(8)
-    return QuantizedTensor("int8_g32", tensor.shape, values, tensor.scales)
+def _in_parallel(store: Callable[[Any], None], parts: Iterable[Part]) -> None:
+    with ThreadPoolExecutor(thread_count(None).count) as pool:
+        for _ in pool.map(store, parts):
+            pass

@@ -80,7 +80,7 @@ class GgufFile:
             known = ", ".join(entry.name for entry in TYPES.values())
             raise UnsupportedOperatorError(
                 f"{self.mapping.path}: tensor {name!r} has the type {other}, which pyhades does "
-                f"not read; take a file whose tensors are {known}"
+                f"not read; take a file whose tensors are {known}, or make one with llama-quantize"
             )
         kind = TYPES[number]
         columns = shape[-1] if shape else 1

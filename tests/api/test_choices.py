@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import io
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,10 @@ import pyhades
 from pyhades import kernels, networks, quant
 from pyhades.compiler.assembly import Assembly
 from pyhades.errors import ArgumentError, ArgumentTypeError, ConfigurationError
+from pyhades.formats import TensorEntry
 from pyhades.llm import ChatAnswer, ChatDelta, Completion, Conversation, Delta
 from pyhades.llm.checkpoint.locating import toy_model
+from pyhades.llm.checkpoint.stored import PlainTensor, StoredTensor
 from pyhades.llm.grammar.constraint import Constraint
 from pyhades.llm.measure.synthetic import random_weights
 from pyhades.llm.models import open_checkpoint
@@ -110,6 +113,14 @@ def recipe(**changes: Any) -> Recipe:
 
 
 MESSAGES = [{"role": "user", "content": "Hi"}]
+
+
+def stored() -> StoredTensor:
+    """A matrix as a checkpoint has it."""
+    data = np.zeros(128, np.uint8)
+    return PlainTensor(TensorEntry("weight", Path("model.gguf"), "F32", (1, 32), data))
+
+
 OTHERS: dict[str, Callable[[], Call]] = {
     "pyhades.compiler.assembly.Assembly.bound": lambda: Call(
         Assembly("nothing").bound, ("x", (1,))
@@ -143,6 +154,11 @@ OTHERS: dict[str, Callable[[], Call]] = {
     "pyhades.kernels.registry.selected": lambda: Call(
         kernels.selected, (), {"function": "softmax_f32"}
     ),
+    "pyhades.quant.conversion.convert": lambda: Call(quant.convert, (quant.quantize(MATRIX),)),
+    "pyhades.llm.checkpoint.stored.StoredTensor.read_as": lambda: Call(
+        stored().read_as, (slice(None),)
+    ),
+    "pyhades.llm.checkpoint.stored.StoredTensor.is_exact_in": lambda: Call(stored().is_exact_in),
     "pyhades.llm.conversation.Conversation": lambda: Call(Conversation, (llm(),)),
     "pyhades.llm.llm.LLM": lambda: Call(pyhades.LLM, (), {"progress": False}),
     "pyhades.llm.llm.LLM.chat": lambda: Call(llm().chat, (MESSAGES,)),

@@ -6,6 +6,8 @@ import operator
 import warnings
 from typing import TypeVar, get_args
 
+import numpy as np
+
 from pyhades.errors import ArgumentError, ArgumentTypeError
 
 T = TypeVar("T")
@@ -99,3 +101,21 @@ def check_count(name: str, value: object, least: int = 1) -> int:
     if count < least:
         raise ArgumentError(f"{name}={count} must be at least {least}")
     return count
+
+
+def check_flag(name: str, value: object) -> bool:
+    """``value`` as True or False.
+
+    Raises
+    ------
+    ArgumentTypeError
+        It is neither.
+
+    Examples
+    --------
+    >>> check_flag("prefix_cache", True)
+    True
+    """
+    if not isinstance(value, (bool, np.bool_)):
+        raise ArgumentTypeError(f"{name}={value!r} is neither True nor False")
+    return bool(value)

@@ -98,6 +98,7 @@ def measure(
     clients: int = CLIENTS,
     max_sequences: int = 32,
     kv_memory: int | None = None,
+    prefix_cache: bool = False,
     report: Callable[[LoadMeasurement], object] = lambda measurement: None,
 ) -> dict[str, Any]:
     """Let clients ask for some time, each one request after the other.
@@ -114,6 +115,8 @@ def measure(
         How many ask at once.
     max_sequences, kv_memory
         As in :class:`pyhades.LLM`.
+    prefix_cache
+        As there; with it, hardly a prompt has to be read, since there are few of them.
     report
         Called with each row as soon as it is there.
 
@@ -130,7 +133,7 @@ def measure(
         with LLM.from_weights(
             subject.config, subject.weights, subject.tokenizer, threads=count, isa=subject.isa,
             context_length=context, max_sequences=max_sequences, kv_format=subject.kv_format,
-            kv_memory=kv_memory, name=subject.name,
+            kv_memory=kv_memory, prefix_cache=prefix_cache, name=subject.name,
         ) as llm:  # fmt: skip
             row = _load(llm, seconds, clients)
         rows.append(row)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyhades.arguments import check_count, one_of, renamed
+from pyhades.arguments import check_count, check_flag, one_of, renamed
 from pyhades.errors import ArgumentError, ArgumentTypeError, ClosedError, ConfigurationError
 from pyhades.kernels.paged_attention import KvFormat
 from pyhades.llm.checkpoint.locating import toy_model
@@ -46,7 +46,7 @@ from pyhades.llm.precision.loading import LoadedWeights, load_weights
 from pyhades.llm.precision.recipe import Precision
 from pyhades.llm.text.chat import ChatAnswer, ChatDelta, ReasoningEffort
 from pyhades.llm.text.chat_options import ChatOptions
-from pyhades.llm.text.outputs import Delta, Generation
+from pyhades.llm.text.outputs import CacheInfo, Delta, Generation
 from pyhades.llm.text.tokenizer import Tokenizer
 from pyhades.options import EngineOptions, engine_options, refuse_precision
 
@@ -74,9 +74,13 @@ class LLM:
     kv_format
         ``"bf16"`` or ``"int8"``.
     kv_memory
-        Bytes for the keys and values of all answers in progress; at least those of one whole
-        context are taken. By default what all need at most, but no more than a quarter of the
-        memory. Answers for which there is no room wait.
+        Bytes for the keys and values of all answers in progress, and of what is kept of earlier
+        ones; at least those of one whole context are taken. By default what all need at most, but
+        no more than a quarter of the memory. Answers for which there is no room wait.
+    prefix_cache
+        Whether to keep what was read: a prompt that begins as an earlier prompt or answer did, such
+        as the next turn of a chat, is read from where they part. Answers are the same to the bit.
+        What is kept is given up as soon as its room is needed.
     error_budget
         For ``"auto"``: what the root mean square of the relative errors of the dense parts' outputs
         may be; 0.05 by default. :attr:`precision_report` says what was chosen.
@@ -124,6 +128,7 @@ class LLM:
         max_sequences: int = 64,
         kv_format: KvFormat = "bf16",
         kv_memory: int | None = None,
+        prefix_cache: bool = True,
         error_budget: float | None = None,
         calibration: Items[int] | None = None,
         progress: bool = True,
@@ -139,12 +144,13 @@ class LLM:
         )  # fmt: skip
         self._start(
             str(checkpoint.source), checkpoint.config, weights, checkpoint.tokenizer(), chosen,
-            context_length, max_sequences, kv_format, kv_memory,
+            context_length, max_sequences, kv_format, kv_memory, prefix_cache,
         )  # fmt: skip
         self._reopening = {
             "model": model, "options": chosen, "context_length": context_length,
             "max_sequences": max_sequences, "kv_format": kv_format, "kv_memory": kv_memory,
-            "error_budget": error_budget, "calibration": calibration, "progress": False,
+            "prefix_cache": prefix_cache, "error_budget": error_budget, "calibration": calibration,
+            "progress": False,
         }  # fmt: skip
 
     @classmethod
@@ -161,6 +167,7 @@ class LLM:
         max_sequences: int = 64,
         kv_format: KvFormat = "bf16",
         kv_memory: int | None = None,
+        prefix_cache: bool = True,
         name: str = "weights",
     ) -> LLM:
         """A model whose weights are in memory already, see :mod:`pyhades.llm.measure.synthetic`."""
@@ -170,7 +177,7 @@ class LLM:
         llm = cls.__new__(cls)
         llm._start(
             name, config, weights, tokenizer, chosen, context_length, max_sequences, kv_format,
-            kv_memory,
+            kv_memory, prefix_cache,
         )  # fmt: skip
         return llm
 
@@ -185,6 +192,7 @@ class LLM:
         max_sequences: int,
         kv_format: KvFormat,
         kv_memory: int | None,
+        prefix_cache: bool,
     ) -> None:
         self.name = name
         self.config = config
@@ -197,9 +205,11 @@ class LLM:
         self.context_length = context_length_of(context_length, config)
         self.max_sequences = check_count("max_sequences", max_sequences)
         self._tokenizer = tokenizer
+        prefix_cache = check_flag("prefix_cache", prefix_cache)
         runner = Runner(
             config, weights, self.context_length, self.max_sequences, self.threads, options.isa,
-            kv_format, cache_tokens=cache_tokens(config, kv_format, kv_memory),
+            kv_format, prefix_cache=prefix_cache,
+            cache_tokens=cache_tokens(config, kv_format, kv_memory, prefixes=prefix_cache),
         )  # fmt: skip
         self._engine: Engine | None = Engine(runner, tokenizer, name)
 
@@ -482,6 +492,20 @@ class LLM:
         if self._engine is None:
             raise ClosedError(f"{self.name} is closed; open it again")
         return self._engine
+
+    def cache_info(self) -> CacheInfo:
+        """What is kept of what was read, and how much reading it has saved.
+
+        Examples
+        --------
+        >>> import pyhades
+        >>> with pyhades.LLM() as llm:
+        ...     text = llm.generate("import numpy as np; " * 20, max_tokens=1)
+        ...     text = llm.generate("import numpy as np; " * 20 + "x = ", max_tokens=1)
+        ...     llm.cache_info().cached_tokens > 0
+        True
+        """
+        return self.engine.runner.cache.info()
 
     def cancel(self) -> None:
         """Stop the work of all callers, who get a CancelledError."""

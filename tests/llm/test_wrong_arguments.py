@@ -26,6 +26,7 @@ def llm():
         "context_length": ["512", True, 3.5, 0, -1, 10**9],
         "max_sequences": [0, -1, "8", 2.5, None, True],
         "kv_memory": ["1GB", -1, 1.5, [1]],
+        "prefix_cache": [None, 1, "no"],
         "threads": ["2", 0, -1, 1.5],
         "isa": [5, "avx9"],
         "precision": [5, "fp8", []],

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from pyhades.llm.engine.kv_cache import Sequence
+from pyhades.llm.engine.prefixes import Address
 from pyhades.llm.engine.request import Request
 from pyhades.llm.engine.runner import Logits
 from pyhades.llm.engine.sampling import Sampler
+from pyhades.llm.models.layers import CACHE_BLOCK
 from pyhades.llm.text.outputs import FinishReason, TokenLogprob
 
 
@@ -26,6 +28,13 @@ class Answer:
         Number and time of the request's coming.
     siblings
         Answers to the same prompt, which begin where this one has read it.
+    address
+        By what its text is found among those that were read before; None where it is not looked
+        for.
+    is_admitted
+        Whether it may hold blocks.
+    cached_tokens
+        Tokens of its prompt that had been read before.
     """
 
     request: Request
@@ -35,12 +44,22 @@ class Answer:
     arrival: tuple[int, float]
     tokens: list[int] = field(default_factory=list)
     siblings: list[Answer] = field(default_factory=list)
+    address: Address | None = None
+    is_admitted: bool = False
+    cached_tokens: int = 0
     finish_reason: FinishReason | None = None
+
+    @property
+    def read(self) -> int:
+        """How many of its tokens need not go through the model (again)."""
+        if self.is_admitted or self.address is None:
+            return self.sequence.length
+        return self.address.depth * CACHE_BLOCK
 
     @property
     def unread(self) -> int:
         """How many of its tokens have yet to go through the model."""
-        return len(self.tokens) - self.sequence.length
+        return len(self.tokens) - self.read
 
     @property
     def written(self) -> int:

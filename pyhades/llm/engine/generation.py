@@ -57,6 +57,7 @@ class ChatStream:
                 return
 
     def _parsed(self, delta: Delta) -> Iterator[ChatDelta]:
+        self._usage = replace(self._usage, cached_tokens=delta.cached_tokens)
         yield from self._beginnings()
         self._logprobs += delta.logprobs
         for token in delta.token_ids:
@@ -180,6 +181,8 @@ class Collector:
             text="".join(delta.text for delta in deltas),
             token_ids=tokens,
             finish_reason=reason,
-            timing=Timing(times[0], times[-1], len(request.tokens), len(tokens)),
+            timing=Timing(
+                times[0], times[-1], len(request.tokens), len(tokens), deltas[0].cached_tokens
+            ),
             logprobs=tuple(logprob for delta in deltas for logprob in delta.logprobs),
         )

@@ -1,12 +1,15 @@
 """The KV cache: blocks of 16 tokens, shared between sequences, one pool per kind of layer.
 
 Layers with a sliding window have a pool of their own, whose blocks are given back once no later
-token can see them. Blocks are counted: a fork shares every full block, and copies the last one.
+token can see them. Users of blocks are counted: a fork shares every full block, and copies the last
+one. What was read is kept after its sequence has gone, as long as nobody needs the room: see
+:mod:`pyhades.llm.engine.prefixes`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Sequence as Items
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,14 +19,16 @@ from pyhades.arguments import check_count, one_of
 from pyhades.config import memory_bytes
 from pyhades.errors import ArgumentError, CapacityError
 from pyhades.kernels.paged_attention import KvFormat
+from pyhades.llm.engine.pool import FREED, Pool
+from pyhades.llm.engine.prefixes import CHECKPOINT_TOKENS, Address, Prefixes, Trail
 from pyhades.llm.models.config import ModelConfig
 from pyhades.llm.models.layers import CACHE_BLOCK
-
-FREED = -1
-"""Stands in a block table for a block that has left the window."""
+from pyhades.llm.text.outputs import CacheInfo
 
 SLACK = CACHE_BLOCK
 """Tokens that may be dropped again after the window has moved on over them."""
+FEWEST_CHECKPOINTS = 4
+"""Windows that can be kept, however small the cache is."""
 SHARE_OF_MEMORY = 0.25
 """Of the machine's memory, that keys and values may take unless told otherwise."""
 _BYTES_PER_VALUE = {"bf16": 2, "int8": 1}
@@ -33,72 +38,14 @@ _BYTES_PER_SCALE = {"bf16": 0, "int8": 4}
 
 @dataclass
 class Sequence:
-    """A text in the cache: its length, and the blocks that hold it, per kind of layer."""
+    """A text in the cache: its length, and the blocks that hold it, per kind of layer.
+
+    With a trail, others that begin with the same text find what it has read.
+    """
 
     length: int = 0
     blocks: dict[str, list[int]] = field(default_factory=dict)
-
-
-class Pool:
-    """The blocks of one kind of layer.
-
-    Attributes
-    ----------
-    memory
-        uint8 ``[layers, bytes per layer]``; pages appear when they are first written.
-    window
-        How many tokens a query sees, itself included; 0 for all.
-    """
-
-    def __init__(self, layers: int, blocks: int, block_bytes: int, window: int) -> None:
-        self.memory: NDArray[np.uint8] = np.zeros((layers, blocks * block_bytes), np.uint8)
-        self.window = window
-        self.blocks = blocks
-        self.block_bytes = block_bytes
-        self.reset()
-
-    def reset(self) -> None:
-        """Take every block back."""
-        self._users = np.zeros(self.blocks, np.int32)
-        self._free = list(range(self.blocks - 1, -1, -1))
-
-    @property
-    def free_blocks(self) -> int:
-        """Blocks that nobody holds."""
-        return len(self._free)
-
-    def is_shared(self, block: int) -> bool:
-        """Whether several sequences hold ``block``, so that it is copied before it is written."""
-        return bool(self._users[block] > 1)
-
-    def take(self) -> int:
-        """A block with one user."""
-        block = self._free.pop()
-        self._users[block] = 1
-        return block
-
-    def share(self, block: int) -> None:
-        """Count one more user of ``block``."""
-        if block != FREED:
-            self._users[block] += 1
-
-    def release(self, block: int) -> None:
-        """Count one user less; without any, the block is free."""
-        if block == FREED:
-            return
-        self._users[block] -= 1
-        if self._users[block] == 0:
-            self._free.append(block)
-
-    def own(self, block: int) -> int:
-        """``block`` if it has one user, else a copy of it."""
-        if self._users[block] == 1:
-            return block
-        copy = self.take()
-        of_layers = self.memory.reshape(len(self.memory), self.blocks, self.block_bytes)
-        of_layers[:, copy] = of_layers[:, block]
-        self.release(block)
-        return copy
+    trail: Trail | None = None
 
 
 class KvCache:
@@ -119,6 +66,14 @@ class KvCache:
     tokens
         For how many tokens there is room altogether, at least one whole context; by default for all
         sequences at full length.
+    prefixes
+        Whether to keep what was read, for those who begin with the same text. It needs a layer that
+        sees everything.
+
+    Attributes
+    ----------
+    prefixes
+        What is kept; None where nothing is.
 
     Examples
     --------
@@ -138,6 +93,7 @@ class KvCache:
         step_tokens: int,
         kv_format: KvFormat = "bf16",
         tokens: int | None = None,
+        prefixes: bool = True,
     ) -> None:
         one_of("kv_format", kv_format, KvFormat)
         self.context_length = context_length
@@ -145,20 +101,31 @@ class KvCache:
         self.tokens = whole if tokens is None else min(max(tokens, context_length), whole)
         self.kv_format = kv_format
         self.pools: dict[str, Pool] = {}
+        keeps_windows = prefixes and any(map(sees_everything, config.layer_types))
         block_bytes = CACHE_BLOCK * cached_bytes_per_token(config, kv_format)
         for kind in dict.fromkeys(config.layer_types):
-            window = config.sliding_window if kind == "sliding_attention" else 0
+            window = 0 if sees_everything(kind) else config.sliding_window
             blocks = self._blocks_of_pool(window, sequences, step_tokens)
+            if window and keeps_windows:
+                blocks += self._checkpoints * -(-window // CACHE_BLOCK)
             layers = config.layer_types.count(kind)
             self.pools[kind] = Pool(layers, blocks, block_bytes, window)
+        self.prefixes: Prefixes | None = None
+        if keeps_windows:
+            facts = {"model": repr(config), "keys and values": kv_format}
+            self.prefixes = Prefixes(self.pools, facts | {"block": str(CACHE_BLOCK)})
 
     def _blocks_of_pool(self, window: int, sequences: int, step_tokens: int) -> int:
         """Blocks for all tokens, and a begun one per sequence; of windows, one at either end."""
-        full = -(-self.tokens // CACHE_BLOCK) + sequences
         if not window:
-            return full
-        kept = 2 + -(-(window + SLACK) // CACHE_BLOCK)
-        return min(sequences * kept + -(-step_tokens // CACHE_BLOCK), full)
+            return -(-self.tokens // CACHE_BLOCK) + sequences
+        kept = min(2 + -(-(window + SLACK) // CACHE_BLOCK), self.blocks_per_sequence)
+        return sequences * kept + -(-step_tokens // CACHE_BLOCK)
+
+    @property
+    def _checkpoints(self) -> int:
+        """Windows that there is room for besides those of sequences."""
+        return FEWEST_CHECKPOINTS + self.tokens // CHECKPOINT_TOKENS
 
     @property
     def blocks_per_sequence(self) -> int:
@@ -169,6 +136,16 @@ class KvCache:
         """An empty sequence."""
         return Sequence(0, {kind: [] for kind in self.pools})
 
+    def address(self, tokens: Items[int], client: str = "") -> Address | None:
+        """By what a text is looked up among those that were read; None where they are not kept."""
+        return None if self.prefixes is None else self.prefixes.address(tokens, client)
+
+    def begin(self, address: Address) -> Sequence:
+        """A sequence that holds what was found of a text, and will be found by others."""
+        assert self.prefixes is not None
+        trail, blocks = self.prefixes.begin(address)
+        return Sequence(trail.node.depth * CACHE_BLOCK, blocks, trail)
+
     def needed(self, sequence: Sequence, tokens: int) -> dict[str, int]:
         """Free blocks that :meth:`append` takes, per kind of layer."""
         new = _new_blocks(sequence, tokens)
@@ -178,9 +155,16 @@ class KvCache:
             for kind, pool in self.pools.items()
         }
 
+    def needed_to_begin(self, tokens: int, address: Address | None) -> dict[str, int]:
+        """Free blocks that a text of so many tokens takes, where it begins with what was found."""
+        if address is None or self.prefixes is None:
+            return dict.fromkeys(self.pools, -(-tokens // CACHE_BLOCK))
+        idle = self.prefixes.idle_blocks(address)
+        return {kind: -(-tokens // CACHE_BLOCK) - address.depth + idle[kind] for kind in idle}
+
     @property
     def free_blocks(self) -> dict[str, int]:
-        """Blocks that nobody holds, per kind of layer."""
+        """Blocks that no sequence holds, per kind of layer: free ones, and those kept for later."""
         return {kind: pool.free_blocks for kind, pool in self.pools.items()}
 
     def append(self, sequence: Sequence, tokens: int) -> Mapping[str, NDArray[np.int32]]:
@@ -202,18 +186,25 @@ class KvCache:
                 raise CapacityError(f"the cache is full: no blocks left for {kind} layers")
         slots = {}
         needed = _new_blocks(sequence, tokens)
+        first = sequence.length // CACHE_BLOCK
+        places = np.arange(sequence.length - first * CACHE_BLOCK, end - first * CACHE_BLOCK)
         for kind, pool in self.pools.items():
             blocks = sequence.blocks[kind]
             if sequence.length % CACHE_BLOCK and tokens:
                 blocks[-1] = pool.own(blocks[-1])
             blocks.extend(pool.take() for _ in range(needed))
-            places = np.arange(sequence.length, end)
-            table = np.asarray(blocks, np.int32)
+            written = np.asarray(blocks[first:], np.int32)
             slots[kind] = (
-                table[places // CACHE_BLOCK] * CACHE_BLOCK + places % CACHE_BLOCK
+                written[places // CACHE_BLOCK] * CACHE_BLOCK + places % CACHE_BLOCK
             ).astype(np.int32)
         sequence.length = end
         return slots
+
+    def follow(self, sequence: Sequence, tokens: Items[int]) -> None:
+        """Take note of what was read into the blocks of the last :meth:`append`, and forget."""
+        if sequence.trail is not None and self.prefixes is not None:
+            self.prefixes.follow(sequence.trail, sequence.blocks, tokens)
+        self.forget(sequence)
 
     def forget(self, sequence: Sequence) -> None:
         """Give back the blocks that no later token of ``sequence`` can see."""
@@ -232,7 +223,8 @@ class KvCache:
         for kind, pool in self.pools.items():
             for block in sequence.blocks[kind]:
                 pool.share(block)
-        return Sequence(sequence.length, {k: list(b) for k, b in sequence.blocks.items()})
+        trail = None if sequence.trail is None else sequence.trail.copy()
+        return Sequence(sequence.length, {k: list(b) for k, b in sequence.blocks.items()}, trail)
 
     def truncate(self, sequence: Sequence, length: int) -> None:
         """Drop the tokens from ``length`` on; the last 16 can always be dropped.
@@ -253,23 +245,49 @@ class KvCache:
                     "fork the sequence where you may want to return to"
                 )
         for kind, pool in self.pools.items():
-            for block in sequence.blocks[kind][kept:]:
+            for block in reversed(sequence.blocks[kind][kept:]):
                 pool.release(block)
             del sequence.blocks[kind][kept:]
         sequence.length = length
+        if sequence.trail is not None and self.prefixes is not None:
+            self.prefixes.back(sequence.trail, length)
 
     def free(self, sequence: Sequence) -> None:
-        """Give back everything; the sequence is empty afterwards."""
+        """Give back everything; the sequence is empty afterwards.
+
+        What it has read is found by those who begin with the same text, until its room is needed.
+        """
+        if sequence.trail is not None and self.prefixes is not None:
+            self.prefixes.save(sequence.trail, sequence.blocks)
         for kind, pool in self.pools.items():
-            for block in sequence.blocks[kind]:
+            for block in reversed(sequence.blocks[kind]):  # so that what follows others goes first
                 pool.release(block)
             sequence.blocks[kind].clear()
         sequence.length = 0
+        sequence.trail = None
 
     def reset(self) -> None:
         """Take every block back; sequences that held some must not be used again."""
         for pool in self.pools.values():
             pool.reset()
+        if self.prefixes is not None:
+            self.prefixes.reset()
+
+    def info(self) -> CacheInfo:
+        """What is kept, and what it has saved; callers may look while the engine works."""
+        prefixes = self.prefixes
+        if prefixes is None:
+            return CacheInfo(0, 0, 0, 0, 0, 0)
+        counts, evicted = prefixes.counts, prefixes.counts.evicted * CACHE_BLOCK
+        kept, checkpoints = len(prefixes) * CACHE_BLOCK, prefixes.checkpoints
+        return CacheInfo(counts.asked, counts.found, kept, self.tokens, checkpoints, evicted)
+
+    def close(self) -> None:
+        """Free the memory."""
+        for pool in self.pools.values():
+            pool.reclaim = None  # which holds what holds the pool
+        self.pools.clear()
+        self.prefixes = None
 
     def __repr__(self) -> str:
         size = sum(pool.memory.nbytes for pool in self.pools.values())
@@ -280,17 +298,30 @@ def _new_blocks(sequence: Sequence, tokens: int) -> int:
     return -(-(sequence.length + tokens) // CACHE_BLOCK) - -(-sequence.length // CACHE_BLOCK)
 
 
+def sees_everything(kind: str) -> bool:
+    """Whether a query of such a layer sees all tokens before it, and not a window of them."""
+    return kind != "sliding_attention"
+
+
 def cached_bytes_per_token(config: ModelConfig, kv_format: KvFormat) -> int:
     """Bytes that a layer keeps of a token: keys, values and their scales."""
     vector = config.head_dim * _BYTES_PER_VALUE[kv_format] + _BYTES_PER_SCALE[kv_format]
     return 2 * config.num_key_value_heads * vector
 
 
-def cache_tokens(config: ModelConfig, kv_format: KvFormat, memory: int | None) -> int:
-    """For how many tokens full layers have room in so many bytes; by default a share of all."""
-    full = sum(kind != "sliding_attention" for kind in config.layer_types)
+def cache_tokens(
+    config: ModelConfig, kv_format: KvFormat, memory: int | None, *, prefixes: bool = True
+) -> int:
+    """For how many tokens there is room in so many bytes; by default in a share of all.
+
+    Of layers that see everything and, with ``prefixes``, of the windows that are kept for later.
+    Those of answers in progress, which do not grow with their text, come on top.
+    """
     if memory is None:
         memory = int(memory_bytes() * SHARE_OF_MEMORY)
     else:
         memory = check_count("kv_memory", memory)
-    return memory // max(full * cached_bytes_per_token(config, kv_format), 1)
+    full = sum(map(sees_everything, config.layer_types))
+    windowed = len(config.layer_types) - full if prefixes else 0
+    layers = full + windowed * config.sliding_window / CHECKPOINT_TOKENS
+    return int(memory / max(layers * cached_bytes_per_token(config, kv_format), 1))

@@ -15,7 +15,8 @@ from pyhades.compiler.view import Array
 from pyhades.config import thread_count
 from pyhades.errors import ArgumentError, CancelledError
 from pyhades.kernels.paged_attention import KvFormat
-from pyhades.llm.engine.kv_cache import FREED, KvCache, Sequence
+from pyhades.llm.engine.kv_cache import KvCache, Sequence
+from pyhades.llm.engine.pool import FREED
 from pyhades.llm.models.config import ModelConfig
 from pyhades.llm.models.registry import architecture_of
 from pyhades.llm.models.step import Limits
@@ -59,6 +60,8 @@ class Runner:
         Most tokens in a step.
     cache_tokens
         For how many tokens the cache has room; by default for all sequences at full length.
+    prefix_cache
+        Whether what was read is kept for those who begin with the same text.
     """
 
     def __init__(
@@ -73,13 +76,15 @@ class Runner:
         step_tokens: int = STEP_TOKENS,
         keep_all: bool = False,
         cache_tokens: int | None = None,
+        prefix_cache: bool = True,
     ) -> None:
         step_tokens = max(step_tokens, max_sequences)
         self.config = config
         self.limits = Limits(step_tokens, max_sequences, max(WANTED_ROWS, max_sequences))
         self.cache = KvCache(
-            config, context_length, max_sequences, step_tokens, kv_format, cache_tokens
-        )
+            config, context_length, max_sequences, step_tokens, kv_format, cache_tokens,
+            prefix_cache,
+        )  # fmt: skip
         caches = {
             kind: (pool.memory.shape, self.cache.blocks_per_sequence)
             for kind, pool in self.cache.pools.items()
@@ -121,7 +126,7 @@ class Runner:
                 self.cache.truncate(piece.sequence, length)
             raise
         for piece in pieces:
-            self.cache.forget(piece.sequence)
+            self.cache.follow(piece.sequence, piece.tokens)
         logits: list[Logits] = []
         first = 0
         for piece in pieces:
@@ -165,7 +170,7 @@ class Runner:
         """Free arena and cache."""
         self.step.close()
         self._feeds.clear()
-        self.cache.pools.clear()
+        self.cache.close()
 
     def _allocate(self) -> dict[str, Array]:
         limits, cache = self.limits, self.cache

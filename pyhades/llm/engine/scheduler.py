@@ -27,9 +27,13 @@ from pyhades.llm.engine.request import Request
 from pyhades.llm.engine.runner import Logits, Piece, Runner
 from pyhades.llm.engine.sampling import Sampler
 from pyhades.llm.engine.step_costs import StepCosts
+from pyhades.llm.models.layers import CACHE_BLOCK
 from pyhades.llm.text.outputs import TokenLogprob
 
 Suspended = Callable[[Answer], bool]
+
+WORTH_WAITING = 128
+"""Tokens that another prompt is about to read, for which one waits instead of reading them, too."""
 
 
 class Scheduler:
@@ -89,6 +93,8 @@ class Scheduler:
             )
             for index in range(request.params.n)
         ]  # fmt: skip
+        if not request.wants_rows:  # which are of every token
+            answers[0].address = self.runner.cache.address(request.tokens, client)
         answers[0].siblings = answers[1:]
         self._waiting.append(answers[0])
         return answers
@@ -100,24 +106,26 @@ class Scheduler:
             self.runner.cache.free(answer.sequence)
         for leader in self._all():
             leader.siblings = [sibling for sibling in leader.siblings if sibling not in gone]
-        self._waiting = self._without(self._waiting, gone)
-        self._holding = self._without(self._holding, gone)
+        self._holding, heirs = self._without(self._holding, gone)
+        self._waiting, more_heirs = self._without(self._waiting, gone)
+        self._waiting = [*heirs, *more_heirs, *self._waiting]
         at_work = {answer.request.client for answer in self._all()}
         for client in {answer.request.client for answer in gone} - at_work:
             self._shares.leave(client)
 
     @staticmethod
-    def _without(answers: list[Answer], gone: set[Answer]) -> list[Answer]:
-        """The others; where a leader goes, the first of its siblings takes its place."""
-        kept = []
+    def _without(answers: list[Answer], gone: set[Answer]) -> tuple[list[Answer], list[Answer]]:
+        """The others; and where a leader goes, the first of its siblings, which takes its place."""
+        kept, heirs = [], []
         for answer in answers:
             if answer not in gone:
                 kept.append(answer)
             elif answer.siblings:
                 heir, *rest = answer.siblings
                 heir.siblings, answer.siblings = rest, []
-                kept.append(heir)
-        return kept
+                heir.address = answer.address
+                heirs.append(heir)
+        return kept, heirs
 
     @property
     def answers(self) -> list[Answer]:
@@ -188,6 +196,8 @@ class Scheduler:
     def _chosen(self) -> list[tuple[Answer, int]]:
         """Who takes part in the next step, and with how many tokens."""
         writing, preempted = self._writing_with_room()
+        if not preempted and self._make_fair_room():
+            writing, preempted = self._writing_with_room()
         reading = self._chosen_to_read(writing, may_admit=not preempted)
         return [*((answer, 1) for answer in writing), *reading]
 
@@ -229,6 +239,11 @@ class Scheduler:
         """Take an answer's blocks: it is read again from its tokens, with the same result."""
         self.preemptions += 1
         self.runner.cache.free(answer.sequence)
+        answer.is_admitted = False
+        if answer.address is not None:
+            answer.address.extend(answer.tokens)
+        elif not answer.request.wants_rows:  # a sibling, which has begun with a fork
+            answer.address = self.runner.cache.address(answer.tokens, answer.request.client)
         self._holding.remove(answer)
         self._waiting.append(answer)
 
@@ -239,11 +254,9 @@ class Scheduler:
     ) -> list[tuple[Answer, int]]:
         """The prompts that are read on, and how far."""
         limits = self.runner.limits
-        if may_admit:
-            self._make_fair_room()
         order = self._in_order(may_admit)[: limits.sequences - len(writing)]
         room = min(limits.tokens - len(writing), self._rows_left(order, len(writing)))
-        prompts = [(answer.unread, answer.sequence.length) for answer in order]
+        prompts = [(answer.unread, answer.read) for answer in order]
         counts = chunks(prompts, room, self._fits(writing))
         chosen: list[tuple[Answer, int]] = []
         is_door_open = True
@@ -252,8 +265,7 @@ class Scheduler:
             if answer in self._holding:
                 taken = self._with_room(answer, count, others)
             elif is_door_open := is_door_open and self._may_begin(answer, others):
-                self._waiting.remove(answer)
-                self._holding.append(answer)
+                self._admit(answer)
                 taken = count
             else:  # nobody overtakes it, or small prompts would keep a large one out for ever
                 taken = 0
@@ -261,19 +273,54 @@ class Scheduler:
                 chosen.append((answer, taken))
         return chosen
 
+    def _admit(self, answer: Answer) -> None:
+        """Let an answer hold blocks, first those that were found for it."""
+        self._waiting.remove(answer)
+        self._holding.append(answer)
+        answer.is_admitted = True
+        address, prefixes = answer.address, self.runner.cache.prefixes
+        if address is None or prefixes is None:
+            return
+        answer.sequence = self.runner.cache.begin(address)
+        if not answer.written:
+            answer.cached_tokens = answer.read
+            prefixes.counts.asked += len(answer.tokens)
+            prefixes.counts.found += answer.read
+            # The next turn of a chat goes on from here, and so does whoever asks once more.
+            address.points.add(len(address.digests))
+
     def _in_order(self, may_admit: bool) -> list[Answer]:
+        """Who may read, in order, without those for whom somebody before them reads."""
         reading = [a for a in self._holding if not a.is_writing]
         candidates = [
             answer
             for answer in reading + (self._waiting if may_admit else [])
             if not self._is_suspended(answer)
         ]
+        prefixes = self.runner.cache.prefixes
+        if prefixes is not None:
+            for answer in candidates:
+                if not answer.is_admitted and answer.address is not None:
+                    prefixes.look_up(answer.address)
         now = self._clock()
         views = [
             Unread(key, a.request.client, self.costs.seconds(a.unread), now - a.arrival[1])
             for key, a in enumerate(candidates)
         ]
-        return [candidates[key] for key in reading_order(views, self._shares.served)]
+        order = [candidates[key] for key in reading_order(views, self._shares.served)]
+        return order if prefixes is None else self._without_followers(order)
+
+    def _without_followers(self, order: Items[Answer]) -> list[Answer]:
+        """Without prompts that begin as one does which is just being read: they wait for it."""
+        readers = [answer for answer in order if answer.is_admitted]
+        kept = []
+        for answer in order:
+            ahead = None if answer.is_admitted else _reader_for(answer, readers)
+            if ahead is None:
+                kept.append(answer)
+                if not answer.is_admitted:
+                    readers.append(answer)
+        return kept
 
     def _rows_left(self, order: Items[Answer], writing: int) -> int:
         """Tokens that may be read as far as rows of logits go: some want all of theirs."""
@@ -302,25 +349,34 @@ class Scheduler:
             return not self._holding
         if not self._holding:
             return True
+        cache = self.runner.cache
         to_read = [(a, a.unread) for a in self._holding if not a.is_writing]
-        free = self.runner.cache.free_blocks
-        for other, tokens in [*others, *to_read, (answer, answer.unread)]:
-            needed = self.runner.cache.needed(other.sequence, tokens)
-            for kind, pool in self.runner.cache.pools.items():
+        needs = [cache.needed(other.sequence, tokens) for other, tokens in [*others, *to_read]]
+        needs.append(cache.needed_to_begin(len(answer.tokens), answer.address))
+        free = cache.free_blocks
+        for needed in needs:
+            for kind, pool in cache.pools.items():
                 # What leaves a window makes room again.
                 free[kind] -= 1 if pool.window else needed[kind]
         reserve = self.running + len(answer.siblings)
         return all(blocks >= reserve for blocks in free.values())
 
-    def _make_fair_room(self) -> None:
-        """Where a client has nothing and no room is left, the one that holds most gives way."""
+    def _make_fair_room(self) -> bool:
+        """Where a client has nothing and no room is left, the one that holds most gives way.
+
+        Returns
+        -------
+        bool
+            Whether an answer has given way.
+        """
         for answer in self._waiting:
             if self.running + 1 + len(answer.siblings) <= self.runner.limits.sequences:
                 continue
             greedy = unfair_holder(self._holders(), answer.request.client)
             if greedy is not None:
                 self._preempt(self._holding[greedy])
-                return
+                return True
+        return False
 
     # What comes of it.
 
@@ -351,6 +407,8 @@ class Scheduler:
         siblings, answer.siblings = answer.siblings, []
         for sibling in siblings:
             sibling.sequence = self.runner.cache.fork(answer.sequence)
+            sibling.is_admitted = True
+            sibling.cached_tokens = answer.cached_tokens
         at = self._holding.index(answer) + 1
         self._holding[at:at] = siblings
         return siblings
@@ -368,3 +426,22 @@ class Scheduler:
         if sampled.logprob is not None:
             logprob = TokenLogprob(sampled.token, sampled.logprob, sampled.top)
         return Event(answer, sampled.token, logprob)
+
+
+def _reader_for(answer: Answer, readers: Items[Answer]) -> Answer | None:
+    """Who is about to read what a prompt needs next, and will leave it where they part."""
+    mine = answer.address
+    if mine is None or mine.depth == len(mine.digests):
+        return None
+    for reader in readers:
+        other = reader.address
+        if other is None or len(other.digests) <= mine.depth:
+            continue
+        if other.digests[mine.depth] != mine.digests[mine.depth]:
+            continue
+        common = mine.common_depth(other)
+        is_ahead = reader.read < common * CACHE_BLOCK
+        if is_ahead and (common - mine.depth) * CACHE_BLOCK >= WORTH_WAITING:
+            other.points.add(common)
+            return reader
+    return None

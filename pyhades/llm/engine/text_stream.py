@@ -35,5 +35,6 @@ class TextStream:
 
     def _delta(self, event: Event, token: int, text: str, reason: FinishReason | None) -> Delta:
         logprobs: tuple[TokenLogprob, ...] = () if event.logprob is None else (event.logprob,)
-        request = self.answer.request
-        return Delta(request.number, self.answer.index, text, (token,), reason, logprobs)
+        answer = self.answer
+        number, cached = answer.request.number, answer.cached_tokens
+        return Delta(number, answer.index, text, (token,), reason, logprobs, cached)

@@ -34,6 +34,8 @@ class Delta:
         The tokens that came with it; they may run ahead of ``text``.
     finish_reason
         Set on the last delta of an answer.
+    cached_tokens
+        Tokens of the prompt that did not have to be read, because they had been before.
     """
 
     prompt: int
@@ -42,6 +44,7 @@ class Delta:
     token_ids: tuple[int, ...]
     finish_reason: FinishReason | None = None
     logprobs: tuple[TokenLogprob, ...] = ()
+    cached_tokens: int = 0
 
     def __post_init__(self) -> None:
         if self.finish_reason is not None:
@@ -57,11 +60,41 @@ class Usage:
     """All that were written, markers between messages among them."""
     reasoning_tokens: int = 0
     """Of them, those of the chain of thought."""
+    cached_tokens: int = 0
+    """Of the prompt, those that did not have to be read, because they had been before."""
 
     @property
     def total_tokens(self) -> int:
         """Of prompt and answer."""
         return self.prompt_tokens + self.completion_tokens
+
+
+@dataclass(frozen=True)
+class CacheInfo:
+    """What is kept of what was read, and what it has saved.
+
+    Attributes
+    ----------
+    prompt_tokens
+        Of all prompts so far.
+    cached_tokens
+        Of them, those that did not have to be read.
+    kept_tokens
+        Tokens of which there are keys and values now, those of answers in progress among them.
+    room
+        Most tokens that there can be.
+    checkpoints
+        Places of those texts at which layers with a sliding window can go on.
+    evicted_tokens
+        Tokens that were given up because others needed the room.
+    """
+
+    prompt_tokens: int
+    cached_tokens: int
+    kept_tokens: int
+    room: int
+    checkpoints: int
+    evicted_tokens: int
 
 
 @dataclass(frozen=True)
@@ -73,6 +106,8 @@ class Timing:
     total: float
     prompt_tokens: int
     tokens: int
+    cached_tokens: int = 0
+    """Of the prompt, those that did not have to be read, because they had been before."""
 
     @property
     def tokens_per_second(self) -> float:
@@ -97,8 +132,9 @@ class Completion:
     def summary(self) -> str:
         """A line about how it came about."""
         timing = self.timing
+        cached = f", {timing.cached_tokens} of them before" if timing.cached_tokens else ""
         return (
-            f"{timing.prompt_tokens} tokens read, {timing.tokens} written at "
+            f"{timing.prompt_tokens} tokens read{cached}, {timing.tokens} written at "
             f"{timing.tokens_per_second:.1f} tokens/s, first after {timing.first_token:.2f} s, "
             f"{self.finish_reason}"
         )

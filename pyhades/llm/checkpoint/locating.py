@@ -79,6 +79,17 @@ def located(path: str | os.PathLike[str]) -> Path:
     )
 
 
+def holds_weights(path: str | os.PathLike[str]) -> bool:
+    """Whether a path, or a name of the hub, is that of a checkpoint and not that of a graph."""
+    place = Path(path).expanduser()
+    if place.is_file():
+        return place.suffix == ".safetensors" or place.name == _INDEX or is_gguf(place)
+    try:
+        return not any(place.glob("*.onnx")) and bool(weight_files(located(path)))
+    except ModelError:
+        return False
+
+
 def hides(target: Path, folders: Collection[Path]) -> bool:
     """Whether a new file in one of these folders is read in place of the weights there."""
     if target.parent not in folders or target.suffix not in _SUFFIXES:

@@ -53,13 +53,13 @@ def test_types_and_formats(path):
 @pytest.mark.parametrize("precision", RECIPES)
 def test_bytes_are_those_of_the_loaded_weights(path, precision):
     weights = load_weights(open_checkpoint(path), precision, progress=False)
-    assert list_tensors(path).kept_nbytes(precision) == weights.nbytes
+    assert list_tensors(path).kept_nbytes[precision] == weights.nbytes
 
 
 def test_a_packed_file(path, tmp_path):
     packed = convert(path, tmp_path / "packed.safetensors", "balanced", progress=False)
     ours, source = list_tensors(packed), list_tensors(path)
-    assert ours.nbytes == ours.kept_nbytes("balanced") == source.kept_nbytes("balanced")
+    assert ours.nbytes == ours.kept_nbytes["balanced"] == source.kept_nbytes["balanced"]
     formats = {kind.name: kind.kept["balanced"].format for kind in ours.kinds}
     assert formats["layers.*.attention_output.weight"] == "int8_g32"
 

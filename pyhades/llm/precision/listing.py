@@ -97,9 +97,13 @@ class CheckpointListing:
         """Of all tensors in the file."""
         return sum(kind.nbytes for kind in self.kinds)
 
-    def kept_nbytes(self, precision: str) -> int:
-        """Of all tensors in memory, in a precision."""
-        return sum(kind.kept[precision].nbytes for kind in self.kinds)
+    @property
+    def kept_nbytes(self) -> dict[str, int]:
+        """Of all tensors in memory, by precision."""
+        return {
+            precision: sum(kind.kept[precision].nbytes for kind in self.kinds)
+            for precision in self.kinds[0].kept
+        }
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -127,7 +131,7 @@ class CheckpointListing:
             kept = [f"{kind.kept[precision]}" for precision in precisions]
             megabytes = f"{kind.nbytes / 1e6:.1f}"
             rows.append([kind.name, str(kind.count), " + ".join(kind.types), megabytes, *kept])
-        totals = [f"{self.kept_nbytes(precision) / 1e6:.1f} MB" for precision in precisions]
+        totals = [f"{nbytes / 1e6:.1f} MB" for nbytes in self.kept_nbytes.values()]
         rows.append(["all", "", "", f"{self.nbytes / 1e6:.1f}", *totals])
         return rows
 

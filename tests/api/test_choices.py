@@ -27,6 +27,7 @@ from pyhades.llm.models import open_checkpoint
 from pyhades.llm.models.checkpoint import PackedShape
 from pyhades.llm.models.gpt_oss.sizes import tiny_config
 from pyhades.llm.precision.convert import convert
+from pyhades.llm.precision.listing import Kept
 from pyhades.llm.precision.loading import load_weights
 from pyhades.llm.precision.recipe import Recipe, recipe_named
 from pyhades.llm.precision.report import Option
@@ -155,6 +156,7 @@ OTHERS: dict[str, Callable[[], Call]] = {
         kernels.selected, (), {"function": "softmax_f32"}
     ),
     "pyhades.quant.conversion.convert": lambda: Call(quant.convert, (quant.quantize(MATRIX),)),
+    "pyhades.llm.precision.listing.Kept": lambda: Call(Kept, (), {"nbytes": 1, "is_exact": True}),
     "pyhades.llm.checkpoint.stored.StoredTensor.read_as": lambda: Call(
         stored().read_as, (slice(None),)
     ),

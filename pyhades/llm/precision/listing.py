@@ -14,7 +14,7 @@ from pyhades.llm.models.outline import EMBEDDING, outline
 from pyhades.llm.models.packed import VALUES
 from pyhades.llm.precision.packing import EmbeddingItem, Item, PackedItem, nbytes, plan
 from pyhades.llm.precision.recipe import RECIPES
-from pyhades.quant import FormatName
+from pyhades.quant import FormatName, format_named
 
 ROUNDED = "~"
 """Stands before a format that does not have all values of the stored type."""
@@ -38,6 +38,9 @@ class Kept:
     format: FormatName
     nbytes: int
     is_exact: bool
+
+    def __post_init__(self) -> None:
+        format_named(self.format)
 
     def __str__(self) -> str:
         return f"{'' if self.is_exact else ROUNDED}{self.format}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ from pyhades.kernels.sampling import (
     run_rows,
 )
 from pyhades.llm.engine.sampler_state import SamplerState
-from pyhades.llm.engine.token_filter import words_of
+from pyhades.llm.engine.token_filter import Words, words_of
 
 ROW, TOP_K, LIKELIEST, MASK_ROW = range(len(NUMBERS))
 NO_MASK = -1
@@ -68,6 +69,29 @@ class BatchSampler:
         self._masks = np.zeros((0, words_of(vocab_size)), np.uint32)
         self._likeliest = 0
         self._reports = False
+        self._asked: list[SamplerState] | None = None
+        self._failures: dict[int, Exception] = {}
+
+    def allowed(self, samplers: Sequence[SamplerState]) -> Words | None:
+        """Ask what the next token of each answer may be, before there are logits.
+
+        :meth:`sample`, which has to follow for the same answers, does not ask again.
+
+        Returns
+        -------
+        ndarray or None
+            uint32, a bit per token that one of them may have; None where that may be any, or where
+            log-probabilities are wanted, which depend on all logits.
+        """
+        self._settle(samplers)
+        self._asked = list(samplers)
+        failures = self._failures = self._fill_masks(samplers)
+        rows = self._numbers[: len(samplers), MASK_ROW]
+        is_any = [place for place in np.flatnonzero(rows == NO_MASK) if place not in failures]
+        if self._reports or is_any:
+            return None
+        masks = self._masks[rows[rows != NO_MASK]]
+        return cast("Words", np.bitwise_or.reduce(masks, axis=0)) if len(masks) else None
 
     def sample(
         self, logits: Logits, rows: Sequence[int], samplers: Sequence[SamplerState]
@@ -93,7 +117,10 @@ class BatchSampler:
         self._settle(samplers)
         self._numbers[: len(rows), ROW] = rows
         self._uniforms[: len(rows)] = [sampler.uniform() for sampler in samplers]
-        failures = self._fill_masks(samplers)
+        failures = self._failures
+        if self._asked != list(samplers):
+            failures = self._fill_masks(samplers)
+        self._asked = None
         adjusted = self._fill_adjusted(samplers, failures)
         sampled = self._run(logits, len(rows), adjusted)
         outcomes = self._outcomes(sampled, samplers)

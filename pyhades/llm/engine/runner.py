@@ -15,8 +15,10 @@ from pyhades.compiler.view import Array
 from pyhades.config import thread_count
 from pyhades.errors import ArgumentError, CancelledError
 from pyhades.kernels.paged_attention import KvFormat
+from pyhades.llm.engine.few_logits import FewLogits
 from pyhades.llm.engine.kv_cache import KvCache, Sequence
 from pyhades.llm.engine.pool import FREED
+from pyhades.llm.engine.token_filter import Words
 from pyhades.llm.models.config import ModelConfig
 from pyhades.llm.models.registry import architecture_of
 from pyhades.llm.models.step import Limits
@@ -94,10 +96,21 @@ class Runner:
         self.threads, self.isa = thread_count(threads).count, isa
         self.step = builder.build(threads=self.threads, isa=isa, keep_all=keep_all)
         self._feeds = self._allocate()
+        self.few_logits: FewLogits | None = None
+        if builder.head is not None:
+            self._feeds |= builder.head.bindings(self.limits.wanted)
+            self.few_logits = FewLogits(builder.head, self._feeds)
         self._is_cancelled = False
 
-    def run(self, pieces: Iterable[Piece]) -> list[Logits]:
+    def run(self, pieces: Iterable[Piece], allowed: Words | None = None) -> list[Logits]:
         """Append every piece to its sequence; the wanted rows of logits of each piece.
+
+        Parameters
+        ----------
+        pieces
+            Of different sequences.
+        allowed
+            A bit per token, of which alone logits are wanted; those of others may mean nothing.
 
         Returns
         -------
@@ -119,12 +132,14 @@ class Runner:
             raise CancelledError("the work was cancelled between two steps")
         before = [piece.sequence.length for piece in pieces]
         try:
-            self._bind(pieces)
+            self._bind(pieces, allowed)
             self.step.run(self._feeds)
         except BaseException:
             for piece, length in zip(pieces, before, strict=True):
                 self.cache.truncate(piece.sequence, length)
             raise
+        if self.few_logits is not None:
+            self.few_logits.place()
         for piece in pieces:
             self.cache.follow(piece.sequence, piece.tokens)
         logits: list[Logits] = []
@@ -181,7 +196,7 @@ class Runner:
             "first_token": np.zeros(limits.sequences + 1, np.int32),
             "lengths": np.zeros(limits.sequences, np.int32),
             "wanted": np.zeros(limits.wanted, np.int32),
-            "logits": np.empty((limits.wanted, self.config.vocab_size), np.float32),
+            "logits": np.zeros((limits.wanted, self.config.vocab_size), np.float32),
             "chosen": np.zeros(
                 (self.config.num_hidden_layers, limits.tokens, self.config.num_experts_per_tok),
                 np.int32,
@@ -214,7 +229,7 @@ class Runner:
                     f"of {self.config.vocab_size}"
                 )
 
-    def _bind(self, pieces: Items[Piece]) -> None:
+    def _bind(self, pieces: Items[Piece], allowed: Words | None = None) -> None:
         """Make room in the cache, then write down what the step is to do."""
         feeds = self._feeds
         first = row = 0
@@ -232,6 +247,8 @@ class Runner:
             first, row = end, row + piece.wanted
         feeds["first_token"][len(pieces)] = first
         feeds["counts"][:3] = first, len(pieces), row
+        if self.few_logits is not None:
+            self.few_logits.prepare(row, allowed)
 
     def _bind_blocks(
         self, slots: Mapping[str, NDArray[np.int32]], sequence: Sequence, index: int, first: int

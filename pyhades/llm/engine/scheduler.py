@@ -27,6 +27,7 @@ from pyhades.llm.engine.request import Request
 from pyhades.llm.engine.runner import Logits, Piece, Runner
 from pyhades.llm.engine.sampling import Sampler
 from pyhades.llm.engine.step_costs import StepCosts
+from pyhades.llm.engine.token_filter import Words
 from pyhades.llm.models.layers import CACHE_BLOCK
 from pyhades.llm.text.outputs import TokenLogprob
 
@@ -179,7 +180,7 @@ class Scheduler:
         looks = sum(len(piece.tokens) * piece.sequence.length for piece in pieces)
         began = self._clock()
         try:
-            logits = self.runner.run(pieces)
+            logits = self.runner.run(pieces, self._allowed(answers, pieces))
         except CancelledError:
             raise
         except (PyhadesError, MemoryError) as error:
@@ -379,6 +380,19 @@ class Scheduler:
         return False
 
     # What comes of it.
+
+    def _allowed(self, answers: Items[Answer], pieces: Items[Piece]) -> Words | None:
+        """The tokens whose logits are needed; None for all."""
+        writers = [
+            each
+            for answer, piece in zip(answers, pieces, strict=True)
+            if piece.wanted
+            for each in (answer, *answer.siblings)
+        ]
+        are_filtered = any(writer.sampler.is_filtered for writer in writers)
+        if not are_filtered or any(writer.request.wants_rows for writer in writers):
+            return None
+        return self._sampler.allowed([writer.sampler for writer in writers])
 
     def _events(
         self, answers: Items[Answer], pieces: Items[Piece], logits: Items[Logits]

@@ -16,9 +16,10 @@ import numpy as np
 from pyhades.compiler.view import Array, View
 from pyhades.kernels.paged_attention import KvFormat
 from pyhades.llm.models.config import ModelConfig
+from pyhades.llm.models.head import Head
 from pyhades.llm.models.step import StepBuilder
 from pyhades.llm.models.weights import Embedding, Experts, Linear, Vector
-from pyhades.quant import PackedWeight, q8_row_bytes
+from pyhades.quant import TILE, PackedWeight, q8_row_bytes
 
 CACHE_BLOCK = 16
 """Tokens per block of the KV cache."""
@@ -280,10 +281,27 @@ class Layers:
         return y
 
     def logits(self, x: View, norm: Vector, head: Linear, c: ModelConfig) -> View:
-        """Logits of the wanted rows of the last layer, bound as ``logits``."""
+        """Logits of the wanted rows of the last layer, bound as ``logits``.
+
+        Of all tokens, or of those in some tiles of the matrix: ``head.rows`` says how many rows are
+        multiplied with what, see :class:`pyhades.llm.models.head.Head`.
+        """
         x = self.select_wanted(x)
         a, _ = self.rms_norm(
             x, norm, c.rms_norm_eps, "norm", activations=self.activations_for(head.weight)
         )
+        whole = self.step.head = Head.of(head)
+        operands = {
+            name: self.step.bound(name, buffer.shape, buffer.dtype)
+            for name, buffer in whole.bindings(self.step.limits.wanted).items()
+        }
+        rows, weight = operands["head.rows"], head.weight
+        for number, part in enumerate(whole.parts, 1):
+            inputs = [rows.slice(0, number, 1), a, operands[f"head.tiles.{part}"], None, None]
+            self.step.emit(
+                "qgemm", inputs, [operands[f"head.logits.{part}"]], f"lm_head.{part}",
+                format=weight.format, n=part * TILE, k=weight.shape[1],
+            )  # fmt: skip
+        self.rows_in_use = rows.slice(0, 0, 1)
         into = self.step.bound("logits", (self.step.limits.wanted, c.vocab_size), np.float32)
         return self.linear(a, head, "lm_head", into=into)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pyhades.compiler.assembly import Assembly
+from pyhades.llm.models.head import Head
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,15 @@ class Limits:
 
 
 class StepBuilder(Assembly):
-    """Collects the operators of a step that is within ``limits``."""
+    """Collects the operators of a step that is within ``limits``.
+
+    Attributes
+    ----------
+    head
+        What makes logits, where parts of it can be multiplied.
+    """
+
+    head: Head | None = None
 
     def __init__(self, name: str, limits: Limits) -> None:
         super().__init__(name)

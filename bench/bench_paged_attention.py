@@ -1,4 +1,4 @@
-"""Attention over the cache at shapes of gpt-oss: decoding at depth, and reading a prompt.
+"""Attention over the cache at shapes of gpt-oss: decoding, tokens at depth, and a prompt.
 
 Decoding reads every key and value of a sequence once: GB/s of the cache. Sequences take turns, so
 that their keys and values come from memory.
@@ -76,6 +76,22 @@ def bench_decode_in_a_window(benchmark, isa):
     step = attention(pool, np.arange(512, dtype=np.int32)[None], 1, 8192, "bf16", WINDOW)
     nbytes = WINDOW // 16 * kernels.cache_block_bytes(KV_HEADS, HEAD_DIM)
     benchmark_traffic(benchmark, lambda tier: step(tier, 1), isa, nbytes)
+
+
+@pytest.mark.parametrize("window", [0, WINDOW])
+@pytest.mark.parametrize("new", [2, 4, 16, 128])
+@pytest.mark.parametrize("kv_format", ["bf16", "int8"])
+def bench_tokens_at_depth(benchmark, isa, kv_format, new, window):
+    """Drafted tokens, and chunks of a prompt, that visit the cache of 4096 tokens together."""
+    depth = 256 if isa == "scalar" else 4096
+    length = depth + new
+    table = np.random.default_rng(2).permutation(-(-length // 16)).astype(np.int32)
+    pool = pool_of(table.size, kv_format)
+    benchmark.group = f"{new} tokens, {kv_format}, window {window}"
+    seen = np.arange(depth, length) + 1
+    pairs = int(np.minimum(seen, window or length).sum())
+    step = attention(pool, table[None], new, length, kv_format, window)
+    benchmark_compute(benchmark, lambda: step(isa, 1), 4.0 * HEADS * HEAD_DIM * pairs, isa)
 
 
 @pytest.mark.parametrize("threads", [1, 2])

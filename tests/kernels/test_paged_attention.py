@@ -11,7 +11,7 @@ from pyhades import _native, kernels
 from pyhades.errors import ArgumentError
 from pyhades.kernels import reference
 from pyhades.kernels.reference.paged_attention import cached
-from tests.support.guarded import guarded
+from tests.support.guarded import guarded, guarded_empty
 
 HEAD_DIM = 32
 
@@ -105,6 +105,51 @@ def test_a_token_does_not_depend_on_the_rest_of_the_step(isa):
         np.testing.assert_array_equal(piece[: end - begin], whole[begin:end])
 
 
+@pytest.mark.parametrize("kv_format", ["bf16", "int8"])
+@pytest.mark.parametrize(
+    ("heads", "kv_heads", "head_dim"),
+    [(8, 1, 32), (3, 1, 48), (14, 2, 16), (20, 1, 64), (2, 2, 128), (130, 1, 16)],
+)
+def test_tokens_that_visit_together_come_to_the_same_bits(
+    isa, kv_format, heads, kv_heads, head_dim
+):
+    """Whatever heads share a key, wherever partitions, blocks and windows cut the tokens."""
+    length, new = 530, 45
+    cache = fill([length], kv_heads, head_dim, kv_format)
+    q, sinks = random(1, new, heads * head_dim), random(3, heads)
+    for window in (None, 1, 21, 500):
+        options = {"head_dim": head_dim, "window": window, "sinks": sinks, "isa": isa}
+        whole = attend(kernels, cache, q, [new], [length], **options)
+        for token in (0, 1, 14, 15, 26, 27, 44):
+            seen = length - new + token + 1
+            alone = attend(kernels, cache, q[token : token + 1], [1], [seen], **options)
+            np.testing.assert_array_equal(alone[0], whole[token])
+
+
+@pytest.mark.parametrize("kv_format", ["bf16", "int8"])
+@pytest.mark.parametrize("new", [2, 3, 9, 40])
+def test_several_tokens_of_several_sequences(isa, kv_format, new):
+    lengths = [new, 514, 33]
+    cache, q = fill(lengths, kv_format=kv_format), random(4, new + 3, 6 * HEAD_DIM)
+    for window in (None, 17):
+        arguments = (cache, q, [new, 2, 1], lengths)
+        actual = attend(kernels, *arguments, isa=isa, window=window)
+        assert_close(actual, attend(reference, *arguments, window=window))
+
+
+@pytest.mark.parametrize("new", [1, 3])
+def test_what_a_block_held_before_does_not_matter(isa, new):
+    """Blocks are used again: what an earlier sequence left behind the end may be anything."""
+    cache, q = fill([21], kv_heads=1), random(2, new, 4 * HEAD_DIM)
+    clean = attend(kernels, cache, q, [new], [21], isa=isa)
+    places = np.arange(21, 32)
+    slots = (cache.block_table[0][places // 16] * 16 + places % 16).astype(np.int32)
+    left = np.full((11, 3 * HEAD_DIM), np.nan, np.float32)
+    still = np.tile(np.repeat(np.float32([1, 0]), HEAD_DIM // 2), (11, 1))
+    kernels.rope_store(left, still, cache.pool, slots, heads=1, kv_heads=1)
+    np.testing.assert_array_equal(attend(kernels, cache, q, [new], [21], isa=isa), clean)
+
+
 def test_blocks_outside_the_window_may_be_gone(isa):
     cache, q = fill([100]), random(2, 1, 4 * HEAD_DIM)
     expected = attend(kernels, cache, q, [1], [100], isa=isa, window=20)
@@ -116,16 +161,19 @@ def test_blocks_outside_the_window_may_be_gone(isa):
 
 
 @pytest.mark.parametrize("head_dim", [16, 48, 64, 128])
+@pytest.mark.parametrize("new", [1, 2, 5])
 @pytest.mark.parametrize("at", ["start", "end"])
 @pytest.mark.covers("paged_attention_bf16", "paged_attention_int8")
-def test_touches_nothing_outside(isa, head_dim, at):
+def test_touches_nothing_outside(isa, head_dim, new, at):
     for kv_format in ("bf16", "int8"):
         cache = fill([33], kv_heads=1, head_dim=head_dim, kv_format=kv_format, spare=0)
-        q = random(1, 2, 3 * head_dim)
-        expected = attend(reference, cache, q, [2], [33], head_dim)
+        q = random(1, new, 3 * head_dim)
+        expected = attend(reference, cache, q, [new], [33], head_dim)
         cache.pool = guarded(cache.pool, at=at)
-        actual = attend(kernels, cache, guarded(q, at=at), [2], [33], head_dim, isa=isa)
-        assert_close(actual, expected)
+        out = guarded_empty(q.shape, np.float32, at=at)
+        rows = guarded(q, at=at)
+        attend(kernels, cache, rows, [new], [33], head_dim, isa=isa, out=out)
+        assert_close(out, expected)
 
 
 @pytest.mark.covers("rope_table_f32")

@@ -17,27 +17,45 @@ const KernelEntry kKernels[] = {
 
 struct AttentionParams {
     PagedAttention* kernel;
-    PagedAttentionArgs args;  // pointers and positions are filled in per token and key head
-    int64_t kv_heads, window;
-    int64_t q_row, o_row, table_row;
+    PagedAttentionArgs args;  // pointers, position and tokens are filled in per visit
+    int64_t kv_heads, table_row;
 };
 
 enum InputOperand { kCounts, kQ, kPool, kBlockTable, kFirstToken, kLengths, kSinks, kO };
 
-struct Place {
-    int64_t sequence, position;
+// Which sequence is in a step, and which of its tokens go over its keys and values together.
+struct Visit {
+    int64_t sequence, token, tokens;
 };
 
-// Which sequence a token of the step belongs to, and where in it the token stands.
-Place place_of(int64_t token, const int32_t* first_token, const int32_t* lengths) {
-    int64_t sequence = 0;
-    while (token >= first_token[sequence + 1]) ++sequence;
-    return {sequence, lengths[sequence] - first_token[sequence + 1] + token};
+// So many tokens fit one visit.
+int64_t most_tokens(int64_t heads) { return std::max<int64_t>(kMostRows / heads, 1); }
+
+int64_t visits_of(int64_t tokens, int64_t most) { return (tokens + most - 1) / most; }
+
+int64_t all_visits(const int32_t* first_token, int64_t tokens, int64_t most) {
+    int64_t visits = 0;
+    for (int64_t s = 0; first_token[s] < tokens; ++s)
+        visits += visits_of(first_token[s + 1] - first_token[s], most);
+    return visits;
+}
+
+// The tokens of a sequence are shared out evenly over its visits.
+Visit visit_at(int64_t index, const int32_t* first_token, int64_t most) {
+    for (int64_t sequence = 0;; ++sequence) {
+        const int64_t first = first_token[sequence], tokens = first_token[sequence + 1] - first;
+        const int64_t visits = visits_of(tokens, most);
+        if (index < visits) {
+            const int64_t begin = index * tokens / visits, end = (index + 1) * tokens / visits;
+            return {sequence, first + begin, end - begin};
+        }
+        index -= visits;
+    }
 }
 
 int64_t first_seen(const AttentionParams& attention, int64_t position) {
-    const int64_t outside = attention.window > 0 ? position + 1 - attention.window : 0;
-    return std::max<int64_t>(outside, 0);
+    const int64_t window = attention.args.window;
+    return std::max<int64_t>(window > 0 ? position + 1 - window : 0, 0);
 }
 
 void run_paged_attention(const void* params, void* const* operands, Worker& worker) {
@@ -46,21 +64,22 @@ void run_paged_attention(const void* params, void* const* operands, Worker& work
     const auto* first_token = static_cast<const int32_t*>(operands[kFirstToken]);
     const auto* lengths = static_cast<const int32_t*>(operands[kLengths]);
     const int64_t d = attention.args.block.head_dim, heads = attention.args.heads;
-    parallel_for(worker, counts[0] * attention.kv_heads, [&](int64_t chunk) {
-        const int64_t token = chunk / attention.kv_heads, kv_head = chunk % attention.kv_heads;
-        const Place place = place_of(token, first_token, lengths);
+    const int64_t most = most_tokens(heads);
+    const int64_t visits = all_visits(first_token, counts[0], most);
+    parallel_for(worker, visits * attention.kv_heads, [&](int64_t chunk) {
+        const Visit visit = visit_at(chunk / attention.kv_heads, first_token, most);
+        const int64_t kv_head = chunk % attention.kv_heads, head = kv_head * heads;
         PagedAttentionArgs args = attention.args;
-        const int64_t head = kv_head * heads;
-        args.q = static_cast<const float*>(operands[kQ]) + token * attention.q_row + head * d;
-        args.o = static_cast<float*>(operands[kO]) + token * attention.o_row + head * d;
+        args.tokens = visit.tokens;
+        args.q = static_cast<const float*>(operands[kQ]) + visit.token * args.q_token + head * d;
+        args.o = static_cast<float*>(operands[kO]) + visit.token * args.o_token + head * d;
         args.pool =
             static_cast<const uint8_t*>(operands[kPool]) + kv_head * 2 * args.block.part_bytes();
         args.blocks = static_cast<const int32_t*>(operands[kBlockTable]) +
-                      place.sequence * attention.table_row;
+                      visit.sequence * attention.table_row;
         const auto* sinks = static_cast<const float*>(operands[kSinks]);
         args.sinks = sinks ? sinks + head : nullptr;
-        args.last = place.position;
-        args.first = first_seen(attention, place.position);
+        args.position = lengths[visit.sequence] - first_token[visit.sequence + 1] + visit.token;
         args.scratch = static_cast<float*>(worker.scratch);
         attention.kernel(args);
     });
@@ -95,7 +114,7 @@ Cost cost_of_paged_attention(const void* params, void* const* operands) {
 Cost largest_cost(const OpDesc& desc, const AttentionParams& attention) {
     const Tensor& table = desc.in(kBlockTable);
     const int64_t tokens = desc.in(kQ).shape[0], longest = table.shape[1] * kBlockTokens;
-    const int64_t window = attention.window > 0 ? attention.window : longest;
+    const int64_t window = attention.args.window > 0 ? attention.args.window : longest;
     const int64_t sequences = std::min(tokens, table.shape[0]);
     const int64_t read = sequences * std::min(longest, window) + tokens - sequences;
     return cost_of(attention, tokens, tokens * std::min(longest, window),
@@ -149,7 +168,7 @@ Status bind_paged_attention(const OpDesc& desc, BoundOp* bound) {
     auto params = std::make_shared<AttentionParams>();
     PagedAttentionArgs& args = params->args = {};
     params->kv_heads = desc.attributes.integer("kv_heads", 0);
-    params->window = desc.attributes.integer("window", 0);
+    args.window = desc.attributes.integer("window", 0);
     args.block = {desc.attributes.integer("head_dim", 0), format == "int8"};
     const int64_t width = params->kv_heads * args.block.head_dim;
     if (width < 1 || desc.in(kQ).rank != 2 || desc.in(kQ).shape[1] % width)
@@ -163,8 +182,8 @@ Status bind_paged_attention(const OpDesc& desc, BoundOp* bound) {
     if (!status.ok) return status;
     const char* function = format == "int8" ? "paged_attention_int8" : "paged_attention_bf16";
     params->kernel = select<PagedAttention>(kKernels, function, desc.allowed, &bound->kernel);
-    params->q_row = desc.in(kQ).strides[0];
-    params->o_row = desc.out(0).strides[0];
+    args.q_token = desc.in(kQ).strides[0];
+    args.o_token = desc.out(0).strides[0];
     params->table_row = desc.in(kBlockTable).strides[0];
     bound->params = params;
     bound->run = run_paged_attention;

@@ -38,6 +38,8 @@ class Quantiser:
     ----------
     graph
         The prepared network.
+    products
+        All that may be quantised.
     statistics
         Of the edges that any choice may put on a grid.
     recipe
@@ -49,6 +51,7 @@ class Quantiser:
     """
 
     graph: Graph
+    products: Sequence[Product]
     statistics: Statistics
     recipe: Recipe
     learned: dict[str, Array] = field(default_factory=dict)
@@ -61,30 +64,39 @@ class Quantiser:
 
     def quantised(self, products: Sequence[Product]) -> Graph:
         """The network with ``products``, and what lies between them, on grids."""
-        placement = place_grids(self.graph, products)
+        placement = self._placement(products)
         grids = self._grids_of(placement)
         biases = {p.name: self._bias(p, grids[p.x]) for p in products}
         chosen = {product.name: product for product in products}
         result = clone(self.graph)
         twins = dict(zip(self.graph.values(), result.values(), strict=True))
+        nodes_of = dict(zip(self.graph.nodes, result.nodes, strict=True))
         on_grid = {twins[v]: grids[v] for v in placement.made}
+        as_made = {(nodes_of[node], twins[v]) for node, v in placement.as_made}
+        whole = {value for _, value in as_made}
         fresh: dict[Value, Value] = {}
         nodes: list[Node] = []
         for value in result.inputs:
             if value in on_grid:
                 nodes.append(put_on_grid(value, on_grid[value], fresh))
         for node in result.nodes:
-            node.inputs = [None if v is None else fresh.get(v, v) for v in node.inputs]
+            node.inputs = [
+                v if v is None or (node, v) in as_made else fresh.get(v, v) for v in node.inputs
+            ]
             product = chosen.get(node.outputs[0].name)
             if product is not None:
                 self._round_constants(node, product, biases[product.name])
-            if node.outputs[0] in on_grid:
+            if node.outputs[0] in on_grid and node.outputs[0] not in whole:
                 _drop_limit(node, on_grid[node.outputs[0]])
             nodes.append(node)
             nodes += [put_on_grid(v, on_grid[v], fresh) for v in node.outputs if v in on_grid]
         result.nodes = live(nodes, result.outputs)
         infer_types(result)
         return result
+
+    def _placement(self, products: Sequence[Product]) -> Placement:
+        chosen = set(products)
+        return place_grids(self.graph, products, [p for p in self.products if p not in chosen])
 
     def _grids_of(self, placement: Placement) -> dict[Value, Quantization]:
         grids = {}
@@ -98,7 +110,7 @@ class Quantiser:
 
     def read_grids(self, products: Sequence[Product]) -> dict[Value, Quantization]:
         """The grids of what ``products`` read."""
-        return self._grids_of(place_grids(self.graph, products))
+        return self._grids_of(self._placement(products))
 
     def rounded_weights(self, products: Sequence[Product]) -> dict[str, Array]:
         """By name."""

@@ -213,7 +213,7 @@ def quantize_graph(
             f"products with constant weights all stay in float ({_reasons(products)})"
         )
     statistics = calibration.observe(equal, usable, for_ranges, "ranges", kept.path("ranges"))
-    quantiser = Quantiser(equal, statistics, recipe)
+    quantiser = Quantiser(equal, usable, statistics, recipe)
     _fit(quantiser, usable, calibration, for_ranges, kept)
     ranks = kept.numbers("ranks")
     choice = _choose(calibration, graph, quantiser, usable, held, budget, ranks)

@@ -8,7 +8,7 @@ else reads: the sum is then part of that product's kernel, which adds before it 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +20,9 @@ from pyhades.ir.registry import attribute
 from pyhades.segmentation.quantize.products import PRODUCTS, Product
 
 _AVERAGES = ("AveragePool",)
+
+Read = tuple[Node, Value]
+"""A node and what it reads."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +36,14 @@ class Placement:
     made
         Values that must be put on their grid, as what makes them leaves it; the others are there by
         what they are made of.
+    as_made
+        Nodes and inputs of theirs that they read from before the grid: they would read it if all
+        products were quantised, and do not, as some of them are in float.
     """
 
     groups: tuple[tuple[Value, ...], ...]
     made: frozenset[Value]
+    as_made: frozenset[Read] = frozenset()
 
     @property
     def observed(self) -> list[Value]:
@@ -44,24 +51,53 @@ class Placement:
         return [v for group in self.groups for v in group if v in self.made and not _averaged(v)]
 
 
-def place_grids(graph: Graph, products: Iterable[Product]) -> Placement:
-    """Find the edges that must be on grids so that ``products`` read nothing else."""
-    return _Placing(graph).run(products)
+def place_grids(
+    graph: Graph, products: Sequence[Product], in_float: Sequence[Product] = ()
+) -> Placement:
+    """Find the edges that must be on grids so that ``products`` read nothing else.
+
+    Parameters
+    ----------
+    graph
+        The prepared network.
+    products
+        Those that are quantised.
+    in_float
+        Those that could be, and are not.
+    """
+    every: set[Read] = set()
+    if in_float:
+        placing = _Placing(graph, every)
+        placing.run([*products, *in_float])
+        every = placing.reads
+    return _Placing(graph, every).run(products)
 
 
 class _Placing:
-    def __init__(self, graph: Graph) -> None:
-        self.graph, self.readers = graph, graph.consumers()
+    def __init__(self, graph: Graph, every: Collection[Read]) -> None:
+        self.graph, self.readers, self.every = graph, graph.consumers(), every
         self.leader: dict[Value, Value] = {}
+        self.reads: set[Read] = set()
 
-    def run(self, products: Iterable[Product]) -> Placement:
+    def run(self, products: Sequence[Product]) -> Placement:
+        self.chosen = {product.node for product in products}
+        self.reads.update((product.node, product.x) for product in products)
         pending = [product.x for product in products]
+        sums: list[Value] = []
         while pending:
-            value = pending.pop()
-            if value in self.leader:
-                continue
-            self.leader[value] = value
-            pending += self._sources(value)
+            while pending:
+                value = pending.pop()
+                if value in self.leader:
+                    continue
+                self.leader[value] = value
+                shared = _shares_with(value)
+                self._read(value.producer, shared)
+                pending += shared
+                sums += [] if shared else [value]
+            # What a sum adds is on grids where all that read the sum read it from its own.
+            ready = [value for value in sums if not self._read_as_made(value)]
+            sums = [value for value in sums if value not in ready]
+            pending = [operand for value in ready for operand in self._operands(value)]
         # Grids are shared only once all are known: an operand may be wanted for itself, too.
         for value in self.leader:
             for other in _shares_with(value):
@@ -71,12 +107,17 @@ class _Placing:
         for value in sorted(self.leader, key=order.__getitem__):
             groups.setdefault(self._find(value), []).append(value)
         made = frozenset(v for v in self.leader if _averaged(v) or not _shares_with(v))
-        return Placement(tuple(map(tuple, groups.values())), made)
+        as_made = frozenset(read for read in self.every if read not in self.reads)
+        return Placement(tuple(map(tuple, groups.values())), made, as_made)
 
-    def _sources(self, value: Value) -> list[Value]:
-        """What must be on a grid because ``value`` is."""
-        shared = _shares_with(value)
-        return shared or self._operands(value)
+    def _read(self, node: Node | None, values: Iterable[Value]) -> None:
+        if node is not None:
+            self.reads.update((node, value) for value in values)
+
+    def _read_as_made(self, value: Value) -> bool:
+        """Whether something reads ``value`` from before its grid, as far as is known by now."""
+        reads = [(node, value) for node in self.readers.get(value, ())]
+        return any(read in self.every and read not in self.reads for read in reads)
 
     def _operands(self, value: Value) -> list[Value]:
         """Operands of the sum that ``value`` is, or is a function of."""
@@ -89,24 +130,26 @@ class _Placing:
         operands = [v for v in node.inputs if v is not None and v.data is None]
         if len(operands) != 2 or len({_shape(v) for v in operands}) != 1:
             return []
-        if not any(self._comes_from_product(v) for v in operands):
-            return []
-        fused = next((v for v in operands if self._alone(v) and self._is_product(v)), None)
-        return [v for v in operands if v is not fused]
+        products = {v: self._product_of(v) for v in operands if self._alone(v)}
+        fused = next((v for v, product in products.items() if product is not None), None)
+        if fused is None:
+            added_in_integers = any(v in self.leader for v in operands)
+        else:
+            added_in_integers = products[fused] in self.chosen
+        wanted = [v for v in operands if v is not fused] if added_in_integers else []
+        self._read(node, wanted)
+        return wanted
 
     def _alone(self, value: Value) -> bool:
         return len(self.readers.get(value, ())) == 1 and value not in self.graph.outputs
 
-    def _is_product(self, value: Value) -> bool:
-        """Whether ``value`` is a product, or a function of one, that nothing else reads."""
+    def _product_of(self, value: Value) -> Node | None:
+        """The product that ``value`` is, or is a function of, and that nothing else reads."""
         node = value.producer
         while node is not None and _is_function(node):
             source = node.inputs[0]
             node = source.producer if source is not None and self._alone(source) else None
-        return node is not None and node.op in PRODUCTS
-
-    def _comes_from_product(self, value: Value) -> bool:
-        return value in self.leader or self._is_product(value)
+        return node if node is not None and node.op in PRODUCTS else None
 
     def _find(self, value: Value) -> Value:
         while self.leader[value] is not value:

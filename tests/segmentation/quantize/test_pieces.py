@@ -72,7 +72,7 @@ def test_grids_are_finer_and_so_is_the_result():
     for each in (graph, cut(graph)):
         products = [product for product in find_products(each) if not product.kept]
         names = {value.name for value in each.values() if value.data is None}
-        quantiser = Quantiser(each, seen(each, names), RECIPE)
+        quantiser = Quantiser(each, products, seen(each, names), RECIPE)
         quantised = quantiser.quantised(products)
         assert "Clip" not in [node.op for node in quantised.nodes]
         outer = next(product for product in products if product.name == "outer")
@@ -88,7 +88,8 @@ def test_limits_stay_where_the_grid_reaches_further():
     pieces = cut(prepare(network(quiet=10.0)))
     products = [product for product in find_products(pieces) if not product.kept]
     names = {value.name for value in pieces.values() if value.data is None}
-    quantised = Quantiser(pieces, seen(pieces, names), RECIPE).quantised(products)
+    quantiser = Quantiser(pieces, products, seen(pieces, names), RECIPE)
+    quantised = quantiser.quantised(products)
     assert "Clip" in [node.op for node in quantised.nodes]
     wanted, found = (pyhades.compile(g, threads=1)(PICTURE) for g in (pieces, quantised))
     assert np.abs(found - wanted).max() < 0.1 * np.abs(wanted).max()

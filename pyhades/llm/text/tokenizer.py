@@ -38,9 +38,22 @@ O200K_PATTERN = "|".join(
 """How o200k cuts text before merging: words with at most one character before and an English
 ending after them, up to three digits, punctuation, white space."""
 
+QWEN2_PATTERN = "|".join(
+    (
+        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)",
+        r"[^\r\n\p{L}\p{N}]?\p{L}+",
+        r"\p{N}",
+        r" ?[^\s\p{L}\p{N}]+[\r\n]*",
+        r"\s*[\r\n]+",
+        r"\s+(?!\S)",
+        r"\s+",
+    )
+)
+"""How Qwen cuts text: as o200k, but English endings stand alone, and so does every digit."""
+
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _GGUF_PREFIX = "tokenizer.ggml."
-_GGUF_PATTERNS = {"gpt-4o": O200K_PATTERN}
+_GGUF_PATTERNS = {"gpt-4o": O200K_PATTERN, "qwen2": QWEN2_PATTERN}
 _GGUF_NORMAL, _GGUF_CONTROL, _GGUF_USER_DEFINED, _GGUF_UNUSED = 1, 3, 4, 5
 _SPECIAL = re.compile(r"<\|\w+\|>")
 

@@ -3,7 +3,8 @@
 Source: Qwen Team, "Qwen3 Technical Report", 2025, and the implementation in transformers.
 """
 
-from pyhades.llm.models.architecture import Architecture, ChatFormat, Layout
+from pyhades.llm.models.architecture import Architecture, ChatFormat, GgufLayout, Layout
+from pyhades.llm.models.qwen3_moe import gguf
 from pyhades.llm.models.qwen3_moe.chat import chatml_prompt
 from pyhades.llm.models.qwen3_moe.config import from_huggingface
 from pyhades.llm.models.qwen3_moe.model import build_step, gate
@@ -24,6 +25,7 @@ ARCHITECTURE = Architecture(
     },
     chat=ChatFormat(chatml_prompt, chatml_turn),
     huggingface=Layout(from_huggingface, collect),
+    gguf={"qwen3moe": GgufLayout(gguf.read_config, gguf.collect)},
 )
 
 __all__ = ["ARCHITECTURE"]

@@ -81,9 +81,6 @@ struct Run {
 int64_t wide_bytes(const MoeParams& p) {
     return p.is_q8 ? 0 : round_up(p.most_tokens * p.gate_up.k * 4, 64);
 }
-int64_t panel_size(const MoeParams& p) {
-    return round_up(panel_bytes(std::max(p.gate_up.k, p.down.k)), 64);
-}
 int64_t hidden_bytes(const MoeParams& p) {
     return round_up(p.most_pairs() * p.hidden_row_bytes, 64);
 }
@@ -95,7 +92,7 @@ Run begin(const MoeParams& p, void* const* operands, int64_t tokens, Worker& wor
     run.acc = reinterpret_cast<float*>(scratch);
     run.panel = scratch + kAccBytes;
     run.groups = group_by_expert(static_cast<const int32_t*>(operands[kIds]), tokens, p.k,
-                                 p.experts, p.most_pairs(), run.panel + panel_size(p));
+                                 p.experts, p.most_pairs(), run.panel + kPanelBytes);
     run.wide = reinterpret_cast<float*>(shared);
     run.hidden = shared + wide_bytes(p);
     run.results = reinterpret_cast<float*>(run.hidden + hidden_bytes(p));
@@ -348,7 +345,7 @@ Status bind_moe(const OpDesc& desc, BoundOp* bound) {
     bound->params = params;
     bound->run = run_moe;
     bound->worker_scratch_bytes = static_cast<size_t>(
-        kAccBytes + panel_size(p) + Grouping::scratch_bytes(p.experts, p.most_pairs()));
+        kAccBytes + kPanelBytes + Grouping::scratch_bytes(p.experts, p.most_pairs()));
     bound->shared_scratch_bytes =
         static_cast<size_t>(wide_bytes(p) + hidden_bytes(p) + p.most_pairs() * p.down.n * 4);
     set_costs(desc, &p);

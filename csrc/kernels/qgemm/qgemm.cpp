@@ -81,11 +81,13 @@ void run_qgemm(const void* params, void* const* operands, Worker& worker) {
     // One row streams the weights: longer chunks break fewer streams.
     const int64_t tiles = tiles_of(q.n), step = q.tiles_per_chunk;
     const int64_t together = rows == 1 && tiles >= kLongStreamTiles ? step * kLongStream : step;
-    parallel_for(worker, rows > 0 ? ceil_div(tiles, together) : 0, [&](int64_t chunk) {
+    // Rows that are multiplied at once stay in a cache for all tiles.
+    const int64_t chunks = ceil_div(tiles, together);
+    parallel_for(worker, chunks * ceil_div(rows, kRowsAtOnce), [&](int64_t index) {
+        const int64_t first = index / chunks * kRowsAtOnce, chunk = index % chunks;
         const int64_t end = std::min(tiles, (chunk + 1) * together);
         for (int64_t tile = chunk * together; tile < end; tile += step)
-            for (int64_t first = 0; first < rows; first += kRowsAtOnce)
-                multiply(q, operands, tile, first, std::min(kRowsAtOnce, rows - first), worker);
+            multiply(q, operands, tile, first, std::min(kRowsAtOnce, rows - first), worker);
     });
 }
 
@@ -137,7 +139,7 @@ Status bind_qgemm(const OpDesc& desc, BoundOp* bound) {
     q.y_row = desc.out(0).strides[0];
     bound->params = params;
     bound->run = run_qgemm;
-    bound->worker_scratch_bytes = static_cast<size_t>(kAccBytes + panel_bytes(q.k));
+    bound->worker_scratch_bytes = static_cast<size_t>(kAccBytes + kPanelBytes);
     if (!q.is_q8) bound->shared_scratch_bytes = static_cast<size_t>(desc.in(kA).shape[0] * q.k) * 4;
     state_rows_cost(bound, &q, desc.in(kA).shape[0], cost_of(desc, q));
     return {};

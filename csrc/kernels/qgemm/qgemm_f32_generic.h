@@ -8,6 +8,8 @@
 namespace hades::HADES_ISA {
 
 constexpr int kFloatRows = kLanes == 1 ? 1 : 4;
+constexpr int64_t kPanelBlocks = 8;
+static_assert(kPanelBlocks * kBlock * kTileRows * 4 <= kPanelBytes);
 
 struct Bf16 {
     static constexpr WeightFormat kFormat = WeightFormat::bf16;

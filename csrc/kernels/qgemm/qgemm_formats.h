@@ -6,6 +6,12 @@
 // byte vectors, and the scale of each row.
 namespace hades::HADES_ISA {
 
+// Values of nibbles as int8: those of FP4 doubled.
+constexpr uint8_t kMxfp4Signed[16] = {0, 1,   2,   3,   4,   6,   8,   12,
+                                      0, 255, 254, 253, 252, 250, 248, 244};
+constexpr uint8_t kInt4Signed[16] = {248, 249, 250, 251, 252, 253, 254, 255,
+                                     0,   1,   2,   3,   4,   5,   6,   7};
+
 constexpr int kParts = kTileRows / kLanes;
 constexpr int kVectorBytes = kLanes * 4;
 constexpr int kGroups = kBlock / 4;  // byte vectors of a block
@@ -17,6 +23,7 @@ struct Mxfp4 {
     static constexpr int kOffset = kMxfp4Offset;
 
     HADES_INLINE Bytes expand(Bytes nibbles) { return lookup(kMxfp4Doubled, nibbles); }
+    HADES_INLINE Bytes expand_signed(Bytes nibbles) { return lookup(kMxfp4Signed, nibbles); }
     HADES_INLINE F32 scales(const uint8_t* block, int part) {
         const I32 exponents = load_u8_i32(block + part * kLanes) - set1(int32_t{1});
         return bits_to_f32(shift_left<23>(exponents));
@@ -30,6 +37,7 @@ struct Int4G32 {
     static constexpr int kOffset = kInt4Offset;
 
     HADES_INLINE Bytes expand(Bytes nibbles) { return nibbles; }
+    HADES_INLINE Bytes expand_signed(Bytes nibbles) { return lookup(kInt4Signed, nibbles); }
     HADES_INLINE F32 scales(const uint8_t* block, int part) {
         return load_f16(reinterpret_cast<const uint16_t*>(block) + part * kLanes);
     }
@@ -53,30 +61,8 @@ struct Int8Row {
     HADES_INLINE F32 scales(const uint8_t*, int) { return set1(1.0f); }
 };
 
-// A format decoded ahead: float32 scales, then byte vectors on cache lines.
-template <class Format>
-struct Panel {
-    static constexpr WeightFormat kFormat = Format::kFormat;
-    static constexpr bool kIsNibbles = false;
-    static constexpr int kValuesAt = kTileRows * 4;
-    static constexpr int kOffset = Format::kOffset;
-    static constexpr int64_t kBytes = kValuesAt + kTileRows * kBlock;
-
-    HADES_INLINE F32 scales(const uint8_t* block, int part) {
-        return load(reinterpret_cast<const float*>(block) + part * kLanes);
-    }
-};
-
 template <class Format>
 constexpr int64_t kBlockBytes = block_bytes(Format::kFormat);
-template <class Format>
-constexpr int64_t kBlockBytes<Panel<Format>> = Panel<Format>::kBytes;
-
-template <class Format>
-constexpr bool kIsPanel = false;
-template <class Format>
-constexpr bool kIsPanel<Panel<Format>> = true;
-
 template <class Format>
 constexpr bool kIsSmall =
     Format::kFormat == WeightFormat::mxfp4 || Format::kFormat == WeightFormat::int4_g32;
@@ -89,16 +75,27 @@ HADES_INLINE F32 row_scales(const uint8_t* tile, int part) {
     return set1(1.0f);
 }
 
+// Vector g of the nibbles of a block.
+template <class Format>
+HADES_INLINE Bytes nibbles_of(const uint8_t* block, int g, int part) {
+    const uint8_t* values = block + Format::kValuesAt + part * kVectorBytes;
+    const Bytes both = load_bytes(values + g % 4 * kParts * kVectorBytes);
+    return g < 4 ? low_nibbles(both) : high_nibbles(both);
+}
+
 // Byte vector g of a block.
 template <class Format>
 HADES_INLINE Bytes weights(const uint8_t* block, int g, int part) {
-    const uint8_t* values = block + Format::kValuesAt + part * kVectorBytes;
-    if constexpr (Format::kIsNibbles) {
-        const Bytes nibbles = load_bytes(values + g % 4 * kParts * kVectorBytes);
-        return Format::expand(g < 4 ? low_nibbles(nibbles) : high_nibbles(nibbles));
-    } else {
-        return load_bytes(values + g * kParts * kVectorBytes);
-    }
+    if constexpr (Format::kIsNibbles)
+        return Format::expand(nibbles_of<Format>(block, g, part));
+    else
+        return load_bytes(block + Format::kValuesAt + (g * kParts + part) * kVectorBytes);
+}
+
+// The same without offset.
+template <class Format>
+HADES_INLINE Bytes signed_weights(const uint8_t* block, int g, int part) {
+    return Format::expand_signed(nibbles_of<Format>(block, g, part));
 }
 
 }  // namespace hades::HADES_ISA

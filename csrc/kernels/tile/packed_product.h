@@ -10,7 +10,7 @@
 namespace hades {
 
 constexpr int kTilesAtOnce = 4;
-constexpr int64_t kRowsAtOnce = 512;
+constexpr int64_t kRowsAtOnce = 128;  // stay in the second-level cache, with what they make
 
 // y = activation(acc + bias) + residual, for the columns of some tiles.
 struct QgemmEpilogue {
@@ -34,20 +34,12 @@ struct QgemmTilesArgs {
     const int32_t* index;  // row i is a + index[i] * a_row_bytes; nullptr: a + i * a_row_bytes
     int64_t m;
     float* acc;                     // [m, kTileRows * tiles]
-    uint8_t* panel;                 // panel_bytes(k) of scratch
+    uint8_t* panel;                 // kPanelBytes of scratch, on a cache line
     const QgemmEpilogue* epilogue;  // nullptr leaves the product in acc
 };
 
-// Decoded weights: all columns of kPanelTiles tiles as bytes with float32 scales, or kPanelBlocks
-// blocks of one tile as float32.
-constexpr int kPanelTiles = 2;
-constexpr int64_t kPanelBlocks = 8;
-
-HADES_INLINE constexpr int64_t panel_bytes(int64_t k) {
-    const int64_t bytes = kPanelTiles * (k / kBlock) * (kBlock + 4) * kTileRows;
-    const int64_t floats = kPanelBlocks * kBlock * kTileRows * 4;
-    return bytes > floats ? bytes : floats;
-}
+// Scratch for decoded weights, some columns of a few tiles.
+constexpr int64_t kPanelBytes = 108 * 1024;
 
 using QgemmTiles = void(const QgemmTilesArgs&);
 

@@ -20,7 +20,7 @@ from pyhades.options import EngineOptions
 HELP = """\
 /help                this list
 /system TEXT         instructions for the model; without TEXT, none
-/reasoning LEVEL     low, medium or high
+/reasoning LEVEL     none, low, medium or high
 /retry               another answer to the last question
 /reset               begin anew
 /history             what has been said

@@ -26,7 +26,7 @@ class Conversation:
     system
         Instructions.
     reasoning_effort
-        ``"low"``, ``"medium"`` or ``"high"``.
+        As in :meth:`pyhades.LLM.chat`.
     """
 
     def __init__(

@@ -381,7 +381,8 @@ class LLM:
         parallel_tool_calls
             Ask for further calls after the first; the models end their turn there by themselves.
         reasoning_effort
-            ``"low"``, ``"medium"`` or ``"high"``.
+            ``"low"``, ``"medium"`` or ``"high"``. ``"none"`` is a low one with a budget of 0 unless
+            there is another; ``"minimal"`` is ``"low"``; ``"xhigh"`` and ``"max"`` are ``"high"``.
         reasoning_budget
             Most tokens of reasoning, after which the answer has to begin.
         date

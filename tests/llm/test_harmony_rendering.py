@@ -572,8 +572,8 @@ def test_messages_of_other_types_are_refused(messages):
     ("keywords", "message"),
     [
         (
-            {"reasoning_effort": "none"},
-            "reasoning_effort='none' is none of 'low', 'medium', 'high'",
+            {"reasoning_effort": "much"},
+            "reasoning_effort='much' is none of 'none', 'minimal', 'low', 'medium', 'high'",
         ),
         ({"date": "28.6.2025"}, "date='28.6.2025'; write YYYY-MM-DD"),
         ({"date": 5}, "date=5"),

@@ -225,19 +225,24 @@ class TestChat:
     @pytest.mark.parametrize(
         ("message", "keywords", "complaint"),
         [
-            ({"role": "tool", "content": "1"}, {}, "role 'tool'"),
-            ({"role": "user", "content": 3}, {}, "content is 3"),
+            ({"role": "robot", "content": "1"}, {}, "role 'robot'"),
+            ({"role": "user", "content": [{"type": "image"}]}, {}, "part of type 'image'"),
             ({"role": "user", "content": "x"}, {"tools": [{}]}, "tools"),
-            (
-                {"role": "user", "content": "x"},
-                {"reasoning_effort": "none"},
-                "'low', 'medium', 'high'",
-            ),
+            ({"role": "user", "content": "x"}, {"builtin_tools": ["python"]}, "builtin_tools"),
+            ({"role": "user", "content": "x"}, {"reasoning_effort": "much"}, "'none', 'minimal'"),
         ],
     )
     def test_refusals(self, message, keywords, complaint):
         with pytest.raises(ArgumentError, match=complaint):
             render_chat([message], self.tokenizer, **keywords)
+
+    def test_tools_need_their_markers(self):
+        for message, keywords in (
+            ({"role": "tool", "content": "1"}, {}),
+            ({"role": "user", "content": "1"}, {"tools": [{"name": "f"}]}),
+        ):
+            with pytest.raises(ModelError, match=r"<tool_call>.*cannot call tools"):
+                render_chat([message], self.tokenizer, **keywords)
 
     def answer(self, *pieces: str) -> ChatAnswer:
         parser, deltas = ChatmlParser(self.tokenizer), []
@@ -279,3 +284,5 @@ def test_conversation_through_the_model():
         assert [len(choice.all_logprobs) for choice in several.choices] == [5, 5]
         with pytest.raises(ArgumentError, match="tools"):
             llm.chat([{"role": "user", "content": "Hi"}], tools=[{"type": "function"}])
+        with pytest.raises(ModelError, match="<tool_call>"):
+            llm.chat([{"role": "user", "content": "Hi"}], tools=[{"name": "f"}])

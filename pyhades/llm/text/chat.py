@@ -11,8 +11,10 @@ from typing import Any, Literal
 from pyhades.arguments import one_of
 from pyhades.llm.text.outputs import TokenLogprob, Usage
 
-ReasoningEffort = Literal["low", "medium", "high"]
-"""How long a model thinks before it answers."""
+ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+"""How long a model thinks before it answers; what it does not know is the nearest that it does."""
+KnownEffort = Literal["low", "medium", "high"]
+"""What models were trained with."""
 FinishReason = Literal["stop", "tool_calls", "length"]
 Kind = Literal["reasoning", "content", "tool_call", "other"]
 NAMESPACE = "functions"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pyhades.errors import ArgumentError, ArgumentTypeError
@@ -10,6 +10,8 @@ from pyhades.llm.text.chat import ChatAnswer
 from pyhades.llm.text.tools import as_mapping
 
 Given = Mapping[str, Any]
+REASONING_KEYS = ("reasoning", "reasoning_content", "thinking")
+_TEXT_PARTS = ("text", "input_text", "output_text")
 
 
 def checked_messages(messages: Any) -> list[Given]:
@@ -49,3 +51,59 @@ def check_continued(messages: list[Given]) -> None:
         raise ArgumentError(
             f"continue_final_message: {where} has tool_calls; only text and reasoning can go on"
         )
+
+
+def text_of(message: Given, number: int) -> str:
+    """The content of a message as text."""
+    content = message.get("content")
+    if content is None or isinstance(content, str):
+        return content or ""
+    if not isinstance(content, Sequence):
+        raise ArgumentTypeError(
+            f"messages[{number}]: content is {type(content).__name__}; it is text, or a list of "
+            "parts with text"
+        )
+    texts = []
+    for part in content:
+        kind = part.get("type", "text") if isinstance(part, Mapping) else type(part).__name__
+        if kind not in _TEXT_PARTS or not isinstance(part.get("text"), str):
+            raise ArgumentError(
+                f"messages[{number}] has a part of type {kind!r}; this model reads text only"
+            )
+        texts.append(part["text"])
+    return "".join(texts)
+
+
+def reasoning_of(message: Given) -> Any:
+    """The chain of thought of an answer, under any of its names; None where there is none."""
+    return next((message[key] for key in REASONING_KEYS if message.get(key)), None)
+
+
+def calls_of(message: Given, number: int) -> Sequence[Any]:
+    """What an answer has called.
+
+    Raises
+    ------
+    ArgumentTypeError
+        It is no list.
+    """
+    calls = message.get("tool_calls") or ()
+    if not isinstance(calls, Sequence) or isinstance(calls, str | bytes):
+        raise ArgumentTypeError(f"messages[{number}]: tool_calls is no list: {calls!r}")
+    return calls
+
+
+def called_function(given: Any, where: str) -> tuple[str, Any, Any]:
+    """Name, arguments and id of a call, the latter two as given.
+
+    Raises
+    ------
+    ArgumentError
+        It has no name.
+    """
+    call = as_mapping(given)
+    function = as_mapping(call.get("function") or call) if isinstance(call, Mapping) else {}
+    name = function.get("name") if isinstance(function, Mapping) else None
+    if not isinstance(name, str):
+        raise ArgumentError(f"{where} has a tool call without the name of a function: {call!r}")
+    return name, function.get("arguments"), call.get("id")

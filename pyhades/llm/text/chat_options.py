@@ -9,9 +9,14 @@ from typing import Any
 
 from pyhades.arguments import check_count, one_of
 from pyhades.errors import ArgumentError, ArgumentTypeError
-from pyhades.llm.text.chat import ReasoningEffort
+from pyhades.llm.text.chat import KnownEffort, ReasoningEffort
 from pyhades.llm.text.response_format import ResponseFormat, response_format_of
 from pyhades.llm.text.tools import Choice, Offer, function_names, offer
+
+_KNOWN: Mapping[ReasoningEffort, KnownEffort] = {
+    "none": "low", "minimal": "low", "low": "low", "medium": "medium", "high": "high",
+    "xhigh": "high", "max": "high",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +66,8 @@ class ChatOptions:
         one_of("reasoning_effort", self.reasoning_effort, ReasoningEffort)
         if self.reasoning_budget is not None:
             check_count("reasoning_budget", self.reasoning_budget, least=0)
+        elif self.reasoning_effort == "none":
+            self._set("reasoning_budget", 0)
         for name in ("instructions", "model_identity"):
             if not isinstance(getattr(self, name), str | None):
                 raise ArgumentTypeError(f"{name}={getattr(self, name)!r} is not text")
@@ -79,6 +86,11 @@ class ChatOptions:
                 "continue_final_message goes on with a text, but tool_choice asks for a call; "
                 "leave one of them out"
             )
+
+    @property
+    def known_effort(self) -> KnownEffort:
+        """The effort that the model is told."""
+        return _KNOWN[self.reasoning_effort]
 
     @classmethod
     def taken_from(cls, keywords: Mapping[str, Any]) -> tuple[ChatOptions, dict[str, Any]]:

@@ -53,3 +53,13 @@ class ChatPrompt:
     parser: Callable[[], ChatParser]
     guide: Callable[[], Guide] | None = None
     goes_on: frozenset[int] = frozenset()
+
+
+def common_beginning(answers: Sequence[Sequence[int]]) -> tuple[int, ...]:
+    """What all of some answers begin with: the model chooses among them."""
+    count = 0
+    for column in zip(*answers, strict=False):
+        if len(set(column)) > 1:
+            break
+        count += 1
+    return tuple(answers[0][:count])

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
-from pyhades.errors import ArgumentError, ModelError
-from pyhades.llm.text.chat import ChatDelta, FinishReason
-from pyhades.llm.text.chat_messages import check_continued, checked_messages
+from pyhades.errors import ArgumentError
+from pyhades.llm.models.qwen3_moe.calls import CallReader, OneCall, call_beginning
+from pyhades.llm.models.qwen3_moe.markers import Markers
+from pyhades.llm.models.qwen3_moe.rendering import Piece, Renderer, encoded
+from pyhades.llm.text.chat import NAMESPACE, ChatDelta, FinishReason, Kind
+from pyhades.llm.text.chat_messages import (
+    check_continued,
+    checked_messages,
+    reasoning_of,
+    text_of,
+)
 from pyhades.llm.text.chat_options import ChatOptions
-from pyhades.llm.text.chat_prompt import ChatPrompt, Guide
+from pyhades.llm.text.chat_prompt import ChatPrompt, Guide, common_beginning
 from pyhades.llm.text.reasoning_budget import ReasoningBudget
-from pyhades.llm.text.response_format import ResponseFormat
 from pyhades.llm.text.tokenizer import StreamDecoder, Tokenizer
-
-_MARKERS = ("<|im_start|>", "<|im_end|>", "<think>", "</think>")
-_ROLES = ("system", "user", "assistant")
-_THINKS = {"low": False, "medium": True, "high": True}
 
 
 def render_chat(
@@ -29,13 +31,15 @@ def render_chat(
     Parameters
     ----------
     messages
-        Dicts as in OpenAI's API: ``role`` (system, user, assistant) and ``content`` (text).
+        Dicts as in OpenAI's API: ``role`` (system, developer, user, assistant, tool), ``content``
+        (text, or parts with text), ``tool_calls``, and ``reasoning`` of an assistant.
     tokenizer
         That of the model.
     options
         Keywords of :meth:`pyhades.LLM.chat`. An effort of ``"low"`` is an answer without reasoning;
-        the model knows no difference between the others. The format has no place for a date, a
-        system message tells of a response format, and tools are not known to it here.
+        the model knows no difference between the others. Users may write ``/think`` and
+        ``/no_think`` in their messages. The format has no place for a date, and a system message
+        tells of a response format.
 
     Returns
     -------
@@ -57,47 +61,21 @@ def chatml_prompt(
 ) -> ChatPrompt:
     """As :func:`render_chat`, with what reads the answer."""
     _refuse_others(options)
-    start, end, _, thought = _markers(tokenizer)
     said = checked_messages(messages)
     if options.continue_final_message:
         check_continued(said)
     unended = said.pop() if options.continue_final_message else None
-    told = [options.instructions, "" if options.form is None else _told(options.form)]
-    texts = [("system", text) for text in told if text]
-    texts += [_role_and_content(message, number) for number, message in enumerate(said)]
-    tokens: list[int] = []
-    for role, content in texts:
-        tokens += [start, *tokenizer.encode(f"{role}\n{content}"), end, *tokenizer.encode("\n")]
-    tokens += [start, *tokenizer.encode("assistant\n")]
+    tokens = Renderer(said, tokenizer, options).tokens()
     begun = _begun(unended, len(said), tokenizer, options)
-    budget = options.reasoning_budget
-
-    def guide() -> Guide:
-        parser = ChatmlParser(tokenizer)
-        for token in begun:
-            parser.push(token)
-        blank = tokenizer.encode("\n\n")
-        return ReasoningBudget(parser, budget or 0, [[thought, *blank]])
-
     return ChatPrompt(
         (*tokens, *begun), begun, lambda: ChatmlParser(tokenizer),
-        None if budget is None else guide,
+        _guide(tokenizer, options, begun),
     )  # fmt: skip
-
-
-def _told(form: ResponseFormat) -> str:
-    """The format has no place for a schema, so a system message tells of it."""
-    schema = json.dumps(form.schema, ensure_ascii=False, separators=(",", ":"))
-    return f"Answer with JSON that follows this JSON schema:\n{schema}"
 
 
 def _refuse_others(options: ChatOptions) -> None:
     """ArgumentError for what this format has no place for."""
-    given = {
-        "tools": options.tools,
-        "builtin_tools": options.builtin_tools,
-        "model_identity": options.model_identity,
-    }
+    given = {"builtin_tools": options.builtin_tools, "model_identity": options.model_identity}
     asked = [name for name, value in given.items() if value]
     if asked:
         raise ArgumentError(
@@ -110,23 +88,56 @@ def _begun(
     unended: Mapping[str, Any] | None, number: int, tokenizer: Tokenizer, options: ChatOptions
 ) -> tuple[int, ...]:
     """The tokens with which the answer begins: a message that goes on, or no reasoning."""
-    _, _, think, thought = _markers(tokenizer)
+    markers = Markers.of(tokenizer)
+    nothing: list[Piece] = [markers.think, "\n\n", markers.thought, "\n\n"]
     if unended is None:
-        if _THINKS[options.reasoning_effort] and options.reasoning_budget != 0:
-            return ()
-        unended = {"role": "assistant", "content": ""}
-    reasoning = str(unended.get("reasoning") or unended.get("reasoning_content") or "")
-    is_thinking = unended.get("content") is None
-    content = None if is_thinking else _role_and_content(unended, number)[1]
-    tokens = [think, *tokenizer.encode("\n" + reasoning if reasoning or content is None else "")]
-    if content is not None:
-        tokens += [*tokenizer.encode("\n" if reasoning else "\n\n"), thought]
-        tokens += tokenizer.encode("\n\n" + content)
-    return tuple(tokens)
+        if options.offer.is_required and not options.is_constrained:
+            call = Markers.of(tokenizer, with_tools=True).call
+            assert call is not None
+            return common_beginning(
+                [
+                    encoded(tokenizer, [*nothing, call, call_beginning(name)])
+                    for name in options.offer.names
+                ]
+            )
+        thinks = options.known_effort != "low" and options.reasoning_budget != 0
+        return () if thinks else tuple(encoded(tokenizer, nothing))
+    reasoning = text_of({"content": reasoning_of(unended)}, number)
+    if unended.get("content") is None:
+        return tuple(encoded(tokenizer, [markers.think, f"\n{reasoning}"]))
+    thoughts = f"\n{reasoning}\n" if reasoning else "\n\n"
+    content = text_of(unended, number)
+    return tuple(encoded(tokenizer, [markers.think, thoughts, markers.thought, f"\n\n{content}"]))
+
+
+def _guide(
+    tokenizer: Tokenizer, options: ChatOptions, begun: Sequence[int]
+) -> Callable[[], Guide] | None:
+    """What makes a guide: of a reasoning budget, and of a single call where more are not wanted."""
+    budget, markers = options.reasoning_budget, Markers.of(tokenizer)
+    is_single = options.parallel_tool_calls is False and markers.called is not None
+    if budget is None and not is_single:
+        return None
+
+    def guide() -> Guide:
+        of_budget = None
+        if budget is not None:
+            parser = ChatmlParser(tokenizer)
+            for token in begun:
+                parser.push(token)
+            exit_ = encoded(tokenizer, [markers.thought, "\n\n"])
+            of_budget = ReasoningBudget(parser, budget, [exit_])
+        if not is_single:
+            assert of_budget is not None
+            return of_budget
+        assert markers.called is not None
+        return OneCall(markers.called, markers.end, of_budget)
+
+    return guide
 
 
 class ChatmlParser:
-    """Splits the tokens of an answer into what was thought and what is said.
+    """Splits the tokens of an answer into what was thought, what is said, and what is called.
 
     Parameters
     ----------
@@ -135,73 +146,95 @@ class ChatmlParser:
     """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
-        _, self._end, self._think, self._thought = _markers(tokenizer)
+        self._markers = Markers.of(tokenizer)
         self._specials = frozenset(tokenizer.specials.values())
         self._decoder = StreamDecoder(tokenizer)
         self._is_thinking = False
         self._index = -1
         self._has_ended = False
+        self._has_called = False
         self._is_blank = True
         self._held = ""
+        self._call: CallReader | None = None
 
     def push(self, token: int) -> list[ChatDelta]:
         """What has come with one more token."""
         if token not in self._specials:
             return self._text(self._decoder.push(token))
         deltas = self._text(self._decoder.flush())
-        if token in (self._think, self._thought):
-            self._is_thinking, self._is_blank, self._held = token == self._think, True, ""
-        self._has_ended = token == self._end
+        if token == self._markers.call:
+            deltas += self._end_call(is_cut=True)
+            self._begin(is_thinking=False)
+            self._call = CallReader()
+        elif token == self._markers.called:
+            deltas += self._end_call()
+        elif token in (self._markers.think, self._markers.thought):
+            self._begin(is_thinking=token == self._markers.think)
+        self._has_ended = token == self._markers.end
         return deltas
 
     def finish(self, reason: FinishReason | None = None) -> list[ChatDelta]:
         """What is left at the end; the last piece says why the answer ended."""
-        deltas = self._text(self._decoder.flush())
-        reason = reason or ("stop" if self._has_ended else "length")
-        closing = ChatDelta(self._channel, None, "", self._kind, max(self._index, 0))
-        return [*deltas, replace(closing, finish_reason=reason)]
+        deltas = [*self._text(self._decoder.flush()), *self._end_call(is_cut=True)]
+        if self._held and not self._is_thinking and not self._is_blank:
+            deltas.append(self._piece(self._held))
+        if reason is None:
+            ended: FinishReason = "tool_calls" if self._has_called else "stop"
+            reason = ended if self._has_ended else "length"
+        closing = replace(deltas[-1], text="") if deltas else self._piece("")
+        return [*deltas, replace(closing, index=max(self._index, 0), finish_reason=reason)]
 
-    @property
-    def _channel(self) -> str:
-        return "analysis" if self._is_thinking else "final"
+    def _begin(self, *, is_thinking: bool) -> None:
+        """Something else begins, and white space before it is nobody's."""
+        self._is_thinking, self._is_blank, self._held = is_thinking, True, ""
 
-    @property
-    def _kind(self) -> Any:
-        return "reasoning" if self._is_thinking else "content"
+    def _piece(self, text: str) -> ChatDelta:
+        channel, kind = ("analysis", "reasoning") if self._is_thinking else ("final", "content")
+        return ChatDelta(channel, None, text, cast("Kind", kind), self._index)
 
     def _text(self, text: str) -> list[ChatDelta]:
-        """A piece of the message, without the white space around it."""
+        """A piece of what comes, without the white space around it."""
+        if self._call is not None:
+            return self._called(self._call.push(text))
         text = self._held + text
-        kept = text.rstrip() if self._is_thinking else text
+        kept = text.rstrip()
         text, self._held = kept, text[len(kept) :]
         if self._is_blank:
             text = text.lstrip()
             if not text:
+                self._held = ""
                 return []
             self._is_blank = False
             self._index += 1
-        return [ChatDelta(self._channel, None, text, self._kind, self._index)] if text else []
+        return [self._piece(text)] if text else []
 
+    def _called(self, arguments: str) -> list[ChatDelta]:
+        """Pieces of a call; the first of them tells the name."""
+        assert self._call is not None
+        if self._call.name is None:
+            return []
+        deltas = []
+        if self._is_blank:
+            self._is_blank, self._has_called = False, True
+            self._index += 1
+            deltas.append(self._call_piece(""))
+        return [*deltas, self._call_piece(arguments)] if arguments else deltas
 
-def _markers(tokenizer: Tokenizer) -> list[int]:
-    missing = [name for name in _MARKERS if name not in tokenizer.specials]
-    if missing:
-        raise ModelError(
-            f"{tokenizer.name} has no {', '.join(missing)}, so this model cannot chat; "
-            "generate continues a prompt with any tokenizer"
-        )
-    return [tokenizer.specials[name] for name in _MARKERS]
+    def _call_piece(self, text: str) -> ChatDelta:
+        assert self._call is not None
+        name = f"{NAMESPACE}.{self._call.name}"
+        return ChatDelta("commentary", name, text, "tool_call", self._index, content_type="json")
 
-
-def _role_and_content(message: Mapping[str, Any], number: int) -> tuple[str, str]:
-    role, content = message.get("role"), message.get("content")
-    role = "system" if role == "developer" else role
-    if role not in _ROLES:
-        raise ArgumentError(
-            f"messages[{number}] has role {role!r}; known are {', '.join(_ROLES)}, and developer"
-        )
-    if content is None and role == "assistant":
-        content = ""  # it was cut off while it thought
-    if not isinstance(content, str):
-        raise ArgumentError(f"messages[{number}]: content is {content!r}; this model reads text")
-    return str(role), content
+    def _end_call(self, *, is_cut: bool = False) -> list[ChatDelta]:
+        """The rest of a call; what is none is said, as it was written."""
+        if self._call is None:
+            return []
+        rest = self._call.finish(is_cut=is_cut)
+        deltas = self._called(rest)
+        is_call = self._call.name is not None
+        self._call = None
+        self._begin(is_thinking=False)
+        if not is_call and rest.strip():
+            deltas += self._text(f"<tool_call>{rest}" + ("" if is_cut else "</tool_call>"))
+            self._begin(is_thinking=False)
+        return deltas

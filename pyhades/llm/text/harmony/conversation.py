@@ -8,12 +8,19 @@ from typing import Any
 
 from pyhades.errors import ArgumentError, ArgumentTypeError
 from pyhades.llm.text.chat import NAMESPACE, Message, no_arguments
-from pyhades.llm.text.chat_messages import check_continued, checked_messages
+from pyhades.llm.text.chat_messages import (
+    called_function,
+    calls_of,
+    check_continued,
+    checked_messages,
+    reasoning_of,
+    text_of,
+)
 from pyhades.llm.text.chat_options import ChatOptions
 from pyhades.llm.text.harmony.builtin_tools import builtin_section
 from pyhades.llm.text.harmony.tool_types import comment_lines, tools_section
 from pyhades.llm.text.response_format import ResponseFormat
-from pyhades.llm.text.tools import as_json, as_mapping
+from pyhades.llm.text.tools import as_json
 
 IDENTITY = "You are ChatGPT, a large language model trained by OpenAI."
 KNOWLEDGE_CUTOFF = "2024-06"
@@ -21,8 +28,6 @@ CHANNELS = (
     "# Valid channels: analysis, commentary, final. Channel must be included for every message."
 )
 TOOL_CHANNEL = f"Calls to these tools must go to the commentary channel: '{NAMESPACE}'."
-REASONING_KEYS = ("reasoning", "reasoning_content", "thinking")
-_TEXT_PARTS = ("text", "input_text", "output_text")
 
 Given = Mapping[str, Any]
 
@@ -38,7 +43,7 @@ def system_message(options: ChatOptions) -> Message:
     about = [options.model_identity or IDENTITY, f"Knowledge cutoff: {KNOWLEDGE_CUTOFF}"]
     if options.date is not None:
         about.append(f"Current date: {_day(options.date)}")
-    sections = ["\n".join(about), f"Reasoning: {options.reasoning_effort}"]
+    sections = ["\n".join(about), f"Reasoning: {options.known_effort}"]
     if options.builtin_tools:
         sections.append(builtin_section(options.builtin_tools))
     sections.append(f"{CHANNELS}\n{TOOL_CHANNEL}" if options.offer.functions else CHANNELS)
@@ -64,7 +69,7 @@ def conversation(messages: Sequence[Any], options: ChatOptions) -> list[Message]
         check_continued(given)
     count = _leading_instructions(given)
     leading = [options.instructions] if options.instructions else []
-    leading += [_text(message, number) for number, message in enumerate(given[:count])]
+    leading += [text_of(message, number) for number, message in enumerate(given[:count])]
     developer = developer_message([text for text in leading if text], options)
     result = [system_message(options)]
     result += [developer] if developer else []
@@ -108,10 +113,10 @@ class _Translation:
         if role in ("tool", "function"):
             return [self._tool(message, number)]
         if role in ("system", "developer"):
-            return [Message("developer", f"# Instructions\n\n{_text(message, number)}")]
+            return [Message("developer", f"# Instructions\n\n{text_of(message, number)}")]
         if role == "user":
             name = _name(message, number)
-            return [Message(f"user:{name}" if name else "user", _text(message, number))]
+            return [Message(f"user:{name}" if name else "user", text_of(message, number))]
         raise ArgumentError(
             f"messages[{number}] has role {role!r}; known are system, developer, user, assistant "
             "and tool"
@@ -120,31 +125,25 @@ class _Translation:
     def _assistant(self, message: Given, number: int) -> list[Message]:
         """Reasoning, unless an answer came after it, then what was said or called."""
         result = []
-        reasoning = next((message[key] for key in REASONING_KEYS if message.get(key)), None)
+        reasoning = reasoning_of(message)
         if reasoning is not None and number > self._last_final:
-            text = _text({"content": reasoning}, number)
+            text = text_of({"content": reasoning}, number)
             result.append(Message("assistant", text, "analysis"))
-        calls = message.get("tool_calls") or ()
-        if not isinstance(calls, Sequence) or isinstance(calls, str | bytes):
-            raise ArgumentTypeError(f"messages[{number}]: tool_calls is no list: {calls!r}")
+        calls = calls_of(message, number)
         if calls and message.get("content"):
-            result.append(Message("assistant", _text(message, number), "commentary"))
+            result.append(Message("assistant", text_of(message, number), "commentary"))
         elif not calls and message.get("content") is not None:
-            result.append(Message("assistant", _text(message, number), "final"))
+            result.append(Message("assistant", text_of(message, number), "final"))
         elif not calls and reasoning is None:
             raise ArgumentError(f"messages[{number}] has neither content nor tool_calls")
         return result + [self._call(call, f"messages[{number}]") for call in calls]
 
     def _call(self, given: Any, where: str) -> Message:
-        call = as_mapping(given)
-        function = as_mapping(call.get("function") or call) if isinstance(call, Mapping) else {}
-        name = function.get("name") if isinstance(function, Mapping) else None
-        if not isinstance(name, str):
-            raise ArgumentError(f"{where} has a tool call without the name of a function: {call!r}")
+        name, arguments_given, identity = called_function(given, where)
         recipient = self._full_name(name)
-        arguments = _arguments(function.get("arguments"), recipient, where)
-        if call.get("id") is not None:
-            self._called[str(call["id"])] = recipient
+        arguments = _arguments(arguments_given, recipient, where)
+        if identity is not None:
+            self._called[str(identity)] = recipient
         if recipient.startswith(f"{NAMESPACE}."):
             return Message("assistant", arguments, "commentary", recipient, "json")
         return Message("assistant", arguments, "analysis", recipient)
@@ -158,7 +157,7 @@ class _Translation:
                 f"messages[{number}] is the result of a tool, but has no name, and no call before "
                 f"it has the id {message.get('tool_call_id')!r}"
             )
-        return Message(author, _text(message, number), "commentary", "assistant")
+        return Message(author, text_of(message, number), "commentary", "assistant")
 
     def _full_name(self, name: str) -> str:
         """A name with its namespace; tools that the model knows by itself have no ``functions``."""
@@ -186,27 +185,6 @@ def _is_final(message: Given) -> bool:
         and not message.get("tool_calls")
         and message.get("content") is not None
     )
-
-
-def _text(message: Given, number: int) -> str:
-    """The content of a message as text."""
-    content = message.get("content")
-    if content is None or isinstance(content, str):
-        return content or ""
-    if not isinstance(content, Sequence):
-        raise ArgumentTypeError(
-            f"messages[{number}]: content is {type(content).__name__}; it is text, or a list of "
-            "parts with text"
-        )
-    texts = []
-    for part in content:
-        kind = part.get("type", "text") if isinstance(part, Mapping) else type(part).__name__
-        if kind not in _TEXT_PARTS or not isinstance(part.get("text"), str):
-            raise ArgumentError(
-                f"messages[{number}] has a part of type {kind!r}; this model reads text only"
-            )
-        texts.append(part["text"])
-    return "".join(texts)
 
 
 def _day(date: str | datetime.date) -> str:

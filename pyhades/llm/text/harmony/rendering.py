@@ -7,7 +7,7 @@ from typing import Any
 
 from pyhades.llm.text.chat import NAMESPACE, Message
 from pyhades.llm.text.chat_options import ChatOptions
-from pyhades.llm.text.chat_prompt import ChatPrompt, Guide
+from pyhades.llm.text.chat_prompt import ChatPrompt, Guide, common_beginning
 from pyhades.llm.text.harmony.conversation import conversation
 from pyhades.llm.text.harmony.guide import HarmonyGuide
 from pyhades.llm.text.harmony.markers import Markers
@@ -112,17 +112,7 @@ def _begun(
                   tokenizer, markers)
             for name in options.offer.names
         ]  # fmt: skip
-        return _common_beginning(calls)
+        return common_beginning(calls)
     if options.reasoning_budget == 0 and not options.offer.functions:
         return tuple(_body(Message("assistant", "", "final"), tokenizer, markers))
     return ()
-
-
-def _common_beginning(calls: Sequence[Sequence[int]]) -> tuple[int, ...]:
-    """What the headers of all calls have in common: the model chooses among them."""
-    count = 0
-    for column in zip(*calls, strict=False):
-        if len(set(column)) > 1:
-            break
-        count += 1
-    return tuple(calls[0][:count])

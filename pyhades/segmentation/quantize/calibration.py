@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import math
 import os
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -19,11 +20,11 @@ from pyhades.numerics.array import Array
 from pyhades.options import EngineOptions
 from pyhades.segmentation.catalogue import Identification
 from pyhades.segmentation.image_input import ImageLike, load_image
-from pyhades.segmentation.network import CompiledNetwork, fed_picture
+from pyhades.segmentation.network import CompiledNetwork, Network, fed_picture
 from pyhades.segmentation.preprocess import place, preprocess
 from pyhades.segmentation.quantize.files import write_whole
 from pyhades.segmentation.quantize.observe import Observer, observed_edges
-from pyhades.segmentation.quantize.pictures import Picture
+from pyhades.segmentation.quantize.pictures import Picture, spread
 from pyhades.segmentation.quantize.products import Product
 from pyhades.segmentation.quantize.scores import Score
 from pyhades.segmentation.quantize.statistics import EdgeStatistics, Statistics, merged
@@ -31,6 +32,9 @@ from pyhades.segmentation.remover import Remover
 
 SAVED_EVERY = 2.0
 """Seconds between two states of the statistics that are kept on disk."""
+
+USUAL_PIXELS = 512 * 512
+"""Of pictures that as many are looked at of as is asked for."""
 
 Thing = TypeVar("Thing")
 
@@ -59,9 +63,12 @@ class Calibration:
 
     def outputs(self, graph: Graph) -> set[str]:
         """Names of the outputs that are wanted of a network: the mask, and what is carried on."""
+        return {self.mask(graph), *(state.output for state in self.plan.states)}
+
+    def mask(self, graph: Graph) -> str:
+        """Name of the output that is the mask."""
         asked = self.manifest.output
-        mask = asked if isinstance(asked, str) else graph.outputs[asked].name
-        return {mask, *(state.output for state in self.plan.states)}
+        return asked if isinstance(asked, str) else graph.outputs[asked].name
 
     def feeds(self, picture: Picture) -> dict[str, Array]:
         """What the network is fed for a picture, as the first of a sequence."""
@@ -96,10 +103,30 @@ class Calibration:
     ) -> Generator[NDArray[np.float32], None, None]:
         """The predictions of a network, float or quantised, in 0..1."""
         network = CompiledNetwork(graph, self.manifest.output, plan=self.plan, options=self.options)
+        return self.predictions(network, pictures)
+
+    def predictions(
+        self, network: Network, pictures: Sequence[Picture]
+    ) -> Generator[NDArray[np.float32], None, None]:
+        """What a network, which is closed afterwards, predicts in 0..1."""
         plain = EngineOptions(threads=self.options.threads, isa=self.options.isa)
         with Remover.from_network(network, self.manifest, options=plain) as remover:
             for picture in pictures:
                 yield remover.predict(self._loaded(picture))
+
+    def enough(self, pictures: Sequence[Picture], most: int, least: int = 1) -> list[Picture]:
+        """At most so many of them, evenly spread; of large ones less, as each shows more.
+
+        What is found on them is hardly better with more, and takes as much longer as they are
+        larger.
+        """
+        count = self.fewer(min(most, len(pictures)), pictures[0])
+        return spread(pictures, max(count, least))
+
+    def fewer(self, count: int, picture: Picture) -> int:
+        """As many as are enough of pictures like one, where ``count`` small ones are."""
+        height, width = self.planes(picture).shape[2:]
+        return math.ceil(count * min(1.0, math.sqrt(USUAL_PIXELS / (height * width))))
 
     def scores(
         self, graph: Graph, pictures: Sequence[Picture], wanted: Sequence[NDArray[np.float32]]

@@ -27,6 +27,7 @@ from pyhades.segmentation.quantize.calibration import (
     digest_of_graph,
     work_folder,
 )
+from pyhades.segmentation.quantize.candidates import Candidates
 from pyhades.segmentation.quantize.equalise import equalise, layers_with_known_channels
 from pyhades.segmentation.quantize.judging import Judge
 from pyhades.segmentation.quantize.kept import Kept, Numbers
@@ -37,7 +38,6 @@ from pyhades.segmentation.quantize.pictures import (
     given_pictures,
     made_pictures,
     split,
-    spread,
 )
 from pyhades.segmentation.quantize.pieces import in_pieces, readers_of_makers
 from pyhades.segmentation.quantize.prepare import named_apart, prepare
@@ -58,6 +58,8 @@ FOR_WEIGHTS = 24
 """Pictures that weights are rounded for."""
 FOR_SHIFTS = 32
 """Pictures that biases are corrected on."""
+LEAST_HELD = 60
+"""Pictures that are held out, and are not fewer where they are large, if there are so many."""
 
 
 def quantize(
@@ -89,7 +91,8 @@ def quantize(
     images
         Pictures like those that the model will see: a folder, or a list; 100 to 300 are good. By
         default photographs that ship with pyhades and scenes made by code, and scenes
-        more to judge masks on.
+        more to judge masks on. Of pictures that the model sees at more than 512 times 512 pixels,
+        fewer are looked at.
     output
         ONNX file to write. A call that is interrupted goes on where it was, from a folder beside
         it. None to write nothing.
@@ -199,6 +202,8 @@ def quantize_graph(
     flat = EngineOptions(threads=options.threads, isa=options.isa)
     calibration = Calibration(found, flat, step)
     for_ranges, held = split(pictures)
+    for_ranges = calibration.enough(for_ranges, len(for_ranges))
+    held = calibration.enough(held, len(held), least=LEAST_HELD)
     prepared = prepare(graph)
     digest = digest_of(pictures)
     key = hashlib.sha256(f"{digest_of_graph(prepared)} {digest} {recipe.digest}".encode())
@@ -235,7 +240,7 @@ def _fit(
     graph, step = quantiser.graph, calibration.step
     grids = quantiser.read_grids(products)
     if quantiser.recipe.rounding == "learned":
-        few = spread(pictures, FOR_WEIGHTS)
+        few = calibration.enough(pictures, FOR_WEIGHTS)
         feeds = [functools.partial(calibration.feeds, picture) for picture in few]
         quantiser.learned = kept.arrays(
             "weights",
@@ -245,7 +250,7 @@ def _fit(
             ),
         )  # fmt: skip
     if quantiser.recipe.bias_correction:
-        told = _told(spread(pictures, FOR_SHIFTS), calibration)
+        told = _told(calibration.enough(pictures, FOR_SHIFTS), calibration)
         weights = quantiser.rounded_weights(products)
         quantiser.shifts = kept.arrays(
             "biases",
@@ -272,7 +277,7 @@ def _equalised(
     layers = layers_with_known_channels(graph, products, recipe.equalisation)
     if not layers:
         return graph, products
-    few = spread(pictures, FOR_PEAKS)
+    few = calibration.enough(pictures, FOR_PEAKS)
     peaks = calibration.observe(graph, layers, few, "peaks", kept.path("peaks"))
     result = named_apart(equalise(graph, products, peaks, recipe.equalisation))
     return result, find_products(result, recipe.float_channels, outputs)
@@ -290,7 +295,7 @@ def _in_pieces(
     layers = readers_of_makers(graph, products)
     if not layers:
         return graph, products
-    few = spread(pictures, FOR_LOUDNESS)
+    few = calibration.enough(pictures, FOR_LOUDNESS)
     peaks = calibration.observe(graph, layers, few, "peaks", kept.path("loudness"))
     result = named_apart(in_pieces(graph, products, peaks))
     return result, find_products(result, recipe.float_channels, calibration.outputs(graph))
@@ -306,10 +311,12 @@ def _choose(
     ranks: Numbers,
 ) -> Choice:
     judge = Judge(calibration, graph, held, budget)
+    candidates = Candidates(calibration, quantiser.graph)
 
     def error_of(some: Sequence[Product], indices: Sequence[int]) -> float:
         def measured() -> float:
-            return budget.spent(judge.some(quantiser.quantised(some), indices))
+            masks = candidates.masks(quantiser.quantised(some), judge.pictures(indices))
+            return budget.spent(judge.compared(indices, masks))
 
         name = " ".join([str(budget), *map(str, indices), *(product.name for product in some)])
         return ranks.of(hashlib.sha256(name.encode()).hexdigest()[:24], measured)

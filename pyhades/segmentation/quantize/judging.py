@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +40,9 @@ class Judge:
 
     def scores(self, graph: Graph) -> tuple[Score, ...]:
         """Of all pictures, in their order. Later attempts begin with those that lose the most."""
-        scores = self.some(graph, range(len(self._pictures)), "masks")
+        masks = self._calibration.masks(graph, self._pictures)
+        every = range(len(self._pictures))
+        scores = self.compared(every, self._calibration.told("masks", len(every), masks))
         spent = [self.budget.spent([score]) for score in scores]
         self._order = sorted(self._order, key=lambda index: -spent[index])
         return scores
@@ -60,21 +62,22 @@ class Judge:
                 return None
         return tuple(found[index] for index in range(count))
 
-    def some(
-        self, graph: Graph, indices: Sequence[int], what: str | None = None
+    def pictures(self, indices: Sequence[int]) -> list[Picture]:
+        """Those with these indices."""
+        return [self._pictures[index] for index in indices]
+
+    def compared(
+        self, indices: Sequence[int], masks: Iterable[NDArray[np.float32]]
     ) -> tuple[Score, ...]:
-        """Of the pictures with these indices."""
-        pictures = [self._pictures[index] for index in indices]
-        masks = self._calibration.masks(graph, pictures)
-        told = masks if what is None else self._calibration.told(what, len(pictures), masks)
+        """Masks of the pictures with these indices."""
         return tuple(
             Score.of(self._pictures[index].name, mask, self._wanted[index])
-            for index, mask in zip(indices, told, strict=True)
+            for index, mask in zip(indices, masks, strict=True)
         )
 
     def hardest(self, count: int) -> list[int]:
         """Indices of the pictures that lost the most, at most so many of them."""
-        return self._order[:count]
+        return self._order[: self._calibration.fewer(count, self._pictures[0])]
 
 
 def doubt_of(mask: NDArray[np.float32]) -> float:

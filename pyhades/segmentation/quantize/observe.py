@@ -1,30 +1,30 @@
 """Run the float network over calibration pictures and keep what passes along its edges.
 
-Not all edges at once: those of a large network would not fit into memory. They are cut into parts,
-and each part is the output of a program of its own, which computes nothing behind it.
+Not all edges at once: those of a large network would not fit into memory. The network is cut into
+parts, one program each, which run one after the other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-
-import numpy as np
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from pyhades.compiler import Program, compile
+from pyhades.compiler.stages import is_static
 from pyhades.ir.graph import Graph, Value
 from pyhades.numerics.array import Array
 from pyhades.options import EngineOptions
 from pyhades.segmentation.quantize.placement import place_grids
 from pyhades.segmentation.quantize.products import Product
+from pyhades.segmentation.quantize.resuming import bytes_of, frontier, resumed, sized
 from pyhades.segmentation.quantize.statistics import EdgeStatistics, Statistics
 
 Feeds = Mapping[str, Array]
 
 BYTES_AT_ONCE = 512 << 20
 """Of the edges that one program keeps."""
-_PROGRAMS = 8
-"""Kept, with as many parts of the network or sizes of pictures."""
+_SIZES = 4
+"""Of pictures, whose programs are kept."""
 
 
 def observed_edges(graph: Graph, products: Sequence[Product]) -> dict[Value, int]:
@@ -42,6 +42,15 @@ def _channels(value: Value, readers: Iterable[object]) -> int:
     ops = {getattr(node, "op", "") for node in readers}
     rank = len(value.type.shape) if value.type is not None and value.type.shape is not None else 0
     return rank - 1 if ops & {"MatMul", "Gemm"} or rank < 2 else 1
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A program, the edges that it makes, and the names of what later parts need of it."""
+
+    program: Program
+    edges: list[Value]
+    left: list[str]
 
 
 @dataclass
@@ -63,7 +72,7 @@ class Observer:
     options: EngineOptions
 
     def __post_init__(self) -> None:
-        self._programs: dict[tuple[object, ...], Program] = {}
+        self._known: dict[object, list[_Part]] = {}
 
     def look(self, feeds: Feeds) -> Statistics:
         """What passes along the edges for one picture."""
@@ -73,66 +82,62 @@ class Observer:
         }
 
     def pass_along(self, feeds: Feeds) -> Iterator[tuple[Value, Array]]:
-        """The edges and what passes along them, not all at once in memory."""
-        for index, part in enumerate(self._parts(feeds)):
-            outputs = self._program(index, part, feeds).run(dict(feeds))
-            for value in part:
-                yield value, outputs.pop(value.name)
+        """The edges and what passes along them, not all at once in memory.
+
+        Each part of the network begins with what the one before left for it.
+        """
+        carried = dict(feeds)
+        for part in self._parts(feeds):
+            found = part.program.run({name: carried[name] for name in part.program.inputs})
+            for edge in part.edges:
+                yield edge, found[edge.name] if edge.name in found else carried[edge.name]
+            carried = {n: found[n] if n in found else carried[n] for n in part.left}
 
     def close(self) -> None:
         """Give back memory."""
-        for program in self._programs.values():
-            program.close()
-        self._programs.clear()
+        for parts in self._known.values():
+            for part in parts:
+                part.program.close()
+        self._known.clear()
 
-    def _parts(self, feeds: Feeds) -> list[list[Value]]:
-        """The edges, as many at once as memory may hold."""
-        sizes = self._sizes(feeds)
-        parts: list[list[Value]] = [[]]
-        room = BYTES_AT_ONCE
-        for value in self.edges:
-            size = sizes.get(value.name, 0)
-            if size > room and parts[-1]:
-                parts.append([])
-                room = BYTES_AT_ONCE
-            parts[-1].append(value)
-            room -= size
-        return parts
-
-    def _sizes(self, feeds: Feeds) -> dict[str, int]:
-        """Bytes of each edge for pictures of this size."""
-        from pyhades.passes import fold_constants, specialise
-
-        shapes = {name: array.shape for name, array in feeds.items()}
-        key = tuple(shapes.items())
-        if not hasattr(self, "_known"):
-            self._known: dict[object, dict[str, int]] = {}
+    def _parts(self, feeds: Feeds) -> list[_Part]:
+        """For pictures of this size."""
+        key = tuple((name, array.shape) for name, array in feeds.items())
         if key not in self._known:
-            graph = _with_outputs(self.graph, list(self.edges))
-            folded = fold_constants(specialise(graph, shapes), partly=True)
-            self._known[key] = {
-                v.name: 4 * int(np.prod(v.type.static_shape))
-                for v in folded.outputs
-                if v.type is not None and v.type.is_static
-            }
+            if len(self._known) >= _SIZES:
+                for part in self._known.pop(next(iter(self._known))):
+                    part.program.close()
+            self._known[key] = self._cut(feeds)
         return self._known[key]
 
-    def _program(self, index: int, part: Sequence[Value], feeds: Feeds) -> Program:
-        shapes = {name: array.shape for name, array in feeds.items()}
-        key = (index, *shapes.items())
-        if key not in self._programs:
-            if len(self._programs) >= _PROGRAMS:
-                self._programs.pop(next(iter(self._programs))).close()
-            graph = _with_outputs(self.graph, part)
-            self._programs[key] = compile(graph, shapes, options=self.options)
-        return self._programs[key]
+    def _cut(self, feeds: Feeds) -> list[_Part]:
+        """The edges in their order, as many at once as memory may hold."""
+        graph = sized(replace(self.graph, outputs=list(self.edges)), feeds)
+        twins = dict(zip(self.edges, graph.outputs, strict=True))
+        made = {v: i for i, node in enumerate(graph.nodes, 1) for v in node.outputs}
+        order = sorted(self.edges, key=lambda edge: made.get(twins[edge], 0))
+        parts: list[_Part] = []
+        known = {name: None for name in feeds}
+        for edges in _at_once(order, twins):
+            end = max(made.get(twins[edge], 0) for edge in edges)
+            # Where sizes depend on data, every part begins with the picture.
+            left = frontier(graph, end, ()) if is_static(graph) else graph.inputs
+            fresh = dict.fromkeys([*(twins[edge] for edge in edges), *left])
+            wanted = [value for value in fresh if value.name not in known]
+            program = compile(resumed(graph, known, wanted), options=self.options)
+            known = {value.name: None for value in left}
+            parts.append(_Part(program, edges, list(known)))
+        return parts
 
 
-def _with_outputs(graph: Graph, outputs: Sequence[Value]) -> Graph:
-    """The same graph with other outputs; what only the old ones need is dropped later."""
-    inner = dict.fromkeys([*outputs])
-    return Graph(graph.inputs, list(inner), graph.nodes, graph.name, graph.source)
-
-
-Report = Callable[[int, int], object]
-"""Called with how many pictures were looked at, and how many there are."""
+def _at_once(edges: Sequence[Value], twins: Mapping[Value, Value]) -> list[list[Value]]:
+    parts: list[list[Value]] = [[]]
+    used = 0
+    for edge in edges:
+        size = bytes_of(twins[edge])
+        if used and used + size > BYTES_AT_ONCE:
+            parts.append([])
+            used = 0
+        parts[-1].append(edge)
+        used += size
+    return parts

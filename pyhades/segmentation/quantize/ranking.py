@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from pyhades.segmentation.quantize.products import Product
 
 GROUPS = 16
 """Groups that all products are cut into."""
 SPLIT = 6
 """Groups, the worst ones, whose products are measured for themselves."""
+MOST_OF_IT = 0.9
+"""Of the squared error, that groups which are taken apart cause: what is left is little."""
 ALONE = 24
 """Up to so many products, each is measured for itself at once."""
 
@@ -41,11 +45,11 @@ def rank_products(
     for index, group in enumerate(groups):
         measured.append((error_of(group), group))
         tell(index + 1, total)
-    measured.sort(key=lambda pair: -pair[0])
+    apart = _worth_splitting(measured)
     found: list[tuple[Product, float]] = []
     done = len(groups)
     for position, (error, group) in enumerate(measured):
-        if len(group) == 1 or position >= SPLIT:
+        if position not in apart:
             found += [(product, error / len(group) ** 0.5) for product in group]
             continue
         for product in group:
@@ -54,3 +58,15 @@ def rank_products(
             tell(done, total)
     tell(total, total)
     return sorted(found, key=lambda pair: -pair[1])
+
+
+def _worth_splitting(measured: Sequence[tuple[float, Sequence[Product]]]) -> set[int]:
+    """Positions of the worst groups, as far as they cause most of the error."""
+    order = sorted(range(len(measured)), key=lambda i: -measured[i][0])
+    squares = np.array([measured[i][0] ** 2 for i in order])
+    before = np.cumsum(squares) - squares
+    return {
+        i
+        for i, seen in zip(order[:SPLIT], before, strict=False)
+        if len(measured[i][1]) > 1 and seen < MOST_OF_IT * squares.sum()
+    }

@@ -177,7 +177,7 @@ Status bind_paged_attention(const OpDesc& desc, BoundOp* bound) {
             "of kv_heads");
     args.heads = desc.in(kQ).shape[1] / width;
     args.block_bytes = args.block.bytes(params->kv_heads);
-    args.scale = static_cast<float>(desc.attributes.real("scale", 1.0));
+    args.scale = static_cast<float>(desc.attributes.real("scale", 1.0) * kLog2E);
     const Status status = check(desc, *params);
     if (!status.ok) return status;
     const char* function = format == "int8" ? "paged_attention_int8" : "paged_attention_bf16";

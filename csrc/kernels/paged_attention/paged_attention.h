@@ -15,6 +15,7 @@ constexpr int64_t kScoreRow = kPartition + 16;
 // Of tokens that share a visit, rows being tokens times heads: their scores fit a cache of 512 KiB.
 constexpr int64_t kMostRows = 128;
 constexpr int64_t kMostStepBlocks = 2;
+constexpr double kLog2E = 0x1.71547652b82fep+0;
 
 struct PagedAttentionArgs {
     const float* q;            // [tokens][heads, head_dim]
@@ -28,7 +29,7 @@ struct PagedAttentionArgs {
     int64_t window;            // positions that a token sees, itself included; 0: all
     int64_t tokens, heads;     // several tokens: at most kMostRows rows
     KvBlock block;
-    float scale;
+    float scale;     // of the scores, times log2(e)
     float* scratch;  // attention_scratch() floats
 };
 

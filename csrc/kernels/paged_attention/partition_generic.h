@@ -1,10 +1,11 @@
 #pragma once
 #include "kernels/paged_attention/paged_attention.h"
-#include "simd/math.h"
+#include "simd/exp2.h"
 #include "simd/narrow.h"
 
 //     o = (sum_j exp(s_j - m) v_j) / (exp(sink - m) + sum_j exp(s_j - m)),   s_j = scale q.k_j
 //
+// Scores and sinks are taken times log2(e), so that exponentials are powers of two.
 // A row is a query head of a token. What a partition adds to it, whoever its scores were computed
 // with: the scores become weights relative to their largest, weighted values are added position by
 // position from zero, and the sum joins what came before. A sink is where the merge begins: a
@@ -61,7 +62,7 @@ struct Progress {
 };
 
 HADES_INLINE Progress at_sink(const PagedAttentionArgs& args, int64_t head) {
-    if (args.sinks) return {args.sinks[head], 1.0f};
+    if (args.sinks) return {args.sinks[head] * static_cast<float>(kLog2E), 1.0f};
     return {-__builtin_inff(), 0.0f};
 }
 
@@ -72,6 +73,21 @@ struct Shares {
 
 HADES_INLINE void fill(float* x, int64_t begin, int64_t end, float value) {
     for (int64_t i = begin; i < end; ++i) x[i] = value;
+}
+
+// Vectors whose exponentials are computed side by side.
+static constexpr int kTogether = kLanes == 16 ? 8 : 4;
+
+template <int n>
+HADES_INLINE F32 exponentiate(float* scores, float peak, F32 sums) {
+    F32 weights[n];
+    for (int i = 0; i < n; ++i) weights[i] = load(scores + i * kLanes) - set1(peak);
+    exp2_of_negative(weights);
+    for (int i = 0; i < n; ++i) {
+        store(scores + i * kLanes, weights[i]);
+        sums = sums + weights[i];
+    }
+    return sums;
 }
 
 // In two chains, since one is a chain of latencies.
@@ -90,11 +106,10 @@ static float largest_of(const float* scores, int64_t count) {
 static float exponentiate(float* scores, int64_t count, float* total) {
     const float peak = largest_of(scores, count);
     F32 sums = zero();
-    for (int64_t i = 0; i < count; i += kLanes) {
-        const F32 weight = exp(load(scores + i) - set1(peak));
-        store(scores + i, weight);
-        sums = sums + weight;
-    }
+    int64_t i = 0;
+    for (; i + kTogether * kLanes <= count; i += kTogether * kLanes)
+        sums = exponentiate<kTogether>(scores + i, peak, sums);
+    for (; i < count; i += kLanes) sums = exponentiate<1>(scores + i, peak, sums);
     *total = sum(sums);
     return peak;
 }
@@ -109,8 +124,8 @@ static Shares weigh(float* scores, int64_t start, Seen here, Progress* progress)
     float added;
     const float peak = exponentiate(scores + begin, end - begin, &added);
     const float highest = peak > progress->peak ? peak : progress->peak;
-    const float keep = __builtin_expf(progress->peak - highest);
-    const float join = __builtin_expf(peak - highest);
+    const float keep = __builtin_exp2f(progress->peak - highest);
+    const float join = __builtin_exp2f(peak - highest);
     *progress = {highest, progress->total * keep + added * join};
     return {keep, join};
 }

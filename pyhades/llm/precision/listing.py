@@ -162,7 +162,7 @@ def list_tensors(model: str | os.PathLike[str] | Checkpoint) -> CheckpointListin
     Examples
     --------
     >>> from pyhades.llm.checkpoint.locating import toy_model
-    >>> head = list_tensors(toy_model()).kinds[1]
+    >>> head = list_tensors(toy_model()).kinds[0]
     >>> head.name, head.types, str(head.kept["exact"]), str(head.kept["fast"])
     ('head', ('BF16',), 'bf16', '~int4_g32')
     """

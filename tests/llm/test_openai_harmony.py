@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import re
 from functools import cache
 
 import pytest
@@ -108,6 +110,134 @@ def test_functions():
         theirs.Message.from_role_and_content(theirs.Role.DEVELOPER, developer),
         message(theirs.Role.USER, ASK["content"]),
     )
+
+
+TEXTS = [ASK["content"], "It's 21.", '{"a": [1, "ä"]}', "<|end|>", " \n"]
+FUNCTIONS = ("weather", "get-time", "a_b2")
+_RECIPIENT = re.compile(r"(<\|start\|>assistant)( to=[\w.-]+)(<\|channel\|>\w+)")
+_PARTS = re.compile(rf"({'|'.join(map(re.escape, SPECIALS))})")
+
+
+class Talk:
+    """A random conversation, in the messages of OpenAI's API and in those of harmony."""
+
+    def __init__(self, seed: int, turns: int) -> None:
+        self.dice = random.Random(seed)
+        self.ours: list[dict] = []
+        self.theirs: list = [system()]
+        for _ in range(turns):
+            self.question()
+            for _ in range(self.dice.randrange(3)):
+                self.calls()
+            if self.dice.random() < 0.8:
+                self.answer()
+
+    def text(self) -> str:
+        return self.dice.choice(TEXTS)
+
+    def say(self, role, text, name=None, **fields):
+        author = theirs.Author(role=role, name=name)
+        said = theirs.Message.from_author_and_content(author, text)
+        self.theirs.append(said.model_copy(update=fields))
+
+    def question(self):
+        self.ours.append({"role": "user", "content": self.text()})
+        self.say(theirs.Role.USER, self.ours[-1]["content"])
+
+    def thought(self) -> dict:
+        """Fields of a message that was thought about, or was not."""
+        if self.dice.random() < 0.3:
+            return {}
+        thought = self.text()
+        self.say(theirs.Role.ASSISTANT, thought, channel="analysis")
+        return {self.dice.choice(["reasoning", "reasoning_content"]): thought}
+
+    def calls(self):
+        message = {"role": "assistant", "content": None, **self.thought(), "tool_calls": []}
+        if self.dice.random() < 0.3:
+            message["content"] = self.text()
+            self.say(theirs.Role.ASSISTANT, message["content"], channel="commentary")
+        names = [self.dice.choice(FUNCTIONS) for _ in range(self.dice.randrange(1, 3))]
+        self.ours.append(message)
+        for name in names:
+            arguments = json.dumps({"city": self.text()}, ensure_ascii=False)
+            number = f"call_{len(self.theirs)}"
+            function = {"name": name, "arguments": arguments}
+            message["tool_calls"].append({"id": number, "type": "function", "function": function})
+            self.say(theirs.Role.ASSISTANT, arguments, channel="commentary",
+                     recipient=f"functions.{name}", content_type="<|constrain|>json")  # fmt: skip
+        for call, name in zip(message["tool_calls"], names, strict=True):
+            result = self.text()
+            self.ours.append({"role": "tool", "tool_call_id": call["id"], "content": result})
+            self.say(theirs.Role.TOOL, result, f"functions.{name}", channel="commentary",
+                     recipient="assistant")  # fmt: skip
+
+    def answer(self):
+        self.ours.append({"role": "assistant", **self.thought(), "content": self.text()})
+        self.say(theirs.Role.ASSISTANT, self.ours[-1]["content"], channel="final")
+
+
+def with_recipients_behind_channels(tokens) -> list[int]:
+    """Where models write them; OpenAI's renderer puts them before, which says the same."""
+    # A special token that somebody has written as text stays text: it is spelled out meanwhile.
+    moved, text, named = [], [], {number: name for name, number in SPECIALS.items()}
+    for token in [*tokens, None]:
+        if token is not None and token not in named:
+            text.append(token)
+            continue
+        moved.append(encoding().decode(text).replace("<|", "<\0|"))
+        moved.append("" if token is None else named[token])
+        text = []
+    pieces = _PARTS.split(_RECIPIENT.sub(r"\1\3\2", "".join(moved)))
+    return [
+        token
+        for piece in pieces
+        for token in (
+            [SPECIALS[piece]]
+            if piece in SPECIALS
+            else encoding().encode(piece.replace("<\0|", "<|"), disallowed_special=())
+        )
+    ]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_histories(seed):
+    """Of a turn: calls and their results, what is said before calls, thoughts until the answer."""
+    talk = Talk(seed, turns=1)
+    assert rendered(talk.ours) == with_recipients_behind_channels(expected(*talk.theirs))
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_histories_of_several_turns(seed):
+    """Thoughts go with the answer that they led to; OpenAI's renderer drops those of the first."""
+    talk = Talk(seed, turns=3)
+    finals = [at for at, each in enumerate(talk.theirs) if each.channel == "final"]
+    said = [
+        each
+        for at, each in enumerate(talk.theirs)
+        if each.channel != "analysis" or at > max(finals, default=0)
+    ]
+    whole = theirs.RenderConversationConfig(auto_drop_analysis=False)
+    tokens = encoding().render_conversation_for_completion(
+        theirs.Conversation.from_messages(said), theirs.Role.ASSISTANT, whole
+    )
+    assert rendered(talk.ours) == with_recipients_behind_channels(tokens)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_random_answers_are_read_alike(seed):
+    """Whole turns, as their renderer writes them."""
+    talk = Talk(seed, turns=1)
+    turn = [each for each in talk.theirs if each.author.role == theirs.Role.ASSISTANT]
+    tokens = [token for each in turn for token in encoding().render(each)]
+    start = len(encoding().encode("<|start|>assistant", allowed_special="all"))
+    parser = HarmonyParser(tokenizer(), frozenset(FUNCTIONS))
+    for token in tokens[start:]:
+        parser.push(token)
+    parser.finish()
+    assert [(m.channel, m.recipient, m.content) for m in parser.messages] == [
+        (m.channel, m.recipient, m.content[0].text) for m in turn
+    ]
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,14 @@ def test_room_is_made_only_for_clients_without_any():
     assert unfair_holder([], "new") is None
 
 
+def test_room_may_be_blocks():
+    """One with few long answers, and one with many short ones."""
+    long = [Holder(key, "long", key, False, room=40) for key in range(2)]
+    short = [Holder(10 + key, "short", 10 + key, False, room=2) for key in range(6)]
+    assert unfair_holder([*long, *short], "new") == 1
+    assert unfair_holder([*long[:1], *short], "new") is None, "nobody loses all that he has"
+
+
 @pytest.mark.parametrize("room", [1, 10, 1000])
 @pytest.mark.parametrize("fitting", [0, 5, 40, 10_000])
 @pytest.mark.parametrize("unread", [[3], [100], [3, 100, 7], [1] * 50, []])

@@ -251,6 +251,33 @@ def test_a_client_without_any_room_gets_some(open_runner):
     assert scheduler.preemptions == 1
 
 
+def test_a_client_without_any_blocks_gets_some(open_runner):
+    """Before those who hold them all have come to an end; what gave way is the same as alone."""
+    greedy = [request(seed, 5, 120, client="greedy") for seed in range(8)]
+    runner = open_runner(sequences=16, cache_tokens=CONTEXT)
+    alone = run(scheduler_of(runner), greedy)
+    scheduler = scheduler_of(runner)
+    tokens = {(one.number, 0): [] for one in greedy}
+    for one in greedy:
+        scheduler.add(one)
+    for step in range(10_000):
+        if step == 50:
+            [mine] = scheduler.add(request(20, 100, 10, client="modest"))
+            before = scheduler.preemptions
+        events = scheduler.step()
+        for event in events:
+            tokens.setdefault((event.answer.request.number, 0), []).append(event.token)
+        scheduler.drop([e.answer for e in events if e.answer.finish_reason is not None])
+        if step == 50 + 8:
+            assert mine.written
+            assert before < scheduler.preemptions < before + 8, "no more than it takes"
+        if not scheduler.has_work:
+            break
+    assert len(tokens.pop((20, 0))) == 10
+    assert tokens == alone
+    assert free(runner)
+
+
 def test_rows_come_in_company(open_runner):
     runner = open_runner()
     scheduler = scheduler_of(runner)

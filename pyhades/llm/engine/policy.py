@@ -115,12 +115,15 @@ class Holder:
         Number of its request: the higher, the younger.
     is_suspended
         Whether its reader does not read.
+    room
+        How much it holds of what there is no more of: places in a step, or blocks.
     """
 
     key: int
     client: Client
     arrival: int
     is_suspended: bool
+    room: int = 1
 
 
 def victim(holders: Iterable[Holder]) -> int:
@@ -149,7 +152,7 @@ def unfair_holder(holders: Sequence[Holder], newcomer: Client) -> int | None:
     Returns
     -------
     int or None
-        The youngest answer of the client that holds most.
+        The youngest answer of the client that holds most, if it has others.
 
     Examples
     --------
@@ -159,11 +162,14 @@ def unfair_holder(holders: Sequence[Holder], newcomer: Client) -> int | None:
     >>> unfair_holder(holders, "a") is None
     True
     """
-    held = Counter(holder.client for holder in holders)
-    if held[newcomer] or not held:
+    answers = Counter(holder.client for holder in holders)
+    if answers[newcomer] or not answers:
         return None
+    held: Counter[Client] = Counter()
+    for holder in holders:
+        held[holder.client] += holder.room
     greedy, most = max(held.items(), key=lambda item: (item[1], item[0]))
-    if most <= max(1, len(holders) / (len(held) + 1)):
+    if answers[greedy] == 1 or most <= held.total() / (len(held) + 1):
         return None
     return victim(holder for holder in holders if holder.client == greedy)
 

@@ -197,7 +197,7 @@ class Scheduler:
     def _chosen(self) -> list[tuple[Answer, int]]:
         """Who takes part in the next step, and with how many tokens."""
         writing, preempted = self._writing_with_room()
-        if not preempted and self._make_fair_room():
+        if not preempted and self._make_fair_room(writing):
             writing, preempted = self._writing_with_room()
         reading = self._chosen_to_read(writing, may_admit=not preempted)
         return [*((answer, 1) for answer in writing), *reading]
@@ -230,11 +230,14 @@ class Scheduler:
                 free[kind] -= blocks
         return all(blocks >= 0 for blocks in free.values())
 
-    def _holders(self) -> list[Holder]:
+    def _holders(self, *, of_blocks: bool = False) -> list[Holder]:
         return [
-            Holder(key, a.request.client, a.arrival[0], self._is_suspended(a))
+            Holder(
+                key, a.request.client, a.arrival[0], self._is_suspended(a),
+                -(-a.sequence.length // CACHE_BLOCK) if of_blocks else 1,
+            )
             for key, a in enumerate(self._holding)
-        ]
+        ]  # fmt: skip
 
     def _preempt(self, answer: Answer) -> None:
         """Take an answer's blocks: it is read again from its tokens, with the same result."""
@@ -346,10 +349,10 @@ class Scheduler:
 
     def _may_begin(self, answer: Answer, others: Items[tuple[Answer, int]]) -> bool:
         """Whether there is room for a prompt, and for everybody else's next tokens."""
-        if self.running + 1 + len(answer.siblings) > self.runner.limits.sequences:
-            return not self._holding
         if not self._holding:
             return True
+        if not self._has_place(answer):
+            return False
         cache = self.runner.cache
         to_read = [(a, a.unread) for a in self._holding if not a.is_writing]
         needs = [cache.needed(other.sequence, tokens) for other, tokens in [*others, *to_read]]
@@ -362,7 +365,11 @@ class Scheduler:
         reserve = self.running + len(answer.siblings)
         return all(blocks >= reserve for blocks in free.values())
 
-    def _make_fair_room(self) -> bool:
+    def _has_place(self, answer: Answer) -> bool:
+        """Whether a step takes one more answer, and those to the same prompt."""
+        return self.running + 1 + len(answer.siblings) <= self.runner.limits.sequences
+
+    def _make_fair_room(self, writing: Items[Answer]) -> bool:
         """Where a client has nothing and no room is left, the one that holds most gives way.
 
         Returns
@@ -370,14 +377,27 @@ class Scheduler:
         bool
             Whether an answer has given way.
         """
+        clients = {answer.request.client for answer in self._holding}
         for answer in self._waiting:
-            if self.running + 1 + len(answer.siblings) <= self.runner.limits.sequences:
+            if answer.request.client in clients:
                 continue
-            greedy = unfair_holder(self._holders(), answer.request.client)
+            has_place = self._has_place(answer)
+            if has_place and not self._lacks_blocks(answer, writing):
+                continue
+            holders = self._holders(of_blocks=has_place)
+            greedy = unfair_holder(holders, answer.request.client)
             if greedy is not None:
                 self._preempt(self._holding[greedy])
                 return True
         return False
+
+    def _lacks_blocks(self, newcomer: Answer, writing: Items[Answer]) -> bool:
+        """Whether there are none for it to begin. What gave way for want of them has begun."""
+        if newcomer.written:
+            return False
+        if newcomer.address is not None and self.runner.cache.prefixes is not None:
+            self.runner.cache.prefixes.look_up(newcomer.address)
+        return not self._may_begin(newcomer, [(answer, 1) for answer in writing])
 
     # What comes of it.
 

@@ -246,6 +246,7 @@ class LLM:
         *,
         on_delta: Callable[[Delta], object] = lambda delta: None,
         constraint: Constraint | None = None,
+        client: str = "",
         **keywords: Any,
     ) -> Generation | list[Generation]:
         """Continue one prompt, or several together.
@@ -261,6 +262,9 @@ class LLM:
         constraint
             What the answers have to be, made by :mod:`pyhades.llm.grammar`. One that is cut off,
             by ``max_tokens`` or a stop string, is the beginning of such an answer.
+        client
+            On whose behalf. Clients get equal shares of the model, however many requests they make,
+            and what was read for one is not found by another.
 
         Returns
         -------
@@ -278,7 +282,7 @@ class LLM:
         """
         if not callable(on_delta):
             raise ArgumentTypeError(f"on_delta={on_delta!r} cannot be called")
-        requests, several = self._requests(prompts, params, keywords, constraint)
+        requests, several = self._requests(prompts, params, keywords, constraint, client)
         collector = Collector(requests)
         for delta in self._stream(requests):
             collector.add(delta)
@@ -292,6 +296,7 @@ class LLM:
         params: SamplingParams | None = None,
         *,
         constraint: Constraint | None = None,
+        client: str = "",
         **keywords: Any,
     ) -> Generator[Delta, None, None]:
         """Like :meth:`generate`, piece by piece. Closing the iterator stops the work.
@@ -299,7 +304,7 @@ class LLM:
         The answer is written from now on, while other answers are, too; one that is not read is
         written no further than some hundred tokens ahead.
         """
-        requests, _ = self._requests(prompts, params, keywords, constraint)
+        requests, _ = self._requests(prompts, params, keywords, constraint, client)
         return iter(self._stream(requests))
 
     def astream(
@@ -308,12 +313,13 @@ class LLM:
         params: SamplingParams | None = None,
         *,
         constraint: Constraint | None = None,
+        client: str = "",
         **keywords: Any,
     ) -> AsyncGenerator[Delta, None]:
         """Like :meth:`stream`, for ``async for``; with a constraint, written once it is read."""
 
         def begun() -> AsyncGenerator[Delta, None]:
-            requests, _ = self._requests(prompts, params, keywords, constraint)
+            requests, _ = self._requests(prompts, params, keywords, constraint, client)
             return aiter(self._stream(requests))
 
         return begun() if constraint is None else begun_elsewhere(begun)
@@ -324,14 +330,15 @@ class LLM:
         params: SamplingParams | None = None,
         *,
         constraint: Constraint | None = None,
+        client: str = "",
         **keywords: Any,
     ) -> Generation | list[Generation]:
         """Like :meth:`generate`, for ``await``; cancelling the task stops the work."""
         if constraint is None:
-            requests, several = self._requests(prompts, params, keywords)
+            requests, several = self._requests(prompts, params, keywords, None, client)
         else:
             requests, several = await asyncio.to_thread(
-                self._requests, prompts, params, keywords, constraint
+                self._requests, prompts, params, keywords, constraint, client
             )
         collector = Collector(requests)
         async for delta in self._stream(requests):
@@ -358,6 +365,7 @@ class LLM:
         response_format: Any = None,
         continue_final_message: bool = False,
         constraint: Constraint | None = None,
+        client: str = "",
         stream: bool = False,
         **keywords: Any,
     ) -> ChatAnswer | Iterator[ChatDelta]:
@@ -404,6 +412,8 @@ class LLM:
             What the content has to be, made by :mod:`pyhades.llm.grammar`; the model is not told.
             Reasoning is free. An answer that was cut off (``finish_reason="length"``) is the
             beginning of one that keeps to it.
+        client
+            On whose behalf, as in :meth:`generate`.
         stream
             Give an iterator of :class:`ChatDelta`, split by channel, instead of the whole answer.
 
@@ -427,7 +437,7 @@ class LLM:
             instructions=instructions, model_identity=model_identity, builtin_tools=builtin_tools,
             response_format=response_format, continue_final_message=continue_final_message,
         )  # fmt: skip
-        deltas = iter(self._asked(messages, params, options, constraint, keywords))
+        deltas = iter(self._asked(messages, params, options, constraint, client, keywords))
         return deltas if stream else ChatAnswer.collect(deltas)
 
     async def achat(
@@ -449,10 +459,10 @@ class LLM:
     ) -> AsyncGenerator[ChatDelta, None]:
         """Like :meth:`chat` with ``stream=True``, for ``async for``."""
         options, sampling = ChatOptions.taken_from(keywords)
-        constraint = sampling.pop("constraint", None)
+        constraint, client = sampling.pop("constraint", None), sampling.pop("client", "")
 
         def begun() -> AsyncGenerator[ChatDelta, None]:
-            return aiter(self._asked(messages, params, options, constraint, sampling))
+            return aiter(self._asked(messages, params, options, constraint, client, sampling))
 
         may_compile = constraint is not None or options.form is not None or options.offer.functions
         return begun_elsewhere(begun) if may_compile else begun()
@@ -558,6 +568,7 @@ class LLM:
         params: SamplingParams | None,
         options: ChatOptions,
         constraint: Constraint | None,
+        client: str,
         keywords: Mapping[str, Any],
     ) -> ChatStreams:
         """The answers to a conversation."""
@@ -569,7 +580,7 @@ class LLM:
         # Stop strings end what is said to the user, and not the reasoning before it.
         request = request_of(
             0, prompt.tokens, params.changed(stop=()), self.context_length,
-            self._stop_ids(params) - prompt.goes_on, self.config.vocab_size,
+            self._stop_ids(params) - prompt.goes_on, self.config.vocab_size, client,
             filter_factory=guided(prompt.guide, self._filters(grammar, prompt.begun)),
         )  # fmt: skip
         return ChatStreams(self._stream([request]), prompt, params.stop, params.n)
@@ -580,6 +591,7 @@ class LLM:
         params: SamplingParams | None,
         keywords: Mapping[str, Any],
         constraint: Constraint | None = None,
+        client: str = "",
     ) -> tuple[list[Request], bool]:
         """The requests, and whether there may be several."""
         params = self._checked(params, keywords)
@@ -591,7 +603,7 @@ class LLM:
         requests = [
             request_of(
                 number, self.tokenize(prompt) if isinstance(prompt, str) else prompt, params,
-                self.context_length, stop_ids, self.config.vocab_size, filter_factory=filters,
+                self.context_length, stop_ids, self.config.vocab_size, client, filters,
             )
             for number, prompt in enumerate(items)
         ]  # fmt: skip

@@ -17,7 +17,7 @@ import weakref
 import pytest
 
 import pyhades
-from pyhades.errors import CancelledError, ClosedError, ConfigurationError
+from pyhades.errors import ArgumentTypeError, CancelledError, ClosedError, ConfigurationError
 from pyhades.llm import LLM
 from pyhades.llm.engine import engine as engine_module
 from pyhades.llm.measure.synthetic import random_weights
@@ -197,6 +197,30 @@ def test_a_failure_around_an_answer_ends_that_call_alone(llm, monkeypatch):
     next(other)
     other.close()
     assert becomes_true(lambda: is_free(llm))
+
+
+def test_requests_are_made_for_clients(llm):
+    """By every face: what was read for one of them is found by himself alone."""
+    text = "What is the weather in Paris today? " * 8
+    messages = [{"role": "user", "content": text}]
+    how = {**SHORT, "max_tokens": 1}
+
+    async def written(client):
+        one = await llm.agenerate(text, client=client, **how)
+        [other] = [delta async for delta in llm.astream(text, client=client, **how)]
+        said = await llm.achat(messages, client=client, date=None, **how)
+        again = llm.chat(messages, client=client, date=None, **how)
+        return [one.completions[0].timing.cached_tokens, other.cached_tokens,
+                said.usage.cached_tokens, again.usage.cached_tokens]  # fmt: skip
+
+    for client in ("one", "other"):
+        first = llm.generate(text, client=client, **how).completions[0].timing.cached_tokens
+        [streamed] = llm.stream(text, client=client, **how)
+        more = [streamed.cached_tokens, *asyncio.run(written(client))]
+        assert first == 0
+        assert [cached > 0 for cached in more] == [True, True, True, False, True]
+    with pytest.raises(ArgumentTypeError, match="client=7"):
+        llm.generate(text, client=7)
 
 
 def test_closing_ends_open_streams(weights):

@@ -117,9 +117,13 @@ def request_of(
     ------
     ArgumentError
         The prompt is empty, or has a token that does not exist.
+    ArgumentTypeError
+        The client is not named by a text.
     CapacityError
         It leaves no room in the context.
     """
+    if not isinstance(client, str):
+        raise ArgumentTypeError(f"client={client!r} is not text")
     tokens = checked_tokens(prompt, f"prompt {number}", vocab_size)
     if not tokens:
         raise ArgumentError(f"prompt {number} is empty; it needs at least one token")

@@ -279,8 +279,9 @@ def test_conversation_through_the_model():
         assert isinstance(answer, ChatAnswer) and answer.finish_reason in ("stop", "length")
         assert answer.usage.completion_tokens == len(answer.token_ids) == 8
         several = llm.chat(
-            [{"role": "user", "content": "Hi"}], n=2, logprobs=1, max_tokens=5, reasoning_budget=2
-        )
+            [{"role": "user", "content": "Hi"}], n=2, logprobs=1, max_tokens=5, seed=1,
+            reasoning_budget=2,
+        )  # fmt: skip
         assert [len(choice.all_logprobs) for choice in several.choices] == [5, 5]
         with pytest.raises(ArgumentError, match="tools"):
             llm.chat([{"role": "user", "content": "Hi"}], tools=[{"type": "function"}])

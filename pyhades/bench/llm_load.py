@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -85,8 +86,9 @@ class _Tally:
     wrong: int = 0
     prompt_tokens: int = 0
     tokens: int = 0
-    first: list[float] = field(default_factory=list)
-    between: list[float] = field(default_factory=list)
+    # Not lists of numbers, whose megabytes would pass for those of the model.
+    first: array[float] = field(default_factory=lambda: array("d"))
+    between: array[float] = field(default_factory=lambda: array("d"))
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -229,9 +231,9 @@ def _stream(llm: LLM, kind: _Kind, tally: _Tally, stop_after: int | None) -> Non
             tally.wrong += tuple(got) != known
         tally.prompt_tokens += len(kind.prompt)
         tally.tokens += sum(map(len, tokens))
-        tally.first += [moments[0] - began for moments in times if moments]
+        tally.first.extend(moments[0] - began for moments in times if moments)
         for moments in times:
-            tally.between += np.diff(moments).tolist()
+            tally.between.extend(np.diff(moments))
 
 
 def _lost_blocks(llm: LLM) -> int:

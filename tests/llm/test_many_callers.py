@@ -13,6 +13,7 @@ import textwrap
 import threading
 import time
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -118,6 +119,54 @@ def test_threads_and_a_loop_at_once(llm):
         thread.join()
     assert not wrong
     assert becomes_true(lambda: is_free(llm))
+
+
+SCHEMA = {"type": "object", "properties": {"city": {"type": "string", "maxLength": 6}},
+          "required": ["city"], "additionalProperties": False}  # fmt: skip
+TOOLS = [{"name": "weather", "strict": True, "parameters": SCHEMA}, {"name": "time"}]
+CHATS = [
+    {"n": 3, "logprobs": 2, "temperature": 1.5},
+    {"stop": ["e", "th"], "logprobs": 0},
+    {"reasoning_budget": 5, "n": 2},
+    {"reasoning_effort": "none", "repetition_penalty": 1.3},
+    {"tools": TOOLS, "tool_choice": "required", "parallel_tool_calls": True},
+    {"tools": TOOLS, "n": 2, "top_k": 20},
+    {"tools": TOOLS, "tool_choice": {"type": "function", "function": {"name": "time"}}},
+    {"response_format": {"type": "json_schema", "json_schema": {"schema": SCHEMA}}, "n": 2},
+    {"constraint": pyhades.llm.grammar.regex("[ab]{3,9}"), "logprobs": 1},
+]
+
+
+def test_every_kind_of_chat_is_the_same_in_company(weights):
+    """Threads that ask at once, for answers that do not fit the cache together."""
+    pytest.importorskip("llguidance", reason="grammars need llguidance")
+
+    def said(llm, seed):
+        answer = llm.chat(
+            [{"role": "user", "content": TEXTS[seed % len(TEXTS)] * 3}], seed=seed, date=None,
+            max_tokens=70, client=str(seed % 2), **CHATS[seed % len(CHATS)],
+        )  # fmt: skip
+        return [
+            (choice.content, choice.reasoning, choice.token_ids, choice.all_logprobs,
+             [(call.name, call.arguments) for call in choice.tool_calls], choice.finish_reason)
+            for choice in answer.choices
+        ]  # fmt: skip
+
+    with LLM.from_weights(
+        CONFIG,
+        weights,
+        toy_tokenizer(),
+        threads=1,
+        context_length=640,
+        max_sequences=6,
+        kv_memory=1,
+    ) as llm:
+        alone = [said(llm, seed) for seed in range(2 * len(CHATS))]
+        with ThreadPoolExecutor(len(alone)) as pool:
+            together = list(pool.map(lambda seed: said(llm, seed), range(len(alone))))
+        assert together == alone
+        assert llm.engine.scheduler.preemptions
+        assert becomes_true(lambda: is_free(llm))
 
 
 def test_a_cancelled_task_stops_its_work(llm):

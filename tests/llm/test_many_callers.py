@@ -262,7 +262,7 @@ def test_requests_are_made_for_clients(llm):
         return [one.completions[0].timing.cached_tokens, other.cached_tokens,
                 said.usage.cached_tokens, again.usage.cached_tokens]  # fmt: skip
 
-    for client in ("one", "other"):
+    for client in ("one", "other", "\ud800"):
         first = llm.generate(text, client=client, **how).completions[0].timing.cached_tokens
         [streamed] = llm.stream(text, client=client, **how)
         more = [streamed.cached_tokens, *asyncio.run(written(client))]

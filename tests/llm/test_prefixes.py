@@ -11,6 +11,7 @@ import pytest
 
 import pyhades
 from pyhades.llm.engine import prefixes as tree
+from pyhades.llm.engine.addresses import root_of
 from pyhades.llm.engine.pool import FREED
 from pyhades.llm.engine.request import Request
 from pyhades.llm.engine.runner import Piece, Runner
@@ -294,7 +295,7 @@ def test_checkpoints_of_a_long_text_stand_at_even_distances(open_runner, monkeyp
 def test_names_of_texts():
     facts = {"model": "a", "keys and values": "bf16"}
     roots = {
-        tree._root(changed, client)
+        root_of(changed, client)
         for changed in (facts, {**facts, "model": "ab"}, {"model": "a" + "keys and values"}, {})
         for client in ("", "a", "model")
     }

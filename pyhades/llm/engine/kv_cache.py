@@ -19,8 +19,9 @@ from pyhades.arguments import check_count, one_of
 from pyhades.config import memory_bytes
 from pyhades.errors import ArgumentError, CapacityError
 from pyhades.kernels.paged_attention import KvFormat
+from pyhades.llm.engine.addresses import Address
 from pyhades.llm.engine.pool import FREED, Pool
-from pyhades.llm.engine.prefixes import CHECKPOINT_TOKENS, Address, Prefixes, Trail
+from pyhades.llm.engine.prefixes import CHECKPOINT_TOKENS, Prefixes, Trail
 from pyhades.llm.models.config import ModelConfig
 from pyhades.llm.models.layers import CACHE_BLOCK
 from pyhades.llm.text.outputs import CacheInfo

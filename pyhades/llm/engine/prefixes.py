@@ -18,8 +18,8 @@ from collections.abc import Iterable, Mapping
 from collections.abc import Sequence as Items
 from dataclasses import dataclass
 from functools import partial
-from hashlib import sha256
 
+from pyhades.llm.engine.addresses import Address, Digest, Node, bytes_of, digest_of, root_of
 from pyhades.llm.engine.pool import FREED, Pool
 from pyhades.llm.models.layers import CACHE_BLOCK
 
@@ -32,28 +32,6 @@ tokens, where half of the layers have one.
 
 Blocks = dict[str, list[int]]
 """Blocks of a sequence, per kind of layer."""
-Digest = bytes
-
-
-@dataclass(eq=False, slots=True)
-class Node:
-    """A block of 16 tokens, after those of its parents.
-
-    Attributes
-    ----------
-    depth
-        Blocks from the root to here, this one included.
-    tokens
-        Its tokens, as int32.
-    blocks
-        Those of layers that see everything, per kind.
-    """
-
-    digest: Digest
-    parent: Node | None
-    depth: int
-    tokens: bytes
-    blocks: dict[str, int]
 
 
 @dataclass
@@ -92,56 +70,6 @@ class PrefixCounts:
     """Windows that were kept."""
     evicted: int = 0
     """Blocks of layers that see everything which were given up."""
-
-
-class Address:
-    """The names of the blocks of a text, by which it is looked up.
-
-    Attributes
-    ----------
-    digests
-        One per whole block.
-    found
-        Up to where it need not be read again, as of the last :meth:`Prefixes.look_up`.
-    points
-        Of its trail, once it has one.
-    """
-
-    def __init__(self, root: Digest) -> None:
-        self.root = root
-        self.digests: list[Digest] = []
-        self.found: Node | None = None
-        self.points: set[int] = set()
-        self.as_of = -1
-
-    @property
-    def depth(self) -> int:
-        """Blocks that need not be read again."""
-        return 0 if self.found is None else self.found.depth
-
-    def extend(self, tokens: Items[int]) -> None:
-        """Name the blocks of a text that begins as it did when this was last called.
-
-        The last token belongs to none of them: it is read in any case, for what comes next.
-        """
-        whole = (len(tokens) - 1) // CACHE_BLOCK
-        digest = self.digests[-1] if self.digests else self.root
-        for index in range(len(self.digests), whole):
-            first = index * CACHE_BLOCK
-            digest = _digest(digest, _bytes(tokens[first : first + CACHE_BLOCK]))
-            self.digests.append(digest)
-        self.as_of = -1
-
-    def common_depth(self, other: Address) -> int:
-        """Blocks with which both texts begin."""
-        low, high = 0, min(len(self.digests), len(other.digests))
-        while low < high:
-            middle = (low + high + 1) // 2
-            if self.digests[middle - 1] == other.digests[middle - 1]:
-                low = middle
-            else:
-                high = middle - 1
-        return low
 
 
 class Prefixes:
@@ -191,7 +119,7 @@ class Prefixes:
         Those of different clients differ, so that nobody can find out what others have asked by how
         long his own prompt takes.
         """
-        address = Address(_root(self._facts, client))
+        address = Address(root_of(self._facts, client))
         address.extend(tokens)
         return address
 
@@ -268,7 +196,7 @@ class Prefixes:
         """Take note of tokens that were read into ``blocks``, of which no window has gone yet."""
         trail.begun.extend(tokens)
         while len(trail.begun) >= CACHE_BLOCK:
-            trail.node = self._child(trail.node, _bytes(trail.begun[:CACHE_BLOCK]), blocks)
+            trail.node = self._child(trail.node, bytes_of(trail.begun[:CACHE_BLOCK]), blocks)
             del trail.begun[:CACHE_BLOCK]
             depth = trail.node.depth
             if depth in trail.points or (depth - trail.last) * CACHE_BLOCK >= CHECKPOINT_TOKENS:
@@ -307,7 +235,7 @@ class Prefixes:
 
     def _child(self, parent: Node, tokens: bytes, blocks: Blocks) -> Node:
         """The node of the next block of a sequence, which from now on holds the block in it."""
-        digest = _digest(parent.digest, tokens)
+        digest = digest_of(parent.digest, tokens)
         depth = parent.depth
         node = self._nodes.get(digest)
         if node is None:
@@ -353,21 +281,3 @@ class Prefixes:
             for block in reversed(windows[kind]):
                 pool.let_go(block)
         self._version += 1
-
-
-def _digest(parent: Digest, tokens: bytes) -> Digest:
-    return sha256(parent + tokens).digest()
-
-
-def _bytes(tokens: Items[int]) -> bytes:
-    return array("i", tokens).tobytes()
-
-
-def _root(facts: Mapping[str, str], client: str) -> Digest:
-    """Of facts with their names, each with its length, so that none can pass for another."""
-    root = sha256()
-    for name, value in sorted({**facts, "client": client}.items()):
-        for text in (name, value):
-            data = text.encode()
-            root.update(len(data).to_bytes(8, "little") + data)
-    return root.digest()

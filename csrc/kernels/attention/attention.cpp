@@ -22,6 +22,7 @@ constexpr int64_t kOneBlock = 256;  // keys that are scored at once: the scores 
 constexpr int64_t kBlockKeys = 128;  // of longer sequences
 constexpr int64_t kTilesPerChunk = 24;
 constexpr int64_t kChunks = 16;
+constexpr int64_t kBiasFloats = 192 * 1024;  // of all heads: 3/4 of a 1 MiB L2
 
 // Axes of a [b, heads, rows, columns] operand.
 struct Strides {
@@ -38,6 +39,7 @@ struct AttentionParams {
     Strides q, k, v, y, bias, mask;
     int64_t batch, key_heads, group;
     int64_t row_blocks;
+    bool heads_innermost;
     size_t y_operand;
 };
 
@@ -46,11 +48,22 @@ T* at(void* const* operands, size_t index, int64_t offset) {
     return operands[index] ? static_cast<T*>(operands[index]) + offset : nullptr;
 }
 
-// Batches innermost: a bias per head is read from the cache for all windows.
-void run_chunk(const AttentionParams& p, void* const* operands, int64_t chunk, Worker& worker) {
-    const int64_t block = chunk % p.row_blocks;
-    const int64_t batch = chunk / p.row_blocks % p.batch;
-    const int64_t key_head = chunk / p.row_blocks / p.batch;
+struct Chunk {
+    int64_t block, batch, key_head;
+};
+
+// What two chunks in a row share stays in the cache: the bias of a head while batches pass or,
+// where the biases of all heads fit, the mask of a batch and its rows, which hold all heads side by
+// side.
+Chunk chunk_of(const AttentionParams& p, int64_t index) {
+    const int64_t block = index % p.row_blocks, rest = index / p.row_blocks;
+    if (p.heads_innermost) return {block, rest / p.key_heads, rest % p.key_heads};
+    return {block, rest % p.batch, rest / p.batch};
+}
+
+void run_chunk(const AttentionParams& p, void* const* operands, int64_t index, Worker& worker) {
+    const Chunk chunk = chunk_of(p, index);
+    const int64_t block = chunk.block, batch = chunk.batch, key_head = chunk.key_head;
     const int64_t head = key_head * p.group, rows = p.group * p.args.queries;
 
     AttentionArgs a = p.args;
@@ -170,6 +183,11 @@ int64_t choose_row_blocks(const AttentionParams& p) {
     return blocks;
 }
 
+bool keeps_biases(const AttentionParams& p) {
+    const int64_t heads = p.bias.head == 0 ? 1 : p.key_heads * p.group;
+    return heads * p.args.queries * p.args.keys <= kBiasFloats;
+}
+
 Status bind_attention(const OpDesc& desc, BoundOp* bound) {
     const Status status = check_shapes(desc);
     if (!status.ok) return status;
@@ -180,6 +198,7 @@ Status bind_attention(const OpDesc& desc, BoundOp* bound) {
         select<AttentionProvider>(kKernels, "attention_f32", desc.allowed, &bound->kernel);
     params->kernel = provider();
     params->row_blocks = choose_row_blocks(*params);
+    params->heads_innermost = keeps_biases(*params);
 
     const AttentionArgs& a = params->args;
     const int64_t rows = ceil_div(params->group * a.queries, params->row_blocks);

@@ -22,17 +22,25 @@
 //                  197 keys, d = 64: .68 and .63; where the rest goes: the scores' tiles begin and
 //                  end after only d steps
 // Numerics         the exponential is within 3e-7, sums are of vectors of lanes; scores below the
-//                  maximum by 2^-125 count as 0; a row that sees no key gives zeros
+//                  maximum by 2^-126 count as 0; a row that sees no key gives zeros
 namespace hades::HADES_ISA {
+
+// One row of a tile: what is added to its scores (at key 0; nullptr: nothing), and the keys it
+// sees.
+struct ScoreRow {
+    const float* addends[2];
+    int64_t first_key, end_key;
+};
 
 // A tile of rows on its way through one block of keys.
 struct RowTile {
     int64_t first;  // row of the chunk
     int rows;
     ScoreRow score_rows[kTileRows];
+    TileAddend addends[2];  // of the first row; where rows lie evenly and keys side by side
     float* outputs[kTileRows];
     ScoreRow seen;         // keys that any row sees
-    ScoreRow seen_by_all;  // and whose addends lie side by side
+    ScoreRow seen_by_all;  // and whose addends are those above
 };
 
 // Heads and queries in the order of rows; a division for every row would cost as much as its
@@ -76,12 +84,28 @@ static void restrict_to(const ScoreRow& row, ScoreRow* seen) {
     if (row.end_key < seen->end_key) seen->end_key = row.end_key;
 }
 
+// Whether the addends of a tile are rows of one matrix, as they are within a head.
+static bool find_tile_addend(const AttentionAddend& addend, int i, RowTile* tile) {
+    const ScoreRow* rows = tile->score_rows;
+    TileAddend& found = tile->addends[i];
+    found = {rows[0].addends[i], 0};
+    if (!addend.data) return true;
+    if (tile->rows > 1) found.row = rows[1].addends[i] - rows[0].addends[i];
+    for (int r = 2; r < tile->rows; ++r)
+        if (rows[r].addends[i] - rows[r - 1].addends[i] != found.row) return false;
+    return addend.col == 1;
+}
+
+// Lines of a row that a later pass reads or writes: rows of a window lie far apart, in no order
+// that the processor could guess.
+static void fetch_row(const float* row, int64_t floats) {
+    for (int64_t i = 0; i < floats; i += kLineFloats) __builtin_prefetch(row + i);
+}
+
 static void describe_tile(const AttentionArgs& a, const AttentionScratch& s, bool direct,
                           RowTile* tile) {
     tile->seen = {{nullptr, nullptr}, a.keys, 0};
     tile->seen_by_all = {{nullptr, nullptr}, 0, a.keys};
-    for (const AttentionAddend& addend : a.addends)
-        if (addend.data && addend.col != 1) tile->seen_by_all.end_key = 0;
     RowCursor at(a, a.first_row + tile->first);
     for (int r = 0; r < tile->rows; ++r, at.next()) {
         const int64_t head = at.head, query = at.query;
@@ -94,22 +118,22 @@ static void describe_tile(const AttentionArgs& a, const AttentionScratch& s, boo
             score_row.addends[i] =
                 addend.data ? addend.data + head * addend.head + query * addend.row : nullptr;
         }
+        if (direct) fetch_row(a.y + head * a.y_head + query * a.y_row, a.dv);
         tile->outputs[r] = direct ? a.y + head * a.y_head + query * a.y_row
                                   : a.scratch + s.outputs + (tile->first + r) * s.output_row;
     }
+    for (int i = 0; i < 2; ++i)
+        if (!find_tile_addend(a.addends[i], i, tile)) tile->seen_by_all.end_key = 0;
 }
 
-// Lines of a row that a later pass reads: rows of a window lie far apart, in no order that the
-// processor could guess.
-static void fetch_row(const float* row, int64_t floats) {
-    for (int64_t i = 0; i < floats; i += kLineFloats) __builtin_prefetch(row + i);
-}
+constexpr int64_t kRowsAhead = 8;
 
 static void stage_queries(const AttentionArgs& a, const AttentionScratch& s) {
     const F32 scale = set1(a.scale * kLog2e);
     RowCursor at(a, a.first_row);
     for (int64_t r = 0; r < a.rows; ++r, at.next()) {
         const float* q = a.q + at.head * a.q_head + at.query * a.q_row;
+        fetch_row(q + kRowsAhead * a.q_row, a.d);
         if (r < a.keys && r < a.block_keys) {  // on their way while the queries are read
             fetch_row(a.k + r * a.k_row, a.d);
             fetch_row(a.v + r * a.v_row, a.dv);
@@ -142,14 +166,14 @@ static F32 load_addend(const float* data, int64_t stride, int lanes) {
 
 // What score_tile leaves out where a row does not see the whole panel, or addends have a stride.
 static void finish_scores(const AttentionArgs& a, const RowTile& tile, const ScoreTileArgs& t,
-                          int columns) {
+                          int64_t first_key, int columns) {
     static const float kIndices[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     const F32 index = load(kIndices), nothing = set1(-HUGE_VALF);
     for (int r = 0; r < tile.rows; ++r) {
         const ScoreRow& row = tile.score_rows[r];
         F32 top = load(t.top + r * kLanes);
         for (int c = 0; c < columns; c += kLanes) {
-            const int64_t key = t.key + c;
+            const int64_t key = first_key + c;
             const int lanes = static_cast<int>(smaller(a.keys - key, kLanes));
             float* scores = t.scores + r * t.score_row + c;
             F32 score = load(scores);
@@ -174,7 +198,6 @@ static void finish_scores(const AttentionArgs& a, const RowTile& tile, const Sco
 // all rows see whole are taken at once; the others are scored plainly and finished afterwards.
 static int64_t score_block(const AttentionArgs& a, const AttentionScratch& s, const RowTile& tile,
                            int64_t block, int64_t columns, int64_t begin, int64_t end, float* top) {
-    ScoreRow plain[kTileRows] = {};
     float ignored[kTileRows * kLanes];
     const int64_t first_whole = tile.seen_by_all.first_key - block;
     const int64_t end_whole = smaller(tile.seen_by_all.end_key - block, columns);
@@ -188,62 +211,46 @@ static int64_t score_block(const AttentionArgs& a, const AttentionScratch& s, co
         const int vectors = static_cast<int>(ceil_div(in_panel, kLanes));
         const int width = vectors * kLanes;
         t.keys = {a.scratch + s.keys + column * a.d, width, 0};
-        t.key = block + column;
         t.scores = a.scratch + s.scores + column;
         const int64_t whole =
             column < first_whole ? 0 : (smaller(end_whole, round_up(end, width)) - column) / width;
-        t.rows = whole > 0 ? tile.score_rows : plain;
+        for (int i = 0; i < 2; ++i) {
+            const TileAddend& addend = tile.addends[i];
+            t.addends[i] = {nullptr, addend.row};
+            if (whole > 0 && addend.data) t.addends[i].data = addend.data + block + column;
+        }
         t.top = whole > 0 ? top : ignored;
         t.panels = whole > 0 ? whole : 1;
         const int64_t written = t.panels * width;
         kTiles.score[tile.rows - 1][vectors - 1](t);
         if (whole <= 0) {
-            t.key = block + column;
             t.scores = a.scratch + s.scores + column;
             t.top = top;
-            finish_scores(a, tile, t, width);
+            finish_scores(a, tile, t, block + column, width);
         }
         column += written;
     }
     return column;
 }
 
-// Scores to exponentials below the running maximum; the factor of each row is what its earlier
-// output shrinks by, or, when this is its only block, the inverse of its sum.
 static void exponentiate(const AttentionArgs& a, const AttentionScratch& s, const RowTile& tile,
                          int64_t block, int64_t begin, int64_t end, const float* top, bool direct,
                          float* factors) {
-    float* maxima = a.scratch + s.maxima + tile.first;
-    float* sums = a.scratch + s.sums + tile.first;
-    // Three passes: what crosses the lanes of a vector takes long, and rows do not wait for others.
-    float shifts[kTileRows], totals[kTileRows * kLanes];
-    for (int r = 0; r < tile.rows; ++r) {
-        const float before = maxima[r], highest = max_of(load(top + r * kLanes));
-        maxima[r] = highest > before ? highest : before;
-        shifts[r] = maxima[r] == -HUGE_VALF ? 0.0f : maxima[r];
-        float shrink[kLanes] = {};
-        if (before != -HUGE_VALF) store(shrink, exp2_of_nonpositive(set1(before - shifts[r])));
-        factors[r] = shrink[0];
+    ExponentTileArgs t;
+    t.scores = a.scratch + s.scores + begin;
+    t.score_row = s.score_row;
+    t.columns = end - begin;
+    t.top = top;
+    t.maxima = a.scratch + s.maxima + tile.first;
+    t.sums = a.scratch + s.sums + tile.first;
+    t.factors = factors;
+    t.direct = direct;
+    for (int i = 0; i < 2; ++i) {
+        t.next[i] = tile.addends[i];
+        if (a.addends[i].col != 1) t.next[i].data = nullptr;
+        if (t.next[i].data) t.next[i].data += tile.rows * t.next[i].row + block + begin;
     }
-    for (int r = 0; r < tile.rows; ++r) {
-        float* scores = a.scratch + s.scores + r * s.score_row;
-        for (int i = 0; i < 2; ++i)  // of the next tile, which follows
-            if (const float* addend = tile.score_rows[r].addends[i];
-                addend && a.addends[i].col == 1)
-                fetch_row(addend + tile.rows * a.addends[i].row + block + begin, end - begin);
-        const F32 shift = set1(shifts[r]);
-        F32 total = zero();
-        for (int64_t c = begin; c < end; c += kLanes) {
-            const F32 p = exp2_of_nonpositive(load(scores + c) - shift);
-            store(scores + c, p);
-            total = total + p;
-        }
-        store(totals + r * kLanes, total);
-    }
-    for (int r = 0; r < tile.rows; ++r) {
-        sums[r] = sums[r] * factors[r] + sum(load(totals + r * kLanes));
-        if (direct) factors[r] = sums[r] != 0.0f ? 1.0f / sums[r] : 0.0f;
-    }
+    kTiles.exponent[tile.rows - 1](t);
 }
 
 static void add_values(const AttentionArgs& a, const AttentionScratch& s, const RowTile& tile,

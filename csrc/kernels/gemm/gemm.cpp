@@ -113,6 +113,18 @@ const float* b_of(const GemmPlan& plan, const float* b, const Chunk& chunk, cons
     return all + (i * plan.packed_matrices[1] + j) * packed_stride(plan);
 }
 
+// The next chunk reads the same panels or, after the last rows, those of the next columns. Where k
+// has one block the same panels are in the cache, and all rows share the work of asking for others.
+NextPanels next_panels(const GemmPlan& plan, const Chunk& chunk, int64_t panels) {
+    const bool more_rows = chunk.row_block + 1 < plan.row_blocks;
+    const bool more_columns = chunk.column_block + 1 < plan.column_blocks;
+    const bool one_block = ceil_div(plan.problem.k, plan.slices) <= plan.block.block_k;
+    const int64_t distance = panels * plan.block.b_panel;
+    if (one_block) return {distance, chunk.row_block, more_columns ? plan.row_blocks : 0};
+    if (more_rows) return {0, 0, 1};
+    return {distance, 0, more_columns ? 1 : 0};
+}
+
 void run_chunk(const GemmPlan& plan, void* const* operands, int64_t index, Worker& worker) {
     const GemmProblem& p = plan.problem;
     const Chunk chunk = chunk_of(plan, index);
@@ -131,6 +143,7 @@ void run_chunk(const GemmPlan& plan, void* const* operands, int64_t index, Worke
     args.b =
         b_of(plan, static_cast<const float*>(operands[kB]), chunk, worker) + panel * args.b_panel;
     args.b_first = k0;
+    args.next = next_panels(plan, chunk, end_panel - panel);
     args.scratch = static_cast<float*>(worker.scratch) + plan.local_floats;
     if (plan.slices == 1) {
         args.finish = finish_of(plan, operands, chunk.first, chunk.second);

@@ -17,6 +17,14 @@ enum class StageA : int32_t {
     columns,  // copied with the rows of a tile side by side
 };
 
+// Panels that the chunk after this one reads, each `distance` floats behind one of this chunk's.
+// This chunk asks for part `part` of `parts` of their first block of k; for nothing where parts is
+// 0.
+struct NextPanels {
+    int64_t distance;
+    int64_t part, parts;
+};
+
 struct GemmBlockArgs {
     const float* a;
     int64_t a_row, a_col;  // elements between rows, and between steps of k
@@ -27,6 +35,7 @@ struct GemmBlockArgs {
     int64_t b_first;          // step of k at which b is entered (a points there already)
     int64_t m, n, k;
     int64_t block_k;  // steps of k that are accumulated in registers before the next tile's turn
+    NextPanels next;
     Finish finish;
     float* scratch;  // a tile of a, rows * (block_k + 16) floats; then, where k has several
                      // blocks, accumulators: m * (n rounded up to whole vectors) floats

@@ -251,10 +251,14 @@ static NextReads next_reads(const GemmBlockArgs& g, int64_t tiles, int64_t tile,
         next.a_row = g.a_row;
         next.a_columns = another_tile ? k : next_k;
     }
-    if (g.b_packed && another_block) {
-        const int64_t floats = smaller(g.n, kPanelWidth) * next_k, share = ceil_div(floats, tiles);
-        next.b_offset = smaller(g.n, kPanelWidth) * k + tile * share;
-        next.b_columns = smaller(share, floats - tile * share);
+    if (g.b_packed && (another_block || g.next.parts > 0)) {
+        const int64_t width = smaller(g.n, kPanelWidth);
+        const int64_t floats = width * (another_block ? next_k : smaller(g.block_k, g.k));
+        const int64_t parts = another_block ? 1 : g.next.parts;
+        const int64_t part = (another_block ? 0 : g.next.part) * tiles + tile;
+        const int64_t share = ceil_div(floats, parts * tiles);
+        next.b_offset = (another_block ? width * k : g.next.distance - width * k0) + part * share;
+        next.b_columns = smaller(share, floats - part * share);
     }
     return next;
 }
@@ -286,19 +290,23 @@ static void run_block(const GemmBlockArgs& g) {
     }
 }
 
+// A strip of a row at a time: finishing it costs a call.
 static void reduce_slices(const GemmReduceArgs& r) {
+    constexpr int kStrip = kVectorsAtOnce * kLanes;
     for (int64_t row = 0; row < r.m; ++row) {
-        for (int64_t column = 0; column < r.n; column += kLanes) {
-            const int columns = static_cast<int>(smaller(r.n - column, kLanes));
+        for (int64_t column = 0; column < r.n; column += kStrip) {
+            const int columns = static_cast<int>(smaller(r.n - column, kStrip));
             const float* source = r.partial + row * r.row_stride + column;
-            F32 total = load_n(source, columns);
-            for (int64_t slice = 1; slice < r.slices; ++slice)
-                total = total + load_n(source + slice * r.slice_stride, columns);
-            float memory[kLanes];
-            store(memory, total);
+            float totals[kStrip];
+            for (int c = 0; c < columns; c += kLanes) {
+                F32 total = load(source + c);  // rows of partial sums are whole vectors
+                for (int64_t slice = 1; slice < r.slices; ++slice)
+                    total = total + load(source + slice * r.slice_stride + c);
+                store(totals + c, total);
+            }
             Finish finish = r.finish;
             move(row, column, &finish);
-            finish_rows(finish, memory, kLanes, 1, columns);
+            finish_rows(finish, totals, kStrip, 1, columns);
         }
     }
 }

@@ -11,10 +11,11 @@ constexpr int64_t kLongestBlockK = 512;        // above, k is cut into blocks of
 constexpr int64_t kBlockK = 384;               // ... this, an L1-sized tile of a
 constexpr int64_t kPanelFloats = 96 * 1024;    // panels of a block: 3/8 of a 1 MiB L2
 constexpr int64_t kTilesPerBlock = 12;         // rows per visit to those panels
-constexpr int64_t kChunks = 24;                // enough to balance a few threads
+constexpr int64_t kChunks = 16;                // enough to balance a few threads
 constexpr int64_t kSmallestChunk = 64 * 1024;  // multiply-adds; a claim costs about 200 cycles
 constexpr int64_t kLocalFloats = 128 * 1024;   // of a matrix that a chunk packs for itself
-constexpr int64_t kSliceK = 4096;
+constexpr int64_t kSliceK = 1024;              // shorter slices of k would mostly be summed
+constexpr int64_t kSlices = 64;
 constexpr int64_t kWayBytes = 4096;  // of a 32 KiB, 8-way L1
 constexpr int64_t kWaysForRows = 7;  // the other is left to what streams past them
 
@@ -73,36 +74,69 @@ PackB choose_pack(const GemmPlan& plan) {
     return PackB::shared;
 }
 
-// Blocks that fit the caches, then smaller ones until there are enough for the threads. The longer
-// side is halved: blocks nearest to square read least.
+int64_t choose_block_k(int64_t k) {
+    const int64_t blocks = k > kLongestBlockK ? ceil_div(k, kBlockK) : 1;
+    return std::max<int64_t>(1, ceil_div(k, blocks));
+}
+
+// A cut of m, n and k, and what it costs.
+struct Cut {
+    int64_t row_blocks, column_blocks, slices;
+
+    int64_t parts() const { return row_blocks * column_blocks * slices; }
+};
+
+// Floats that come from behind the second-level cache. Rows of a come once for every block of
+// columns, and are copied where they are staged. Panels of b stay in the cache from one block of
+// rows to the next, unless there are several blocks of k; partial products go and come back.
+double traffic_of(const GemmPlan& plan, const Cut& cut) {
+    const GemmProblem& p = plan.problem;
+    const auto m = static_cast<double>(p.m), n = static_cast<double>(p.n);
+    const auto k = static_cast<double>(p.k);
+    const bool one_block = ceil_div(p.k, cut.slices) <= plan.block.block_k;
+    const double reads_of_a =
+        static_cast<double>(cut.column_blocks) * (plan.block.stage == StageA::none ? 1.0 : 2.0);
+    const double reads_of_b = one_block ? 1.0 : static_cast<double>(cut.row_blocks);
+    const double partial = cut.slices > 1 ? 2.0 * static_cast<double>(cut.slices) : 0.0;
+    return reads_of_a * m * k + reads_of_b * n * k + partial * m * n;
+}
+
+// The cut of least traffic among those whose blocks fit the caches and that have enough chunks for
+// the threads, or as many as there can be.
 void choose_blocks(GemmPlan* plan) {
     const GemmProblem& p = plan->problem;
-    const int64_t blocks_k = p.k > kLongestBlockK ? ceil_div(p.k, kBlockK) : 1;
-    plan->block.block_k = std::max<int64_t>(1, ceil_div(p.k, blocks_k));
     const int64_t tiles = ceil_div(p.m, plan->kernel.rows);
     const int64_t panels_per_block =
         std::max<int64_t>(1, kPanelFloats / (plan->block.block_k * plan->panel_width));
-    plan->row_blocks = ceil_div(tiles, kTilesPerBlock);
-    plan->column_blocks = ceil_div(plan->panels, panels_per_block);
-    plan->slices = 1;
-    if (plan->pack == PackB::local) {
-        plan->row_blocks = plan->column_blocks = 1;
-        return;
-    }
+    Cut best = {ceil_div(tiles, kTilesPerBlock), ceil_div(plan->panels, panels_per_block), 1};
+    const Cut fewest = best;
     const int64_t work = plan->batches() * p.m * p.n * p.k;
-    while (plan->chunks() < kChunks && work / (plan->chunks() + 1) > kSmallestChunk) {
-        const bool rows_split = plan->row_blocks * 2 <= tiles;
-        const bool columns_split = plan->column_blocks * 2 <= plan->panels;
-        if (!rows_split && !columns_split) break;
-        const bool rows_longer = p.m / plan->row_blocks >= p.n / plan->column_blocks;
-        if (rows_split && (rows_longer || !columns_split))
-            plan->row_blocks *= 2;
-        else
-            plan->column_blocks *= 2;
+    const int64_t wanted =
+        plan->pack == PackB::local || work == 0
+            ? 1
+            : ceil_div(std::min(kChunks, std::max<int64_t>(1, work / kSmallestChunk)),
+                       plan->batches());
+    double least = 0.0;
+    int64_t most = 0;
+    for (int64_t slices = 1; slices == 1 || p.k >= slices * kSliceK; slices *= 2) {
+        if (slices > kSlices || fewest.parts() == 0) break;
+        for (int64_t columns = fewest.column_blocks; columns <= plan->panels; ++columns) {
+            const int64_t rows =
+                std::clamp(ceil_div(wanted, slices * columns), fewest.row_blocks, tiles);
+            const Cut cut = {rows, columns, slices};
+            const int64_t parts = std::min(cut.parts(), wanted);
+            const double traffic = traffic_of(*plan, cut);
+            if (parts > most || (parts == most && traffic < least)) {
+                best = cut;
+                most = parts;
+                least = traffic;
+            }
+            if (parts == wanted && rows == fewest.row_blocks) break;  // more would only cost
+        }
     }
-    // A small product of long vectors: slices of k, summed in order afterwards.
-    if (plan->chunks() < kChunks / 2 && p.k >= 2 * kSliceK)
-        plan->slices = std::min<int64_t>(64, ceil_div(p.k, kSliceK));
+    plan->row_blocks = best.row_blocks;
+    plan->column_blocks = best.column_blocks;
+    plan->slices = best.slices;
 }
 
 void size_scratch(GemmPlan* plan) {
@@ -149,12 +183,13 @@ GemmPlan plan_gemm(const GemmProblem& problem, const GemmKernel& kernel, float a
     for (int axis = 0; axis < 2; ++axis)
         plan.packed_matrices[axis] = p.b.batch[axis] == 0 ? 1 : p.batch[axis];
     plan.pack = choose_pack(plan);
+    plan.block.block_k = choose_block_k(p.k);
+    plan.block.stage = choose_stage(plan);
     choose_blocks(&plan);
 
     GemmBlockArgs& block = plan.block;
     block.a_row = p.a.row;
     block.a_col = p.k == 1 ? 1 : p.a.col;
-    block.stage = choose_stage(plan);
     block.b_packed = plan.pack != PackB::in_place;
     block.b_step = block.b_packed ? plan.panel_width : p.b.row;
     block.b_panel = block.b_packed ? p.k * plan.panel_width : plan.panel_width;

@@ -31,6 +31,7 @@ from PIL import Image
 import pyhades
 from pyhades.passes import bfloat
 from pyhades.segmentation.quantize import Score
+from pyhades.segmentation.quantize.face import DEFAULT_BUDGET
 from pyhades.segmentation.quantize.pictures import MADE, made_picture
 from training.scenes import compose
 
@@ -151,7 +152,7 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=100)
     parser.add_argument("--others", type=int, help="photographs of other packages; default: all")
     parser.add_argument("--images", type=int, default=MADE, help="made for calibration")
-    parser.add_argument("--budget", default="mae=.004,iou=.993")
+    parser.add_argument("--budget", default=DEFAULT_BUDGET)
     parser.add_argument("--work", type=Path, default=Path("fidelity"), help="folder for int8 files")
     parser.add_argument("--quantised", help="of the one model, a file that is there already")
     parser.add_argument("--threads", type=int)

@@ -6,7 +6,7 @@ import functools
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,7 @@ from pyhades.segmentation.quantize.search import Choice, choose
 from pyhades.segmentation.quantize.work import work_of
 from pyhades.segmentation.remover import check_model
 
-DEFAULT_BUDGET = "mae=.004,iou=.993"
+DEFAULT_BUDGET = "mae=.004,iou=.997"
 FOR_PEAKS = 16
 """Pictures that the peaks of channels are found on, before they are made alike."""
 FOR_LOUDNESS = 12
@@ -98,7 +98,7 @@ def quantize(
         it. None to write nothing.
     budget
         What masks may differ by in the mean over pictures like those that are held out:
-        ``"mae=.004,iou=.993"``; see :class:`~pyhades.segmentation.quantize.Budget`.
+        ``"mae=.004,iou=.997"``; see :class:`~pyhades.segmentation.quantize.Budget`.
     recipe
         How; see :class:`~pyhades.segmentation.quantize.Recipe`.
     force
@@ -221,8 +221,9 @@ def quantize_graph(
     quantiser = Quantiser(equal, usable, statistics, recipe)
     _fit(quantiser, usable, calibration, for_ranges, kept)
     ranks = kept.numbers("ranks")
-    choice = _choose(calibration, graph, quantiser, usable, held, budget, ranks)
-    layers = tuple(_layer(product, choice) for product in products)
+    operations = work_of(equal, products, calibration.feeds(held[0]))
+    choice = _choose(calibration, graph, quantiser, usable, operations, held, budget, ranks)
+    layers = tuple(_layer(product, choice, operations[product.name]) for product in products)
     return Quantized(
         choice.graph, found.manifest, recipe, budget, layers, choice.scores,
         (digest, len(for_ranges)), found,
@@ -306,6 +307,7 @@ def _choose(
     graph: Graph,
     quantiser: Quantiser,
     products: Sequence[Product],
+    work: Mapping[str, float],
     held: Sequence[Picture],
     budget: Budget,
     ranks: Numbers,
@@ -321,14 +323,13 @@ def _choose(
         name = " ".join([str(budget), *map(str, indices), *(product.name for product in some)])
         return ranks.of(hashlib.sha256(name.encode()).hexdigest()[:24], measured)
 
-    work = work_of(quantiser.graph, products, calibration.feeds(held[0]))
     return choose(
         products, work, quantiser.quantised, judge, error_of,
         lambda done, total: calibration.step("ranks", done, total),
     )  # fmt: skip
 
 
-def _layer(product: Product, choice: Choice) -> Layer:
+def _layer(product: Product, choice: Choice, work: float) -> Layer:
     names = {each.name for each in choice.products}
     is_int8 = product.name in names
     reason = "" if is_int8 else product.kept or "budget"
@@ -336,7 +337,7 @@ def _layer(product: Product, choice: Choice) -> Layer:
     assert data is not None
     return Layer(
         product.name, product.node.op, data.shape, "int8" if is_int8 else "float", reason,
-        choice.errors.get(product.name),
+        choice.errors.get(product.name), work,
     )  # fmt: skip
 
 

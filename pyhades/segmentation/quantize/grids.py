@@ -19,9 +19,10 @@ LARGEST = 127
 
 _SHARES = np.linspace(1.0, 0.2, 81)
 """Of the range that was seen, tried as the end of a grid."""
-_CLIPPED = 32.0
+_CLIPPED = 2.0
 """How much more the error of a number beyond the ends counts: it is the same all over what is loud,
-where that of rounding differs from pixel to pixel and is averaged away by later layers."""
+where that of rounding may differ from pixel to pixel. In what is smooth it does not: masks are
+further off with 32, and with grids that hold everything."""
 _WEIGHT_SHARES = np.linspace(1.0, 0.5, 21)
 
 

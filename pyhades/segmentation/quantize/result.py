@@ -43,6 +43,8 @@ class Layer:
     error
         The share of the budget that it needs where it alone is quantised, on the pictures that lose
         the most; None where not measured.
+    work
+        Operations for a picture.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Layer:
     precision: str
     reason: str = ""
     error: float | None = None
+    work: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,13 @@ class Quantized:
     def holds(self) -> bool:
         """Whether the scores stay within the budget."""
         return self.budget.holds(self.scores)
+
+    @property
+    def share(self) -> float:
+        """Of the operations of all products, those of products in int8."""
+        whole = sum(layer.work for layer in self.layers)
+        small = sum(layer.work for layer in self.layers if layer.precision == "int8")
+        return small / whole if whole else 0.0
 
     @property
     def mean(self) -> dict[str, float]:
@@ -135,6 +145,7 @@ class Quantized:
             "recipe": json.loads(self.recipe.to_json()),
             "budget": str(self.budget),
             "holds": self.holds,
+            "share": self.share,
             "calibration": {"sha256": self.calibration[0], "pictures": self.calibration[1]},
             "mean": self.mean,
             "bound": self.bound,
@@ -188,9 +199,10 @@ class Quantized:
         word = "within" if self.holds else "NOT within"
         many = len(self.scores)
         return (
-            f"{whole} of {len(self.layers)} products in int8; MAE {mean['mae']:.5f}, soft IoU "
-            f"{mean['iou']:.4f} over {many} picture{'s' * (many != 1)} held out, hardly worse than "
-            f"{bound['mae']:.5f} and {bound['iou']:.4f} over others: {word} {self.budget}"
+            f"{whole} of {len(self.layers)} products in int8, {self.share:.0%} of the work; MAE "
+            f"{mean['mae']:.5f}, soft IoU {mean['iou']:.4f} over {many} picture{'s' * (many != 1)} "
+            f"held out, hardly worse than {bound['mae']:.5f} and {bound['iou']:.4f} over others: "
+            f"{word} {self.budget}"
         )
 
     def __str__(self) -> str:

@@ -16,7 +16,7 @@ from pyhades.segmentation.quantize.scores import Budget, Score
 
 FOR_RANKS = 8
 """Pictures that products are ranked on: those that lose the most with all of them quantised."""
-MOST_REVERTED = 0.75
+MOST_REVERTED = 0.9
 """Of the work or of the products, whichever lets more of them go back; a network of which more
 stays in float is not worth being called quantised."""
 CALL = 0.002

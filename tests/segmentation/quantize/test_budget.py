@@ -159,8 +159,8 @@ def test_nothing_goes_back_where_the_budget_holds():
     assert names == set(costs) and judge.whole == 1 and found.errors == {}
 
 
-def test_at_most_three_quarters_go_back():
-    costs = {str(i): 1.0 + i for i in range(9)}
+def test_at_most_nine_tenths_go_back():
+    costs = {str(i): 1.0 + i for i in range(20)}
     found, names, judge = chosen(costs, dict.fromkeys(costs, 1.0))
     assert names == set("01") and not judge.budget.holds(found.scores)
     assert found.errors == costs

@@ -260,7 +260,12 @@ def test_scores_look_at_boundaries():
 
 def test_results_show_themselves(tmp_path):
     result = quantized(saved(unet(), tmp_path))
-    assert "products in int8" in repr(result) and "first layer" in str(result)
+    work = {layer.name: layer.work for layer in result.layers}
+    assert work["first"] == 2 * 16 * 27 * SIDE**2
+    small = sum(layer.work for layer in result.layers if layer.precision == "int8")
+    assert result.share == small / sum(work.values()) and 0 < result.share < 1
+    assert f"products in int8, {result.share:.0%} of the work" in repr(result)
+    assert "first layer" in str(result)
     assert "<table>" in result._repr_html_()
     pytest.importorskip("matplotlib")
     assert "within" in result.plot().get_title()

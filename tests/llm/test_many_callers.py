@@ -228,6 +228,27 @@ def test_abort_ends_a_step_that_nobody_waits_for(llm):
         list(handle)
 
 
+def test_abort_in_the_middle_of_a_step_ends_with_it(llm, monkeypatch):
+    """In company, which goes on: what was aborted takes no part in the next step."""
+    other = llm.stream(TEXTS[1], **LONG)
+    handle = llm.engine.write(llm._requests([TEXTS[0]], None, LONG)[0])
+    runner, taking_part = llm.engine.runner, []
+    run_step = runner.run
+
+    def run(pieces, *rest):
+        taking_part.append(len(pieces))
+        if taking_part.count(2) == 3 and taking_part[-1] == 2:
+            handle.abort()
+        return run_step(pieces, *rest)
+
+    monkeypatch.setattr(runner, "run", run)
+    assert becomes_true(lambda: taking_part[-3:] == [1, 1, 1] and 2 in taking_part)
+    assert taking_part.count(2) == 3
+    assert next(other).token_ids
+    other.close()
+    assert becomes_true(lambda: is_free(llm))
+
+
 def test_a_failure_around_an_answer_ends_that_call_alone(llm, monkeypatch):
     """Where its text is made, and where it is taken in: nobody waits for ever."""
     expected = llm.generate(TEXTS[1], **SHORT).text

@@ -108,6 +108,15 @@ def test_nothing_is_an_error_and_no_wait(llm):
             call()
 
 
+@pytest.mark.parametrize("prompts", [["text", 7], [7, "text"], ["a", None], [[1], 7], ["a", 1.5]])
+def test_lists_that_are_neither_prompts_nor_tokens(llm, prompts):
+    """No prompt is lost without a word."""
+    for ask in (llm.generate, llm.stream):
+        with pytest.raises(ArgumentTypeError, match=r"prompts\[[01]\]"):
+            ask(prompts, max_tokens=1)
+    assert len(llm.generate(["text", [7]], max_tokens=1)) == 2
+
+
 @pytest.mark.parametrize("tokens", ["abc", b"abc", None, 5, [None], [1.5], ["1"], [True], {1: 2}])
 def test_tokens_of_a_text(llm, tokens):
     with pytest.raises(ArgumentTypeError, match="tokens"):

@@ -194,6 +194,7 @@ def test_a_class_that_describes_itself_is_a_schema():
         ({"type": "object", "properties": {}}, "type 'object': known are text, json_object"),
         ({"type": "structural_tag"}, "structural_tag"),
         ({}, "type None"),
+        ({"type": {}}, "type {}"),
     ],
 )
 def test_formats_that_would_not_be_obeyed_are_refused(given_format, complaint):

@@ -166,6 +166,8 @@ def test_gguf_that_cuts_text_in_an_unknown_way_is_refused():
              enumerate(gguf_vocabulary()["tokenizer.ggml.tokens"])]  # fmt: skip
     with pytest.raises(ModelError, match=r"pre 'llama-bpe'; known are gpt-4o"):
         Tokenizer.from_gguf(gguf_vocabulary(pre="llama-bpe", tokens=plain))
+    with pytest.raises(ModelError, match=r"pre \['gpt-4o'\]; known are gpt-4o"):
+        Tokenizer.from_gguf(gguf_vocabulary(pre=["gpt-4o"], tokens=plain))
 
 
 def test_gguf_with_a_list_of_another_length_is_refused():

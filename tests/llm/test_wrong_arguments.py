@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,8 @@ from pyhades.llm import Conversation
 from pyhades.llm.text.tokenizer import Tokenizer
 
 ASK = [{"role": "user", "content": "Hi"}]
+CHAT = ("tools", "tool_choice", "parallel_tool_calls", "reasoning_effort", "date", "instructions",
+        "model_identity", "builtin_tools", "response_format", "continue_final_message")  # fmt: skip
 WRONG = [5, 1.5, b"x", [None], [[1.5]], [True], object()]
 
 
@@ -83,11 +87,8 @@ CALLS = {
     "vocabulary": lambda llm, value: Tokenizer.from_gguf(value),
 } | {
     name: lambda llm, value, name=name: llm.chat(ASK, max_tokens=1, **{name: value})
-    for name in (
-        "tools", "tool_choice", "parallel_tool_calls", "reasoning_effort", "date", "instructions",
-        "model_identity", "builtin_tools", "response_format", "continue_final_message",
-    )
-}  # fmt: skip
+    for name in CHAT
+}
 
 
 @pytest.mark.parametrize("name", CALLS)
@@ -137,3 +138,55 @@ def test_tokens_of_a_text(llm, tokens):
 def test_schemas(llm, tool):
     with pytest.raises((ArgumentError, ArgumentTypeError), match="schema of tools"):
         llm.chat(ASK, tools=[tool], max_tokens=1)
+
+
+KEYS = ("type", "function", "name", "parameters", "properties", "required", "enum", "schema", "id",
+        "json_schema", "strict", "mode", "tools", "default", "items", "anyOf", "$ref", "content",
+        "arguments")  # fmt: skip
+
+
+class Junk:
+    """Values of any type, and dicts and lists of them under keys that mean something."""
+
+    def __init__(self, seed: int) -> None:
+        self.dice = random.Random(seed)
+
+    def value(self, depth: int = 0):
+        kind = self.dice.random()
+        if depth < 3 and kind < 0.3:
+            keys = self.dice.sample(KEYS, self.dice.randrange(3))
+            return {key: self.value(depth + 1) for key in keys}
+        if depth < 3 and kind < 0.45:
+            return [self.value(depth + 1) for _ in range(self.dice.randrange(3))]
+        return self.dice.choice([*WRONG, None, "", "f", "\ud800", -1, 10**30, float("nan"), {}])
+
+    def messages(self):
+        if self.dice.random() < 0.5:
+            return ASK
+        keys = ("content", "tool_calls", "tool_call_id", "name", "reasoning")
+        return [
+            {"role": self.dice.choice(["user", "assistant", "tool", "system", None, 5])}
+            | {key: self.value(1) for key in self.dice.sample(keys, self.dice.randrange(3))}
+            for _ in range(self.dice.randrange(1, 4))
+        ]
+
+    def keywords(self):
+        given = {"max_tokens": 1}
+        if self.dice.random() < 0.4:
+            function = {"name": "f", "strict": self.value(3), "parameters": self.value()}
+            given["tools"] = [{"type": "function", "function": function}]
+        names = self.dice.sample(CHAT, self.dice.randrange(3))
+        return given | {name: self.value() for name in names}
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_chats_of_anything(llm, seed):
+    """It is answered, or refused with an error of ours."""
+    junk = Junk(seed)
+    refused = 0
+    for _ in range(40):
+        try:
+            llm.chat(junk.messages(), **junk.keywords())
+        except PyhadesError:
+            refused += 1
+    assert 0 < refused < 40

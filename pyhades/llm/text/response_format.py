@@ -65,7 +65,7 @@ def response_format_of(given: Any) -> ResponseFormat | None:
             f"response_format is {type(given).__name__}; it is a dict with a type"
         )
     kind = given.get("type")
-    if kind not in _KEYS:
+    if not isinstance(kind, str) or kind not in _KEYS:
         raise ArgumentError(
             f"response_format of type {kind!r}: known are text, json_object, and json_schema with "
             "a schema, {'type': 'json_schema', 'json_schema': {'name': ..., 'schema': {...}}}"

@@ -327,7 +327,7 @@ def _gguf_pattern(pre: Any, specials: Mapping[str, int], name: str) -> str:
     """
     if {"<|start|>", "<|channel|>", "<|message|>"} <= specials.keys():
         return O200K_PATTERN
-    if pre not in _GGUF_PATTERNS:
+    if not isinstance(pre, str) or pre not in _GGUF_PATTERNS:
         raise ModelError(
             f"{name} has {_GGUF_PREFIX}pre {pre!r}; known are {', '.join(_GGUF_PATTERNS)}"
         )

@@ -59,8 +59,8 @@ HADES_INLINE PairTile tile_of(const BconvArgs& a, const Source& source, const Bl
     t.y_pixel = s.y_pixel, t.residual_pixel = s.residual_pixel;
     t.last_lanes = block.last_lanes;
     t.epilogue = &s.epilogue;
-    t.is_clamped = interval_of(s.epilogue.activation, &t) && !a.residual &&
-                   s.epilogue.after.kind == Activation::none;
+    t.is_clamped =
+        interval_of(s.epilogue.activation, &t) && s.epilogue.after.kind == Activation::none;
     return t;
 }
 

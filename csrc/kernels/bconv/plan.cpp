@@ -12,6 +12,7 @@ constexpr int64_t kInputBytes = 256 << 10;
 constexpr int64_t kMergedChannels = 8;  // below, a row of taps is too short a loop by channels
 constexpr int64_t kLeastColumns = 28;
 constexpr LeastChunk kLeastChunk = {2e6, kLeastColumns};
+constexpr int64_t kLineElements = 32;  // of a cache line
 
 void count_chunks(const ConvShape& s, BconvPlan* plan) {
     plan->group_chunks = s.groups;
@@ -50,11 +51,21 @@ bool merges_taps(const ConvShape& s) {
            s.kernel_w * s.ic % 2 == 0;
 }
 
+// Whether pixels so far apart share cache sets.
+bool aliases(const ConvShape& s, int64_t pixel) { return pixel * s.stride_w % 1024 == 0; }
+
+// Elements between staged pixels.
+int64_t staged_pitch(const ConvShape& s, bool merged_taps) {
+    if (merged_taps) return s.ic;
+    const int64_t pitch = round_up(s.ic, 2);
+    return aliases(s, pitch) ? pitch + kLineElements : pitch;
+}
+
 // Whether no output needs columns outside the image, and no pair ends outside its pixel.
 bool reads_in_place(const ConvShape& s, bool merged_taps) {
     const int64_t last = input_extent(s.out_width, s.kernel_w, s.stride_w, s.dilation_w);
-    const bool aliases = (s.x_pixel * s.stride_w) % 1024 == 0;  // pixels share cache sets
-    return !merged_taps && s.ic % 2 == 0 && s.pad_left == 0 && last <= s.width && !aliases;
+    return !merged_taps && s.ic % 2 == 0 && s.pad_left == 0 && last <= s.width &&
+           !aliases(s, s.x_pixel);
 }
 
 int64_t staged_elements(const ConvShape& s, const BconvPlan& plan) {
@@ -73,7 +84,7 @@ BconvPlan plan_bconv(const ConvShape& s, const BconvKernel& kernel) {
     plan.merged_taps = merges_taps(s);
     plan.pairs = ceil_div(plan.merged_taps ? s.kernel_w * s.ic : s.ic, 2);
     plan.staged = !reads_in_place(s, plan.merged_taps);
-    plan.pitch = plan.merged_taps ? s.ic : round_up(s.ic, 2);
+    plan.pitch = staged_pitch(s, plan.merged_taps);
     choose_chunks(s, &plan);
     if (plan.staged) plan.staged_elements = staged_elements(s, plan);
     return plan;

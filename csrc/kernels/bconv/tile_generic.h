@@ -26,7 +26,7 @@ struct PairTile {
     const float* residual;
     void* y;
     int64_t y_pixel, residual_pixel;  // elements
-    bool y_is_narrow, is_clamped;     // nothing but an interval after the bias
+    bool y_is_narrow, is_clamped;     // the epilogue is an interval, and then the residual
     float low, high;                  // the interval
     int last_lanes;                   // output channels in the last vector
     const Epilogue* epilogue;
@@ -71,24 +71,36 @@ HADES_INLINE void multiply(F32 (&sums)[V][P], const uint8_t* x, int64_t pixel, c
     }
 }
 
-// Within an interval, from registers. Everything is read before anything is stored: the compiler
-// cannot know that y is not in t.
-template <int V, int P, class Element>
+// The residual arrives while the sums are added up.
+template <int V, int P>
+HADES_INLINE void prefetch_residual(const PairTile& t) {
+    constexpr int kLineFloats = 16;
+    const float* residual = t.residual;
+    for (int p = 0; p < P; ++p, residual += t.residual_pixel)
+        for (int lane = 0; lane < V * kLanes; lane += kLineFloats)
+            __builtin_prefetch(residual + lane);
+}
+
+// Within an interval and with a residual, from registers. Everything else is read before anything
+// is stored: the compiler cannot know that y is not in t.
+template <int V, int P, class Element, bool Adds>
 HADES_INLINE void store_clamped(const F32 (&sums)[V][P], const PairTile& t) {
     const F32 low = set1(t.low), high = set1(t.high);
-    const int64_t y_pixel = t.y_pixel;
+    const int64_t y_pixel = t.y_pixel, residual_pixel = t.residual_pixel;
     auto* y = static_cast<Element*>(t.y);
+    const float* residual = t.residual;
     const int last_lanes = t.last_lanes;
     F32 bias[V];
 #pragma GCC unroll 2
     for (int v = 0; v < V; ++v)
         bias[v] = t.bias ? load_n(t.bias + v * kLanes, v == V - 1 ? last_lanes : kLanes) : zero();
 #pragma GCC unroll 32
-    for (int p = 0; p < P; ++p, y += y_pixel)
+    for (int p = 0; p < P; ++p, y += y_pixel, residual += Adds ? residual_pixel : 0)
 #pragma GCC unroll 2
         for (int v = 0; v < V; ++v) {
             const int lanes = v == V - 1 ? last_lanes : kLanes;
-            const F32 value = min(high, max(low, sums[v][p] + bias[v]));
+            F32 value = min(high, max(low, sums[v][p] + bias[v]));
+            if constexpr (Adds) value = value + load_n(residual + v * kLanes, lanes);
             if constexpr (sizeof(Element) == sizeof(float))
                 store_n(y + v * kLanes, value, lanes);
             else
@@ -113,6 +125,7 @@ static __attribute__((noinline)) void finish(const PairTile& t, float* sums, int
 
 template <int V, int P>
 static void run_tile(const PairTile& t) {
+    if (t.residual) prefetch_residual<V, P>(t);
     F32 sums[V][P];
 #pragma GCC unroll 2
     for (int v = 0; v < V; ++v)
@@ -123,10 +136,11 @@ static void run_tile(const PairTile& t) {
             multiply<V, P>(sums, t.x + row * t.tap_row + column * t.tap_column, t.pixel,
                            t.w + row * t.w_row + column * t.w_column, t.pairs);
 
-    if (t.is_clamped) {
-        if (t.y_is_narrow) return store_clamped<V, P, uint16_t>(sums, t);
-        return store_clamped<V, P, float>(sums, t);
+    if (t.is_clamped && !t.residual) {
+        if (t.y_is_narrow) return store_clamped<V, P, uint16_t, false>(sums, t);
+        return store_clamped<V, P, float, false>(sums, t);
     }
+    if (t.is_clamped && !t.y_is_narrow) return store_clamped<V, P, float, true>(sums, t);
     float memory[V * P * kLanes];
 #pragma GCC unroll 32
     for (int p = 0; p < P; ++p)

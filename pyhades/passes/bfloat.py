@@ -22,6 +22,7 @@ from pyhades.ir.registry import attribute
 from pyhades.ir.shapes import shape
 from pyhades.numerics.bfloat import narrowed
 from pyhades.passes.decompose.rule import source
+from pyhades.passes.product_costs import conversion_cost, product_costs
 from pyhades.passes.rewriting import Rewrite
 
 log = logging.getLogger(__name__)
@@ -36,20 +37,7 @@ MOVES = {
 }
 """What moves elements, or chooses them, and what does so with bfloat16."""
 
-# What things cost, in multiply-adds of float32 at their peak. Products of bfloat16 are twice as
-# fast as those. Winograd's algorithm: see csrc/kernels/conv/plan.cpp; here without the memory that
-# weights take, which makes it look better.
-_LANES = 16
-_FLOAT = 1 / 0.8
-_NARROW = 1 / 1.7
-_WINOGRAD = 36 / 0.9 / 16
-"""Of a pair of channels and a pixel."""
-_TRANSFORM = 2 * 200 / 16
-"""Of a channel and a pixel."""
-_GAINED_BY_WINOGRAD = 1.25
-_CONVERSION = 40
-"""Of an element that is read as float32 and stored as bfloat16."""
-_LEAST_GAIN = 1.15
+_LEAST_GAIN = 1.25
 _COLOURS = 4
 
 
@@ -96,8 +84,8 @@ def _gaining(possible: list[Node]) -> set[Node]:
 
 def gains(node: Node, sharing: float = 1) -> bool:
     """Whether a product takes less time on bfloat16, with its part of converting its input."""
-    floating, narrow = _conv_costs(node) if node.op == "FusedConv" else _matmul_costs(node)
-    converted = _CONVERSION * math.prod(shape(source(node))) / max(sharing, 1)
+    floating, narrow = product_costs(node)
+    converted = conversion_cost(node) / max(sharing, 1)
     return narrow + converted < floating / _LEAST_GAIN
 
 
@@ -112,32 +100,6 @@ def _reads_image(node: Node) -> bool:
     """Whether a product is the first: eight bits of precision are too few for normalised bytes."""
     x = source(node)
     return x.producer is None or (node.op == "FusedConv" and shape(x)[1] <= _COLOURS)
-
-
-def _padded(channels: int, multiple: int) -> int:
-    return -(-channels // multiple) * multiple
-
-
-def _conv_costs(node: Node) -> tuple[float, float]:
-    w, y = shape(source(node, 1)), shape(node.outputs[0])
-    groups = int(attribute(node, "group"))
-    pixels, taps = y[0] * math.prod(y[2:]), math.prod(w[2:])
-    lanes = groups * _padded(w[0] // groups, _LANES)
-    # Depthwise, lanes of float32 are channels: none of them idles.
-    floating = pixels * taps * w[1] * (groups if w[1] == 1 else lanes) * _FLOAT
-    narrow = pixels * taps * _padded(w[1], 2) * lanes * _NARROW
-    if tuple(w[2:]) == (3, 3) and groups == 1 and set(attribute(node, "strides") or [1]) == {1}:
-        pairs = _padded(w[1], _LANES) + lanes
-        winograd = pixels * (_WINOGRAD * w[1] * lanes + _TRANSFORM * pairs)
-        if winograd * _GAINED_BY_WINOGRAD <= floating:
-            floating = winograd
-    return floating, narrow
-
-
-def _matmul_costs(node: Node) -> tuple[float, float]:
-    a, b = shape(source(node)), shape(source(node, 1))
-    products = math.prod(a[:-1]) * _padded(b[1], _LANES)
-    return products * b[0] * _FLOAT, products * _padded(b[0], 2) * _NARROW
 
 
 def _narrow_values(graph: Graph, products: set[Node]) -> set[Value]:

@@ -13,7 +13,7 @@ from pyhades.compiler.program import compile as compile_graph
 from pyhades.compiler.program import multiplies_bfloat16
 from pyhades.errors import ConfigurationError
 from pyhades.ir.interpreter import interpret
-from pyhades.networks import SwinConfig, swin, u2net
+from pyhades.networks import SwinConfig, swin
 from pyhades.numerics.bfloat import narrowed, widened
 from pyhades.options import EngineOptions
 from pyhades.passes import compute_in_bfloat16, fold_constants, optimise_folded, specialise
@@ -177,23 +177,31 @@ def test_every_number_is_rounded_once():
     np.testing.assert_array_equal(values[f"{pooled}.bf16"], expected)
 
 
-def test_products_that_winograd_serves_better_stay_float32():
+@pytest.mark.parametrize(
+    ("size", "dilation", "stride", "gaining"),
+    [(40, 1, 1, 0), (20, 1, 1, 0), (40, 1, 2, 1), (20, 4, 1, 1), (10, 1, 1, 1)],
+)
+def test_products_that_winograd_serves_better_stay_float32(size, dilation, stride, gaining):
     b = Network()
-    x = b.op("Relu", b.input(1, 64, 40, 40))
-    y = b.conv(x, 64, 64, 3, pads=[1] * 4)
-    z = b.conv(b.op("Relu", y), 64, 128, 3, pads=[1] * 4, strides=[2, 2])
-    ops = ops_of(compute_in_bfloat16(optimised(b.graph(z))))
-    assert ops["FusedConv"] == ops["BConv"] == 1
-    assert not any(
-        op.startswith("B") for op in ops_of(compute_in_bfloat16(optimised(u2net(64, small=True))))
-    )
+    x = b.op("Relu", b.input(1, 128, size, size))
+    window = {"pads": [dilation] * 4, "dilations": [dilation] * 2, "strides": [stride] * 2}
+    ops = ops_of(compute_in_bfloat16(optimised(b.graph(b.conv(x, 128, 128, 3, **window)))))
+    assert ops["BConv"] == gaining
+
+
+@pytest.mark.parametrize(("outputs", "groups"), [(1, 1), (2, 1), (64, 64)])
+def test_products_that_would_leave_lanes_idle_stay_float32(outputs, groups):
+    b = Network()
+    x = b.op("Relu", b.input(1, 64, 10, 10))
+    y = b.op("Conv", x, b.weight(outputs, 64 // groups, 3, 3), pads=[1] * 4, group=groups)
+    assert ops_of(compute_in_bfloat16(optimised(b.graph(y))))["BConv"] == 0
 
 
 @pytest.mark.parametrize(("branches", "gaining"), [(1, 0), (4, 4)])
 def test_products_share_the_conversion_of_what_they_read(branches, gaining):
     b = Network()
     x = b.op("Relu", b.input(1, 64, 20, 20))
-    y = b.op("Concat", *(b.conv(x, 64, 64) for _ in range(branches)), axis=1)
+    y = b.op("Concat", *(b.conv(x, 64, 16) for _ in range(branches)), axis=1)
     assert ops_of(compute_in_bfloat16(optimised(b.graph(y))))["BConv"] == gaining
 
 

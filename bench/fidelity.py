@@ -32,14 +32,13 @@ import pyhades
 from pyhades.passes import bfloat
 from pyhades.segmentation.quantize import Score
 from pyhades.segmentation.quantize.face import DEFAULT_BUDGET
+from pyhades.segmentation.quantize.judging import FOUND
 from pyhades.segmentation.quantize.pictures import MADE, made_picture
 from training.scenes import compose
 
 FIRST_SEED = 7_000_000
 """Far from the seeds that the embedded model was trained with."""
 SIZE = (320, 320)
-FOUND = 1e-3
-"""Mean of a mask that covers something."""
 SMALLEST = 64
 """Side of pictures of other packages; what is smaller is no picture."""
 

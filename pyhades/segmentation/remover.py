@@ -84,7 +84,7 @@ class Remover:
         Pictures that a float model is quantised by, a folder or a list; by default some that ship
         and that code makes. See :func:`pyhades.quantize`.
     budget
-        What int8 masks may differ by: ``"mae=.004,iou=.997"``. ``"auto"`` keeps to it, ``"int8"``
+        What int8 masks may differ by: ``"mae=.004,iou=.9975"``. ``"auto"`` keeps to it, ``"int8"``
         warns.
     download
         Whether a model that is given by name may be fetched where it is not on this machine.

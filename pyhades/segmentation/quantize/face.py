@@ -49,7 +49,7 @@ from pyhades.segmentation.quantize.search import Choice, choose
 from pyhades.segmentation.quantize.work import work_of
 from pyhades.segmentation.remover import check_model
 
-DEFAULT_BUDGET = "mae=.004,iou=.997"
+DEFAULT_BUDGET = "mae=.004,iou=.9975"
 FOR_PEAKS = 16
 """Pictures that the peaks of channels are found on, before they are made alike."""
 FOR_LOUDNESS = 12
@@ -98,7 +98,7 @@ def quantize(
         it. None to write nothing.
     budget
         What masks may differ by in the mean over pictures like those that are held out:
-        ``"mae=.004,iou=.997"``; see :class:`~pyhades.segmentation.quantize.Budget`.
+        ``"mae=.004,iou=.9975"``; see :class:`~pyhades.segmentation.quantize.Budget`.
     recipe
         How; see :class:`~pyhades.segmentation.quantize.Recipe`.
     force

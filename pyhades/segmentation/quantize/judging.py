@@ -12,6 +12,9 @@ from pyhades.segmentation.quantize.calibration import Calibration
 from pyhades.segmentation.quantize.pictures import Picture
 from pyhades.segmentation.quantize.scores import Budget, Score
 
+FOUND = 1e-3
+"""Mean of a mask that covers something."""
+
 
 class Judge:
     """The pictures held out, and what the float network makes of them.
@@ -90,12 +93,15 @@ def doubt_of(mask: NDArray[np.float32]) -> float:
 
 
 def _doubtful(pictures: Sequence[Picture], masks: Sequence[NDArray[np.float32]]) -> list[int]:
-    """Indices of all pictures but that half of scenes for judging of which a network is surest.
+    """Indices of all pictures but scenes for judging that tell nothing, or little.
 
     Scenes of code are easier than what is met elsewhere: in most the network is sure of every
-    pixel, and eight bits lose nothing. Pictures of the caller's are judged all, as they are.
+    pixel, and eight bits lose nothing. The half that it is surest of is left out, and where it
+    finds nothing: soft IoU would compare noise with noise. Pictures of the caller's are judged all,
+    as they are.
     """
     scenes = [i for i, picture in enumerate(pictures) if picture.judged]
-    doubts = {i: doubt_of(masks[i]) for i in scenes}
-    sure = set(sorted(scenes, key=lambda i: doubts[i])[: len(scenes) // 2])
-    return [i for i in range(len(pictures)) if i not in sure]
+    doubts = {i: doubt_of(masks[i]) for i in scenes if masks[i].mean() >= FOUND}
+    telling = set(sorted(doubts, key=lambda i: -doubts[i])[: -(-len(scenes) // 2)])
+    # A network that finds nothing in any of them is judged on all.
+    return [i for i in range(len(pictures)) if i not in scenes or i in telling or not telling]

@@ -86,6 +86,21 @@ def test_scenes_of_which_the_network_is_sure_are_not_judged(judged):
     assert [s.picture for s in found] == [scenes[i].name for i in sorted(wanted)]
 
 
+@pytest.mark.parametrize("nothing", [1, 6])
+def test_scenes_in_which_nothing_is_found_are_not_judged(judged, nothing, monkeypatch):
+    calibration, graph, _, _ = judged
+    levels = np.array([0.9, 0.6, 0.7, 0.8, 0.95, 0.99], np.float32)
+    masks = [np.full((4, 4), level) for level in levels]
+    masks[:nothing] = [np.full((4, 4), 1e-4, np.float32)] * nothing
+    monkeypatch.setattr(calibration, "masks", lambda *_: iter(masks))
+    scenes = made_pictures(0, judged=6)
+    judge = Judge(calibration, graph, scenes, Budget(mae=1))
+    # Of a network that finds nothing at all, every scene.
+    wanted = scenes if nothing == 6 else scenes[1:4]
+    kept = len(wanted)
+    assert judge.pictures(range(kept)) == wanted and len(judge.hardest(9)) == kept
+
+
 def test_doubt_is_what_an_error_of_logits_costs():
     logits = np.random.default_rng(3).normal(size=(40, 40))
     mask, moved = (1 / (1 + np.exp(-x)) for x in (logits, logits + 1e-3))

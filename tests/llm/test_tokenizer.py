@@ -161,6 +161,29 @@ def test_gguf_without_its_vocabulary_is_refused(key):
         Tokenizer.from_gguf(gguf_vocabulary(**{key: None}), "weights.gguf")
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"tokens": 5}, {"tokens": [5, 6]}, {"tokens": ["\ud800"]},
+        {"tokens": [None], "token_type": [3]},
+        {"token_type": "x"}, {"token_type": ["x"] * 3, "tokens": ["a"] * 3}, {"token_type": 5},
+        {"merges": 5}, {"merges": [5]}, {"merges": {"a": 1}}, {"merges": ["a"]},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_gguf_whose_vocabulary_is_none_is_refused(changes):
+    with pytest.raises(ModelError, match=r"weights\.gguf"):
+        Tokenizer.from_gguf(gguf_vocabulary(**changes), "weights.gguf")
+
+
+@pytest.mark.parametrize("text", [5, None, ["<|end|>"], "\ud800"])
+def test_a_special_token_is_text(text):
+    document = json.loads(tokenizer_json())
+    document["added_tokens"][0]["content"] = text
+    with pytest.raises(ModelError, match=r"tokenizer\.json"):
+        Tokenizer.from_json(json.dumps(document).encode())
+
+
 def test_gguf_that_cuts_text_in_an_unknown_way_is_refused():
     plain = [f"x{i}" if t in SPECIALS else t for i, t in
              enumerate(gguf_vocabulary()["tokenizer.ggml.tokens"])]  # fmt: skip

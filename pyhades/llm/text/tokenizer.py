@@ -107,7 +107,8 @@ class Tokenizer:
             document = json.loads(contents)
             model = document["model"]
             specials = {
-                token["content"]: int(token["id"]) for token in document["added_tokens"] or ()
+                _text(token["content"]): int(token["id"])
+                for token in document["added_tokens"] or ()
             }
             merges = _pairs(model["merges"])
             vocabulary = dict(model["vocab"])
@@ -148,7 +149,13 @@ class Tokenizer:
         for key in ("tokens", "merges"):
             if key not in fields:
                 raise ModelError(f"{name} has no {_GGUF_PREFIX}{key}")
-        texts, specials = _gguf_tokens(fields["tokens"], fields.get("token_type"), name)
+        try:
+            texts, specials = _gguf_tokens(fields["tokens"], fields.get("token_type"), name)
+            merges = _pairs(fields["merges"])
+        except ModelError:
+            raise
+        except (TypeError, ValueError, KeyError) as error:
+            raise ModelError(f"{name} has no vocabulary: {error!r}") from error
         library = _library()
         backend = library.Tokenizer(library.models.BPE())
         split = library.Regex(_gguf_pattern(fields.get("pre"), specials, name))
@@ -158,7 +165,6 @@ class Tokenizer:
                 library.pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
             ]
         )
-        merges = _pairs(fields["merges"])
         return cls._finished(library, backend, texts, merges, specials, name, {})
 
     @classmethod
@@ -303,6 +309,14 @@ def _pairs(merges: Sequence[Any]) -> list[tuple[str, ...]]:
     return [*map(tuple, merges)]
 
 
+def _text(token: Any) -> str:
+    """The text of a token; a TypeError or ValueError where it is none."""
+    if not isinstance(token, str):
+        raise TypeError(f"a token is {token!r}, not text")
+    token.encode()
+    return token
+
+
 def _gguf_tokens(
     tokens: Sequence[str], types: Sequence[int] | None, name: str
 ) -> tuple[dict[str, int], dict[str, int]]:
@@ -312,7 +326,7 @@ def _gguf_tokens(
         raise ModelError(f"{name} has {len(tokens)} tokens, but {len(kinds)} types of tokens")
     texts: dict[str, int] = {}
     specials: dict[str, int] = {}
-    for index, (text, kind) in enumerate(zip(tokens, kinds, strict=True)):
+    for index, (text, kind) in enumerate(zip(map(_text, tokens), kinds, strict=True)):
         if kind in (_GGUF_CONTROL, _GGUF_USER_DEFINED) or _SPECIAL.fullmatch(text):
             specials[text] = index
         elif kind != _GGUF_UNUSED:

@@ -17,10 +17,9 @@
 // Per 16 scores    d / 2 cycles of multiply-adds for the scores, dv / 2 for the values, and about
 //                  8 for addends, maximum and exponential (12 instructions on the same two ports):
 //                  with d = dv = 32 at most 80 % of the peak can be useful
-// Reached          windows of 144 keys, d = 32, bias and mask: .54 of the peak (AVX2), .49
-// (AVX-512);
-//                  197 keys, d = 64: .68 and .63; where the rest goes: the scores' tiles begin and
-//                  end after only d steps
+// Reached          windows of 144 keys, d = 32, bias and mask, in a network (Zen 4): .56 of the
+//                  peak (AVX2), .54 (AVX-512); where the rest goes: tiles of scores begin and end
+//                  after only d steps, and operands are packed for one use
 // Numerics         the exponential is within 3e-7, sums are of vectors of lanes; scores below the
 //                  maximum by 2^-126 count as 0; a row that sees no key gives zeros
 namespace hades::HADES_ISA {
@@ -319,22 +318,29 @@ static void divide_by_sums(const AttentionArgs& a, const AttentionScratch& s) {
     }
 }
 
-static void run_attention(const AttentionArgs& a) {
-    const AttentionScratch s = attention_scratch(a.rows, a.block_keys, a.d, a.dv, kTileRows);
-    const bool direct = a.keys > 0 && a.keys <= a.block_keys;
-    stage_queries(a, s);
-    reset_rows(a, s, direct);
-    ScoreRow seen{{nullptr, nullptr}, a.keys, 0};  // by any row
+// Keys that any row sees.
+static ScoreRow find_seen_keys(const AttentionArgs& a) {
+    ScoreRow seen{{nullptr, nullptr}, a.keys, 0};
     RowCursor at(a, a.first_row);
     for (int64_t r = 0; r < a.rows; ++r, at.next()) {
         ScoreRow row;
         find_visible_keys(a, at.query, &row);
         include(row, &seen);
     }
+    return seen;
+}
+
+static void run_attention(const AttentionArgs& a) {
+    const AttentionScratch s = attention_scratch(a.rows, a.block_keys, a.d, a.dv, kTileRows);
+    const bool direct = a.keys > 0 && a.keys <= a.block_keys;
+    stage_queries(a, s);
+    reset_rows(a, s, direct);
+    if (direct) return run_key_block(a, s, 0, true);
+    const ScoreRow seen = find_seen_keys(a);
     for (int64_t block = 0; block < a.keys; block += a.block_keys)
-        if (direct || (block < seen.end_key && block + a.block_keys > seen.first_key))
-            run_key_block(a, s, block, direct);
-    if (!direct) divide_by_sums(a, s);
+        if (block < seen.end_key && block + a.block_keys > seen.first_key)
+            run_key_block(a, s, block, false);
+    divide_by_sums(a, s);
 }
 
 AttentionKernel attention_f32() { return {kTileRows, run_attention}; }

@@ -79,13 +79,16 @@ def _conv_costs(node: Node) -> tuple[float, float]:
     if w[0] // groups <= _FEW_OUTPUTS:
         return min(products * _DOT, floating), narrow
     if tuple(w[2:]) == (3, 3) and groups == 1 and set(attribute(node, "strides") or [1]) == {1}:
-        winograd = w[1] * lanes * _winograd_cost(node)
-        floating = winograd if winograd * _GAINED <= floating else floating
+        winograd, feared = (w[1] * lanes * cost for cost in _winograd_costs(node))
+        floating = winograd if feared * _GAINED <= floating else floating
     return floating, narrow
 
 
-def _winograd_cost(node: Node) -> float:
-    """Of a pair of channels of a 3x3 convolution."""
+def _winograd_costs(node: Node) -> tuple[float, float]:
+    """Of a pair of channels of a 3x3 convolution, and what the kernels choose by.
+
+    They count filters that are transformed ahead as if from memory. Few stay in the cache.
+    """
     w, y = shape(source(node, 1)), shape(node.outputs[0])
     inputs, outputs = (_padded(channels, _LANES) for channels in (w[1], w[0]))
     tiles = y[0]
@@ -93,6 +96,8 @@ def _winograd_cost(node: Node) -> float:
         tiles *= dilation * -(-extent // (_TILE * dilation))
     transforms = _TRANSFORM * (inputs + outputs) / (w[1] * outputs)
     if 4 * _PLANES * w[0] * w[1] <= _FAR_WEIGHTS:
-        return tiles * (_PRODUCTS + transforms) + _PLANES * _WEIGHT
+        cost = tiles * (_PRODUCTS + transforms)
+        return cost, cost + _PLANES * _WEIGHT
     chunks = -(-tiles // _CHUNK)
-    return tiles * (_SHORT_PRODUCTS + transforms) + chunks * (_FILTER + 9 * _WEIGHT)
+    cost = tiles * (_SHORT_PRODUCTS + transforms) + chunks * (_FILTER + 9 * _WEIGHT)
+    return cost, cost

@@ -200,7 +200,7 @@ def test_products_that_would_leave_lanes_idle_stay_float32(outputs, groups):
 @pytest.mark.parametrize(("branches", "gaining"), [(1, 0), (4, 4)])
 def test_products_share_the_conversion_of_what_they_read(branches, gaining):
     b = Network()
-    x = b.op("Relu", b.input(1, 64, 20, 20))
+    x = b.op("Relu", b.input(1, 64, 40, 40))
     y = b.op("Concat", *(b.conv(x, 64, 16) for _ in range(branches)), axis=1)
     assert ops_of(compute_in_bfloat16(optimised(b.graph(y))))["BConv"] == gaining
 

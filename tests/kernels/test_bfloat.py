@@ -89,7 +89,10 @@ GEOMETRIES = [
     Case(16, 5, 5, 20, pads=(9, 8, 7, 6)),
     Case(6, 2, 2, 20, (2, 2), pads=(3, 3, 3, 3), strides=(3, 3)),
     Case(520, 6, 7, 40, pads=SAME3),
-    Case(1024, 2, 9, 36, (1, 1)),  # pixels that share cache sets
+    Case(1024, 2, 9, 36, (1, 1)),  # pixels that share cache sets, so that they are copied
+    Case(1023, 2, 9, 36, (1, 1)),
+    Case(1024, 3, 4, 20, pads=SAME3),
+    Case(512, 5, 6, 20, pads=SAME3, strides=(2, 2)),
     Case(24, 9, 40, 40, pads=SAME3, n=3),
     Case(60, 9, 10, 66, pads=SAME3, groups=3, n=2),
     Case(40, 9, 33, 80, (1, 1), groups=4),

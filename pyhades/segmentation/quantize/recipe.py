@@ -15,7 +15,7 @@ Clipping = Literal["mse", "percentile", "largest"]
 Rounding = Literal["learned", "nearest"]
 Equalisation = Literal["all", "normalisations", "none"]
 
-RECIPE_VERSION = 7
+RECIPE_VERSION = 8
 """Counts what the same fields have meant, so that kept results of another meaning are not used."""
 
 

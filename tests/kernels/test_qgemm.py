@@ -63,14 +63,15 @@ def test_bf16_activations(tier, n, k, m):
 
 
 @pytest.mark.parametrize("name", QUANTISED)
-def test_rows_are_equal_to_the_bit_in_every_tier_and_batch(name):
-    a, weight = random(0, 40, 1120), kernels.pack_weight(quantize(random(1, 53, 1120), name))
+@pytest.mark.parametrize(("n", "k"), [(53, 1120), (33, 3232)])
+def test_rows_are_equal_to_the_bit_in_every_tier_and_batch(name, n, k):
+    a, weight = random(0, 40, k), kernels.pack_weight(quantize(random(1, n, k), name))
     expected = kernels.qgemm(a, weight, isa="scalar", threads=1)
     for tier in kernels.supported_tiers():
         for threads in (1, 2, 3):
             y = kernels.qgemm(a, weight, isa=tier, threads=threads)
             np.testing.assert_array_equal(y, expected)
-        for first, last in [(0, 1), (3, 5), (7, 31)]:
+        for first, last in [(0, 1), (3, 5), (2, 5), (0, 4), (4, 9), (1, 7), (7, 31)]:
             y = kernels.qgemm(a[first:last], weight, isa=tier)
             np.testing.assert_array_equal(y, expected[first:last])
 

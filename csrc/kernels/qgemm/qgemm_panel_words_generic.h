@@ -17,7 +17,7 @@ namespace hades::HADES_ISA {
 constexpr int kPanelTiles = 2;
 constexpr int64_t kPanelStretch = 8;
 template <class Format>
-constexpr int64_t kPanelRows = kIsSmall<Format> ? 5 : 12;
+constexpr int64_t kPanelRows = kIsSmall<Format> ? 7 : 12;
 
 // A block of a panel: float32 scales, int32 corrections of small formats, values.
 template <class Format>
@@ -41,7 +41,7 @@ constexpr int kNextVector = kParts * kVectorBytes;
 // A sum of eight values fits a byte: it is at most 8 * 12.
 template <class Format>
 HADES_INLINE void decode_bytes(const uint8_t* block, int h, uint8_t* decoded) {
-    constexpr int32_t kActivationOffset = 128;
+    constexpr int16_t kActivationOffset = 128;
     uint8_t* values = decoded + Panel<Format>::kValuesAt + h * kVectorBytes;
     Bytes sum = signed_weights<Format>(block, 0, h);
     store_bytes(values, sum);
@@ -52,7 +52,7 @@ HADES_INLINE void decode_bytes(const uint8_t* block, int h, uint8_t* decoded) {
         sum = add_bytes(sum, value);
     }
     store(reinterpret_cast<int32_t*>(decoded + Panel<Format>::kCorrectionsAt) + h * kLanes,
-          times(sum_signed(sum), set1(-kActivationOffset)));
+          sum_pairs(products(broadcast_byte(1), sum), -kActivationOffset));
 }
 
 // Bytes 0 and 2, or 1 and 3, of each dword, which are values + 128.
@@ -179,11 +179,21 @@ __attribute__((noinline)) static void multiply_row(const Stretch& s, const uint8
         for (int h = 0; h < kParts; ++h) store(acc + t * kTileRows + h * kLanes, total[t][h]);
 }
 
+template <class Format, int kTiles>
+HADES_INLINE void decode(const Stretch& packed, uint8_t* panel) {
+    for (int64_t b = 0; b < packed.blocks; ++b)
+        for (int t = 0; t < kTiles; ++t)
+            decode_block<Format>(packed.weights + t * packed.tile_bytes + b * kBlockBytes<Format>,
+                                 panel + (b * kTiles + t) * kBlockBytes<Panel<Format>>);
+}
+
 // Every row asks for its share of the packed stretch that is read next, so that memory does not
 // wait for arithmetic.
 template <class Format, int kTiles>
-HADES_INLINE void rows_times_panel(const QgemmTilesArgs& a, const Stretch& panel,
-                                   const uint8_t* next, int64_t tile) {
+HADES_INLINE void times_stretch(const QgemmTilesArgs& a, const Stretch& packed, const uint8_t* next,
+                                int64_t tile) {
+    decode<Format, kTiles>(packed, a.panel);
+    const Stretch panel = {a.panel, 0, packed.first, packed.blocks, a.k};
     const int64_t share =
         round_up(ceil_div(panel.blocks * block_bytes(Format::kFormat), a.m), kLine);
     for (int64_t i = 0; i < a.m; ++i) {

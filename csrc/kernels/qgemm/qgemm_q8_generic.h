@@ -1,6 +1,7 @@
 #pragma once
 #include "kernels/qgemm/qgemm_epilogue.h"
-#if defined(HADES_TIER_AVX2)
+#include "simd/word_sums.h"
+#if defined(HADES_WORD_SUMS)
 #include "kernels/qgemm/qgemm_panel_words_generic.h"
 #else
 #include "kernels/qgemm/qgemm_panel_dots_generic.h"
@@ -9,16 +10,11 @@
 // Quantised weights times quantised activations.
 //
 // One row of activations streams the weights from memory, a few decode them on their way. From
-// kPanelRows rows on, they are decoded once into a panel, a stretch of columns at a time.
+// kPanelRows rows on, if ever, they are decoded once into a panel, a stretch of columns at a time.
 namespace hades::HADES_ISA {
 
-template <class Format, int kTiles>
-HADES_INLINE void decode(const Stretch& packed, uint8_t* panel) {
-    for (int64_t b = 0; b < packed.blocks; ++b)
-        for (int t = 0; t < kTiles; ++t)
-            decode_block<Format>(packed.weights + t * packed.tile_bytes + b * kBlockBytes<Format>,
-                                 panel + (b * kTiles + t) * kBlockBytes<Panel<Format>>);
-}
+// So few rows wait for memory, which gives one stream faster than two.
+constexpr int64_t kRowsOfOneStream = 3;
 
 template <class Format, int kTiles>
 static void times_panel(const QgemmTilesArgs& a, const uint8_t* weights, int64_t tile) {
@@ -29,15 +25,14 @@ static void times_panel(const QgemmTilesArgs& a, const uint8_t* weights, int64_t
         const uint8_t* from = weights + first * kBlockBytes<Format>;
         const uint8_t* next =
             weights + (end < blocks ? end * kBlockBytes<Format> : kTiles * a.tile_bytes);
-        decode<Format, kTiles>({from, a.tile_bytes, first, end - first, a.k}, a.panel);
-        rows_times_panel<Format, kTiles>(a, {a.panel, 0, first, end - first, a.k}, next, tile);
+        times_stretch<Format, kTiles>(a, {from, a.tile_bytes, first, end - first, a.k}, next, tile);
     }
 }
 
 template <class Format, int kTiles>
 HADES_INLINE void some_tiles(const QgemmTilesArgs& a, int64_t tile) {
     const uint8_t* weights = a.weight + tile * a.tile_bytes + tile_header_bytes(Format::kFormat);
-    if (a.m >= kPanelRows<Format>)
+    if (kPanelRows<Format> != kNoPanel && a.m >= kPanelRows<Format>)
         times_panel<Format, kTiles>(a, weights, tile);
     else if constexpr (kTiles <= kTileStep)
         all_rows<Format, kTiles>(a, {weights, a.tile_bytes, 0, a.k / kBlock, a.k},
@@ -56,8 +51,8 @@ static void scale_rows(const QgemmTilesArgs& a) {
 template <class Format>
 static void times_tiles(const QgemmTilesArgs& a) {
     const int64_t step = a.m >= kPanelRows<Format> ? kPanelTiles
-                         : a.m > 1                 ? kTileStep
-                                                   : 1;  // one row reads one stream of memory
+                         : a.m > kRowsOfOneStream  ? kTileStep
+                                                   : 1;
     int64_t tile = 0;
     for (; step > 1 && tile + step <= a.tiles; tile += step)
         some_tiles<Format, kPanelTiles>(a, tile);

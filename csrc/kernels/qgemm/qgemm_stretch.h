@@ -18,14 +18,27 @@ struct Stretch {
 // lies at constant distances. Formats are specialised where panels are made.
 template <class Format>
 constexpr bool kIsPanel = false;
+constexpr int64_t kNoPanel = INT64_MAX;
 
 constexpr int64_t kLine = 64;  // of the caches
-constexpr int64_t kPrefetchAhead = 6144;
+
+// Of one stream, the first-level cache holds what comes next. Of several, processors keep more
+// requests in flight from the second level.
+template <int kTiles>
+constexpr int64_t kPrefetchAhead = kTiles == 1 ? 6144 : 8192;
+HADES_INLINE void prefetch_second_level(const void* p) { __builtin_prefetch(p, 0, 2); }
+template <int kTiles>
+HADES_INLINE void prefetch_stream(const uint8_t* line) {
+    if constexpr (kTiles == 1)
+        prefetch(line);
+    else
+        prefetch_second_level(line);
+}
 
 // What is read next. The only rows of a product read weights from memory, a constant distance
 // behind their prefetches. Of several groups of rows, all but the first find weights in a cache;
 // every group asks for a few lines per block of the tiles after these, so that memory does not wait
-// for arithmetic.
+// for arithmetic. They are more than the first-level cache holds.
 struct Ahead {
     const uint8_t* next_tiles;
     int64_t lines;  // per block; 0: a whole block, at a distance
@@ -45,15 +58,15 @@ HADES_INLINE void prefetch_ahead(const Ahead& ahead, const Stretch& s, int64_t b
     constexpr int64_t kBytes = block_bytes(Format::kFormat);
     if (ahead.lines) {
         const uint8_t* line = ahead.next_tiles + block * ahead.lines * kLine;
-        for (int64_t i = 0; i < ahead.lines; ++i) prefetch(line + i * kLine);
+        for (int64_t i = 0; i < ahead.lines; ++i) prefetch_second_level(line + i * kLine);
     } else if constexpr (!kIsPanel<Format>) {
-        constexpr int64_t kBlocksAhead = kPrefetchAhead / kTiles / kBytes;
+        constexpr int64_t kBlocksAhead = kPrefetchAhead<kTiles> / kTiles / kBytes;
         const int64_t there = block + kBlocksAhead, past = there - s.blocks;
         const uint8_t* from =
             past < 0 ? s.weights + there * kBytes : ahead.next_tiles + past * kBytes;
         for (int t = 0; t < kTiles; ++t)
             for (int64_t line = 0; line < kBytes; line += kLine)
-                prefetch(from + t * s.tile_bytes + line);
+                prefetch_stream<kTiles>(from + t * s.tile_bytes + line);
     }
 }
 

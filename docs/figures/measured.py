@@ -11,7 +11,7 @@ from typing import Any
 REPORTS = Path(__file__).parent / "reports"
 
 OURS = "pyhades"
-SEGMENTATION, LANGUAGE_MODEL = "segmentation", "language_model"
+SEGMENTATION, LANGUAGE_MODEL, MANY_ANSWERS = "segmentation", "language_model", "many_answers"
 NETWORKS = {
     "u2netp_320": "U\N{SUPERSCRIPT TWO}-Netp 320",
     "u2net_320": "U\N{SUPERSCRIPT TWO}-Net 320",
@@ -31,9 +31,9 @@ def read(name: str) -> Report:
     return report
 
 
-def tiers() -> list[str]:
-    """Names of the reports of segmentation, one per tier of instructions, the best tier first."""
-    return sorted(path.stem for path in REPORTS.glob(f"{SEGMENTATION}*.json"))
+def tiers(kind: str) -> list[str]:
+    """Names of the reports of a kind, one per tier of instructions, the best tier first."""
+    return sorted(path.stem for path in REPORTS.glob(f"{kind}*.json"))
 
 
 def short(value: float) -> str:

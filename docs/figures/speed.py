@@ -1,7 +1,7 @@
 """Draw speed beside the rivals, and fill tables of the pages, from ``pyhades bench`` reports.
 
 ``python docs/figures/speed.py`` reads ``reports/*.json``, draws each beside this script, and writes
-the parts of README.md and docs/reference/segmentation_speed.md between their marks. tests/docs
+the parts of README.md and docs/reference/*_speed.md between their marks. tests/docs
 fails when one of them is not what the reports say. The reports are made by
 
 ``pyhades bench segmentation --model u2netp_320.onnx --model u2net_320.onnx --model
@@ -11,7 +11,8 @@ docs/figures/reports/segmentation.json``, and with ``--isa avx2`` for ``segmenta
 
 ``python -m bench.synthetic_gguf gpt-oss-20b.gguf`` and ``pyhades bench llm --model gpt-oss-20b.gguf
 --rival llama.cpp --threads 2 --depths 0,2048 --prefills 512,2048 --json
-docs/figures/reports/language_model.json``
+docs/figures/reports/language_model.json``, and with ``--batch 1,2,4,8,16,32`` for
+``many_answers.json``, of other tiers without the rival, which uses what the CPU has,
 
 on a machine that does nothing else. Where that cannot be had, a ``note`` in ``machine`` says so, on
 the figure too.
@@ -26,7 +27,9 @@ from pathlib import Path
 from drawing import Drawing, width_of
 from measured import (
     LANGUAGE_MODEL,
+    MANY_ANSWERS,
     OURS,
+    SEGMENTATION,
     Report,
     by_engine,
     by_network,
@@ -100,6 +103,18 @@ def language_model_figure(report: Report) -> str:
     return bars(what, panels, machine_line(report))
 
 
+def many_answers_figure(report: Report) -> str:
+    """Tokens per second of all answers together, by how many there are."""
+    threads = max(row["threads"] for row in report["results"])
+    groups: dict[str, dict[str, float]] = {}
+    for batch in sorted({row["batch"] for row in report["results"]}):
+        rows = [r for r in report["results"] if (r["threads"], r["batch"]) == (threads, batch)]
+        groups[f"{batch} answer{'s' * (batch > 1)}"] = by_engine(rows, "tok_s")
+    panel = Panel("tokens written per second, all answers together", groups, short)
+    what = f"{model_name(report)} on {report['machine']['tier']}, {threads} threads: more is better"
+    return bars(what, [panel], machine_line(report))
+
+
 def bars(title: str, panels: Sequence[Panel], foot: str) -> str:
     """Panels beside each other, one bar per engine in each group."""
     most = max(len(panel.groups) * _group_height(panel) for panel in panels)
@@ -151,12 +166,14 @@ def _panel(drawing: Drawing, panel: Panel, x: float, width: float) -> None:
 
 def figure_of(name: str, report: Report) -> str:
     """The figure of a report."""
+    if name.startswith(MANY_ANSWERS):
+        return many_answers_figure(report)
     return language_model_figure(report) if name == LANGUAGE_MODEL else segmentation_figure(report)
 
 
 def main() -> None:
     """Write the figures and the tables."""
-    for name in (*tiers(), LANGUAGE_MODEL):
+    for name in (*tiers(SEGMENTATION), *tiers(LANGUAGE_MODEL), *tiers(MANY_ANSWERS)):
         (HERE / f"{name}.svg").write_text(figure_of(name, read(name)), encoding="utf-8")
     for page, filled in PAGES.items():
         page.write_text(filled(page.read_text(encoding="utf-8")), encoding="utf-8")

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
+from language_model_tables import language_model_text, many_answers_table, many_answers_text
+from markdown import table
 from measured import (
     LANGUAGE_MODEL,
+    MANY_ANSWERS,
     OURS,
+    SEGMENTATION,
     Report,
     Row,
     by_engine,
     by_network,
-    cached,
     engines,
     machine_line,
-    model_name,
-    prompt,
     read,
-    short,
     tiers,
 )
 
 README = Path(__file__).parents[2] / "README.md"
-REFERENCE = Path(__file__).parents[1] / "reference" / "segmentation_speed.md"
+REFERENCE = Path(__file__).parents[1] / "reference"
 
 
 def segmentation_table(report: Report) -> str:
@@ -47,42 +47,6 @@ def _cell(rows: Sequence[Row], field: str, threads: int, rivals: Sequence[str]) 
     return f"{values[OURS]:.0f}" + (f" ({', '.join(others)})" if others else "")
 
 
-def language_model_table(report: Report) -> str:
-    """Writing and reading, with the share of the roof that ours reaches."""
-    threads = max(row["threads"] for row in report["results"])
-    rows = [row for row in report["results"] if row["threads"] == threads]
-    rivals = engines(rows)[1:]
-    lines = []
-    for row in rows:
-        if row["engine"] != OURS or row["workload"] == "prompt":
-            continue
-        is_decode = row["workload"] == "decode"
-        key, field = ("depth", "decode_tok_s") if is_decode else ("prefill_tokens", "prefill_tok_s")
-        same = [r for r in rows if r["workload"] == row["workload"] and r[key] == row[key]]
-        values = by_engine(same, field)
-        what = f"write, {cached(row[key])}" if is_decode else f"read a {prompt(row[key])}"
-        roof = (
-            f"{row['share_of_bandwidth']:.0%} of {row['bandwidth_gb_s']:.1f} GB/s"
-            if is_decode
-            else _share(row)
-        )
-        others = [short(values[name]) if name in values else "" for name in rivals]
-        lines.append([what, short(values[OURS]), *others, roof])
-    return table(["workload", "tokens/s", *rivals, "share of the roof"], lines)
-
-
-def _share(row: Row) -> str:
-    if row["share_of_int8_peak"] is None:
-        return ""
-    return f"{row['share_of_int8_peak']:.0%} of {row['int8_gops']:.0f} int8 GOP/s"
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
-
-
 def runs_of(report: Report) -> str:
     """How many runs its medians are of: ``3``, or ``2 to 5``."""
     counts = sorted({row["runs"] for row in report["results"]})
@@ -95,19 +59,6 @@ def segmentation_text(report: Report) -> str:
     return (
         f"{machine_line(report)}: batch 1, engines taking turns, medians of {runs} runs; peak "
         "memory of a process that does nothing else.\n\n" + segmentation_table(report)
-    )
-
-
-def language_model_text(report: Report) -> str:
-    """The paragraph and the table of the language model."""
-    decoding = next(
-        row for row in report["results"] if row["workload"] == "decode" and row["engine"] == OURS
-    )
-    return (
-        f"{machine_line(report)}: {model_name(report)}, "
-        f"{decoding['bytes_per_token'] / 1e9:.2f} GB per token with an empty cache, "
-        f"{decoding['threads']} threads; it takes {decoding['peak_rss_gb']:.1f} GB of memory.\n\n"
-        + language_model_table(report)
     )
 
 
@@ -160,7 +111,7 @@ def memory_table(report: Report) -> str:
 def tier_sections() -> str:
     """A section per tier: speed beside the rivals, and memory."""
     parts = []
-    for name in tiers():
+    for name in tiers(SEGMENTATION):
         report = read(name)
         parts.append(
             f"## {report['machine']['tier']}\n{machine_line(report)}; medians of "
@@ -172,14 +123,23 @@ def tier_sections() -> str:
 
 def readme(page: str) -> str:
     """README.md with what the reports say between its marks."""
-    for name in tiers():
+    for name in tiers(SEGMENTATION):
         page = between_marks(page, name, segmentation_text(read(name)))
-    return between_marks(page, LANGUAGE_MODEL, language_model_text(read(LANGUAGE_MODEL)))
+    page = between_marks(page, LANGUAGE_MODEL, language_model_text(read(LANGUAGE_MODEL)))
+    return between_marks(page, MANY_ANSWERS, many_answers_text(read(MANY_ANSWERS)))
 
 
-def reference(page: str) -> str:
+def segmentation_page(page: str) -> str:
     """The page of segmentation speed with the sections of all tiers between its marks."""
     return between_marks(page, "tiers", tier_sections())
+
+
+def language_model_page(page: str) -> str:
+    """The page of many answers at once, with all tiers."""
+    for name in tiers(MANY_ANSWERS):
+        report = read(name)
+        page = between_marks(page, name, f"{machine_line(report)}.\n\n{many_answers_table(report)}")
+    return page
 
 
 def between_marks(page: str, name: str, text: str) -> str:
@@ -190,5 +150,9 @@ def between_marks(page: str, name: str, text: str) -> str:
     return before + begin + text + end + rest.partition(end)[2]
 
 
-PAGES = {README: readme, REFERENCE: reference}
+PAGES = {
+    README: readme,
+    REFERENCE / "segmentation_speed.md": segmentation_page,
+    REFERENCE / "language_model_speed.md": language_model_page,
+}
 """Pages that hold tables, and how to bring them up to date."""

@@ -7,7 +7,8 @@ fails when one of them is not what the reports say. The reports are made by
 ``pyhades bench segmentation --model u2netp_320.onnx --model u2net_320.onnx --model
 inspyrenet_swinb_384.onnx --model isnet_1024.onnx --model segformer_b0_512.onnx --threads 1,2
 --precision fp32,int8 --rival onnxruntime --rival openvino --runs 5 --json
-docs/figures/reports/segmentation.json``, and with ``--isa avx2`` for ``segmentation_avx2.json``,
+docs/figures/reports/segmentation.json``, with ``--isa avx2`` for ``segmentation_avx2.json``, and
+with ``--precision fp32,bf16,int8`` on a CPU that has it for ``segmentation_avx512_bf16.json``,
 
 ``python -m bench.synthetic_gguf gpt-oss-20b.gguf`` and ``pyhades bench llm --model gpt-oss-20b.gguf
 --rival llama.cpp --threads 2 --depths 0,2048 --prefills 512,2048 --json

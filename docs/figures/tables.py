@@ -16,6 +16,7 @@ from measured import (
     Row,
     by_engine,
     by_network,
+    clean,
     engines,
     machine_line,
     read,
@@ -114,7 +115,8 @@ def tier_sections() -> str:
     for name in tiers(SEGMENTATION):
         report = read(name)
         parts.append(
-            f"## {report['machine']['tier']}\n{machine_line(report)}; medians of "
+            f"## {report['machine']['tier']}, {clean(report['machine']['cpu'])}\n"
+            f"{machine_line(report)}; medians of "
             f"{runs_of(report)} runs.\n\n{comparison_table(report)}\n"
             f"Peak memory of a process that does nothing else:\n\n{memory_table(report)}"
         )
@@ -122,9 +124,10 @@ def tier_sections() -> str:
 
 
 def readme(page: str) -> str:
-    """README.md with what the reports say between its marks."""
+    """README.md with what the reports say between its marks; not all tiers are there."""
     for name in tiers(SEGMENTATION):
-        page = between_marks(page, name, segmentation_text(read(name)))
+        if marks(name)[0] in page:
+            page = between_marks(page, name, segmentation_text(read(name)))
     page = between_marks(page, LANGUAGE_MODEL, language_model_text(read(LANGUAGE_MODEL)))
     return between_marks(page, MANY_ANSWERS, many_answers_text(read(MANY_ANSWERS)))
 
@@ -142,9 +145,14 @@ def language_model_page(page: str) -> str:
     return page
 
 
+def marks(name: str) -> tuple[str, str]:
+    """What stands before and after a part of a page that is filled in."""
+    return f"<!-- {name}: docs/figures/speed.py -->\n", f"<!-- end of {name} -->\n"
+
+
 def between_marks(page: str, name: str, text: str) -> str:
     """Put a text where a page has the marks of that name."""
-    begin, end = f"<!-- {name}: docs/figures/speed.py -->\n", f"<!-- end of {name} -->\n"
+    begin, end = marks(name)
     before, found, rest = page.partition(begin)
     assert found and end in rest, f"the page lacks the marks of {name}"
     return before + begin + text + end + rest.partition(end)[2]

@@ -117,7 +117,8 @@ def tier_sections() -> str:
         parts.append(
             f"## {report['machine']['tier']}, {clean(report['machine']['cpu'])}\n"
             f"{machine_line(report)}; medians of "
-            f"{runs_of(report)} runs.\n\n{comparison_table(report)}\n"
+            f"{runs_of(report)} runs.\n\n![Time and memory](../figures/{name}.svg)\n\n"
+            f"{comparison_table(report)}\n"
             f"Peak memory of a process that does nothing else:\n\n{memory_table(report)}"
         )
     return "\n".join(parts)

@@ -51,11 +51,6 @@ class Pool:
         """Blocks that no sequence holds."""
         return len(self._free) + len(self.idle)
 
-    @property
-    def kept_blocks(self) -> int:
-        """Blocks that are kept for later and held by nobody."""
-        return len(self.idle)
-
     def is_shared(self, block: int) -> bool:
         """Whether ``block`` has several users, so that it is copied before it is written."""
         return self._users[block] > 1

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
+
 from pyhades.errors import ModelError
 from pyhades.formats import GgufFile
 from pyhades.llm.checkpoint.settings import Settings
@@ -15,12 +18,48 @@ from pyhades.llm.checkpoint.stored import (
 )
 from pyhades.llm.checkpoint.table import Shape, TensorTable
 from pyhades.llm.models.config import ModelConfig, RopeScaling
-from pyhades.llm.models.names import Shapes, Tensors
-from pyhades.llm.models.outline import EMBEDDING, HEAD, NORM
+from pyhades.llm.models.names import Shapes, Tensors, spelled
+from pyhades.llm.models.outline import EMBEDDING, HEAD, NORM, outline
 from pyhades.quant import ggml
 
 COMPUTED = r"^rope_freqs\.weight$"
 """Tensors that some tools store, and that follow from the configuration."""
+
+
+def every_tensor(
+    config: ModelConfig,
+    table: TensorTable,
+    weights: Mapping[str, str],
+    *,
+    is_interleaved: bool = False,
+) -> Tensors:
+    """Every tensor of the outline.
+
+    Parameters
+    ----------
+    config
+        Of the model.
+    table
+        What the file holds.
+    weights
+        Names in a layer, ours to theirs, of what is not found by :func:`qkv` and :func:`gate_up`.
+    is_interleaved
+        See :func:`gate_up`.
+
+    Raises
+    ------
+    ModelError
+        A tensor is missing, misshapen, of another type, or not part of the model.
+    """
+    shapes = outline(config)
+    found = ends(table, shapes)
+    for index in range(config.num_hidden_layers):
+        ours, theirs = f"layers.{index}.", f"blk.{index}."
+        found |= spelled(partial(tensor, table), weights, shapes, ours, theirs)
+        found |= qkv(table, shapes, config, ours, theirs)
+        found |= gate_up(table, shapes, ours, theirs, is_interleaved=is_interleaved)
+    table.finish(COMPUTED)
+    return found
 
 
 def tensor(table: TensorTable, name: str, shape: Shape) -> StoredTensor:

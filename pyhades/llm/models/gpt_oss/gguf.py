@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 from pyhades.formats import GgufFile
@@ -11,19 +10,9 @@ from pyhades.llm.checkpoint.settings import MOST_LAYERS, Settings
 from pyhades.llm.checkpoint.stored import StoredTensor
 from pyhades.llm.checkpoint.table import TensorTable
 from pyhades.llm.models.config import check_dimensions
-from pyhades.llm.models.gguf_tensors import (
-    COMPUTED,
-    ends,
-    gate_up,
-    qkv,
-    rope_scaling,
-    tensor,
-    vocab_size,
-)
+from pyhades.llm.models.gguf_tensors import every_tensor, rope_scaling, vocab_size
 from pyhades.llm.models.gpt_oss.config import GptOssConfig
 from pyhades.llm.models.gpt_oss.settings import STOP_TOKENS, layer_types, stop_ids
-from pyhades.llm.models.names import spelled
-from pyhades.llm.models.outline import outline
 
 _RENAMED = {
     "attn_out.weight": "attn_output.weight",
@@ -96,15 +85,7 @@ def collect(
     ModelError
         A tensor is missing, misshapen, of another type, or not part of the model.
     """
-    shapes = outline(config)
-    found = ends(table, shapes)
-    for index in range(config.num_hidden_layers):
-        ours, theirs = f"layers.{index}.", f"blk.{index}."
-        found |= spelled(partial(tensor, table), _WEIGHTS, shapes, ours, theirs)
-        found |= qkv(table, shapes, config, ours, theirs)
-        found |= gate_up(table, shapes, ours, theirs, is_interleaved=is_ollama)
-    table.finish(COMPUTED)
-    return found
+    return every_tensor(config, table, _WEIGHTS, is_interleaved=is_ollama)
 
 
 def common_name(name: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 from pyhades.formats import GgufFile
@@ -11,17 +10,7 @@ from pyhades.llm.checkpoint.settings import MOST_LAYERS, Settings
 from pyhades.llm.checkpoint.stored import StoredTensor
 from pyhades.llm.checkpoint.table import TensorTable
 from pyhades.llm.models.config import check_dimensions
-from pyhades.llm.models.gguf_tensors import (
-    COMPUTED,
-    ends,
-    gate_up,
-    qkv,
-    rope_scaling,
-    tensor,
-    vocab_size,
-)
-from pyhades.llm.models.names import spelled
-from pyhades.llm.models.outline import outline
+from pyhades.llm.models.gguf_tensors import every_tensor, rope_scaling, vocab_size
 from pyhades.llm.models.qwen3_moe.config import Qwen3MoeConfig
 
 _WEIGHTS = {
@@ -87,15 +76,7 @@ def collect(config: Qwen3MoeConfig, table: TensorTable) -> dict[str, StoredTenso
     ModelError
         A tensor is missing, misshapen, of another type, or not part of the model.
     """
-    shapes = outline(config)
-    found = ends(table, shapes)
-    for index in range(config.num_hidden_layers):
-        ours, theirs = f"layers.{index}.", f"blk.{index}."
-        found |= spelled(partial(tensor, table), _WEIGHTS, shapes, ours, theirs)
-        found |= qkv(table, shapes, config, ours, theirs)
-        found |= gate_up(table, shapes, ours, theirs)
-    table.finish(COMPUTED)
-    return found
+    return every_tensor(config, table, _WEIGHTS)
 
 
 def _stop_ids(tokens: Settings, metadata: Mapping[str, Any]) -> tuple[int, ...]:

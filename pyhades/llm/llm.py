@@ -18,10 +18,11 @@ from pyhades.errors import ArgumentError, ArgumentTypeError, ClosedError, Config
 from pyhades.kernels.paged_attention import KvFormat
 from pyhades.llm.checkpoint.locating import toy_model
 from pyhades.llm.engine.engine import Engine
-from pyhades.llm.engine.generation import ChatStreams, Collector, begun_elsewhere
+from pyhades.llm.engine.generation import Collector, begun_elsewhere
 from pyhades.llm.engine.guided import guided
 from pyhades.llm.engine.handle import Handle
 from pyhades.llm.engine.kv_cache import cache_tokens
+from pyhades.llm.engine.prepared import PreparedChat, PreparedTexts
 from pyhades.llm.engine.request import (
     Prompt,
     Request,
@@ -46,7 +47,7 @@ from pyhades.llm.precision.loading import LoadedWeights, load_weights
 from pyhades.llm.precision.recipe import Precision
 from pyhades.llm.text.chat import ChatAnswer, ChatDelta, ReasoningEffort
 from pyhades.llm.text.chat_options import ChatOptions
-from pyhades.llm.text.outputs import CacheInfo, Delta, Generation
+from pyhades.llm.text.outputs import CacheInfo, Delta, EngineStats, Generation
 from pyhades.llm.text.tokenizer import Tokenizer
 from pyhades.options import EngineOptions, engine_options, refuse_precision
 
@@ -282,13 +283,13 @@ class LLM:
         """
         if not callable(on_delta):
             raise ArgumentTypeError(f"on_delta={on_delta!r} cannot be called")
-        requests, several = self._requests(prompts, params, keywords, constraint, client)
-        collector = Collector(requests)
-        for delta in self._stream(requests):
+        prepared = self._prepared(prompts, params, keywords, constraint, client)
+        collector = Collector(prepared.requests)
+        for delta in prepared:
             collector.add(delta)
             on_delta(delta)
         generations = collector.finish()
-        return generations if several else generations[0]
+        return generations if prepared.are_several else generations[0]
 
     def stream(
         self,
@@ -304,8 +305,7 @@ class LLM:
         The answer is written from now on, while other answers are, too; one that is not read is
         written no further than some hundred tokens ahead.
         """
-        requests, _ = self._requests(prompts, params, keywords, constraint, client)
-        return iter(self._stream(requests))
+        return iter(self._prepared(prompts, params, keywords, constraint, client))
 
     def astream(
         self,
@@ -319,8 +319,7 @@ class LLM:
         """Like :meth:`stream`, for ``async for``; with a constraint, written once it is read."""
 
         def begun() -> AsyncGenerator[Delta, None]:
-            requests, _ = self._requests(prompts, params, keywords, constraint, client)
-            return aiter(self._stream(requests))
+            return aiter(self._prepared(prompts, params, keywords, constraint, client))
 
         return begun() if constraint is None else begun_elsewhere(begun)
 
@@ -335,16 +334,32 @@ class LLM:
     ) -> Generation | list[Generation]:
         """Like :meth:`generate`, for ``await``; cancelling the task stops the work."""
         if constraint is None:
-            requests, several = self._requests(prompts, params, keywords, None, client)
+            prepared = self._prepared(prompts, params, keywords, None, client)
         else:
-            requests, several = await asyncio.to_thread(
-                self._requests, prompts, params, keywords, constraint, client
+            prepared = await asyncio.to_thread(
+                self._prepared, prompts, params, keywords, constraint, client
             )
-        collector = Collector(requests)
-        async for delta in self._stream(requests):
+        collector = Collector(prepared.requests)
+        async for delta in prepared:
             collector.add(delta)
         generations = collector.finish()
-        return generations if several else generations[0]
+        return generations if prepared.are_several else generations[0]
+
+    def prepare(
+        self,
+        prompts: Prompt | Items[Prompt],
+        params: SamplingParams | None = None,
+        *,
+        constraint: Constraint | None = None,
+        client: str = "",
+        **keywords: Any,
+    ) -> PreparedTexts:
+        """Check and tokenize what :meth:`stream` would, without asking the model yet.
+
+        For those who look at how long a prompt is before they let it in. Iterate over the result to
+        have it written. Other threads may call this: with a constraint it may take a second.
+        """
+        return self._prepared(prompts, params, keywords, constraint, client)
 
     # Chat.
 
@@ -437,7 +452,7 @@ class LLM:
             instructions=instructions, model_identity=model_identity, builtin_tools=builtin_tools,
             response_format=response_format, continue_final_message=continue_final_message,
         )  # fmt: skip
-        deltas = iter(self._asked(messages, params, options, constraint, client, keywords))
+        deltas = iter(self._prepared_chat(messages, params, options, constraint, client, keywords))
         return deltas if stream else ChatAnswer.collect(deltas)
 
     async def achat(
@@ -462,10 +477,34 @@ class LLM:
         constraint, client = sampling.pop("constraint", None), sampling.pop("client", "")
 
         def begun() -> AsyncGenerator[ChatDelta, None]:
-            return aiter(self._asked(messages, params, options, constraint, client, sampling))
+            prepared = self._prepared_chat(messages, params, options, constraint, client, sampling)
+            return aiter(prepared)
 
         may_compile = constraint is not None or options.form is not None or options.offer.functions
         return begun_elsewhere(begun) if may_compile else begun()
+
+    def prepare_chat(
+        self,
+        messages: Items[Mapping[str, Any]],
+        params: SamplingParams | None = None,
+        **keywords: Any,
+    ) -> PreparedChat:
+        """Check and tokenize what :meth:`chat` would, without asking the model yet.
+
+        For those who look at how long a conversation is before they let it in. Iterate over the
+        result, with ``for`` or ``async for``, to have it answered.
+
+        Examples
+        --------
+        >>> import pyhades
+        >>> with pyhades.LLM() as llm:
+        ...     asked = llm.prepare_chat([{"role": "user", "content": "Hi"}], max_tokens=4)
+        ...     asked.prompt_tokens > 1, len(list(asked)) > 0
+        (True, True)
+        """
+        options, sampling = ChatOptions.taken_from(keywords)
+        constraint, client = sampling.pop("constraint", None), sampling.pop("client", "")
+        return self._prepared_chat(messages, params, options, constraint, client, sampling)
 
     # Evaluation.
 
@@ -504,6 +543,11 @@ class LLM:
             raise ClosedError(f"{self.name} is closed; open it again")
         return self._engine
 
+    def reading_speed(self) -> float:
+        """Tokens of prompts that are read per second, as measured so far."""
+        tokens = min(self.engine.runner.limits.tokens, self.context_length)
+        return tokens / max(self.engine.costs.seconds(tokens), 1e-9)
+
     def cache_info(self) -> CacheInfo:
         """What is kept of what was read, and how much reading it has saved.
 
@@ -517,6 +561,19 @@ class LLM:
         True
         """
         return self.engine.runner.cache.info()
+
+    def stats(self) -> EngineStats:
+        """What the engine does, and has done so far.
+
+        Examples
+        --------
+        >>> import pyhades
+        >>> with pyhades.LLM() as llm:
+        ...     text = llm.generate("def ", max_tokens=4)
+        ...     llm.stats().steps >= 4
+        True
+        """
+        return self.engine.stats()
 
     def cancel(self) -> None:
         """Stop the work of all callers, who get a CancelledError."""
@@ -562,7 +619,7 @@ class LLM:
         """What comes of requests."""
         return self.engine.write(requests)
 
-    def _asked(
+    def _prepared_chat(
         self,
         messages: Items[Mapping[str, Any]],
         params: SamplingParams | None,
@@ -570,8 +627,8 @@ class LLM:
         constraint: Constraint | None,
         client: str,
         keywords: Mapping[str, Any],
-    ) -> ChatStreams:
-        """The answers to a conversation."""
+    ) -> PreparedChat:
+        """A conversation, ready to be answered."""
         chat = architecture_of(self.config).chat
         grammar = turn_constraint(options, constraint, chat, self.tokenizer)
         options = replace(options, is_constrained=grammar is not None)
@@ -583,17 +640,17 @@ class LLM:
             self._stop_ids(params) - prompt.goes_on, self.config.vocab_size, client,
             filter_factory=guided(prompt.guide, self._filters(grammar, prompt.begun)),
         )  # fmt: skip
-        return ChatStreams(self._stream([request]), prompt, params.stop, params.n)
+        return PreparedChat(self._stream, request, prompt, params.stop)
 
-    def _requests(
+    def _prepared(
         self,
         prompts: Prompt | Items[Prompt],
         params: SamplingParams | None,
         keywords: Mapping[str, Any],
-        constraint: Constraint | None = None,
-        client: str = "",
-    ) -> tuple[list[Request], bool]:
-        """The requests, and whether there may be several."""
+        constraint: Constraint | None,
+        client: str,
+    ) -> PreparedTexts:
+        """Prompts, ready to be continued."""
         params = self._checked(params, keywords)
         stop_ids, filters = self._stop_ids(params), None
         if constraint is not None:  # nothing follows a whole document
@@ -607,7 +664,7 @@ class LLM:
             )
             for number, prompt in enumerate(items)
         ]  # fmt: skip
-        return requests, several
+        return PreparedTexts(self._stream, requests, are_several=several)
 
     def _checked(
         self, params: SamplingParams | None, keywords: Mapping[str, Any]

@@ -21,7 +21,7 @@ from pyhades.llm.engine.runner import Logits, Runner
 from pyhades.llm.engine.scheduler import Scheduler
 from pyhades.llm.engine.step_costs import StepCosts
 from pyhades.llm.engine.text_stream import TextStream
-from pyhades.llm.text.outputs import Delta
+from pyhades.llm.text.outputs import Delta, EngineStats
 from pyhades.llm.text.tokenizer import Tokenizer
 
 DELTAS = 256
@@ -158,6 +158,16 @@ class Engine:
             if thread is not threading.current_thread():
                 thread.join()
         self.runner.close()
+
+    def stats(self) -> EngineStats:
+        """What it does, and has done so far; any thread may look while it works."""
+        scheduler, pools = self.scheduler, self.runner.cache.pools.values()
+        blocks = sum(pool.blocks for pool in pools)
+        return EngineStats(
+            scheduler.running, scheduler.waiting, scheduler.steps, scheduler.seconds,
+            scheduler.seconds_in_model, scheduler.preemptions,
+            blocks - sum(pool.free_blocks for pool in pools), blocks,
+        )  # fmt: skip
 
     def _added(
         self, requests: Sequence[Request], room: int, receive: Callable[[Event], T]

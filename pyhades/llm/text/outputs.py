@@ -98,6 +98,36 @@ class CacheInfo:
 
 
 @dataclass(frozen=True)
+class EngineStats:
+    """What the engine does, and has done so far.
+
+    Attributes
+    ----------
+    running
+        Answers that hold keys and values.
+    waiting
+        Prompts that nothing has been read of, or that gave way and are read again.
+    steps, seconds
+        Steps so far, and what they took.
+    seconds_in_model
+        Of them, those in the model's kernels.
+    preemptions
+        How often an answer gave way for want of room.
+    blocks_held, blocks
+        Blocks of keys and values that answers in progress hold, and how many there are.
+    """
+
+    running: int
+    waiting: int
+    steps: int
+    seconds: float
+    seconds_in_model: float
+    preemptions: int
+    blocks_held: int
+    blocks: int
+
+
+@dataclass(frozen=True)
 class Timing:
     """Seconds of one answer."""
 

@@ -1,0 +1,1 @@
+"""HTTP around protocols: bodies, keys, streams, and clients that go away."""

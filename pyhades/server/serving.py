@@ -1,0 +1,155 @@
+"""A server from its start to its end: loads the model, listens meanwhile, lets answers finish."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import logging
+import socket
+from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from pyhades.llm import LLM
+from pyhades.server.app import build
+from pyhades.server.service import Service
+from pyhades.server.settings import Settings
+
+LOG = logging.getLogger("pyhades.server")
+_LOOPBACK = ["localhost", "127.0.0.1", "[::1]", "::1"]
+
+
+def run(
+    model: str | Path | None = None,
+    settings: Settings | None = None,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    certificate: str | Path | None = None,
+    certificate_key: str | Path | None = None,
+    on_listening: Callable[[str], object] = lambda url: None,
+    **options: Any,
+) -> None:
+    """Serve a model until SIGTERM or Ctrl-C; then answers in work are finished.
+
+    Parameters
+    ----------
+    model
+        As :class:`pyhades.LLM` takes it; None is the toy.
+    settings
+        How the server behaves.
+    host, port
+        Where to listen; by default nobody outside of this machine is heard. Port 0 is one that is
+        free.
+    certificate, certificate_key
+        Files in PEM, for TLS.
+    on_listening
+        Called with the URL as soon as there is one; the model may not be loaded yet.
+    options
+        Keywords of :class:`pyhades.LLM`.
+
+    Raises
+    ------
+    OSError
+        Somebody else listens there.
+    """
+    settings = settings or Settings()
+    service = Service(settings)
+    app = build(service, _lifespan(service, lambda: LLM(model, progress=False, **options)))
+    if is_loopback(host):  # a page whose name leads to this machine is not from here
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=_LOOPBACK, www_redirect=False)
+    config = uvicorn.Config(
+        app, host=host, port=port, log_config=None, access_log=False, server_header=False,
+        date_header=True, timeout_keep_alive=75, ws="none", lifespan="on",
+        timeout_graceful_shutdown=max(1, round(settings.drain_seconds)),
+        ssl_certfile=certificate, ssl_keyfile=certificate_key,
+    )  # fmt: skip
+    listening = bound(host, port)
+    scheme = "http" if certificate is None else "https"
+    shown = f"[{host}]" if ":" in host else host
+    on_listening(f"{scheme}://{shown}:{listening.getsockname()[1]}")
+    with contextlib.closing(listening):
+        server = Server(config, service)
+        server.run(sockets=[listening])
+    if service.failure is not None:
+        raise service.failure
+
+
+class Server(uvicorn.Server):
+    """Lets nobody in once it was told to stop; who is in work may finish."""
+
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self._service = service
+        service.on_failure = self._give_up
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A signal has come; the second one waits for nobody."""
+        if self._service.state != "stopping":
+            LOG.info("stopping: %d requests are in work", self._service.admission.requests)
+        self._service.stop()
+        super().handle_exit(sig, frame)
+
+    def _give_up(self) -> None:
+        self.should_exit = True
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches a host.
+
+    Examples
+    --------
+    >>> is_loopback("127.0.0.1"), is_loopback("0.0.0.0")
+    (True, False)
+    """
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A socket that is bound, so that its port is known before anybody serves it."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
+    except OSError as error:
+        sock.close()
+        raise OSError(error.errno, error.strerror, f"{host}:{port}") from None
+    return sock
+
+
+def _lifespan(service: Service, load: Callable[[], LLM]) -> Any:
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncGenerator[None, None]:
+        loading = asyncio.create_task(_load(service, load))
+        try:
+            yield
+        finally:
+            service.stop()
+            loading.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await loading
+            if service.model is not None:
+                await asyncio.to_thread(service.model.close)
+
+    return lifespan
+
+
+async def _load(service: Service, load: Callable[[], LLM]) -> None:
+    """Meanwhile everybody is told that the model is being loaded."""
+    try:
+        llm = await asyncio.to_thread(load)
+    except Exception as error:
+        service.fail(error)
+        return
+    service.open(llm)
+    LOG.info("ready: %r", llm)

@@ -54,7 +54,7 @@ class ScriptedLLM(LLM):
     Attributes
     ----------
     texts
-        What it says to the next requests.
+        What it says to the next requests: with special tokens written out, or as token ids.
     seconds
         Before each token.
     reason
@@ -65,7 +65,7 @@ class ScriptedLLM(LLM):
         Requests so far, and what came of them.
     """
 
-    texts: list[str]
+    texts: list[str | Sequence[int]]
     seconds: float
     reason: str
     error: Exception | None
@@ -86,7 +86,7 @@ class ScriptedLLM(LLM):
 
     def tell(
         self,
-        *texts: str,
+        *texts: str | Sequence[int],
         seconds: float = 0.0,
         reason: str = "stop",
         error: Exception | None = None,
@@ -105,9 +105,9 @@ class ScriptedLLM(LLM):
         self.scripts.append(script)
         return script
 
-    def _deltas(self, prompt: int, index: int, text: str) -> list[Delta]:
+    def _deltas(self, prompt: int, index: int, text: str | Sequence[int]) -> list[Delta]:
         tokenizer = toy_tokenizer()
-        tokens = tokens_of(text)
+        tokens = tokens_of(text) if isinstance(text, str) else text
         return [
             Delta(
                 prompt, index, tokenizer.decode([token]), (token,),

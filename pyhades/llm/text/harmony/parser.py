@@ -83,8 +83,9 @@ class HarmonyParser:
         """Take a special token. Those that mean nothing here are passed over."""
         markers = self._markers
         if token in (markers.end, markers.return_, markers.call, self._end_of_text):
+            deltas = self._close(is_ended=True)
             self._has_stopped = token != markers.end
-            return self._close(is_ended=True)
+            return deltas
         if token == markers.start:
             deltas = self._close()
             self._header = HeaderReader(is_started=True)

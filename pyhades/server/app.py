@@ -22,6 +22,7 @@ from pyhades.server.http.middleware import Guarded, Recorded
 from pyhades.server.http.places import places
 from pyhades.server.http.speaking import Speaker
 from pyhades.server.metrics import Metrics
+from pyhades.server.page import routes as page_routes
 from pyhades.server.protocol import chat, completions
 from pyhades.server.protocol.face import Endpoint
 from pyhades.server.service import Service
@@ -48,6 +49,8 @@ def build(service: Service, lifespan: Lifespan | None = None) -> Starlette:
     ]
     routes += places(service, metrics)
     metrics.paths = frozenset(route.path for route in routes if isinstance(route, Route))
+    if settings.page:
+        routes += page_routes()
     middleware = [
         Middleware(Recorded, log_text=settings.log_text, observe=metrics.observe),
         Middleware(Guarded, settings=settings, is_open=_is_open),
@@ -65,8 +68,8 @@ def build(service: Service, lifespan: Lifespan | None = None) -> Starlette:
 
 
 def _is_open(path: str) -> bool:
-    """Whether a path is answered without a key."""
-    return path == "/health"
+    """Whether a path is answered without a key; the page asks for one itself."""
+    return path in ("/", "/health") or path.startswith("/page/")
 
 
 def _cross_origin(origins: Any) -> Middleware:

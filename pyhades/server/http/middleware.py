@@ -19,8 +19,8 @@ from pyhades.server.record import Record
 from pyhades.server.settings import Settings, find_key
 
 LOG = logging.getLogger("pyhades.server")
-_QUIET = ("/health", "/metrics")
-"""Asked for all the time, by machines."""
+_QUIET = ("/health", "/metrics", "/page/")
+"""How paths begin that are asked for all the time, by machines and browsers."""
 
 
 class Recorded:
@@ -51,7 +51,7 @@ class Recorded:
         finally:
             path = scope["path"]
             self._observe(path, record)
-            level = logging.DEBUG if path in _QUIET else logging.INFO
+            level = logging.DEBUG if path.startswith(_QUIET) else logging.INFO
             LOG.log(level, "%s", record.line(scope["method"], _printable(path)))
 
 

@@ -95,8 +95,9 @@ class Service:
         Raises
         ------
         ApiError
-            404: there is no such model here.
+            404: there is no such model here. 503: there is none yet.
         """
+        self.llm  # noqa: B018  # without it there may be no names
         if not name:
             return self._names[0]
         if name not in self._names:

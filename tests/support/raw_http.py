@@ -61,6 +61,12 @@ class RawClient:
     def get(self, path: str, **headers: str) -> Reply:
         return self.ask("GET", path, None, headers)
 
+    def begin(self, path: str, body: Any, **headers: str) -> http.client.HTTPResponse:
+        """Ask, and read no more than the head of the answer; :meth:`close` goes away."""
+        written = {name.replace("_", "-"): value for name, value in headers.items()}
+        self._connection.request("POST", path, json.dumps(body), {**self._headers, **written})
+        return self._connection.getresponse()
+
     def ask(self, method: str, path: str, body: Any, headers: dict[str, str]) -> Reply:
         written = {name.replace("_", "-"): value for name, value in headers.items()}
         self._connection.request(method, path, body, {**self._headers, **written})

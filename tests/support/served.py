@@ -34,10 +34,11 @@ class Served:
 
 
 @contextlib.contextmanager
-def served(llm: LLM, settings: Settings | None = None) -> Iterator[Served]:
-    """The server of a model, which stays open."""
+def served(llm: LLM | None, settings: Settings | None = None) -> Iterator[Served]:
+    """The server of a model, which stays open; None is one that is still being loaded."""
     service = Service(settings or Settings())
-    service.open(llm)
+    if llm is not None:
+        service.open(llm)
     config = uvicorn.Config(build(service), log_config=None, access_log=False, lifespan="off")
     server = uvicorn.Server(config)
     with contextlib.closing(bound("127.0.0.1", 0)) as listening:

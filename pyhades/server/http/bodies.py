@@ -78,7 +78,7 @@ def _misunderstood(text: str) -> ApiError:
 
 def nested_names(ignored: list[str]) -> str:
     """For a header: names that were not read, without what a header cannot hold."""
-    return ",".join(re.sub(r"[^\w.-]", "?", name)[:64] for name in ignored[:16])
+    return ",".join(re.sub(r"[^\w.-]", "?", name, flags=re.ASCII)[:64] for name in ignored[:16])
 
 
 def json_bytes(value: Any) -> bytes:

@@ -46,7 +46,8 @@ def places(service: Service, metrics: Metrics) -> list[BaseRoute]:
         return as_json({"status": service.state}, status)
 
     async def models(request: Request) -> Response:
-        return as_json({"object": "list", "data": [_card(service, n) for n in service.names]})
+        names = [service.check_model(None), *service.names[1:]]
+        return as_json({"object": "list", "data": [_card(service, name) for name in names]})
 
     async def model(request: Request) -> Response:
         return as_json(_card(service, service.check_model(request.path_params["name"])))

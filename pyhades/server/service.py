@@ -64,6 +64,11 @@ class Service:
         """Let nobody in any more."""
         self.state = "stopping"
 
+    def give_up(self) -> None:
+        """End the answers in work, too; their clients are told."""
+        if self._llm is not None:
+            self._llm.cancel()
+
     @property
     def llm(self) -> LLM:
         """The model.

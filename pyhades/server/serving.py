@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import ipaddress
 import logging
+import math
 import socket
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
@@ -22,6 +23,8 @@ from pyhades.server.service import Service
 from pyhades.server.settings import Settings
 
 LOG = logging.getLogger("pyhades.server")
+_FAREWELL = 3
+"""Seconds in which answers that were given up are told to be so."""
 _LOOPBACK = ["localhost", "127.0.0.1", "[::1]", "::1"]
 
 
@@ -67,7 +70,7 @@ def run(
     config = uvicorn.Config(
         app, host=host, port=port, log_config=None, access_log=False, server_header=False,
         date_header=True, timeout_keep_alive=75, ws="none", lifespan="on",
-        timeout_graceful_shutdown=max(1, round(settings.drain_seconds)),
+        timeout_graceful_shutdown=math.ceil(settings.drain_seconds + _FAREWELL),
         ssl_certfile=certificate, ssl_keyfile=certificate_key,
     )  # fmt: skip
     listening = bound(host, port)
@@ -90,14 +93,38 @@ class Server(uvicorn.Server):
         service.on_failure = self._give_up
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """A signal has come; the second one waits for nobody."""
-        if self._service.state != "stopping":
-            LOG.info("stopping: %d requests are in work", self._service.admission.requests)
+        """A signal has come; the second one waits for nobody.
+
+        It is not sent on once all is over: the process has ended as it was told to.
+        """
+        if self.should_exit:
+            self.force_exit = True
+            return
+        LOG.info("stopping: %d requests are in work", self._service.admission.requests)
         self._service.stop()
-        super().handle_exit(sig, frame)
+        self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let answers finish, for as long as they may take; then they are told to be given up."""
+        for connection in list(self.server_state.connections):
+            _hang_up_if_idle(connection)
+        loop, seconds = asyncio.get_running_loop(), self._service.settings.drain_seconds
+        timer = loop.call_later(seconds, self._service.give_up)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            timer.cancel()
 
     def _give_up(self) -> None:
         self.should_exit = True
+
+
+def _hang_up_if_idle(connection: Any) -> None:
+    """End a connection at which nothing is going on; clients of TLS may take long to agree."""
+    cycle, transport = connection.cycle, connection.transport
+    is_idle = cycle is None or cycle.response_complete
+    if is_idle and transport is not None and not transport.get_write_buffer_size():
+        transport.abort()
 
 
 def is_loopback(host: str) -> bool:

@@ -60,7 +60,7 @@ class Speaker:
         """The answer to a request that has none."""
         known = api_error(error)
         record.error = known.message
-        if known.status >= 500 and not isinstance(error, ApiError):
+        if known.status == 500:  # nobody has thought of it
             LOG.exception("a request failed", exc_info=error)
         body = json_bytes(self._endpoint.error(known))
         return Response(body, known.status, known.headers, "application/json")
@@ -113,7 +113,7 @@ class Speaker:
         except Exception as error:
             known = api_error(error)
             record.error = known.message
-            if known.status >= 500 and not isinstance(error, ApiError):
+            if known.status == 500:  # nobody has thought of it
                 LOG.exception("an answer failed", exc_info=error)
             yield framed(face.fail(known), framing)
 

@@ -8,7 +8,6 @@ import resource
 from collections.abc import Iterator
 from pathlib import Path
 
-_STATUS = Path("/proc/self/status")
 _CLEAR = Path("/proc/self/clear_refs")
 _RESET_PEAK = "5"
 
@@ -42,15 +41,16 @@ def high_water_mark() -> int:
     return _status("VmHWM") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def resident_bytes() -> int:
-    """The resident set of this process now, in bytes; 0 where the system does not tell."""
-    return _status("VmRSS")
+def resident_bytes(pid: int | None = None) -> int:
+    """The resident set of a process now, in bytes: this one, or another; 0 where nobody tells."""
+    return _status("VmRSS", pid)
 
 
-def _status(name: str) -> int:
-    """A line of the status of this process, in bytes; 0 where there is none."""
+def _status(name: str, pid: int | None = None) -> int:
+    """A line of the status of a process, in bytes; 0 where there is none."""
+    path = Path("/proc", "self" if pid is None else str(pid), "status")
     try:
-        found = re.search(rf"^{name}:\s*(\d+) kB", _STATUS.read_text(), re.MULTILINE)
+        found = re.search(rf"^{name}:\s*(\d+) kB", path.read_text(), re.MULTILINE)
     except OSError:
         found = None
     return 0 if found is None else int(found[1]) * 1024

@@ -65,6 +65,11 @@ class EngineProcess:
         )
         self.facts = self._answer()
 
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
     def ask(self, **question: Any) -> dict[str, Any]:
         """Ask one thing; see the worker for what may be asked."""
         assert self._process.stdin is not None

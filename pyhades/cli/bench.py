@@ -18,6 +18,7 @@ from pyhades.bench.llm_subject import open_subject
 from pyhades.bench.rivals import llama_cpp
 from pyhades.bench.segmentation import PRECISIONS as SEGMENTATION_PRECISIONS
 from pyhades.bench.segmentation import RIVALS, Measurement, Refusal, comparisons, measure
+from pyhades.cli import bench_serve
 from pyhades.cli.options import engine_options
 from pyhades.cli.targets import check_apart, write_atomically
 from pyhades.kernels.paged_attention import KV_FORMATS, KvFormat
@@ -45,6 +46,9 @@ DISTURB = click.option(
 @click.group("bench")
 def command() -> None:
     """Measure pyhades, alone or against a rival."""
+
+
+command.add_command(bench_serve.command)
 
 
 @command.command("segmentation")

@@ -153,6 +153,7 @@ def test_the_command_line_has_one_text_per_option():
     engines = set(COMMANDS) - {"info", "convert", "bench", "models"} | {
         "bench segmentation",
         "bench llm",
+        "bench serve",
     }
     assert having["threads"] == having["isa"] == engines
     # What `quantize` writes is int8.

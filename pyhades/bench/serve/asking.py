@@ -151,7 +151,7 @@ class Asker:
         """Note when each piece of text comes."""
         reader = EventReader()
         async for piece in exchange.pieces():
-            now = self.now
+            now, has_text = self.now, False
             for data in reader.feed(piece):
                 if data == DONE:
                     outcome.complete = True
@@ -162,9 +162,10 @@ class Asker:
                 if chunk.usage is not None:
                     outcome.prompt_tokens = chunk.usage.prompt_tokens
                     outcome.tokens = chunk.usage.completion_tokens
-                if any(_has_text(choice) for choice in chunk.choices):
-                    outcome.times.append(now)
-                    outcome.text += "".join(map(_text, chunk.choices))
+                has_text |= any(map(_has_text, chunk.choices))
+                outcome.text += "".join(map(_text, chunk.choices))
+            if has_text:  # once for what comes together, which nobody waits for
+                outcome.times.append(now)
             if len(outcome.times) >= pieces:
                 outcome.error = "left"
                 return

@@ -24,7 +24,7 @@ class Outcome:
     error: str = ""
     """What went wrong, empty if nothing did."""
     times: list[float] = field(default_factory=list)
-    """When each piece with text came."""
+    """When text came; several tokens that came together count once."""
     ended: float = 0.0
     complete: bool = False
     """Whether the response came to its end."""

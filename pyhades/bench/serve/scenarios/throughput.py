@@ -50,10 +50,9 @@ class Throughput:
 
     def cells(self) -> dict[str, str]:
         """For a table."""
-        load = f"{self.clients}" if self.rate is None else f"{self.rate:g}/s"
         return {
             "engine": self.engine,
-            "clients": load,
+            "load": _what(self),
             "tokens/s": number(self.tok_s),
             "times one": number(self.times_one, ".2f"),
             "writing tokens/s": number(self.writing_tok_s),
@@ -92,11 +91,18 @@ def measure(server: Server, client: Client, plan: Plan, report: Report) -> Findi
         wrong = failures(loaded.outcomes)
         findings.checks.append(
             Check(
-                f"{server.name}, {row.cells()['clients']} clients: requests that failed",
+                f"{server.name}, {_what(row)}: requests that failed",
                 str(wrong) if wrong else "none", "none", not wrong,
             )
         )  # fmt: skip
     return findings
+
+
+def _what(row: Throughput) -> str:
+    """The load, for people."""
+    if row.clients is None:
+        return f"{row.rate:g} requests/s"
+    return f"{row.clients} client{'s' if row.clients > 1 else ''}"
 
 
 def _load(client: Client, plan: Plan, clients: int | None) -> Loaded:

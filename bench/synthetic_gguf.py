@@ -4,6 +4,7 @@
 MXFP4, other matrices Q8_0, the router and all vectors F32. Tensors are drawn and written one after
 the other. Products of normalised activations have a deviation near one, as in
 :mod:`pyhades.llm.measure.synthetic`, so activations stay finite and tokens spread over the experts.
+``--vocabulary FOLDER``, with ``o200k_base.tiktoken`` in it, makes a model that takes text.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from bench.o200k import SPECIALS, vocabulary
 from pyhades.llm.models.gpt_oss.config import GptOssConfig
 from pyhades.llm.models.gpt_oss.sizes import gpt_oss_config
 
@@ -95,10 +97,21 @@ def draw(tensor: Tensor, random: np.random.Generator) -> NDArray[np.uint8]:
     return data.reshape(tensor.byte_shape)
 
 
-def write(path: Path, config: GptOssConfig, seed: int = 0, *, progress: bool = False) -> None:
+def write(
+    path: Path,
+    config: GptOssConfig,
+    seed: int = 0,
+    *,
+    words: Path | None = None,
+    progress: bool = False,
+) -> None:
     """Write the file; the same seed gives the same bytes."""
     writer = gguf.GGUFWriter(path, "gpt-oss")
     add_metadata(writer, config)
+    if words is None:
+        writer.add_tokenizer_model("no_vocab")
+    else:
+        add_vocabulary(writer, words)
     wanted = list(tensors(config))
     for tensor in wanted:
         is_float = tensor.kind == F32
@@ -119,9 +132,8 @@ def write(path: Path, config: GptOssConfig, seed: int = 0, *, progress: bool = F
 
 
 def add_metadata(writer: gguf.GGUFWriter, c: GptOssConfig) -> None:
-    """The configuration; there is no vocabulary but its size."""
+    """The configuration, with the size of the vocabulary."""
     writer.add_vocab_size(c.vocab_size)
-    writer.add_tokenizer_model("no_vocab")
     writer.add_context_length(c.max_position_embeddings)
     writer.add_block_count(c.num_hidden_layers)
     writer.add_embedding_length(c.hidden_size)
@@ -144,6 +156,19 @@ def add_metadata(writer: gguf.GGUFWriter, c: GptOssConfig) -> None:
         writer.add_rope_scaling_yarn_beta_slow(c.rope_scaling.beta_slow)
 
 
+def add_vocabulary(writer: gguf.GGUFWriter, folder: Path) -> None:
+    """The tokens of gpt-oss, of which there have to be as many as the model has."""
+    known = vocabulary(folder)
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre(known["pre"])
+    writer.add_token_list(known["tokens"])
+    writer.add_token_types(known["token_type"])
+    writer.add_token_merges(known["merges"])
+    writer.add_bos_token_id(SPECIALS["<|startoftext|>"])
+    writer.add_eos_token_id(SPECIALS["<|return|>"])
+    writer.add_pad_token_id(SPECIALS["<|endoftext|>"])
+
+
 def with_layers(config: GptOssConfig, layers: int) -> GptOssConfig:
     """The first layers only."""
     return replace(config, num_hidden_layers=layers, layer_types=config.layer_types[:layers])
@@ -156,11 +181,14 @@ def main() -> None:
     parser.add_argument("--size", default="gpt-oss-20b", help="or gpt-oss-120b")
     parser.add_argument("--layers", type=int, help="fewer than the model has")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--vocabulary", type=Path, metavar="FOLDER", help="with o200k_base.tiktoken in it"
+    )
     options = parser.parse_args()
     config = gpt_oss_config(options.size)
     if options.layers is not None:
         config = with_layers(config, options.layers)
-    write(options.path, config, options.seed, progress=True)
+    write(options.path, config, options.seed, words=options.vocabulary, progress=True)
 
 
 if __name__ == "__main__":

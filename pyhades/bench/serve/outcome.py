@@ -107,7 +107,8 @@ def writing_rate(outcomes: Iterable[Outcome], writers: int) -> float | None:
     moments = [(each.times[0], 1, 0.0) for each in written]
     moments += [(time, 0, per_piece[id(each)]) for each in written for time in each.times[1:]]
     moments += [(each.times[-1], -1, 0.0) for each in written]
-    moments.sort(key=lambda moment: (moment[0], -moment[1]))
+    # At the same moment: who ends has brought its last piece, who begins did not write until now.
+    moments.sort(key=lambda moment: (moment[0], (0, -1, 1).index(moment[1])))
     seconds = tokens = 0.0
     writing, since = 0, 0.0
     for time, change, brought in moments:

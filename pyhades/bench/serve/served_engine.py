@@ -42,6 +42,8 @@ def main() -> None:
         server = uvicorn.Server(config)
         running = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         running.start()
+        while not server.started:
+            time.sleep(0.01)
         _answer({"url": f"http://127.0.0.1:{listening.getsockname()[1]}"})
         for line in sys.stdin:
             outcomes = asyncio.run(_ask(llm, **json.loads(line)))

@@ -91,18 +91,20 @@ class Server:
         Raises
         ------
         PyhadesError
-            It is not, after so many seconds.
+            It is not after so many seconds, or never will be.
         """
         deadline = time.monotonic() + seconds
         while (status := self.status("/health")) in (None, _BUSY):
-            self._check()
+            if status is None:
+                self._silent()
             if time.monotonic() > deadline:
                 said = "does not answer" if status is None else "is still loading"
                 raise PyhadesError(f"{self.url} {said} after {seconds:.0f} s")
             time.sleep(0.1)
 
-    def _check(self) -> None:
-        """Raise if it will never be ready."""
+    def _silent(self) -> None:
+        """Nobody answers: raise if nobody ever will."""
+        raise PyhadesError(f"nobody answers at {self.url}")
 
     def _get(self, path: str, seconds: float) -> urllib.request._UrlopenRet:
         headers = {"authorization": f"Bearer {self.api_key}"} if self.api_key else {}
@@ -176,7 +178,7 @@ class ServerProcess(Server):
         """Its memory."""
         return resident_bytes(self.pid) or None
 
-    def _check(self) -> None:
+    def _silent(self) -> None:
         if self._process.poll() is not None:
             self._messages.seek(0)
             written = self._messages.read().decode(errors="replace").strip().splitlines()

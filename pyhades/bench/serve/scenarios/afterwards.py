@@ -13,7 +13,6 @@ from pyhades.bench.serve.servers import Server
 
 _QUESTION = "one two three four five six seven"
 _OUTPUT = 16
-_SETTLING = 60.0
 _PAUSE = 0.2
 
 
@@ -34,7 +33,7 @@ def question(client: Client, patience: float) -> Outcome:
     return outcome
 
 
-def rest(server: Server, seconds: float = _SETTLING) -> Rest:
+def rest(server: Server, seconds: float) -> Rest:
     """What is left to do, which has some time to become nothing."""
     deadline = time.monotonic() + seconds
     while True:

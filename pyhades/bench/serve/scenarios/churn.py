@@ -73,7 +73,7 @@ def measure(server: Server, client: Client, plan: Plan, report: Report) -> Findi
         prompt_tokens=plan.prompt_tokens, output_tokens=max(plan.output_tokens, 2),
         patience=plan.patience, seed=plan.seed,
     )  # fmt: skip
-    left = rest(server)
+    left = rest(server, plan.patience)
     after = question(client, plan.patience)
     planned = Counter(outcome.who for outcome in loaded.outcomes)
     wrong = Counter(

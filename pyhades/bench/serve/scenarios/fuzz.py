@@ -48,7 +48,7 @@ def measure(server: Server, client: Client, plan: Plan, report: Report) -> Findi
     """
     before = question(client, plan.patience)
     fuzzed = client.fuzz(cases=plan.cases, seed=plan.seed, at_once=_AT_ONCE, patience=plan.patience)
-    rest(server)
+    rest(server, plan.patience)
     after = question(client, plan.patience)
     row = Fuzz(server.name, plan.seed, plan.cases, fuzzed.counts, fuzzed.bad, fuzzed.examples)
     report(row)

@@ -19,7 +19,6 @@ from pyhades.errors import PyhadesError
 from pyhades.options import EngineOptions
 
 MOST = 0.03
-_STARTING = 60.0
 _WORDS_PER_TOKEN = 0.5
 """About; both ways get the same words."""
 
@@ -106,7 +105,6 @@ def measure(
     command = ["pyhades.bench.serve.served_engine", json.dumps(asked)]
     with EngineProcess("the server", command) as process:
         server = Server("pyhades", process.facts["url"])
-        server.wait(_STARTING)
         with Client(server.url, server.model(), seed=plan.seed, cpus=cpus) as client:
             for clients in plan.clients:
                 pairs = [

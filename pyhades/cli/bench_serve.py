@@ -66,6 +66,7 @@ def parse_cpus(
 @click.argument("server_options", nargs=-1, type=click.UNPROCESSED)
 @click.option("--url", help="A server that runs already, instead of one that is started.")
 @click.option("--api-key", envvar="PYHADES_BENCH_API_KEY", help="Of the server at --url.")
+@click.option("--pid", type=int, help="Of its process, to look at its memory.")
 @click.option("--model", help="Checkpoint; the toy model that ships with pyhades if left out.")
 @engine_options(PRECISIONS)
 @click.option("--rival", type=click.Choice([llama_server.NAME]), help="Its server, in turn.")
@@ -96,6 +97,7 @@ def command(
     server_options: tuple[str, ...],
     url: str | None,
     api_key: str | None,
+    pid: int | None,
     model: str | None,
     options: EngineOptions,
     rival: str | None,
@@ -134,7 +136,7 @@ def command(
             machine[rival] = llama_server.version(program)
             starts.append(rivalling(program, model, options, plan, cpus))
         ours = starting(model, options, server_options, cpus)
-        starts.append(ours if url is None else running(url, api_key))
+        starts.append(ours if url is None else running(url, api_key, pid))
         endpoint = "chat" if chat else "completions"
         findings = run(starts, scenario, plan, _print, endpoint=endpoint, cpus=cpus)
     _tell(findings, machine)

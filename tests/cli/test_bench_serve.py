@@ -58,7 +58,9 @@ def test_throughput_by_clients(stub, invoke, tmp_path, path):
     url, behaviour = stub
     behaviour.seconds_per_token = 0.005
     picture = tmp_path / "plot.svg"
-    result, measured = invoke("--url", url, "--clients", "1,3", *path, "--plot", picture)
+    result, measured = invoke(
+        "--url", url, "--pid", os.getpid(), "--clients", "1,3", *path, "--plot", picture
+    )
     assert result.exit_code == 0, result.output
     assert failed(measured) == [] and picture.read_bytes().startswith(b"<?xml")
     rows = measured["results"]
@@ -70,7 +72,7 @@ def test_throughput_by_clients(stub, invoke, tmp_path, path):
         assert row["output_tokens"] == 6 and abs(row["prompt_tokens"] - 20) <= 1
         assert row["ttft_ms"]["p50"] >= 5 and row["itl_ms"]["p50"] >= 5
         assert row["tok_s"] < row["clients"] / 0.005 and row["tokens_per_piece"] == 1
-        assert row["client_cpu"] > 0
+        assert row["client_cpu"] > 0 and row["rss_gb"] > 0.01
     assert rows[0]["times_one"] == 1
     assert rows[1]["times_one"] == pytest.approx(rows[1]["tok_s"] / rows[0]["tok_s"])
     assert "| 127.0.0.1" in result.output and "3 clients" in result.output
@@ -124,7 +126,7 @@ def test_arrivals(stub, invoke):
     assert row["ratio"] == pytest.approx(row["during_ms"]["p99"] / row["during_ms"]["p50"])
 
 
-OVERLOAD = ["--scenario", "overload", "--seconds", 1, "--interval", 0.02, "--rate", 5]
+OVERLOAD = ["--scenario", "overload", "--seconds", 0.6, "--interval", 0.02, "--rate", 5]
 HEALTHY = RESTING + "process_resident_memory_bytes 1e9\n"
 
 
@@ -134,7 +136,7 @@ def test_overload(stub, invoke):
     result, measured = invoke("--url", url, *OVERLOAD)
     assert result.exit_code == 0, result.output
     (row,) = measured["results"]
-    assert row["rate"] == 50 and 20 < row["requests"] < 100
+    assert row["rate"] == 50 and 10 < row["requests"] < 60
     assert row["statuses"] == {"200": row["requests"]}
     assert row["rss_drift"] == 0 and row["health_ms"]["p50"] > 0
 

@@ -77,11 +77,11 @@ def run(
     return findings
 
 
-def running(url: str, api_key: str | None) -> Start:
-    """A server that runs already."""
+def running(url: str, api_key: str | None, pid: int | None) -> Start:
+    """A server that runs already, on this machine where its process has a number."""
 
     def start() -> Server:
-        server = Server(urlsplit(url).netloc or url, url, api_key)
+        server = Server(urlsplit(url).netloc or url, url, api_key, pid)
         server.wait(LOADING)
         return server
 

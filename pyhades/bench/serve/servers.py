@@ -37,10 +37,15 @@ class Server:
         Where it listens.
     api_key
         Sent with requests, if there is one.
+    pid
+        Of its process, if that is known; otherwise the server itself tells its memory.
     """
 
-    def __init__(self, name: str, url: str, api_key: str | None = None) -> None:
+    def __init__(
+        self, name: str, url: str, api_key: str | None = None, pid: int | None = None
+    ) -> None:
         self.name, self.url, self.api_key = name, url.rstrip("/"), api_key
+        self.pid = pid
 
     @property
     def is_alive(self) -> bool:
@@ -82,6 +87,8 @@ class Server:
 
     def resident_bytes(self) -> int | None:
         """Its memory, None where nobody tells."""
+        if self.pid is not None:
+            return resident_bytes(self.pid) or None
         told = self.gauges().get(MEMORY)
         return None if told is None else int(told)
 
@@ -156,6 +163,7 @@ class ServerProcess(Server):
             )
         except OSError as error:
             raise ConfigurationError(f"{command[0]}: {error.strerror}") from None
+        self.pid = self._process.pid
         try:
             if cpus:
                 os.sched_setaffinity(self._process.pid, cpus)
@@ -165,18 +173,9 @@ class ServerProcess(Server):
             raise
 
     @property
-    def pid(self) -> int:
-        """Of the process."""
-        return self._process.pid
-
-    @property
     def is_alive(self) -> bool:
         """Whether it runs and answers."""
         return self._process.poll() is None and super().is_alive
-
-    def resident_bytes(self) -> int | None:
-        """Its memory."""
-        return resident_bytes(self.pid) or None
 
     def _silent(self) -> None:
         if self._process.poll() is not None:

@@ -116,6 +116,12 @@ class Ticket:
         self._admission.queued_tokens -= self._queued
         self._queued = 0
 
+    def handed_over(self) -> Ticket:
+        """The same request in other hands, which leave instead of these."""
+        other = Ticket(self._admission, self._client)
+        other._queued, self._queued, self._has_left = self._queued, 0, True
+        return other
+
     def leave(self) -> None:
         """It is over, however it ended."""
         if not self._has_left:

@@ -13,7 +13,8 @@ from pyhades.llm import LLM
 from pyhades.server.admission import Admission
 from pyhades.server.errors import ApiError
 from pyhades.server.protocol.face import Desk
-from pyhades.server.sessions import OpenChains
+from pyhades.server.runs import Runs
+from pyhades.server.sessions import OpenChains, StoredResponses
 from pyhades.server.settings import Settings
 
 State = Literal["loading", "ready", "stopping"]
@@ -38,6 +39,8 @@ class Service:
         self.state: State = "loading"
         self.began = int(time.time())
         self.chains = OpenChains(settings.max_stored)
+        self.runs = Runs()
+        self.stored = StoredResponses(settings.max_stored, settings.max_stored_bytes)
         self.admission = Admission(settings, lambda: self.llm.reading_speed())
         self.failure: Exception | None = None
         """Why there is no model."""
@@ -119,7 +122,7 @@ class Service:
         return Desk(
             model=self.check_model(model), client=client, settings=self.settings,
             tokenizer=llm.tokenizer if llm.has_tokenizer else None, chains=self.chains,
-            fingerprint=self._fingerprint,
+            stored=self.stored, fingerprint=self._fingerprint,
         )  # fmt: skip
 
 

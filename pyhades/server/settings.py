@@ -60,6 +60,8 @@ class Settings:
     max_stored
         Most responses that ``store`` keeps for ``previous_response_id``, and most calls of tools
         whose reasoning is remembered for clients that do not send it back.
+    max_stored_bytes
+        Most bytes of the responses that are kept.
     ping_seconds
         After so much silence a stream gets a comment, so that nobody on the way gives up.
     body_seconds
@@ -89,6 +91,7 @@ class Settings:
     max_tools: int = 256
     max_schema_bytes: int = 256 << 10
     max_stored: int = 1000
+    max_stored_bytes: int = 64 << 20
     ping_seconds: float = 10.0
     body_seconds: float = 30.0
     drain_seconds: float = 30.0
@@ -99,7 +102,7 @@ class Settings:
     def __post_init__(self) -> None:
         for name in (
             "max_requests", "max_body_bytes", "max_choices", "max_stops", "max_tools",
-            "max_schema_bytes",
+            "max_schema_bytes", "max_stored_bytes",
         ):  # fmt: skip
             check_count(name, getattr(self, name))
         check_count("max_stored", self.max_stored, least=0)

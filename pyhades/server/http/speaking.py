@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
@@ -17,8 +17,9 @@ from pyhades.server.errors import ApiError, api_error
 from pyhades.server.http.bodies import json_bytes, nested_names, read_body, understood
 from pyhades.server.http.limits import check_limits
 from pyhades.server.http.streams import ClientGone, framed, send_stream, unless_gone
-from pyhades.server.protocol.face import Call, Endpoint
+from pyhades.server.protocol.face import Call, Endpoint, Event
 from pyhades.server.record import Record
+from pyhades.server.runs import Run
 from pyhades.server.service import Service
 from pyhades.server.turns import Prepared
 
@@ -82,40 +83,55 @@ class Speaker:
         )
         ticket.queue(prepared.prompt_tokens)
         record.prompt_tokens = prepared.prompt_tokens
-        if call.is_streamed:
-            await self._stream(request, send, call, prepared, ticket, record)
+        if call.detached is not None:
+            run = self._detached(call, client, prepared, ticket.handed_over(), record)
+            if call.is_streamed:
+                await self._stream(request, send, run.follow(), record)
+            else:
+                answer = _as_answer(call.face.whole(), record)
+                await answer(request.scope, request.receive, send)
+        elif call.is_streamed:
+            chunks = self._chunks(call, prepared, ticket, record)
+            await self._stream(request, send, chunks, record)
         else:
             await self._whole(request, send, call, prepared, ticket, record)
 
+    def _detached(
+        self, call: Call[Any], client: str, prepared: Prepared[Any], ticket: Ticket, asked: Record
+    ) -> Run:
+        """The answer, which goes on by itself and has a line of its own in the log."""
+        service, name = self._service, call.detached
+        assert name is not None
+        run = Run(lambda event: framed([event], self._endpoint.framing))
+        record = Record(key=asked.key, model=asked.model, prompt_tokens=asked.prompt_tokens,
+                        texts=None if asked.texts is None else [])  # fmt: skip
+
+        def at_end() -> None:
+            ticket.leave()
+            if call.is_streamed:
+                service.stored.keep_events(client, name, run.chunks)
+            LOG.info("%s", record.line("BACKGROUND", self._endpoint.path))
+
+        told = _told(call, prepared, ticket, record)
+        service.runs.start(client, name, run, call, told, at_end)
+        return run
+
     async def _stream(
-        self, request: Request, send: Send, call: Call[Any], prepared: Prepared[Any],
-        ticket: Ticket, record: Record,
-    ) -> None:  # fmt: skip
-        endpoint = self._endpoint
-        chunks = self._chunks(call, prepared, ticket, record)
+        self, request: Request, send: Send, chunks: AsyncGenerator[bytes, None], record: Record
+    ) -> None:
         headers = [(name.encode(), value.encode()) for name, value in _notes(record).items()]
         await send_stream(
-            chunks, endpoint.framing, request.receive, send, headers,
+            chunks, self._endpoint.framing, request.receive, send, headers,
             self._service.settings.ping_seconds,
         )  # fmt: skip
 
     async def _chunks(
         self, call: Call[Any], prepared: Prepared[Any], ticket: Ticket, record: Record
     ) -> AsyncGenerator[bytes, None]:
-        """The bytes of an answer as it comes; an error is the last of its events."""
-        face, framing = call.face, self._endpoint.framing
-        try:
-            yield framed(face.begin(prepared.prompt_tokens), framing)
-            async with contextlib.aclosing(_noted(prepared, ticket, record)) as pieces:
-                async for piece in pieces:
-                    yield framed(face.push(piece), framing)
-            yield framed(face.finish(), framing)
-        except Exception as error:
-            known = api_error(error)
-            record.error = known.message
-            if known.status == 500:  # nobody has thought of it
-                LOG.exception("an answer failed", exc_info=error)
-            yield framed(face.fail(known), framing)
+        """The bytes of an answer as it comes."""
+        async with contextlib.aclosing(_told(call, prepared, ticket, record)) as told:
+            async for events in told:
+                yield framed(events, self._endpoint.framing)
 
     async def _whole(
         self, request: Request, send: Send, call: Call[Any], prepared: Prepared[Any],
@@ -131,8 +147,26 @@ class Speaker:
             return face.whole()
 
         whole = await unless_gone(collected(), request.receive)
-        response = Response(json_bytes(whole), 200, _notes(record), "application/json")
-        await response(request.scope, request.receive, send)
+        await _as_answer(whole, record)(request.scope, request.receive, send)
+
+
+async def _told(
+    call: Call[Any], prepared: Prepared[Any], ticket: Ticket, record: Record
+) -> AsyncGenerator[Iterable[Event], None]:
+    """What is told of an answer as it comes; an error is the last of its events."""
+    face = call.face
+    try:
+        yield face.begin(prepared.prompt_tokens)
+        async with contextlib.aclosing(_noted(prepared, ticket, record)) as pieces:
+            async for piece in pieces:
+                yield face.push(piece)
+        yield face.finish()
+    except Exception as error:
+        known = api_error(error)
+        record.error = known.message
+        if known.status == 500:  # nobody has thought of it
+            LOG.exception("an answer failed", exc_info=error)
+        yield face.fail(known)
 
 
 async def _noted(
@@ -145,6 +179,10 @@ async def _noted(
                 ticket.was_read()
             record.note(piece)
             yield piece
+
+
+def _as_answer(whole: Any, record: Record) -> Response:
+    return Response(json_bytes(whole), 200, _notes(record), "application/json")
 
 
 def _notes(record: Record) -> dict[str, str]:

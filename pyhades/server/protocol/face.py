@@ -12,7 +12,7 @@ import msgspec
 
 from pyhades.llm.text.tokenizer import Tokenizer
 from pyhades.server.errors import ApiError
-from pyhades.server.sessions import OpenChains
+from pyhades.server.sessions import OpenChains, StoredResponses
 from pyhades.server.settings import Settings
 from pyhades.server.turns import Turn
 
@@ -73,6 +73,8 @@ class Desk:
         Of the model; None where it has none.
     chains
         What is remembered of calls.
+    stored
+        What is remembered of responses.
     fingerprint
         Of weights and version: the same one gives the same answer to the same seed.
     """
@@ -82,6 +84,7 @@ class Desk:
     settings: Settings
     tokenizer: Tokenizer | None
     chains: OpenChains
+    stored: StoredResponses
     fingerprint: str
     now: Callable[[], float] = time.time
     new_id: Callable[[], str] = field(default=lambda: uuid.uuid4().hex)
@@ -104,11 +107,14 @@ class Call(Generic[P_contra]):
         How the answer is told.
     is_streamed
         Whether it is told as it comes.
+    detached
+        Under which name it goes on without whoever asked; None where it ends with them.
     """
 
     turn: Turn
     face: Face[P_contra]
     is_streamed: bool
+    detached: str | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,67 @@
+"""How long the prompt of a request would be, without an answer to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from pyhades.server.errors import api_error
+from pyhades.server.http.bodies import json_bytes, read_body, understood
+from pyhades.server.http.limits import check_limits
+from pyhades.server.protocol.face import Endpoint
+from pyhades.server.service import Service
+from pyhades.server.turns import Prepared, Turn
+
+
+def counting(
+    path: str, endpoint: Endpoint[Any], service: Service, told: Callable[[int], Any]
+) -> Route:
+    """A route that counts the tokens of what an endpoint would answer.
+
+    Parameters
+    ----------
+    path
+        Of the URL.
+    endpoint
+        Whose requests they are, and whose errors.
+    service
+        Who counts.
+    told
+        The answer for a count.
+    """
+
+    async def count(request: Request) -> Response:
+        client: str = request.scope["state"]["client"]
+        try:
+            ticket = service.admission.enter(client)
+            try:
+                tokens = await _tokens(request, endpoint, service, client)
+            finally:
+                ticket.leave()
+        except ClientDisconnect:
+            raise
+        except Exception as error:
+            known = api_error(error)
+            if known.status >= 500:
+                raise
+            body = json_bytes(endpoint.error(known))
+            return Response(body, known.status, known.headers, "application/json")
+        return Response(json_bytes(told(tokens)), media_type="application/json")
+
+    return Route(path, count, methods=["POST"])
+
+
+async def _tokens(request: Request, endpoint: Endpoint[Any], service: Service, client: str) -> int:
+    body, _ = understood(await read_body(request, service.settings), endpoint.body)
+    call = endpoint.understand(body, service.desk(body.model, client))
+    check_limits(call.turn, service.settings)
+    # Without room for an answer: it is the prompt that is counted.
+    turn: Turn = replace(call.turn, sampling={**call.turn.sampling, "max_tokens": 1})
+    prepared: Prepared[Any] = await asyncio.to_thread(turn.prepare, service.llm, client)
+    return prepared.prompt_tokens

@@ -56,13 +56,17 @@ def _item(item: Item, where: str, desk: Desk) -> Item:
     return whole
 
 
-def messages_of(items: Sequence[Item], desk: Desk) -> list[Mapping[str, Any]]:
+def messages_of(
+    items: Sequence[Item], desk: Desk, names: Sequence[str] | None = None
+) -> list[Mapping[str, Any]]:
     """The messages of a conversation, those that call tools with the reasoning before it.
 
     Parameters
     ----------
     items
         As :func:`items_of` gives them.
+    names
+        What errors call each of them.
 
     Raises
     ------
@@ -71,7 +75,7 @@ def messages_of(items: Sequence[Item], desk: Desk) -> list[Mapping[str, Any]]:
     """
     writer = _Writer(desk)
     for number, item in enumerate(items):
-        writer.add(item, f"input[{number}]")
+        writer.add(item, f"input[{number}]" if names is None else names[number])
     return desk.chains.completed(desk.client, writer.finished())
 
 

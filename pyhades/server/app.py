@@ -20,18 +20,20 @@ from pyhades.server.errors import ApiError, api_error
 from pyhades.server.http.bodies import json_bytes
 from pyhades.server.http.counting import counting
 from pyhades.server.http.middleware import Guarded, Recorded
+from pyhades.server.http.ollama import ollama_places
 from pyhades.server.http.places import places
 from pyhades.server.http.speaking import Speaker
 from pyhades.server.http.stored import stored_places
 from pyhades.server.metrics import Metrics
 from pyhades.server.page import routes as page_routes
-from pyhades.server.protocol import anthropic, chat, completions, responses
+from pyhades.server.protocol import anthropic, chat, completions, ollama, responses
 from pyhades.server.protocol.face import Endpoint
 from pyhades.server.service import Service
 
 LOG = logging.getLogger("pyhades.server")
 ENDPOINTS: tuple[Endpoint[Any], ...] = (
     chat.ENDPOINT, completions.ENDPOINT, responses.ENDPOINT, anthropic.ENDPOINT,
+    ollama.CHAT, ollama.GENERATE,
 )  # fmt: skip
 Lifespan = Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]
 
@@ -51,7 +53,7 @@ def build(service: Service, lifespan: Lifespan | None = None) -> Starlette:
     routes: list[BaseRoute] = [
         Route(endpoint.path, Speaker(endpoint, service), methods=["POST"]) for endpoint in ENDPOINTS
     ]
-    routes += [*places(service, metrics), *stored_places(service)]
+    routes += [*places(service, metrics), *stored_places(service), *ollama_places(service)]
     routes.append(
         counting("/v1/messages/count_tokens", anthropic.ENDPOINT, service, anthropic.counted)
     )

@@ -97,6 +97,11 @@ class Service:
         """Under which the model answers."""
         return self._names
 
+    @property
+    def fingerprint(self) -> str:
+        """Of weights and version."""
+        return self._fingerprint
+
     def check_model(self, name: str | None) -> str:
         """The name under which a request is answered; without one, the first.
 
@@ -108,6 +113,8 @@ class Service:
         self.llm  # noqa: B018  # without it there may be no names
         if not name:
             return self._names[0]
+        if name.removesuffix(":latest") in self._names:  # as ollama spells it
+            name = name.removesuffix(":latest")
         if name not in self._names:
             listed = ", ".join(map(repr, self._names))
             raise ApiError(

@@ -67,7 +67,24 @@ class TextTurn:
         return llm.prepare(self.prompts, SamplingParams(**self.sampling), client=client)
 
 
-Turn = ChatTurn | TextTurn
+@dataclass(frozen=True)
+class NoTurn:
+    """Nothing is asked: some clients want to know whether there would be an answer."""
+
+    sampling: Mapping[str, Any] = field(default_factory=dict)
+    prompt_tokens = 0
+
+    def prepare(self, llm: LLM, client: str) -> NoTurn:
+        """Itself: there is nothing to prepare."""
+        return self
+
+    async def __aiter__(self) -> AsyncGenerator[Piece, None]:
+        nothing: tuple[Piece, ...] = ()
+        for piece in nothing:
+            yield piece
+
+
+Turn = ChatTurn | TextTurn | NoTurn
 
 
 def schemas_of(turn: Turn) -> list[Any]:

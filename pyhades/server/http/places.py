@@ -100,7 +100,7 @@ def _tokens(service: Service, body: TokenizeBody, client: str) -> list[int]:
             messages=body.messages, tools=body.tools, reasoning_effort=body.reasoning_effort
         )
         call = understand_chat(chat, service.desk(body.model, client))
-        return list(call.turn.prepare(service.llm, client).prompt_token_ids)  # type: ignore[arg-type]
+        return list(call.turn.prepare(service.llm, client).prompt_token_ids)  # type: ignore[arg-type, union-attr]
     if text is None:
         raise ArgumentError("prompt is missing; give it, or messages")
     return service.llm.tokenize(text)

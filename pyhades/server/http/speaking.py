@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from pyhades.server.admission import Ticket
-from pyhades.server.errors import ApiError, api_error
+from pyhades.server.errors import api_error
 from pyhades.server.http.bodies import json_bytes, nested_names, read_body, understood
 from pyhades.server.http.limits import check_limits
 from pyhades.server.http.streams import ClientGone, framed, send_stream, unless_gone

@@ -59,3 +59,5 @@ def test_nothing_but_the_package_is_installed(tracked, built):
     assert {name.partition("/")[0] for name in installed} == {"pyhades"}
     python = {name for name in tracked if name.startswith("pyhades/") and name.endswith(".py")}
     assert python <= installed
+    page = {name for name in tracked if name.startswith("pyhades/server/page/static/")}
+    assert page and page <= installed, "name them in package-data of pyproject.toml"

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.server.browser.reader import Chat
 from tests.server.browser.scripted import Scripted
 
 EXPECTED = ("status of 429", "status of 400", "status of 401", "status of 503")
@@ -49,3 +50,9 @@ def page(chromium) -> Iterator[Any]:
     context.close()
     unexpected = [text for text in complaints if not any(known in text for known in EXPECTED)]
     assert not unexpected
+
+
+@pytest.fixture
+def chat(scripted, page) -> Chat:
+    """The page of that server. It is left before the server ends, which it would report."""
+    return Chat(page, scripted.url)

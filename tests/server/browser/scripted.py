@@ -167,6 +167,11 @@ class Scripted:
             ]
         )
 
+    @property
+    def said(self) -> list[str]:
+        """The chat as it was told last."""
+        return [message["content"] for message in self.bodies[-1]["messages"]]
+
     def go_on(self, place: str) -> None:
         """Let scripts pass this place."""
         self._reached.add(place)

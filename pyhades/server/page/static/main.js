@@ -5,7 +5,7 @@ import { Conversation } from "./conversation.js";
 import { askForKey, editSettings } from "./dialogs.js";
 import { loadKey, loadSettings, parametersOf, saveKey, saveSettings } from "./settings.js";
 import { TurnView } from "./turn.js";
-import { Follower, say, sendOnEnter, usesFingers } from "./view.js";
+import { Follower, growWithText, say, sendOnEnter, usesFingers } from "./view.js";
 
 const $ = (id) => document.getElementById(id);
 const follower = new Follower($("scroller"));
@@ -106,10 +106,12 @@ $("composer").onsubmit = (event) => {
   const question = $("question").value.trim();
   if (!question || conversation.busy || $("send").disabled) return;
   $("question").value = "";
+  fitQuestion();
   focusQuestion();
   answer(conversation.chat.ask(question));
 };
 sendOnEnter($("composer"), $("question"));
+const fitQuestion = growWithText($("question"));
 
 $("stop").onclick = () => {
   conversation.stop();

@@ -10,6 +10,14 @@ export function sendOnEnter(form, field) {
   });
 }
 
+/** A field grows with its text: by lines, where style sheets cannot say so. */
+export function growWithText(field) {
+  if (CSS.supports("field-sizing", "content")) return () => {};
+  const grow = () => (field.rows = Math.min(10, field.value.split("\n").length));
+  field.addEventListener("input", grow);
+  return grow;
+}
+
 /** Focusing a field brings up the keyboard of a phone, which hides half of the answer. */
 export const usesFingers = () => matchMedia("(pointer: coarse)").matches;
 

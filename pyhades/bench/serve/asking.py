@@ -12,7 +12,7 @@ import h11
 import msgspec
 
 from pyhades.bench.serve.exchange import Exchange, HttpClient, HttpRequest
-from pyhades.bench.serve.outcome import Outcome
+from pyhades.bench.serve.outcome import LEFT, Outcome
 from pyhades.bench.serve.prompts import random_words, words_for
 from pyhades.bench.serve.sse import DONE, EventReader
 from pyhades.errors import PyhadesError
@@ -141,7 +141,7 @@ class Asker:
                 else:
                     await _read_refusal(exchange, outcome)
         except TimeoutError:
-            outcome.error = "left"
+            outcome.error = LEFT
         except (OSError, h11.ProtocolError, msgspec.DecodeError) as error:
             outcome.error = f"{type(error).__name__}: {error}"
         outcome.ended = self.now
@@ -167,7 +167,7 @@ class Asker:
             if has_text:  # once for what comes together, which nobody waits for
                 outcome.times.append(now)
             if len(outcome.times) >= pieces:
-                outcome.error = "left"
+                outcome.error = LEFT
                 return
 
 

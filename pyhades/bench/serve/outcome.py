@@ -11,6 +11,10 @@ import numpy as np
 
 NO_RESPONSE = 0
 """In place of a status, where the connection failed."""
+TOO_MANY = 429
+"""The status of what is refused for the load."""
+LEFT = "left"
+"""The error of what the client did not wait for."""
 
 
 @dataclass
@@ -39,6 +43,11 @@ class Outcome:
     def good(self) -> bool:
         """An answer, whole."""
         return self.status == 200 and self.complete and not self.error
+
+    @property
+    def excused(self) -> bool:
+        """No answer, and nobody's fault: refused for the load, or left by the client."""
+        return self.status == TOO_MANY or self.error == LEFT
 
 
 @dataclass

@@ -9,7 +9,7 @@ from pyhades.bench.serve.client import Client
 from pyhades.bench.serve.findings import Check, Findings, Report, number
 from pyhades.bench.serve.gauges import KV_USAGE, named
 from pyhades.bench.serve.loads import BEFORE_FIRST, MID_STREAM, TO_THE_END
-from pyhades.bench.serve.outcome import statuses
+from pyhades.bench.serve.outcome import LEFT, failures, statuses
 from pyhades.bench.serve.plan import Plan
 from pyhades.bench.serve.scenarios.afterwards import (
     Rest,
@@ -76,16 +76,12 @@ def measure(server: Server, client: Client, plan: Plan, report: Report) -> Findi
     left = rest(server, plan.patience)
     after = question(client, plan.patience)
     planned = Counter(outcome.who for outcome in loaded.outcomes)
-    wrong = Counter(
-        each.error or "cut off"
-        for each in loaded.outcomes
-        if not each.good and each.error != "left" and each.status != 429
-    )
+    wrong = failures(each for each in loaded.outcomes if not each.excused)
     row = Churn(
         server.name, plan.churn_clients, loaded.seconds,
         planned={who: planned[who] for who in (BEFORE_FIRST, MID_STREAM, TO_THE_END)},
         whole=sum(outcome.good for outcome in loaded.outcomes),
-        left=sum(outcome.error == "left" for outcome in loaded.outcomes),
+        left=sum(outcome.error == LEFT for outcome in loaded.outcomes),
         statuses=statuses(loaded.outcomes),
         afterwards=left,
         kv_usage=named(server.gauges(), KV_USAGE),
@@ -94,7 +90,7 @@ def measure(server: Server, client: Client, plan: Plan, report: Report) -> Findi
     report(row)
     return Findings([row], [
         Check(
-            f"{server.name}: requests that failed", str(dict(wrong)) if wrong else "none", "none",
+            f"{server.name}: requests that failed", str(wrong) if wrong else "none", "none",
             not wrong,
         ),
         *checks_of_rest(server.name, left),

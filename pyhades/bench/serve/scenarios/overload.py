@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pyhades.bench.serve.client import Client
 from pyhades.bench.serve.findings import Check, Findings, Report, number, told
-from pyhades.bench.serve.outcome import Outcome, Spread, drift, first_tokens, spread, statuses
+from pyhades.bench.serve.outcome import (
+    LEFT,
+    TOO_MANY,
+    Spread,
+    drift,
+    failures,
+    first_tokens,
+    spread,
+    statuses,
+)
 from pyhades.bench.serve.plan import Plan
 from pyhades.bench.serve.scenarios.afterwards import check_alive, check_same, question
 from pyhades.bench.serve.servers import Server
@@ -16,7 +24,6 @@ from pyhades.errors import PyhadesError
 
 DRIFT = 0.02
 HEALTH_MS = 1000.0
-_TOO_MANY = 429
 _CLIENTS = 16
 """At most, to find out what a server keeps up with."""
 
@@ -96,11 +103,11 @@ def measure(server: Server, client: Client, plan: Plan, report: Report) -> Findi
     row = Overload(
         server.name, sustained, rate, plan.seconds, len(outcomes),
         statuses=statuses(outcomes),
-        unexpected=_unexpected(outcomes),
+        unexpected=failures(each for each in outcomes if not each.excused),
         without_retry_after=sum(
-            each.status == _TOO_MANY and each.retry_after is None for each in outcomes
+            each.status == TOO_MANY and each.retry_after is None for each in outcomes
         ),
-        left=sum(each.error == "left" for each in outcomes),
+        left=sum(each.error == LEFT for each in outcomes),
         ttft_ms=spread(first_tokens(outcomes)),
         health_ms=spread(seen.health_seconds),
         unhealthy=seen.unhealthy,
@@ -120,15 +127,6 @@ def _sustained(client: Client, plan: Plan, sizes: dict[str, int]) -> float:
     if not answered:
         raise PyhadesError(f"nothing was answered: {loaded.outcomes[0].error}")
     return answered / loaded.seconds
-
-
-def _unexpected(outcomes: Sequence[Outcome]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for each in outcomes:
-        if not each.good and each.error != "left" and each.status != _TOO_MANY:
-            what = each.error or "cut off"
-            found[what] = found.get(what, 0) + 1
-    return found
 
 
 def _checks(row: Overload, seen: Watched) -> list[Check]:

@@ -176,6 +176,7 @@ def test_an_answer_that_is_begun_goes_on(script):
         ({"messages": [{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "x"}]}]},
          "messages[0].content[0].call_id"),
         ({"messages": ASK, "tool_choice": {"type": "maybe"}}, "tool_choice"),
+        ({"messages": ASK, "tool_choice": {"type": ["auto"]}}, "tool_choice"),
         ({"messages": ASK, "thinking": ThinkingConfig("maybe")}, "thinking"),
         ({"messages": ASK, "container": "x"}, "container"),
         ({"messages": ASK, "system": [{"type": "image"}]}, "system"),

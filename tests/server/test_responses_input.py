@@ -96,6 +96,8 @@ def test_reasoning_that_a_client_has_dropped_is_remembered():
     ("items", "param", "says"),
     [
         ([{"type": "web_search_call"}], "input[0]", "web_search_call"),
+        ([{"type": ["message"], "role": "user", "content": ""}], "input[0]", "message"),
+        ([{"role": "user", "content": [{"type": {}}]}], "input[0].content[0]", "{}"),
         ([{"role": "robot", "content": ""}], "input[0]", "robot"),
         ([{"role": "user", "content": [{"type": "input_image", "image_url": "x"}]}],
          "input[0].content[0]", "input_image"),

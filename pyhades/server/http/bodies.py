@@ -60,7 +60,7 @@ def understood(raw: bytes, kind: type[B]) -> tuple[B, list[str]]:
         raise ApiError(400, f"the request is no JSON: {error}", "invalid_json") from None
     except RecursionError:
         raise ApiError(400, "the request is nested too deeply", "invalid_json") from None
-    known = {field.encode_name for field in msgspec.structs.fields(kind)}
+    known = kind.__struct_encode_fields__
     return body, sorted(name for name in fields if name not in known)
 
 

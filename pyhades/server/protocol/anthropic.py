@@ -113,7 +113,7 @@ def _choice(given: Mapping[str, Any] | None) -> str | dict[str, Any] | None:
     kind = given.get("type")
     if kind == "tool":
         return {"type": "function", "name": given.get("name")}
-    if kind not in _CHOICES:
+    if not isinstance(kind, str) or kind not in _CHOICES:
         known = ", ".join([*_CHOICES, "tool"])
         raise ApiError(400, f"tool_choice has type {kind!r}; known are {known}", "invalid_value",
                        "tool_choice")  # fmt: skip

@@ -40,7 +40,7 @@ def _item(item: Item, where: str, desk: Desk) -> Item:
                 "item_not_found", where,
             )  # fmt: skip
         return found
-    if kind not in _PREFIXES:
+    if not isinstance(kind, str) or kind not in _PREFIXES:
         known = ", ".join([*_PREFIXES, "item_reference"])
         raise _wrong(f"{where} has type {kind!r}, which this model does not read; known are "
                      f"{known}", where)  # fmt: skip
@@ -173,7 +173,8 @@ def _text(content: Any, where: str, *, between: str = "") -> str:
     texts = []
     for number, part in enumerate(content):
         kind = part.get("type", "text") if isinstance(part, Mapping) else type(part).__name__
-        text = part.get(_TEXTS[kind]) if isinstance(part, Mapping) and kind in _TEXTS else None
+        is_known = isinstance(part, Mapping) and isinstance(kind, str) and kind in _TEXTS
+        text = part.get(_TEXTS[kind]) if is_known else None
         if not isinstance(text, str):
             raise _wrong(f"{where}[{number}] has type {kind!r}; this model reads text only",
                          f"{where}[{number}]")  # fmt: skip

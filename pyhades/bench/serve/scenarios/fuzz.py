@@ -52,7 +52,7 @@ def measure(server: Server, client: Client, plan: Plan, report: Report) -> Findi
     after = question(client, plan.patience)
     row = Fuzz(server.name, plan.seed, plan.cases, fuzzed.counts, fuzzed.bad, fuzzed.examples)
     report(row)
-    said = "none" if not fuzzed.bad else f"{fuzzed.bad}, such as {'; '.join(fuzzed.examples)}"
+    said = f"{fuzzed.bad}: {'; '.join(fuzzed.examples)}" if fuzzed.bad else "none"
     return Findings([row], [
         Check(f"{server.name}: no response, or 500 and above", said, "none", not fuzzed.bad),
         check_alive(server),

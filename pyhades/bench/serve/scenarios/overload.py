@@ -49,6 +49,8 @@ class Overload:
     health_ms: Spread | None
     unhealthy: int
     rss_gb: float | None
+    rss_mb: list[float]
+    """At every look, for who wants to see how it grew."""
     rss_drift: float | None
     client_cpu: float
 
@@ -112,6 +114,7 @@ def measure(server: Server, client: Client, plan: Plan, report: Report) -> Findi
         health_ms=spread(seen.health_seconds),
         unhealthy=seen.unhealthy,
         rss_gb=seen.resident[-1] / 1e9 if seen.resident else None,
+        rss_mb=[round(nbytes / 1e6, 1) for nbytes in seen.resident],
         rss_drift=drift(seen.resident),
         client_cpu=loaded.cpu_share,
     )  # fmt: skip

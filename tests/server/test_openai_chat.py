@@ -87,6 +87,12 @@ def test_logprobs_of_what_is_said(client, script):
     content = completion.choices[0].logprobs.content
     assert bytes(b for entry in content for b in entry.bytes).decode() == "日 is."
     assert all(len(entry.top_logprobs) == 1 for entry in content)
+    told = []
+    for chunk in client.chat.completions.create(
+        model="script", messages=ASK, logprobs=True, top_logprobs=1, stream=True
+    ):
+        told += chunk.choices[0].logprobs.content if chunk.choices[0].logprobs else []
+    assert told == content
 
 
 def test_reasoning_of_a_chain_is_remembered_for_clients_that_drop_it(client, script):

@@ -221,7 +221,8 @@ class ChatFace:
             "index": piece.choice, "delta": delta, "logprobs": None,
             "finish_reason": piece.finish_reason if is_last else None,
         }  # fmt: skip
-        if self._wants_logprobs and "content" in delta and piece.logprobs and not is_last:
+        # Where a message begins, the tokens are those of its header.
+        if self._wants_logprobs and delta.get("content") and piece.logprobs:
             choice["logprobs"] = self._logprobs(piece.logprobs)
         return Event({**self._head("chat.completion.chunk"), "choices": [choice]})
 

@@ -139,7 +139,11 @@ def _choice(body: ResponsesBody) -> str | Mapping[str, Any] | None:
         return choice
     kind = choice.get("type")
     if kind == "allowed_tools":
-        named = [tool for tool in choice.get("tools") or () if tool.get("type") == "function"]
+        tools = choice.get("tools")
+        if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
+            raise ApiError(400, f"tool_choice.tools is {tools!r}, not a list of tools",
+                           "invalid_value", "tool_choice.tools")  # fmt: skip
+        named = [tool for tool in tools if tool.get("type") == "function"]
         if named or choice.get("mode") == "required":
             return {**choice, "tools": named}
         return "none"

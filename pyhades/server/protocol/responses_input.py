@@ -90,7 +90,7 @@ class _Writer:
         self._messages: list[Mapping[str, Any]] = []
         self._open: dict[str, Any] | None = None
         self._has_answer = False
-        self._calls: set[Any] = set()
+        self._calls: set[str] = set()
 
     def add(self, item: Item, where: str) -> None:
         kind = item["type"]
@@ -140,7 +140,7 @@ class _Writer:
 
     def _result(self, item: Item, where: str) -> None:
         identity = item.get("call_id")
-        if identity not in self._calls:
+        if not isinstance(identity, str) or identity not in self._calls:
             raise _wrong(f"{where}: no function_call before it has the call_id {identity!r}",
                          f"{where}.call_id")  # fmt: skip
         self._close()

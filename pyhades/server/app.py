@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
@@ -22,12 +22,13 @@ from pyhades.server.http.counting import counting
 from pyhades.server.http.middleware import Guarded, Recorded
 from pyhades.server.http.ollama import ollama_places
 from pyhades.server.http.places import places
-from pyhades.server.http.speaking import Speaker
+from pyhades.server.http.speaking import CLIENT_GONE, Speaker
 from pyhades.server.http.stored import stored_places
 from pyhades.server.metrics import Metrics
 from pyhades.server.page import routes as page_routes
 from pyhades.server.protocol import anthropic, chat, completions, ollama, responses
 from pyhades.server.protocol.face import Endpoint
+from pyhades.server.protocol.shapes import error_at
 from pyhades.server.service import Service
 
 LOG = logging.getLogger("pyhades.server")
@@ -70,7 +71,8 @@ def build(service: Service, lifespan: Lifespan | None = None) -> Starlette:
         routes=routes,
         middleware=middleware,
         exception_handlers={
-            HTTPException: _http_error, ApiError: _error, PyhadesError: _error, Exception: _error,
+            HTTPException: _http_error, ClientDisconnect: _gone, ApiError: _error,
+            PyhadesError: _error, Exception: _error,
         },
         lifespan=lifespan or _nothing,
     )  # fmt: skip
@@ -93,7 +95,12 @@ async def _error(request: Request, error: Exception) -> Response:
     record = request.scope.get("state", {}).get("record")
     if record is not None:
         record.error = known.message
-    return Response(json_bytes(known.body()), known.status, known.headers, "application/json")
+    return _refusal(request, known, known.headers)
+
+
+async def _gone(request: Request, error: Exception) -> Response:
+    """The client went away while it sent its request."""
+    return Response(status_code=CLIENT_GONE)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
@@ -109,7 +116,12 @@ async def _http_error(request: Request, error: Exception) -> Response:
         error.status_code, message, "unknown_url" if error.status_code == 404 else None
     )
     headers = {**known.headers, **(error.headers or {})}
-    return Response(json_bytes(known.body()), known.status, headers, "application/json")
+    return _refusal(request, known, headers)
+
+
+def _refusal(request: Request, known: ApiError, headers: Mapping[str, str]) -> Response:
+    body = json_bytes(error_at(request.url.path, known))
+    return Response(body, known.status, headers, "application/json")
 
 
 @contextlib.asynccontextmanager

@@ -148,6 +148,7 @@ def test_places(script_server, script):
     shown = raw.post("/api/show", {"name": "script:latest"}).json()
     assert shown["capabilities"] and shown["model_info"]["general.architecture"] == "gpt_oss"
     assert raw.get("/api/version").json()["version"] and raw.get("/api/ps").json()["models"]
+    assert isinstance(raw.get("/api/pull").json()["error"], str)
     for path in ("/api/show", "/api/chat", "/api/generate"):
         wrong = raw.post(path, {"model": "llama"})
         assert wrong.status == 404 and "llama" in wrong.json()["error"]

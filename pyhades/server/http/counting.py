@@ -7,11 +7,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from pyhades.server.errors import api_error
 from pyhades.server.http.bodies import json_bytes, read_body, understood
 from pyhades.server.http.limits import check_limits
 from pyhades.server.protocol.face import Endpoint
@@ -29,7 +28,7 @@ def counting(
     path
         Of the URL.
     endpoint
-        Whose requests they are, and whose errors.
+        Whose requests they are.
     service
         Who counts.
     told
@@ -38,20 +37,11 @@ def counting(
 
     async def count(request: Request) -> Response:
         client: str = request.scope["state"]["client"]
+        ticket = service.admission.enter(client)
         try:
-            ticket = service.admission.enter(client)
-            try:
-                tokens = await _tokens(request, endpoint, service, client)
-            finally:
-                ticket.leave()
-        except ClientDisconnect:
-            raise
-        except Exception as error:
-            known = api_error(error)
-            if known.status >= 500:
-                raise
-            body = json_bytes(endpoint.error(known))
-            return Response(body, known.status, known.headers, "application/json")
+            tokens = await _tokens(request, endpoint, service, client)
+        finally:
+            ticket.leave()
         return Response(json_bytes(told(tokens)), media_type="application/json")
 
     return Route(path, count, methods=["POST"])

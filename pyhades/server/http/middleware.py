@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pyhades.server.errors import ApiError
 from pyhades.server.http.bodies import json_bytes
+from pyhades.server.protocol.shapes import error_at
 from pyhades.server.record import Record
 from pyhades.server.settings import Settings, find_key
 
@@ -74,9 +75,8 @@ class Guarded:
         try:
             self._check(scope)
         except ApiError as error:
-            response = Response(
-                json_bytes(error.body()), error.status, error.headers, "application/json"
-            )
+            body = json_bytes(error_at(scope["path"], error))
+            response = Response(body, error.status, error.headers, "application/json")
             await response(scope, receive, send)
             return
         await self._app(scope, receive, send)

@@ -7,15 +7,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 import pyhades
 from pyhades.llm.models.registry import architecture_of
-from pyhades.server.errors import api_error
 from pyhades.server.http.bodies import json_bytes, read_body, understood
-from pyhades.server.protocol.ollama_face import error_body
 from pyhades.server.service import Service
 
 VERSION = "0.12.0"
@@ -46,19 +44,9 @@ def ollama_places(service: Service) -> list[BaseRoute]:
                                     for card in cards]})  # fmt: skip
 
     async def show(request: Request) -> Response:
-        try:
-            raw = await read_body(request, service.settings)
-            body, _ = understood(raw, ShowBody)
-            service.check_model(body.model or body.name)
-            return _as_json(_about(service))
-        except ClientDisconnect:
-            raise
-        except Exception as error:
-            known = api_error(error)
-            if known.status >= 500 and known is not error:
-                raise
-            return Response(json_bytes(error_body(known)), known.status, known.headers,
-                            "application/json")  # fmt: skip
+        body, _ = understood(await read_body(request, service.settings), ShowBody)
+        service.check_model(body.model or body.name)
+        return _as_json(_about(service))
 
     return [
         Route("/api/version", version, methods=["GET"]),

@@ -53,6 +53,7 @@ class ResponsesBody(Sampling, kw_only=True):
     metadata: dict[str, str] | None = None
 
     # Known, and without an effect on what this server does.
+    client_metadata: Any = None
     max_tool_calls: Any = None
     prompt_cache_key: Any = None
     prompt_cache_options: Any = None

@@ -51,7 +51,7 @@ class RawClient:
     def __init__(self, url: str, **headers: str) -> None:
         self._host = urlsplit(url).netloc
         self._headers = headers
-        self._connection = http.client.HTTPConnection(self._host, timeout=60)
+        self._connection = http.client.HTTPConnection(self._host, timeout=120)
 
     def post(self, path: str, body: Any, **headers: str) -> Reply:
         """Ask with a body: bytes as they are, anything else as JSON."""

@@ -26,6 +26,7 @@ from tests.support.client_cases import (
 agents = pytest.importorskip("agents")
 pytestmark = pytest.mark.slow
 CLIENT, VERSION = "openai-agents (Python)", version("openai-agents")
+PROTOCOLS = ("chat", "responses")
 
 
 class City(BaseModel):

@@ -26,6 +26,7 @@ from tests.support.client_cases import (
 langchain_openai = pytest.importorskip("langchain_openai")
 pytestmark = pytest.mark.slow
 CLIENT, VERSION = "langchain-openai", version("langchain-openai")
+PROTOCOLS = ("chat", "responses")
 
 
 class City(BaseModel):

@@ -23,6 +23,7 @@ from tests.support.client_cases import (
 llm = pytest.importorskip("llm")
 pytestmark = pytest.mark.slow
 CLIENT, VERSION = "llm", version("llm")
+PROTOCOLS = ("chat",)
 MODELS = """
 - model_id: ours
   model_name: script

@@ -42,6 +42,7 @@ class Node:
 
     CLIENT: str
     VERSION: str
+    PROTOCOLS = ("chat", "responses")
     script: str
     protocol: str
     url: str

@@ -26,6 +26,7 @@ from tests.support.client_cases import (
 )
 
 CLIENT, VERSION = "openai-python", version("openai")
+PROTOCOLS = ("chat", "responses")
 FLAT = [{"type": "function", **TOOLS[0]["function"]}]
 
 

@@ -25,6 +25,7 @@ from tests.support.client_cases import (
 pydantic_ai = pytest.importorskip("pydantic_ai")
 pytestmark = pytest.mark.slow
 CLIENT, VERSION = "pydantic-ai", version("pydantic-ai-slim")
+PROTOCOLS = ("chat", "responses")
 
 
 class City(BaseModel):

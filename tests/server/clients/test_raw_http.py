@@ -25,6 +25,7 @@ from tests.support.client_cases import (
 httpx = pytest.importorskip("httpx")
 pytestmark = pytest.mark.slow
 CLIENT, VERSION = "HTTP (httpx)", version("httpx")
+PROTOCOLS = ("chat",)
 PATH = "/v1/chat/completions"
 
 

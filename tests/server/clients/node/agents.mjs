@@ -15,6 +15,9 @@ const weather = tool({
   },
 });
 
+// Of an item of reasoning, as chat completions and as responses give it.
+const textOf = ({ rawContent, providerData }) => (rawContent ?? providerData.content)[0].text;
+
 await main((protocol, baseURL) => {
   const modelProvider = new OpenAIProvider({
     baseURL,
@@ -39,7 +42,7 @@ await main((protocol, baseURL) => {
     },
     async reasoning() {
       const items = (await ask()).newItems.filter((item) => item.type === "reasoning_item");
-      return { reasoning: items[0].rawItem.rawContent[0].text };
+      return { reasoning: textOf(items[0].rawItem) };
     },
     async tools() {
       const { finalOutput } = await ask({ tools: [weather] });

@@ -25,6 +25,7 @@ from pyhades.server.http.places import places
 from pyhades.server.http.speaking import CLIENT_GONE, Speaker
 from pyhades.server.http.stored import stored_places
 from pyhades.server.metrics import Metrics
+from pyhades.server.openapi import document
 from pyhades.server.page import routes as page_routes
 from pyhades.server.protocol import anthropic, chat, completions, ollama, responses
 from pyhades.server.protocol.face import Endpoint
@@ -58,6 +59,7 @@ def build(service: Service, lifespan: Lifespan | None = None) -> Starlette:
     routes.append(
         counting("/v1/messages/count_tokens", anthropic.ENDPOINT, service, anthropic.counted)
     )
+    routes.append(_described(document(needs_key=bool(settings.api_keys))))
     metrics.paths = frozenset(route.path for route in routes if isinstance(route, Route))
     if settings.page:
         routes += page_routes()
@@ -76,6 +78,16 @@ def build(service: Service, lifespan: Lifespan | None = None) -> Starlette:
         },
         lifespan=lifespan or _nothing,
     )  # fmt: skip
+
+
+def _described(contents: dict[str, Any]) -> Route:
+    """The place of the OpenAPI document."""
+    raw = json_bytes(contents)
+
+    async def described(request: Request) -> Response:
+        return Response(raw, media_type="application/json")
+
+    return Route("/openapi.json", described, methods=["GET"])
 
 
 def _is_open(path: str) -> bool:

@@ -12,8 +12,8 @@ import pytest
 from pyhades.server import Settings
 from pyhades.server.admission import LONGEST_WAIT, Admission
 from pyhades.server.errors import ApiError
-from pyhades.server.protocol.chat import ChatBody
-from pyhades.server.protocol.completions import CompletionsBody
+from pyhades.server.http.places import DetokenizeBody, TokenizeBody
+from pyhades.server.protocol import anthropic, chat, completions, ollama, responses
 from tests.support.harmony_shapes import FINAL
 from tests.support.raw_http import RawClient
 from tests.support.served import served, until
@@ -114,18 +114,30 @@ def test_nesting(raw, depth, inside):
     assert raw.post(CHAT, BODY).status == 200
 
 
-def optional(body: type[msgspec.Struct]) -> list[str]:
-    return [field.name for field in msgspec.structs.fields(body) if not field.required]
+PLAIN = {
+    CHAT: (chat.ChatBody, BODY),
+    TEXTS: (completions.CompletionsBody, {"prompt": "Hi"}),
+    "/v1/responses": (responses.ResponsesBody, {"input": "Hi"}),
+    "/v1/messages": (anthropic.MessagesBody, {**BODY, "max_tokens": 9}),
+    "/api/chat": (ollama.ChatBody, {**BODY, "model": "script"}),
+    "/api/generate": (ollama.GenerateBody, {"prompt": "Hi", "model": "script"}),
+    "/tokenize": (TokenizeBody, {"prompt": "Hi"}),
+    "/detokenize": (DetokenizeBody, {"tokens": [1]}),
+}
 
 
-@pytest.mark.parametrize("name", optional(ChatBody))
-def test_null_is_the_default_of_a_chat(raw, name):
-    assert raw.post(CHAT, {**BODY, name: None}).status == 200
-
-
-@pytest.mark.parametrize("name", optional(CompletionsBody))
-def test_null_is_the_default_of_a_completion(raw, name):
-    assert raw.post(TEXTS, {"prompt": "Hi", name: None}).status == 200
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        (path, field.name)
+        for path, (body, plain) in PLAIN.items()
+        for field in msgspec.structs.fields(body)
+        if not field.required and field.name not in plain
+    ],
+)
+def test_null_is_the_default(raw, path, name):
+    reply = raw.post(path, {**PLAIN[path][1], name: None})
+    assert reply.status == 200, reply.text
 
 
 def test_null_further_inside(raw):

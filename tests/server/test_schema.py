@@ -8,6 +8,7 @@ import re
 from random import Random
 
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 import pyhades
 from pyhades.server import Settings, application
@@ -105,7 +106,6 @@ def test_requests_that_are_none(server, raw):
 def test_schemathesis(server, raw):
     """Requests that another tool makes of the document."""
     schemathesis = pytest.importorskip("schemathesis")
-    from hypothesis import HealthCheck, settings
     from schemathesis import checks
 
     schema = schemathesis.openapi.from_dict(document(needs_key=False))
@@ -115,9 +115,9 @@ def test_schemathesis(server, raw):
     for result in schema.get_all_operations():
         operation = result.ok()
 
-        @settings(max_examples=100, deadline=None, database=None,
+        @settings(max_examples=40, deadline=None, database=None,
                   suppress_health_check=list(HealthCheck))  # fmt: skip
-        @operation.given()
+        @given(operation.as_strategy())
         def check(case):
             case.call_and_validate(base_url=server.url, checks=asked)
 

@@ -6,12 +6,15 @@ import itertools
 import json
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pyhades.server.errors import ApiError
 from pyhades.server.protocol.anthropic import MessagesBody, ThinkingConfig, understand
 from pyhades.server.protocol.anthropic_face import error_body
 from tests.support.desks import desk
 from tests.support.harmony_shapes import CALL, FINAL, SHAPES, THOUGHT, Shape
+from tests.support.harmony_tokens import TOKENS
 from tests.support.raw_http import RawClient
 
 ASK = [{"role": "user", "content": "Is it warm?"}]
@@ -91,6 +94,12 @@ def test_a_shape(script, name):
     hidden = told(script, shape.written, shape.reason)
     assert blocks_of(hidden, "thinking") == []
     assert blocks_of(hidden, "text") == blocks_of(message, "text")
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(TOKENS, st.sampled_from(["stop", "length"]), st.sampled_from([None, SHOWN]))
+def test_tokens_as_they_come(script, tokens, reason, thinking):
+    assert told(script, tokens, reason, thinking=thinking, stop_sequences=["{}"])["stop_reason"]
 
 
 @pytest.mark.parametrize("display", [None, "omitted"])

@@ -6,6 +6,8 @@ import itertools
 import json
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pyhades.server.errors import ApiError
 from pyhades.server.protocol.ollama import (
@@ -17,6 +19,7 @@ from pyhades.server.protocol.ollama import (
 )
 from tests.support.desks import desk
 from tests.support.harmony_shapes import CALL, FINAL, SHAPES, THOUGHT, Shape
+from tests.support.harmony_tokens import TOKENS
 from tests.support.raw_http import RawClient
 
 ASK = [{"role": "user", "content": "Is it warm?"}]
@@ -80,6 +83,12 @@ def test_a_shape(script, name):
     assert answer["eval_count"] > 0 and answer["prompt_eval_count"] == 1
     hidden = told(script, shape.written, shape.reason, think=False)["message"]
     assert "thinking" not in hidden and hidden["content"] == shape.content
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(TOKENS, st.sampled_from(["stop", "length"]))
+def test_tokens_as_they_come(script, tokens, reason):
+    assert told(script, tokens, reason)["done_reason"] in ("stop", "length")
 
 
 def test_calls_without_ids_are_found_by_their_order(script):

@@ -5,11 +5,14 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pyhades.server.errors import ApiError
 from pyhades.server.protocol.responses import ResponsesBody, understand
 from tests.support.desks import desk
 from tests.support.harmony_shapes import SHAPES, Shape
+from tests.support.harmony_tokens import TOKENS
 from tests.support.response_events import added_up
 
 TOOLS = [{"type": "function", "name": "weather", "parameters": {"type": "object"}}]
@@ -56,6 +59,12 @@ def test_a_shape(script, name):
     assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"]
     assert usage["output_tokens_details"]["reasoning_tokens"] >= len(shape.reasoning) // 20
     assert all(item["summary"] == [] for item in output if item["type"] == "reasoning")
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(TOKENS, st.sampled_from(["stop", "length"]))
+def test_tokens_as_they_come(script, tokens, reason):
+    assert added_up(told(script, tokens, reason))["status"] in ("completed", "incomplete")
 
 
 def test_a_preamble_is_told_from_an_answer(script):

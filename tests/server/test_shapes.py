@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tests.support.chat_chunks import added_up, whole, without_ids
 from tests.support.harmony_shapes import CALL, FINAL, SHAPES, START, THOUGHT, Shape
+from tests.support.harmony_tokens import TOKENS
 from tests.support.raw_http import RawClient
 from tests.support.toy_tokenizer import toy_tokenizer
 
@@ -106,33 +107,18 @@ def test_special_tokens_that_a_user_writes_are_text(raw, script):
     assert count == plain and markers in text
 
 
-_MARKERS = sorted(toy_tokenizer().specials.values())
-_WORDS = [
-    token
-    for word in ("assistant", "analysis", "final", "commentary", " to=functions.weather", "{}", "🌦️")
-    for token in toy_tokenizer().encode(word)
-]
-_TOKENS = st.lists(
-    st.one_of(
-        st.sampled_from(_MARKERS),
-        st.sampled_from(_WORDS),
-        st.integers(0, toy_tokenizer().vocab_size - 1),
-    ),
-    min_size=1,
-    max_size=40,
-)
 _FIXTURES_LAST = [HealthCheck.function_scoped_fixture]
 
 
 @settings(max_examples=150, deadline=None)
-@given(_TOKENS, st.sampled_from(["stop", "length"]))
+@given(TOKENS, st.sampled_from(["stop", "length"]))
 def test_tokens_as_they_come(raw, script, tokens, reason):
     check_tokens(raw, script, tokens, reason)
 
 
 @pytest.mark.slow
 @settings(max_examples=5000, deadline=None)
-@given(_TOKENS, st.sampled_from(["stop", "length"]))
+@given(TOKENS, st.sampled_from(["stop", "length"]))
 def test_ten_thousand_answers_of_tokens_as_they_come(raw, script, tokens, reason):
     check_tokens(raw, script, tokens, reason)
 

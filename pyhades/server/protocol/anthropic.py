@@ -49,12 +49,12 @@ class MessagesBody(msgspec.Struct, kw_only=True):
 
     # Known, and without an effect on what this server does.
     cache_control: Any = None
+    context_management: Any = None
     metadata: Any = None
     service_tier: Any = None
 
     # Known, and refused: nobody should believe that it was obeyed.
     container: Any = None
-    context_management: Any = None
     mcp_servers: Any = None
 
 
@@ -69,7 +69,7 @@ def understand(body: MessagesBody, desk: Desk) -> Call[ChatDelta]:
     ApiError
         It asks for what there is not.
     """
-    for name in ("container", "context_management", "mcp_servers"):
+    for name in ("container", "mcp_servers"):
         if getattr(body, name):
             raise ApiError(400, f"{name} is not known here; leave it out", "unsupported", name)
     tools = [tool for tool in body.tools or () if tool.get("type") in (None, "custom")]

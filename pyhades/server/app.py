@@ -53,7 +53,8 @@ def build(service: Service, lifespan: Lifespan | None = None) -> Starlette:
     settings = service.settings
     metrics = Metrics(service)
     routes: list[BaseRoute] = [
-        Route(endpoint.path, Speaker(endpoint, service), methods=["POST"]) for endpoint in ENDPOINTS
+        Route(endpoint.path, Speaker(endpoint, service, metrics.answered), methods=["POST"])
+        for endpoint in ENDPOINTS
     ]
     routes += [*places(service, metrics), *stored_places(service), *ollama_places(service)]
     routes.append(

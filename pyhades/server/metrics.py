@@ -66,6 +66,10 @@ class Metrics:
         """Count a request that is over."""
         known = path if path in self.paths else "other"
         self._requests.labels(known, str(record.status)).inc()
+        self.answered(record)
+
+    def answered(self, record: Record) -> None:
+        """Count what was read and written for a request."""
         if not record.prompt_tokens:
             return
         model = self._service.names[0]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+import httpx
 import openai
 import pydantic
 import pytest
@@ -136,13 +139,23 @@ def test_prompts_are_counted(client, script):
     assert counted.input_tokens == response.usage.input_tokens
 
 
+def _written(server) -> int:
+    """Tokens of all answers so far, as the metrics tell."""
+    text = httpx.get(f"{server.url}/metrics").text
+    (found,) = re.findall(r"vllm:generation_tokens_total\{.*\} ([\d.]+)", text)
+    return int(float(found))
+
+
 def test_an_answer_goes_on_without_its_client(client, script, script_server):
+    before = _written(script_server)
     script.tell(FINAL + "It is.<|return|>", seconds=0.002)
     response = client.responses.create(model="script", input="Hi", background=True)
     assert response.status == "queued" and response.output == []
     until(lambda: client.responses.retrieve(response.id).status == "completed")
-    assert client.responses.retrieve(response.id).output_text == "It is."
+    response = client.responses.retrieve(response.id)
+    assert response.output_text == "It is."
     until(lambda: script_server.service.admission.requests == 0)
+    assert _written(script_server) == before + response.usage.output_tokens
     with pytest.raises(openai.BadRequestError):
         client.responses.retrieve(response.id, stream=True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
@@ -37,11 +37,16 @@ class Speaker:
         The protocol.
     service
         Who answers.
+    answered
+        Is told of answers that end after their request.
     """
 
-    def __init__(self, endpoint: Endpoint[Any], service: Service) -> None:
+    def __init__(
+        self, endpoint: Endpoint[Any], service: Service, answered: Callable[[Record], None]
+    ) -> None:
         self._endpoint = endpoint
         self._service = service
+        self._answered = answered
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         record: Record = scope["state"]["record"]
@@ -105,11 +110,13 @@ class Speaker:
         run = Run(lambda event: framed([event], self._endpoint.framing))
         record = Record(key=asked.key, model=asked.model, prompt_tokens=asked.prompt_tokens,
                         texts=None if asked.texts is None else [])  # fmt: skip
+        asked.prompt_tokens = 0  # counted once, with the answer
 
         def at_end() -> None:
             ticket.leave()
             if call.is_streamed:
                 service.stored.keep_events(client, name, run.chunks)
+            self._answered(record)
             LOG.info("%s", record.line("BACKGROUND", self._endpoint.path))
 
         told = _told(call, prepared, ticket, record)

@@ -34,6 +34,8 @@ class Arrivals:
     """The same, from the first arrival to the last one's end."""
     ratio: float | None
     """p99 over p50, during the arrivals."""
+    ratio_to_alone: float | None
+    """p99 during the arrivals over p50 before them."""
     first_ms: Spread | None
     """From an arrival to its first token."""
     failed: int
@@ -48,6 +50,7 @@ class Arrivals:
             "alone, between ms p50/p90/p99": told(self.alone_ms, 1),
             "during, between ms p50/p90/p99": told(self.during_ms, 1),
             "p99/p50": number(self.ratio, ".2f"),
+            "p99/p50 alone": number(self.ratio_to_alone, ".2f"),
             "their first token ms p50/p90/p99": told(self.first_ms),
             "failed": str(self.failed),
             "client's core": format(self.client_cpu, ".1%"),
@@ -80,15 +83,17 @@ def measure(server: Server, client: Client, plan: Plan, report: Report) -> Findi
     good = [each for each in arrived if each.good]
     begin = min(each.began for each in arrived)
     end = max(each.ended for each in arrived)
+    alone = spread(between_tokens(writers, 0, begin))
     during = spread(between_tokens(writers, begin, end))
     ratio = during.p99 / during.p50 if during else None
     row = Arrivals(
         server.name, plan.writers, len(arrived),
         arrival_tokens=sum(each.prompt_tokens for each in good) / max(len(good), 1),
         rate=plan.arrival_rate,
-        alone_ms=spread(between_tokens(writers, 0, begin)),
+        alone_ms=alone,
         during_ms=during,
         ratio=ratio,
+        ratio_to_alone=during.p99 / alone.p50 if during and alone else None,
         first_ms=spread(first_tokens(good)),
         failed=sum(wrong.values()),
         client_cpu=loaded.cpu_share,

@@ -66,6 +66,8 @@ class Settings:
         After so much silence a stream gets a comment, so that nobody on the way gives up.
     body_seconds
         How long a client may take to send its request.
+    send_seconds
+        How long a client may read nothing of its answer; then it counts as gone.
     drain_seconds
         How long answers may take to finish once the server is told to stop.
     page
@@ -94,6 +96,7 @@ class Settings:
     max_stored_bytes: int = 64 << 20
     ping_seconds: float = 10.0
     body_seconds: float = 30.0
+    send_seconds: float = 60.0
     drain_seconds: float = 30.0
     page: bool = True
     log_text: bool = False
@@ -108,7 +111,9 @@ class Settings:
         check_count("max_stored", self.max_stored, least=0)
         if self.max_requests_per_key is not None:
             check_count("max_requests_per_key", self.max_requests_per_key)
-        for name in ("max_queued_seconds", "ping_seconds", "body_seconds", "drain_seconds"):
+        for name in (
+            "max_queued_seconds", "ping_seconds", "body_seconds", "send_seconds", "drain_seconds",
+        ):  # fmt: skip
             seconds = getattr(self, name)
             if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds <= 0:
                 raise ArgumentError(f"{name}={seconds!r} is no number of seconds above 0")

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
+from urllib.parse import urlsplit
 
 import pytest
 
-from tests.support.served import until
+from pyhades.server import Settings
+from tests.support.served import served, until
+from tests.support.toy_tokenizer import tokens_of
 
 FINAL = "<|channel|>final<|message|>"
 BODY = {"messages": [{"role": "user", "content": "Hi"}]}
@@ -42,3 +46,19 @@ def test_the_engine_holds_nothing_for_clients_that_have_gone(toy_server):
     until(lambda: toy_server.service.admission.requests == 0)
     until(lambda: llm.stats().blocks_held == 0)
     assert llm.stats().running == llm.stats().waiting == 0
+
+
+@pytest.mark.slow
+def test_whoever_reads_nothing_has_gone(script):
+    text = FINAL + "word " * 10_000 + "<|return|>"  # more than fits into any buffer on the way
+    script.tell(text)
+    with served(script, Settings(send_seconds=0.2)) as server, socket.socket() as line:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        address = urlsplit(server.url)
+        line.connect((address.hostname, address.port))
+        body = json.dumps({**BODY, "stream": True}).encode()
+        head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}"
+        line.sendall(head.encode() + b"\r\n\r\n" + body)
+        until(lambda: script.scripts and script.scripts[0].is_closed)
+        assert script.scripts[0].told < len(tokens_of(text))
+        until(lambda: server.service.admission.requests == 0)

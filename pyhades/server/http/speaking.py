@@ -16,7 +16,7 @@ from pyhades.server.admission import Ticket
 from pyhades.server.errors import api_error
 from pyhades.server.http.bodies import json_bytes, nested_names, read_body, understood
 from pyhades.server.http.limits import check_limits
-from pyhades.server.http.streams import ClientGone, framed, send_stream, unless_gone
+from pyhades.server.http.streams import ClientGone, framed, patient, send_stream, unless_gone
 from pyhades.server.protocol.face import Call, Endpoint, Event
 from pyhades.server.record import Record
 from pyhades.server.runs import Run
@@ -51,6 +51,7 @@ class Speaker:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         record: Record = scope["state"]["record"]
         client: str = scope["state"]["client"]
+        send = patient(send, self._service.settings.send_seconds)
         try:
             ticket = self._service.admission.enter(client)
             try:

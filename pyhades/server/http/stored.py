@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from pyhades.server.errors import ApiError
 from pyhades.server.http.bodies import json_bytes
 from pyhades.server.http.counting import counting
-from pyhades.server.http.streams import ClientGone, send_stream
+from pyhades.server.http.streams import ClientGone, patient, send_stream
 from pyhades.server.protocol import responses
 from pyhades.server.service import Service
 from pyhades.server.sessions import StoredResponse
@@ -76,9 +76,12 @@ class _Followed(Response):
         self._chunks = chunks
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        seconds = self._service.settings.ping_seconds
+        settings = self._service.settings
+        send = patient(send, settings.send_seconds)
         with contextlib.suppress(ClientGone):  # the response goes on without it
-            await send_stream(self._chunks, "sse", receive, send, ping_seconds=seconds)
+            await send_stream(
+                self._chunks, "sse", receive, send, ping_seconds=settings.ping_seconds
+            )
 
 
 def _events(

@@ -31,6 +31,22 @@ class ClientGone(Exception):
     """Nobody waits for the answer any more."""
 
 
+def patient(send: Send, seconds: float) -> Send:
+    """A ``send`` for which a client that reads nothing for so long has gone.
+
+    Or what is written for it would be held for ever.
+    """
+
+    async def sent(message: Message) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await send(message)
+        except TimeoutError:
+            raise ClientGone from None
+
+    return sent
+
+
 def framed(events: Iterable[Event], framing: Framing) -> bytes:
     """Events as bytes of a stream."""
     if framing == "ndjson":

@@ -16,7 +16,8 @@ EXPECTED = ("status of 429", "status of 400", "status of 401", "status of 503")
 """Chromium reports answers of the server with these, too, as errors of the console."""
 
 
-@pytest.fixture(scope="session")
+# Of a module only: its event loop runs in the thread of the tests, and others start their own.
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     path = os.environ.get("PYHADES_CHROMIUM") or shutil.which("chromium")

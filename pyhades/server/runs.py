@@ -16,12 +16,14 @@ Told = AsyncGenerator[Iterable[Event], None]
 
 
 class Run:
-    """One such answer, which any number of clients may follow.
+    """One such answer.
 
     Parameters
     ----------
     framed
         The bytes of an event.
+    is_told
+        Whether clients may follow it, as many as like; else nothing is kept of what it tells.
 
     Attributes
     ----------
@@ -29,8 +31,9 @@ class Run:
         What was told so far, event by event.
     """
 
-    def __init__(self, framed: Callable[[Event], bytes]) -> None:
+    def __init__(self, framed: Callable[[Event], bytes], *, is_told: bool) -> None:
         self.chunks: list[bytes] = []
+        self.is_told = is_told
         self.is_over = False
         self._framed = framed
         self._news = asyncio.Event()
@@ -58,7 +61,8 @@ class Run:
             self._tell(())
 
     def _tell(self, events: Iterable[Event]) -> None:
-        self.chunks += map(self._framed, events)
+        if self.is_told:
+            self.chunks += map(self._framed, events)
         self._news.set()
         self._news = asyncio.Event()
 

@@ -183,6 +183,10 @@ def test_an_answer_is_cancelled(client, script, script_server, ask):
     response = client.responses.create(model="script", input="Hi", background=True)
     until(lambda: script.scripts and script.scripts[0].told > 20)
     assert client.responses.retrieve(response.id).status == "in_progress"
+    with pytest.raises(openai.BadRequestError):
+        client.responses.retrieve(response.id, stream=True)
+    with pytest.raises(openai.BadRequestError, match="in_progress"):
+        client.responses.create(model="script", input="Hi", previous_response_id=response.id)
     answer = getattr(client.responses, ask)(response.id)
     assert script.scripts[0].is_closed and script.scripts[0].told < 1500
     assert script_server.service.admission.requests == 0 and not len(script_server.service.runs)

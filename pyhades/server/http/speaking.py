@@ -108,14 +108,15 @@ class Speaker:
         """The answer, which goes on by itself and has a line of its own in the log."""
         service, name = self._service, call.detached
         assert name is not None
-        run = Run(lambda event: framed([event], self._endpoint.framing))
+        framing = self._endpoint.framing
+        run = Run(lambda event: framed([event], framing), is_told=call.is_streamed)
         record = Record(key=asked.key, model=asked.model, prompt_tokens=asked.prompt_tokens,
                         texts=None if asked.texts is None else [])  # fmt: skip
         asked.prompt_tokens = 0  # counted once, with the answer
 
         def at_end() -> None:
             ticket.leave()
-            if call.is_streamed:
+            if run.is_told:
                 service.stored.keep_events(client, name, run.chunks)
             self._answered(record)
             LOG.info("%s", record.line("BACKGROUND", self._endpoint.path))

@@ -89,7 +89,7 @@ def _events(
 ) -> AsyncGenerator[bytes, None]:
     """What a response has told, and what it will tell."""
     run = service.runs.find(client, stored.response["id"])
-    if run is not None:
+    if run is not None and run.is_told:
         return run.follow(first)
     if stored.events is None:
         raise ApiError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -61,6 +62,7 @@ class OllamaFace:
         self._said = {"content": "", "reasoning": ""}
         self._between = ""
         self._call: ToolCall | None = None
+        self._arguments: list[str] = []
         self._calls: list[ToolCall] = []
         self._logprobs: list[dict[str, Any]] = []
         self._reason = "load"
@@ -117,7 +119,7 @@ class OllamaFace:
                 name = (piece.recipient or "").removeprefix(f"{NAMESPACE}.")
                 self._call = ToolCall(name, "", f"call_{self._desk.new_id()[:24]}")
         if self._call is not None:
-            self._call = ToolCall(self._call.name, self._call.arguments + piece.text, self._call.id)
+            self._arguments.append(piece.text)
         elif piece.kind in self._said:
             events += self._added(piece.kind, piece.text, piece.logprobs)
         return events
@@ -140,6 +142,8 @@ class OllamaFace:
         call, self._call = self._call, None
         if call is None:
             return []
+        arguments, self._arguments = "".join(self._arguments), []
+        call = replace(call, arguments=arguments)
         self._calls.append(call)
         return [self._event({"content": "", "tool_calls": [_told(call, len(self._calls) - 1)]})]
 

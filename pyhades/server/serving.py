@@ -8,6 +8,7 @@ import ipaddress
 import logging
 import math
 import socket
+import time
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from types import FrameType
@@ -19,6 +20,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from pyhades.llm import LLM
 from pyhades.server.app import build
+from pyhades.server.http.lines import SilentLines, end, is_idle
 from pyhades.server.service import Service
 from pyhades.server.settings import Settings
 
@@ -91,6 +93,7 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._service = service
         service.on_failure = self._give_up
+        self._silent = SilentLines(config.timeout_keep_alive + service.settings.body_seconds)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A signal has come; the second one waits for nobody.
@@ -104,10 +107,17 @@ class Server(uvicorn.Server):
         self._service.stop()
         self.should_exit = True
 
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second."""
+        if counter % 10 == 0:
+            self._silent.hang_up(list(self.server_state.connections), time.monotonic())
+        return await super().on_tick(counter)
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let answers finish, for as long as they may take; then they are told to be given up."""
         for connection in list(self.server_state.connections):
-            _hang_up_if_idle(connection)
+            if is_idle(connection):
+                end(connection)
         loop, seconds = asyncio.get_running_loop(), self._service.settings.drain_seconds
         timer = loop.call_later(seconds, self._service.give_up)
         try:
@@ -117,14 +127,6 @@ class Server(uvicorn.Server):
 
     def _give_up(self) -> None:
         self.should_exit = True
-
-
-def _hang_up_if_idle(connection: Any) -> None:
-    """End a connection at which nothing is going on; clients of TLS may take long to agree."""
-    cycle, transport = connection.cycle, connection.transport
-    is_idle = cycle is None or cycle.response_complete
-    if is_idle and transport is not None and not transport.get_write_buffer_size():
-        transport.abort()
 
 
 def is_loopback(host: str) -> bool:

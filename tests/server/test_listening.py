@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import socket
+from dataclasses import dataclass, field
 
 import pytest
 
+from pyhades.server.http.lines import SilentLines
 from pyhades.server.serving import bound, is_loopback
 
 
@@ -36,3 +38,45 @@ def test_a_port_that_is_taken_is_told():
 )
 def test_what_only_this_machine_reaches(host, expected):
     assert is_loopback(host) is expected
+
+
+class Transport:
+    """A transport that knows whether it was ended."""
+
+    def __init__(self, unsent: int = 0) -> None:
+        self.unsent = unsent
+        self.is_ended = False
+
+    def get_write_buffer_size(self) -> int:
+        return self.unsent
+
+    def abort(self) -> None:
+        self.is_ended = True
+
+
+@dataclass(eq=False)
+class Cycle:
+    response_complete: bool
+
+
+@dataclass(eq=False)
+class Line:
+    cycle: Cycle | None = None
+    transport: Transport = field(default_factory=Transport)
+
+
+def test_lines_on_which_nobody_asks_are_ended():
+    answered, working = Cycle(True), Cycle(False)
+    new, old, busy = Line(), Line(answered), Line(working)
+    unread = Line(answered, Transport(unsent=9))
+    lines = SilentLines(10)
+    lines.hang_up([new, old, busy, unread], 0.0)
+    old.cycle = Cycle(True)  # it has asked again since
+    lines.hang_up([new, old, busy, unread], 9.0)
+    assert not any(each.transport.is_ended for each in (new, old, busy, unread))
+    lines.hang_up([new, old, busy, unread], 11.0)
+    assert [each.transport.is_ended for each in (new, old, busy, unread)] == [
+        True, False, False, False
+    ]  # fmt: skip
+    lines.hang_up([old], 20.0)
+    assert old.transport.is_ended

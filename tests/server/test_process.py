@@ -32,6 +32,12 @@ def begun(url: str, body=LONG) -> http.client.HTTPResponse:
     return response
 
 
+def many(url: str) -> list[http.client.HTTPResponse]:
+    """Streams that take a while, most of which wait for the first ones."""
+    first = begun(url)
+    return [first, *(RawClient(url).begin("/v1/completions", LONG) for _ in range(11))]
+
+
 def is_refused(url: str) -> bool:
     """Whether nobody listens; who came just before hears that the server is stopping."""
     try:
@@ -56,7 +62,7 @@ def test_answers_in_work_are_finished_and_nobody_is_let_in():
 
 def test_answers_that_take_longer_than_they_may_are_told_to_be_given_up():
     with child_server("--threads", "1", "--drain-seconds", "1") as server:
-        streams = [begun(server.url) for _ in range(4)]
+        streams = many(server.url)
         server.process.send_signal(signal.SIGTERM)
         for stream in streams:
             *_, error, done, rest = stream.read().decode().split("\n\n")
@@ -67,9 +73,9 @@ def test_answers_that_take_longer_than_they_may_are_told_to_be_given_up():
 
 def test_the_second_signal_waits_for_nobody():
     with child_server("--threads", "1") as server:
-        streams = [begun(server.url) for _ in range(4)]
+        streams = many(server.url)
         server.process.send_signal(signal.SIGINT)
-        until(lambda: "stopping: 4 requests" in server.log())
+        until(lambda: "stopping: 12 requests" in server.log())
         server.process.send_signal(signal.SIGINT)
         server.exit_code()
         with pytest.raises(http.client.IncompleteRead):

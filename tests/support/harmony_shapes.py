@@ -52,8 +52,8 @@ SHAPES = {
     "reasoning after an answer": Shape(
         f"{FINAL}Yes.<|end|>{START}<|channel|>analysis<|message|>Hm.<|return|>", "Yes.", "Hm."),
     "very long reasoning": Shape(
-        f"<|channel|>analysis<|message|>{'Hm. ' * 1000}<|end|>{START}{FINAL}Yes.<|return|>",
-        "Yes.", "Hm. " * 1000),
+        f"<|channel|>analysis<|message|>{'Hm. ' * 500}<|end|>{START}{FINAL}Yes.<|return|>",
+        "Yes.", "Hm. " * 500),
     "characters of several tokens": Shape(
         f"{THOUGHT}{FINAL}🌦️👩‍👩‍👧 日本 ☀️<|return|>", "🌦️👩‍👩‍👧 日本 ☀️", "Hm."),
     "a preamble and a call": Shape(

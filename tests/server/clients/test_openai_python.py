@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Literal
 
 import openai
 import pytest
@@ -32,6 +33,11 @@ FLAT = [{"type": "function", **TOOLS[0]["function"]}]
 
 class City(BaseModel):
     city: str
+
+
+class Choice(BaseModel):
+    city: Literal["Paris", "Rome"]
+    is_warm: bool
 
 
 @pytest.fixture(scope="module")
@@ -172,3 +178,17 @@ def test_responses_tools(client, script):
     second = client.responses.create(model="script", input=history, tools=FLAT, store=False)
     assert second.output_text == ANSWER
     check_result_was_read(script)
+
+
+def test_a_model_that_writes_anything_is_held_to_a_schema(toy_server):
+    pytest.importorskip("llguidance")
+    few = {"reasoning_budget": 5}  # which is all that the toy would do
+    with openai.OpenAI(base_url=f"{toy_server.url}/v1", api_key="none") as client:
+        completion = client.chat.completions.parse(
+            model="toy", messages=ASK, response_format=Choice, seed=1, extra_body=few
+        )
+        assert isinstance(completion.choices[0].message.parsed, Choice)
+        response = client.responses.parse(
+            model="toy", input=QUESTION, text_format=Choice, extra_body={**few, "seed": 1}
+        )
+        assert isinstance(response.output_parsed, Choice)

@@ -35,6 +35,7 @@ from pyhades.server.settings import read_api_keys
 @click.option(
     "--max-queued-seconds", type=click.FloatRange(min=1), help="Of reading; more get status 429."
 )
+@click.option("--max-stored", type=click.IntRange(min=0), help="Responses that are kept.")
 @click.option("--drain-seconds", type=click.FloatRange(min=1), help="For answers at the end.")
 @click.option("--tls-certificate", type=click.Path(exists=True, dir_okay=False), help="PEM.")
 @click.option("--tls-key", type=click.Path(exists=True, dir_okay=False), help="PEM.")

@@ -15,6 +15,8 @@ from pyhades.errors import ArgumentError, ConfigurationError
 NAME = "llama.cpp"
 VARIABLE = "PYHADES_LLAMA_SERVER"
 _PROGRAM = "llama-server"
+_ONCE = {"LLAMA_ARG_LOAD_MODE": "none"}
+"""The file is read, not mapped: packed weights are in memory once then, as ours are, not twice."""
 
 
 def find(path: str | None = None) -> str:
@@ -87,4 +89,4 @@ def start(
         str(threads), "--threads-batch", str(threads), "--parallel", str(texts), "--ctx-size",
         str(tokens), "--kv-unified", "--cont-batching", "--metrics",
     ]  # fmt: skip
-    return ServerProcess(NAME, command, patience, cpus)
+    return ServerProcess(NAME, command, patience, cpus, _ONCE)

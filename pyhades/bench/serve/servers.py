@@ -13,8 +13,8 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
-from types import TracebackType
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType, TracebackType
 from typing import Self
 
 from pyhades.bench.memory import resident_bytes
@@ -143,6 +143,8 @@ class ServerProcess(Server):
         Seconds in which it has to be ready.
     cpus
         Where it may run; anywhere if empty.
+    defaults
+        Variables of its environment, where nobody has set them.
 
     Raises
     ------
@@ -151,7 +153,12 @@ class ServerProcess(Server):
     """
 
     def __init__(
-        self, name: str, command: Sequence[str], patience: float = 600, cpus: Sequence[int] = ()
+        self,
+        name: str,
+        command: Sequence[str],
+        patience: float = 600,
+        cpus: Sequence[int] = (),
+        defaults: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         port = str(free_port())
         super().__init__(name, f"http://{HOST}:{port}")
@@ -159,8 +166,9 @@ class ServerProcess(Server):
         command = [part.replace("{port}", port) for part in command]
         try:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=self._messages, stderr=self._messages
-            )
+                command, stdin=subprocess.DEVNULL, stdout=self._messages, stderr=self._messages,
+                env={**defaults, **os.environ},
+            )  # fmt: skip
         except OSError as error:
             raise ConfigurationError(f"{command[0]}: {error.strerror}") from None
         self.pid = self._process.pid

@@ -12,6 +12,7 @@ REPORTS = Path(__file__).parent / "reports"
 
 OURS = "pyhades"
 SEGMENTATION, LANGUAGE_MODEL, MANY_ANSWERS = "segmentation", "language_model", "many_answers"
+SERVING = "serving"
 NETWORKS = {
     "u2netp_320": "U\N{SUPERSCRIPT TWO}-Netp 320",
     "u2net_320": "U\N{SUPERSCRIPT TWO}-Net 320",

@@ -15,6 +15,9 @@ with ``--precision fp32,bf16,int8`` on a CPU that has it for ``segmentation_avx5
 docs/figures/reports/language_model.json``, and with ``--batch 1,2,4,8,16,32`` for
 ``many_answers.json``, of other tiers without the rival, which uses what the CPU has,
 
+``pyhades bench serve --model gpt-oss-20b.gguf --threads 2 --rival llama.cpp --requests 1
+--prompt-tokens 16 --output-tokens 64 --json docs/figures/reports/serving.json``,
+
 on a machine that does nothing else. Where that cannot be had, a ``note`` in ``machine`` says so, on
 the figure too.
 """
@@ -31,7 +34,9 @@ from measured import (
     MANY_ANSWERS,
     OURS,
     SEGMENTATION,
+    SERVING,
     Report,
+    Row,
     by_engine,
     by_network,
     cached,
@@ -116,6 +121,23 @@ def many_answers_figure(report: Report) -> str:
     return bars(what, [panel], machine_line(report))
 
 
+def serving_figure(report: Report) -> str:
+    """What many clients get together, and what each waits for."""
+    rows = [{**row, "first": row["ttft_ms"]["p50"] / 1e3} for row in report["results"]]
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(f"{row['clients']} client{'s' * (row['clients'] > 1)}", []).append(row)
+    panels = [
+        Panel(title, {name: by_engine(of, field) for name, of in groups.items()}, short)
+        for title, field in (
+            ("tokens per second, all clients together", "tok_s"),
+            ("seconds until the first token (less is better)", "first"),
+        )
+    ]
+    what = f"{model_name(report)}, served on {report['machine']['tier']}, 2 threads"
+    return bars(what, panels, machine_line(report))
+
+
 def bars(title: str, panels: Sequence[Panel], foot: str) -> str:
     """Panels beside each other, one bar per engine in each group."""
     most = max(len(panel.groups) * _group_height(panel) for panel in panels)
@@ -169,12 +191,19 @@ def figure_of(name: str, report: Report) -> str:
     """The figure of a report."""
     if name.startswith(MANY_ANSWERS):
         return many_answers_figure(report)
+    if name.startswith(SERVING):
+        return serving_figure(report)
     return language_model_figure(report) if name == LANGUAGE_MODEL else segmentation_figure(report)
 
 
 def main() -> None:
     """Write the figures and the tables."""
-    for name in (*tiers(SEGMENTATION), *tiers(LANGUAGE_MODEL), *tiers(MANY_ANSWERS)):
+    for name in (
+        *tiers(SEGMENTATION),
+        *tiers(LANGUAGE_MODEL),
+        *tiers(MANY_ANSWERS),
+        *tiers(SERVING),
+    ):
         (HERE / f"{name}.svg").write_text(figure_of(name, read(name)), encoding="utf-8")
     for page, filled in PAGES.items():
         page.write_text(filled(page.read_text(encoding="utf-8")), encoding="utf-8")

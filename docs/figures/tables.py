@@ -12,6 +12,7 @@ from measured import (
     MANY_ANSWERS,
     OURS,
     SEGMENTATION,
+    SERVING,
     Report,
     Row,
     by_engine,
@@ -22,6 +23,7 @@ from measured import (
     read,
     tiers,
 )
+from serving_tables import serving_table
 
 README = Path(__file__).parents[2] / "README.md"
 REFERENCE = Path(__file__).parents[1] / "reference"
@@ -146,6 +148,14 @@ def language_model_page(page: str) -> str:
     return page
 
 
+def serving_page(page: str) -> str:
+    """The page of servers."""
+    for name in tiers(SERVING):
+        report = read(name)
+        page = between_marks(page, name, f"{machine_line(report)}.\n\n{serving_table(report)}")
+    return page
+
+
 def marks(name: str) -> tuple[str, str]:
     """What stands before and after a part of a page that is filled in."""
     return f"<!-- {name}: docs/figures/speed.py -->\n", f"<!-- end of {name} -->\n"
@@ -163,5 +173,6 @@ PAGES = {
     README: readme,
     REFERENCE / "segmentation_speed.md": segmentation_page,
     REFERENCE / "language_model_speed.md": language_model_page,
+    REFERENCE / "server_speed.md": serving_page,
 }
 """Pages that hold tables, and how to bring them up to date."""

@@ -9,11 +9,11 @@ from typing import Any
 import click
 from tqdm import tqdm
 
-from pyhades.compiler.listing import as_table
 from pyhades.errors import ArgumentError
 from pyhades.segmentation.catalogue import ENTRIES, Entry, find_entry
 from pyhades.segmentation.store import Found, cache_folder, locate, missing, places, pull
 from pyhades.segmentation.store.models import licence_text
+from pyhades.tables import as_table
 
 
 @click.group("models")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -65,25 +64,3 @@ def type_name(dtype: np.dtype[Any], extents: Sequence[Dim]) -> str:
     """A dtype and a shape as listings show them."""
     short = {"float32": "f32", "float64": "f64", "int64": "i64", "int32": "i32"}
     return f"{short.get(dtype.name, dtype.name)}[{','.join(map(str, extents))}]"
-
-
-def as_table(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
-    """Columns aligned for a terminal; ``right`` lists those to align right."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if column in right else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    )
-
-
-def as_html(rows: Sequence[Sequence[str]]) -> str:
-    """The first row as header."""
-
-    def cells(row: Sequence[str], tag: str) -> str:
-        return "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in row)
-
-    body = "".join(f"<tr>{cells(row, 'td')}</tr>" for row in rows[1:])
-    return f"<table><tr>{cells(rows[0], 'th')}</tr>{body}</table>"

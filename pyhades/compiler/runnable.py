@@ -6,7 +6,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from pyhades.compiler.listing import Line, as_html, as_table
+from pyhades.compiler.listing import Line
+from pyhades.tables import as_html, as_table
 
 
 @dataclass(frozen=True)

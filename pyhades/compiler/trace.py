@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Self
 
 from pyhades import _native
-from pyhades.compiler.listing import Line, as_html, as_table
+from pyhades.compiler.listing import Line
+from pyhades.tables import as_html, as_table
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pyhades.compiler.listing import as_html, as_table
 from pyhades.errors import ArgumentError
 from pyhades.llm.models.config import ModelConfig
+from pyhades.tables import as_html, as_table
 
 Logits = NDArray[np.float32]
 Floats = NDArray[np.float64]

@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass
 from math import prod
 from typing import Any
 
-from pyhades.compiler.listing import as_html, as_table
 from pyhades.llm.models import Checkpoint, open_checkpoint
 from pyhades.llm.models.outline import EMBEDDING, outline
 from pyhades.llm.models.packed import VALUES
 from pyhades.llm.precision.packing import EmbeddingItem, Item, PackedItem, nbytes, plan
 from pyhades.llm.precision.recipe import RECIPES
 from pyhades.quant import FormatName, format_named
+from pyhades.tables import as_html, as_table
 
 ROUNDED = "~"
 """Stands before a format that does not have all values of the stored type."""

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pyhades.compiler.listing import as_html, as_table
 from pyhades.quant import FormatName, format_named
+from pyhades.tables import as_html, as_table
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ import html
 from dataclasses import dataclass, field
 from typing import Any
 
-from pyhades.compiler.listing import as_html, as_table
 from pyhades.segmentation.manifest import ModelManifest
+from pyhades.tables import as_html, as_table
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pyhades
-from pyhades.compiler.listing import as_html, as_table
 from pyhades.errors import ConfigurationError
 from pyhades.ir.graph import Graph
 from pyhades.onnx.quantised import quantised_chunks
@@ -23,6 +22,7 @@ from pyhades.segmentation.quantize.files import write_whole
 from pyhades.segmentation.quantize.recipe import Recipe
 from pyhades.segmentation.quantize.scores import Budget, Score, bound_of, mean_of
 from pyhades.segmentation.remover import Remover
+from pyhades.tables import as_html, as_table
 
 RECORD_KEY = "pyhades.quantized"
 """In the metadata of a file: recipe, calibration, layers in float, scores."""

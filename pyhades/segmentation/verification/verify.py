@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pyhades.compiler.listing import as_html, as_table
 from pyhades.errors import ArgumentError
 from pyhades.segmentation.image_input import load_image
 from pyhades.segmentation.plausibility import SAMPLES
@@ -21,6 +20,7 @@ from pyhades.segmentation.remover import Remover
 from pyhades.segmentation.verification.fidelity import LEVEL, Fidelity
 from pyhades.segmentation.verification.quality import Quality
 from pyhades.segmentation.verification.rival import Interpreter, make_rival
+from pyhades.tables import as_html, as_table
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm")
 

@@ -13,8 +13,11 @@ from pathlib import Path
 
 from pyhades import _native
 from pyhades.errors import ArgumentError, ConfigurationError
+from pyhades.topology import ControlGroups, read_machine
+from pyhades.topology.control_groups import MOUNT
 
-CGROUP = Path("/sys/fs/cgroup")
+CGROUP = MOUNT
+"""Where control groups are looked for; tests replace it."""
 
 
 @dataclass(frozen=True)
@@ -34,21 +37,6 @@ def _count_from_environment(name: str) -> int | None:
             f"{name}={text!r} is not a number of threads; unset it or use 1, 2, ..."
         )
     return int(text)
-
-
-def _cgroup_quota() -> float | None:
-    """CPUs that the control group of this process may use at a time, None without a limit."""
-    try:
-        quota, period = (CGROUP / "cpu.max").read_text().split()
-        return None if quota == "max" else int(quota) / int(period)
-    except (OSError, ValueError):
-        pass
-    try:
-        quota_us = int((CGROUP / "cpu/cpu.cfs_quota_us").read_text())
-        period_us = int((CGROUP / "cpu/cpu.cfs_period_us").read_text())
-        return quota_us / period_us if quota_us > 0 else None
-    except (OSError, ValueError):
-        return None
 
 
 def thread_count(threads: int | None = None) -> ThreadCount:
@@ -71,9 +59,9 @@ def thread_count(threads: int | None = None) -> ThreadCount:
         if count is not None:
             return ThreadCount(count, f"environment variable {name}")
     allowed = len(os.sched_getaffinity(0))
-    quota = _cgroup_quota()
-    if quota is not None and quota < allowed:
-        return ThreadCount(max(1, math.floor(quota)), f"cgroup quota of {quota:g} CPUs")
+    told = ControlGroups(CGROUP).cpu_quota()
+    if told is not None and told[0] < allowed:
+        return ThreadCount(max(1, math.floor(told[0])), f"cgroup quota of {told[0]:g} CPUs")
     return ThreadCount(allowed, f"CPU affinity ({allowed} of {os.cpu_count()} CPUs)")
 
 
@@ -90,16 +78,8 @@ def _cpu_model() -> str:
 def memory_bytes() -> int:
     """Memory that this process may use: the machine's, or what its cgroup allows."""
     total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    for name in ("memory.max", "memory/memory.limit_in_bytes"):
-        try:
-            total = min(total, int((CGROUP / name).read_text()))
-        except (OSError, ValueError):
-            continue
-    return total
-
-
-def _numa_nodes() -> int:
-    return max(1, len(list(Path("/sys/devices/system/node").glob("node[0-9]*"))))
+    told = ControlGroups(CGROUP).memory_limit()
+    return total if told is None else min(total, told[0])
 
 
 @dataclass(frozen=True)
@@ -176,6 +156,6 @@ def show_config() -> Config:
         threads=threads.count,
         threads_reason=threads.reason,
         memory_bytes=memory_bytes(),
-        numa_nodes=_numa_nodes(),
+        numa_nodes=len(read_machine().nodes),
         kernels=sum(kernel.is_supported for kernel in _native.implementations()),
     )

@@ -152,8 +152,8 @@ def memory_policy() -> Placed:
 
 
 @functools.cache
-def _memory_nodes(root: Path = Path("/")) -> tuple[int, ...]:
-    return read_cpus(root / "sys/devices/system/node/has_memory") or (0,)
+def _memory_nodes() -> tuple[int, ...]:
+    return read_cpus(Path("/sys/devices/system/node/has_memory")) or (0,)
 
 
 def _told(name: str, failed: int, node: int | None) -> Placed:

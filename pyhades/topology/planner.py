@@ -120,7 +120,7 @@ class _Planner:
         self.rooms = rooms_of(self.machine, self.limits.cpus, self.wishes.use_smt)
         seats = sum(len(room.seats) for room in self.rooms)
         self.at_a_time = min(seats, self.limits.whole_cpus)
-        self.has_quota = self.at_a_time < seats
+        self.has_quota = self.limits.quota is not None
         threads = self._threads()
         count = self._count(threads)
         pinning = self._pinning(count, threads)
@@ -168,9 +168,9 @@ class _Planner:
                 f"threads_per_worker={asked} is more than the {largest} usable cores of a cache "
                 f"group, which no team spans; use at most {largest}, and more workers"
             )
-        if asked > self.at_a_time:
-            self.notes.append(self._refused(f"{asked} threads per worker", self.at_a_time))
-        return min(asked, self.at_a_time)
+        if asked > self.limits.whole_cpus:
+            self.notes.append(self._refused(f"{asked} threads per worker", self.limits.whole_cpus))
+        return min(asked, self.limits.whole_cpus)
 
     def _threads_by_default(self) -> int:
         """One thread, unless that would leave cores to nobody."""
@@ -186,7 +186,7 @@ class _Planner:
     def _count(self, threads: int) -> int:
         asked, affordable = self.wishes.workers, self._affordable()
         count = self._capacity(threads) if asked is None else asked
-        allowed = max(1, self.at_a_time // threads)
+        allowed = max(1, self.limits.whole_cpus // threads)
         if self.has_quota and count > allowed:
             self.notes.append(self._refused(f"{count} workers", allowed))
             count = allowed

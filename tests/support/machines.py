@@ -68,6 +68,7 @@ class FakeMachine:
 class _Tree:
     def __init__(self, machine: FakeMachine, root: Path) -> None:
         self.machine, self.root = machine, root
+        self.made: set[Path] = set()
         self.online = machine.cpus_of(0, machine.core_count)
 
     def write(self) -> None:
@@ -89,7 +90,9 @@ class _Tree:
 
     def put(self, name: str, text: str) -> None:
         path = self.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.parent not in self.made:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.made.add(path.parent)
         path.write_text(f"{text}\n")
 
     def core(self, core: int) -> None:
@@ -103,7 +106,8 @@ class _Tree:
             self.put(f"{folder}/topology/physical_package_id", str(core // of_package))
             self.put(f"{folder}/topology/core_cpus_list", format_cpus(siblings))
             if sharing:
-                self.put(f"{folder}/cache/index0/level", "1")
+                if not core:  # one is enough to see that other levels are passed over
+                    self.put(f"{folder}/cache/index0/level", "1")
                 self.put(f"{folder}/cache/index3/level", "3")
                 shared = m.cpus_of(core // sharing * sharing, sharing)
                 self.put(f"{folder}/cache/index3/shared_cpu_list", format_cpus(shared))

@@ -7,17 +7,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from pyhades.topology import plan_workers, read_limits, read_machine
+from pyhades.topology import Limits, Machine, plan_workers, read_limits, read_machine
 from tests.topology.known_machines import MACHINES, WISHES
 
 FOLDER = Path(__file__).with_name("plans")
 
 
-def planned(name: str, root: Path) -> dict[str, Any]:
+def planned(name: str, machine: Machine, limits: Limits) -> dict[str, Any]:
     """The machine, its limits and its plans, as they are committed."""
-    MACHINES[name].write(root)
-    machine = read_machine(root)
-    limits = read_limits(machine, root)
     plans = [
         {"wishes": wishes, "plan": plan_workers(machine, limits, **wishes).to_dict()}
         for wishes in WISHES[name]
@@ -42,9 +39,11 @@ def written(value: Any, indent: str = "") -> str:
 def main() -> None:
     """Write every plan."""
     FOLDER.mkdir(exist_ok=True)
-    for name in MACHINES:
-        with tempfile.TemporaryDirectory() as folder:
-            (FOLDER / f"{name}.json").write_text(written(planned(name, Path(folder))) + "\n")
+    for name, fake in MACHINES.items():
+        with tempfile.TemporaryDirectory() as root:
+            machine = read_machine(fake.write(Path(root)))
+            found = planned(name, machine, read_limits(machine, root))
+        (FOLDER / f"{name}.json").write_text(written(found) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from typing import Literal
 
 from pyhades.arguments import check_count, check_flag, one_of
 from pyhades.errors import ArgumentError
+from pyhades.topology.files import format_cpus
 from pyhades.topology.limits import Limits, read_limits
 from pyhades.topology.machine import Machine
 from pyhades.topology.placement import place_workers
@@ -125,6 +126,7 @@ class _Planner:
         count = self._count(threads)
         pinning = self._pinning(count, threads)
         workers = place_workers(self.rooms, count, threads, pinning)
+        self._note_far_memory(workers)
         if self.has_quota:  # siblings have no time to spare either
             workers = [dataclasses.replace(worker, siblings=()) for worker in workers]
         return Plan(
@@ -179,9 +181,10 @@ class _Planner:
         if asked is not None:
             count = asked if affordable is None else min(asked, affordable)
             return max((t for t in sizes if self._capacity(t) >= count), default=1)
-        if affordable is not None:
-            return max(sizes, key=lambda t: (min(affordable, self._capacity(t)) * t, -t))
-        return 1
+        if affordable is None or affordable >= self._capacity(1):
+            return 1
+        self.notes.append(self._held(affordable, f"{self._capacity(1)} workers"))
+        return max(sizes, key=lambda t: (min(affordable, self._capacity(t)) * t, -t))
 
     def _count(self, threads: int) -> int:
         asked, affordable = self.wishes.workers, self._affordable()
@@ -191,13 +194,15 @@ class _Planner:
             self.notes.append(self._refused(f"{count} workers", allowed))
             count = allowed
         if affordable is not None and affordable < count:
-            memory, each = self.limits.memory_bytes or 0, self.wishes.bytes_per_worker or 0
-            self.notes.append(
-                f"memory of {memory / 2**30:.1f} GiB holds {affordable} of {count} workers of "
-                f"{each / 2**30:.2f} GiB"
-            )
+            if asked is not None or self.wishes.threads is not None:  # otherwise it is said already
+                self.notes.append(self._held(affordable, f"{count} workers"))
             count = affordable
         return count
+
+    def _held(self, affordable: int, wanted: str) -> str:
+        memory, each = self.limits.memory_bytes or 0, self.wishes.bytes_per_worker or 0
+        sizes = f"{memory / 2**30:.1f} GiB, {each / 2**30:.2f} GiB each"
+        return f"memory holds {affordable} of {wanted} ({sizes})"
 
     def _refused(self, asked: str, allowed: int) -> str:
         return f"{asked} were asked for, a quota of {self.limits.quota:g} CPUs allows {allowed}"
@@ -229,6 +234,12 @@ class _Planner:
             node: tuple(other for other in self.machine.nearest(node) if other in nodes)
             for node in nodes
         }
+
+    def _note_far_memory(self, workers: list[WorkerPlan]) -> None:
+        nodes = {worker.node for worker in workers if worker.node is not None}
+        far = sorted(nodes - set(self.limits.nodes))
+        if far:
+            self.notes.append(f"memory of node {format_cpus(far)} may not be used: it comes from far")
 
     def _idle(self, workers: list[WorkerPlan]) -> tuple[int, ...]:
         taken = {cpu for worker in workers for cpu in worker.cpus}

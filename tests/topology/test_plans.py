@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections import Counter
 
@@ -127,6 +128,13 @@ def test_memory_makes_teams_larger_rather_than_cores_idle(known):
     asked = plan_workers(*known("two_sockets_eight_cores"), workers=8, bytes_per_worker=6 * GIB
     )  # fmt: skip
     assert len(asked.workers) == 5 and "holds 5 of 8 workers" in asked.notes[0]
+    assert "holds 5 of 8 workers" in plan.notes[0] and len(plan.notes) == 1
+
+
+def test_memory_that_comes_from_far_is_told(known):
+    machine, limits = known("two_sockets_eight_cores")
+    bound = dataclasses.replace(limits, nodes=(0,))
+    assert "memory of node 1 may not be used" in plan_workers(machine, bound).notes[0]
 
 
 def test_who_shares_a_machine_is_not_pinned_to_its_first_cores(known):

@@ -1,5 +1,5 @@
 # Declarations of csrc/api/hades.h, nothing else.
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libcpp cimport bool as cpp_bool
 from libcpp.memory cimport shared_ptr
 from libcpp.string cimport string
@@ -167,3 +167,23 @@ cdef extern from "api/hades.h" namespace "hades" nogil:
     double measure_peak_bf16_gflops(uint32_t allowed, int threads)
     double measure_bandwidth_gbs(
         uint32_t allowed, int threads, int64_t nbytes, int passes)
+
+    cdef enum class QueueResult:
+        done
+        timeout
+        closed
+        cancelled
+
+    cdef cppclass WorkQueue "hades::WorkQueue":
+        WorkQueue(int nodes, size_t capacity, int64_t most_bytes, const int* distances) except +
+        QueueResult push(uint64_t ticket, int64_t nbytes, int node, int milliseconds)
+        QueueResult pop(uint64_t* ticket, int node, int milliseconds)
+        void give_back(int64_t nbytes)
+        cpp_bool drain(uint64_t* ticket)
+        void close()
+        void cancel()
+        int64_t tickets()
+        int64_t bytes()
+
+    const int64_t kMostQueueTickets
+    const int64_t kMostQueueBytes

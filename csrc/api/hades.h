@@ -7,3 +7,4 @@
 #include "runtime/program.h"
 #include "runtime/roof.h"
 #include "runtime/team.h"
+#include "runtime/work_queue.h"

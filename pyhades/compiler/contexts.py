@@ -19,10 +19,13 @@ class ContextPool:
     calls queue; with one thread on two CPUs, two calls run at the same time.
     """
 
-    def __init__(self, program: _native.Program, threads: int) -> None:
+    def __init__(
+        self, program: _native.Program, threads: int, team: _native.Team | None = None
+    ) -> None:
         self._program = program
         self._threads = threads
-        self._most = max(1, thread_count().count // threads)
+        self._team = team
+        self._most = 1 if team is not None else max(1, thread_count().count // threads)
         self._idle: list[_native.Context] = []
         self._lent: list[_native.Context] = []
         self._made = 0
@@ -69,7 +72,9 @@ class ContextPool:
             self._condition.notify_all()
 
     def _make(self) -> _native.Context:
-        team = _native.Team(self._threads) if self._made else _native.team_of(self._threads)
+        team = self._team
+        if team is None:
+            team = _native.Team(self._threads) if self._made else _native.team_of(self._threads)
         self._made += 1
         return _native.Context(self._program, team)
 

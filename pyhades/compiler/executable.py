@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
+from pyhades import _native
 from pyhades.compiler.build import Built
 from pyhades.compiler.contexts import ContextPool
 from pyhades.compiler.instruction import Lowered
@@ -47,6 +49,22 @@ class Executable(Runnable):
     def memory(self) -> Memory:
         """What the program allocates."""
         return Memory(self._native.arena_bytes, self._native.constant_bytes)
+
+    def session(self, team: _native.Team | None = None) -> Self:
+        """The same program with an arena and threads of its own, for one caller at a time.
+
+        Weights are shared. What is begun elsewhere does not hold it up, and closing or cancelling it
+        does not touch the others.
+
+        Parameters
+        ----------
+        team
+            Threads that it works on, as many as the program has; by default new ones, which start
+            at the first run and take over the CPUs that the thread which runs it may use.
+        """
+        other = copy.copy(self)
+        other._contexts = ContextPool(self._native, self.threads, team or _native.Team(self.threads))
+        return other
 
     def cancel(self) -> None:
         """Stop the runs that other threads have begun, each after its current instruction."""

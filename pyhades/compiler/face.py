@@ -103,6 +103,14 @@ class Program(Runnable):
             The program was compiled without ``keep_all=True``.
         """
 
+    def session(self) -> Program:
+        """The same program for one caller of many, who waits for no other where that is possible.
+
+        See :meth:`pyhades.compiler.executable.Executable.session`; a network whose sizes depend on
+        data is shared.
+        """
+        return self
+
     def __reduce__(self) -> tuple[Any, ...]:
         from pyhades.compiler.program import compile_file
 

@@ -1,5 +1,7 @@
 # Teams of threads, and single operators run on NumPy arrays.
 
+import threading
+
 from libcpp cimport bool as cpp_bool
 from libcpp.memory cimport make_shared, shared_ptr
 
@@ -31,18 +33,31 @@ cdef class Team:
 
 
 _teams = {}
+_own = threading.local()
 
 
 def team_of(threads=None):
-    """The team that kernels with this number of threads share; None for the default number."""
+    """The team that kernels with this number of threads share; None for the default number.
+
+    A team of one is the calling thread itself, which shares it with nobody. So is any team of a thread
+    that has called :func:`use_own_teams`.
+    """
     if threads is None:
         from pyhades.config import thread_count
 
         threads = thread_count().count
     elif isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
         raise ArgumentError(f"threads={threads!r} must be an integer of at least 1")
-    team = _teams.get(threads)
-    return team if team is not None else _teams.setdefault(threads, Team(threads))
+    teams = _teams
+    if threads == 1 or getattr(_own, "are_all", False):
+        teams = _own.__dict__.setdefault("teams", {})
+    team = teams.get(threads)
+    return team if team is not None else teams.setdefault(threads, Team(threads))
+
+
+def use_own_teams():
+    """From now on the calling thread shares its teams with no other: it waits for nobody's jobs."""
+    _own.are_all = True
 
 
 cdef class Packed:

@@ -9,7 +9,6 @@ from pyhades._hades cimport Placement, Poll, RunResult, Slot, Source
 from pyhades._hades cimport Program as NativeProgram
 from pyhades._hades cimport Timing as NativeTiming
 
-import threading
 
 
 cdef extern from "Python.h":

@@ -50,20 +50,22 @@ class Executable(Runnable):
         """What the program allocates."""
         return Memory(self._native.arena_bytes, self._native.constant_bytes)
 
-    def session(self, team: _native.Team | None = None) -> Self:
+    def session(self, threads: int | None = None) -> Self:
         """The same program with an arena and threads of its own, for one caller at a time.
 
-        Weights are shared. What is begun elsewhere does not hold it up, and closing or cancelling it
-        does not touch the others.
+        Weights are shared. What is begun elsewhere does not hold it up; closing or cancelling it
+        does not touch the others. Its threads start at the first run, and use the CPUs that the
+        thread which runs it may use.
 
         Parameters
         ----------
-        team
-            Threads that it works on, as many as the program has; by default new ones, which start
-            at the first run and take over the CPUs that the thread which runs it may use.
+        threads
+            By default those of the program.
         """
         other = copy.copy(self)
-        other._contexts = ContextPool(self._native, self.threads, team or _native.Team(self.threads))
+        other.threads = self.threads if threads is None else threads
+        team = _native.Team(other.threads)
+        other._contexts = ContextPool(self._native, other.threads, team)
         return other
 
     def cancel(self) -> None:

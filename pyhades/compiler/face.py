@@ -103,11 +103,12 @@ class Program(Runnable):
             The program was compiled without ``keep_all=True``.
         """
 
-    def session(self) -> Program:
-        """The same program for one caller of many, who waits for no other where that is possible.
+    def session(self, threads: int | None = None) -> Program:
+        """The same program for one caller of many, who waits for no other.
 
-        See :meth:`pyhades.compiler.executable.Executable.session`; a network whose sizes depend on
-        data is shared.
+        It has an arena and ``threads`` of its own, by default as many as the program; weights are
+        shared. The arrays that a run gives are overwritten by the next one. A network whose sizes
+        depend on data is the same for all callers.
         """
         return self
 

@@ -83,6 +83,13 @@ class NativeProgram(Executable, Program):
             for name, view in zip(names, lowered.outputs, strict=True)
         ]
         self._values = _kept(lowered, plan) if arguments["keep_all"] else {}
+        self._results: dict[str, Array] | None = None
+
+    def session(self, threads: int | None = None) -> NativeProgram:
+        """For one caller at a time: see :meth:`Program.session`."""
+        other = super().session(threads)
+        other._results = self._new_results()
+        return other
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Run the network: see :meth:`Program.run`."""
@@ -114,10 +121,13 @@ class NativeProgram(Executable, Program):
     def _bind(self, feeds: Mapping[str, Array]) -> tuple[dict[int, Array], dict[str, Array]]:
         checked = checked_feeds(self.name, self._inputs, feeds)
         bindings = {self._slots[name]: array for name, array in checked.items()}
-        results: dict[str, Array] = {}
-        for name, slot, view in self._outputs:
-            results[name] = bindings[slot] = np.empty(view.shape, view.dtype)
+        results = self._results or self._new_results()
+        for name, slot, _ in self._outputs:
+            bindings[slot] = results[name]
         return bindings, results
+
+    def _new_results(self) -> dict[str, Array]:
+        return {name: np.empty(view.shape, view.dtype) for name, _, view in self._outputs}
 
 
 def _kept(lowered: Lowered, plan: MemoryPlan) -> dict[str, Kept]:

@@ -13,6 +13,7 @@ from PIL import Image
 from pyhades import kernels
 from pyhades.arguments import one_of
 from pyhades.errors import ArgumentError
+from pyhades.segmentation.buffers import FRESH, Buffers
 from pyhades.segmentation.compose import Background, composite_over
 from pyhades.segmentation.image_input import LoadedImage
 from pyhades.segmentation.png import Compression, encode_png
@@ -39,6 +40,8 @@ class Cutout:
         See :func:`pyhades.kernels.cut_out`.
     kernel_options
         ``threads`` and ``isa`` for the image kernels.
+    buffers
+        Where arrays come from.
     """
 
     image: LoadedImage
@@ -46,6 +49,7 @@ class Cutout:
     estimate_foreground: bool = True
     keep_hidden: bool = False
     kernel_options: dict[str, Any] = field(default_factory=dict)
+    buffers: Buffers = field(default=FRESH, repr=False, compare=False)
 
     def rgba(self) -> NDArray[np.uint8]:
         """Return the cut-out with straight alpha; uint8 ``[height, width, 4]``."""
@@ -54,6 +58,7 @@ class Cutout:
             self.alpha,
             estimate_foreground=self.estimate_foreground,
             keep_hidden=self.keep_hidden,
+            out=self.buffers.array("rgba", (*self.image.size, 4), np.uint8),
             **self.kernel_options,
         )
 

@@ -57,15 +57,19 @@ def upscale(
     size: tuple[int, int],
     manifest: ModelManifest,
     *,
+    out: NDArray[np.uint8] | None = None,
     threads: int | None = None,
     isa: str | None = None,
 ) -> NDArray[np.uint8]:
-    """Alpha as uint8 at ``size`` (height, width) from a prediction in 0..1."""
+    """Alpha as uint8 at ``size`` (height, width) from a prediction in 0..1.
+
+    ``out`` is written to where the manifest asks for what kernels do in one go.
+    """
     options: dict[str, Any] = {"threads": threads, "isa": isa}
     if manifest.upsample == "lanczos-8bit":
         return _enlarged_levels(plane, size)
     if manifest.upsample == "bilinear":
-        return kernels.upscale_mask(np.ascontiguousarray(plane), size, **options)
+        return kernels.upscale_mask(np.ascontiguousarray(plane), size, out=out, **options)
     return quantize(upscale_float(plane, size, manifest, **options))
 
 

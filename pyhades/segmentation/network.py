@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
@@ -90,12 +91,19 @@ class CompiledNetwork:
         """A network that carries what it saw from call to call."""
         return _Sequence(self)
 
+    def session(self, threads: int) -> Network:
+        """The network for one caller at a time, on threads and arenas of its own."""
+        return _Session(self, threads)
+
     def _run(
-        self, planes: NDArray[np.float32], states: list[NDArray[Any]]
+        self,
+        planes: NDArray[np.float32],
+        states: list[NDArray[Any]],
+        own: Callable[[Program], Program] = lambda program: program,
     ) -> tuple[NDArray[Any], list[NDArray[Any]]]:
-        """The prediction and the states behind the frame."""
+        """The prediction and the states behind the frame; ``own`` gives what is run."""
         size = (planes.shape[2], planes.shape[3])
-        program = self._program(self._shapes(size, states))
+        program = own(self._program(self._shapes(size, states)))
         feeds = {self._plan.picture: self._fed(planes, program)}
         feeds |= {s.input: array for s, array in zip(self._plan.states, states, strict=True)}
         outputs = program.run(feeds)
@@ -198,6 +206,42 @@ class _Sequence:
     def close(self) -> None:
         """Forget what was seen; the network stays open."""
         self._states = None
+
+
+class _Session:
+    """A network whose programs have arenas and threads that nobody else uses.
+
+    The arrays that it gives are good until the next call.
+    """
+
+    def __init__(self, network: CompiledNetwork, threads: int) -> None:
+        self._network = network
+        self._threads = threads
+        self._programs: OrderedDict[int, tuple[Program, Program]] = OrderedDict()
+
+    def __call__(self, planes: NDArray[np.float32], /) -> NDArray[Any]:
+        return self._network._run(planes, self._network._first_states(), self._own)[0]
+
+    def _own(self, program: Program) -> Program:
+        """The session of a program, which is held so that its number stays its own."""
+        key = id(program)
+        if key not in self._programs:
+            self._programs[key] = program, program.session(self._threads)
+            if len(self._programs) > PROGRAMS_KEPT:
+                _close(*self._programs.popitem(last=False)[1])
+        self._programs.move_to_end(key)
+        return self._programs[key][1]
+
+    def close(self) -> None:
+        """Free the arenas."""
+        for program, own in self._programs.values():
+            _close(program, own)
+        self._programs.clear()
+
+
+def _close(program: Program, own: Program) -> None:
+    if own is not program:
+        own.close()
 
 
 def _with_constants(graph: Graph, plan: InputPlan) -> Graph:

@@ -53,10 +53,15 @@ def preprocess(
     manifest: ModelManifest,
     placement: Placement,
     *,
+    out: NDArray[np.float32] | None = None,
     threads: int | None = None,
     isa: str | None = None,
 ) -> NDArray[np.float32]:
-    """Resize, scale and normalise ``rgb`` (uint8 ``[h, w, 3]``) to float32 ``[1, 3, H, W]``."""
+    """Resize, scale and normalise ``rgb`` (uint8 ``[h, w, 3]``) to float32 ``[1, 3, H, W]``.
+
+    ``out``, of the size of the picture inside the network's input, is written to on the way, and is
+    the result where nothing follows.
+    """
     options: dict[str, Any] = {"threads": threads, "isa": isa}
     if manifest.resample == "lanczos-8bit":
         size = placement.size[::-1]
@@ -75,6 +80,7 @@ def preprocess(
         scale=1.0 if by_largest else 1 / 255,
         # What Pillow has resized has its size already.
         resample="lanczos" if manifest.resample == "lanczos-8bit" else manifest.resample,
+        out=out,
         **options,
     )
     if by_largest:

@@ -17,15 +17,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import pyhades
-from pyhades import kernels
 from pyhades.arguments import check_count, one_of
 from pyhades.errors import ArgumentError, ArgumentTypeError, ClosedError, ConfigurationError
 from pyhades.ir.graph import Graph
 from pyhades.onnx.source import ModelSource, expanded, model_bytes
 from pyhades.options import EngineOptions, engine_options, refuse_precision
+from pyhades.segmentation.buffers import FRESH, Buffers
 from pyhades.segmentation.bulk import overlap
 from pyhades.segmentation.catalogue import ENTRIES, Entry, Identification, Profile, identify
 from pyhades.segmentation.catalogue.identify import foreground_text
+from pyhades.segmentation.clock import Clock
 from pyhades.segmentation.compose import Background, BackgroundLike
 from pyhades.segmentation.cutout import Cutout, Output
 from pyhades.segmentation.image_input import (
@@ -36,11 +37,11 @@ from pyhades.segmentation.image_input import (
     load_image,
 )
 from pyhades.segmentation.manifest import ModelManifest
-from pyhades.segmentation.matte import normalise_range, prediction_plane, upscale, upscale_float
+from pyhades.segmentation.matte import upscale_float
 from pyhades.segmentation.meaning import InputPlan
 from pyhades.segmentation.network import CompiledNetwork, Network, NetworkPrecision
 from pyhades.segmentation.plausibility import complaint, look_at_samples
-from pyhades.segmentation.preprocess import place, preprocess
+from pyhades.segmentation.session import Session
 from pyhades.segmentation.store import require
 
 log = logging.getLogger(__name__)
@@ -206,18 +207,19 @@ class Remover:
         keep_hidden: bool,
         max_pixels: int,
     ) -> None:
-        self._network: Network | None = network
+        self._network = network
         self._identification = found
         self.options = options
         self.threads, self.isa, self.precision = options.threads_used, options.tier, "its own"
         self.precision_reason = "the network was given"
         self._kernel_options: dict[str, Any] = {"threads": options.threads, "isa": options.isa}
         self._cutout_options: dict[str, Any] = {
-            "estimate_foreground": estimate_foreground,
-            "keep_hidden": keep_hidden,
-            "kernel_options": self._kernel_options,
-        }
+            "estimate_foreground": estimate_foreground, "keep_hidden": keep_hidden,
+        }  # fmt: skip
         self._max_pixels = check_count("max_pixels", max_pixels)
+        self._session: Session | None = Session(
+            network, found.manifest, self._cutout_options, **self._kernel_options
+        )
 
     @property
     def manifest(self) -> ModelManifest:
@@ -258,15 +260,29 @@ class Remover:
 
     def cut(self, image: ImageLike | LoadedImage, *, channel_order: ChannelOrder = "rgb") -> Cutout:
         """Compute the matte, to be rendered or encoded together with its image."""
-        return self._cut(self._load(image, channel_order), self._network)
+        return self._open().cut(self._load(image, channel_order))
 
-    def _cut(self, loaded: LoadedImage, network: Network | None) -> Cutout:
-        plane = self._predict(loaded, network)
-        alpha = upscale(plane, loaded.size, self.manifest, **self._kernel_options)
-        if loaded.alpha is not None:
-            product = alpha.astype(np.uint16) * loaded.alpha
-            alpha = ((product + 127) // 255).astype(np.uint8)
-        return Cutout(loaded, alpha, **self._cutout_options)
+    def session(
+        self, *, threads: int | None = None, buffers: Buffers = FRESH, clock: Clock | None = None
+    ) -> Session:
+        """The same network on threads and an arena of its own, for a caller who waits for no other.
+
+        Weights are shared. A network of the caller's (:meth:`from_network`) and one whose sizes
+        depend on data are shared altogether.
+
+        Parameters
+        ----------
+        threads
+            By default those of the remover.
+        buffers, clock
+            See :class:`~pyhades.segmentation.session.Session`.
+        """
+        self._open()
+        count = self.threads if threads is None else threads
+        return Session(
+            _own(self._network, count), self.manifest, self._cutout_options,
+            threads=count, isa=self.options.isa, buffers=buffers, clock=clock,
+        )  # fmt: skip
 
     def predict(self, image: ImageLike | LoadedImage) -> NDArray[np.float32]:
         """What the network says of an image: float32 in 0..1, at the size that the network gives.
@@ -274,7 +290,7 @@ class Remover:
         It is not enlarged to the size of the image, and an alpha channel of the image is not
         multiplied in.
         """
-        return self._predict(self._load(image), self._network)
+        return self._open().predict(self._load(image))
 
     @overload
     def matte(
@@ -297,7 +313,7 @@ class Remover:
         if dtype is not np.float32:
             raise ArgumentError(f"dtype={dtype!r}: expected numpy.uint8 or numpy.float32")
         loaded = self._load(image, channel_order)
-        plane = self._predict(loaded, self._network)
+        plane = self._open().predict(loaded)
         alpha = upscale_float(plane, loaded.size, self.manifest, **self._kernel_options)
         if loaded.alpha is not None:
             alpha *= loaded.alpha.astype(np.float32) / np.float32(255)
@@ -338,13 +354,13 @@ class Remover:
         [(60, 40), (60, 40)]
         """
         behind = _check_output(output, background)
-        network = self._network
+        session, network = self._open(), self._network
         if isinstance(network, CompiledNetwork):
             network = network.sequence()
         steps = overlap(
             frames,
             self._load,
-            lambda frame: self._cut(frame, network),
+            lambda frame: session.cut(frame, network),
             lambda cut: cut.to_pil(output, behind),
             ahead=ahead,
         )
@@ -394,18 +410,11 @@ class Remover:
             return image
         return load_image(image, channel_order=channel_order, max_pixels=self._max_pixels)
 
-    def _predict(self, image: LoadedImage, network: Network | None) -> NDArray[np.float32]:
-        """Predict the foreground in 0..1, at the size that the network gives it."""
-        if self._network is None or network is None:
+    def _open(self) -> Session:
+        """What works; ClosedError once the remover is closed."""
+        if self._session is None:
             raise ClosedError(f"{self!r} was closed")
-        rgb = image.rgb
-        if image.alpha is not None:
-            # Transparent pixels may hide anything; show the network what a viewer sees on white.
-            rgb = kernels.composite(rgb, image.alpha, (255, 255, 255), **self._kernel_options)
-        placement = place(image.size, self.manifest)
-        planes = preprocess(rgb, self.manifest, placement, **self._kernel_options)
-        plane = prediction_plane(network(planes), self.manifest, placement)
-        return normalise_range(plane, self.manifest)
+        return self._session
 
     def _origin(self) -> tuple[Graph, Path | bytes, InputPlan]:
         """The graph, where it came from and how it is fed, for those who run it elsewhere."""
@@ -422,9 +431,9 @@ class Remover:
 
     def close(self) -> None:
         """Give back the network's memory; using the remover afterwards raises ClosedError."""
-        network, self._network = self._network, None
-        if network is not None:
-            network.close()
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
 
     def __enter__(self) -> Remover:
         return self
@@ -463,7 +472,7 @@ class Remover:
 
     def __repr__(self) -> str:
         facts = ", ".join(f"{key}={value!r}" for key, value in self._facts().items())
-        return f"Remover({facts}{', closed' if self._network is None else ''})"
+        return f"Remover({facts}{', closed' if self._session is None else ''})"
 
     def _repr_html_(self) -> str:
         cells = "".join(
@@ -533,6 +542,26 @@ def _hashable(value: Any) -> Any:
 
 def _rebuild(arguments: dict[str, Any]) -> Remover:
     return Remover(**arguments)
+
+
+def _own(network: Network, threads: int) -> Network:
+    """The network for one caller, where it can be had."""
+    if isinstance(network, CompiledNetwork):
+        return network.session(threads)
+    return _Shared(network)
+
+
+class _Shared:
+    """A network that others use, too, and that whoever made it closes."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+
+    def __call__(self, planes: NDArray[np.float32], /) -> NDArray[Any]:
+        return self._network(planes)
+
+    def close(self) -> None:
+        """Nothing."""
 
 
 def check_model(model: ModelLike | None, download: bool) -> tuple[Path | bytes, Entry | None]:

@@ -10,8 +10,8 @@ from typing import Any, Generic, Protocol, TypeVar
 from pyhades import _native
 from pyhades.arguments import check_count
 from pyhades.errors import CancelledError, ClosedError
-from pyhades.segmentation.bulk.clock import Clock, StageReport
 from pyhades.segmentation.bulk.queue import ItemQueue
+from pyhades.segmentation.clock import Clock, StageReport
 from pyhades.topology.affinity import pin_current_thread
 
 Item = TypeVar("Item")

@@ -1,0 +1,105 @@
+"""From a picture to its matte: one network on threads of its own, with the memory around it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyhades import kernels
+from pyhades.errors import ClosedError
+from pyhades.segmentation.buffers import FRESH, Buffers
+from pyhades.segmentation.clock import Clock
+from pyhades.segmentation.cutout import Cutout
+from pyhades.segmentation.image_input import LoadedImage
+from pyhades.segmentation.manifest import ModelManifest
+from pyhades.segmentation.matte import normalise_range, prediction_plane, upscale
+from pyhades.segmentation.network import Network
+from pyhades.segmentation.preprocess import place, preprocess
+
+
+class Session:
+    """Cuts pictures out, one after the other.
+
+    Parameters
+    ----------
+    network
+        The engine; the session closes it.
+    manifest
+        What it wants and means.
+    cutout_options
+        Of :class:`~pyhades.segmentation.cutout.Cutout`.
+    threads, isa
+        Of the kernels around the network.
+    buffers
+        Where arrays come from. With buffers that are used again, a cut-out is good until the next
+        picture.
+    clock
+        Notes how long the stages take.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        manifest: ModelManifest,
+        cutout_options: dict[str, Any],
+        *,
+        threads: int | None = None,
+        isa: str | None = None,
+        buffers: Buffers = FRESH,
+        clock: Clock | None = None,
+    ) -> None:
+        self._network: Network | None = network
+        self._manifest = manifest
+        self._kernel_options: dict[str, Any] = {"threads": threads, "isa": isa}
+        self._cutout_options = cutout_options
+        self._buffers = buffers
+        self._clock = clock or Clock()
+
+    def cut(self, image: LoadedImage, network: Network | None = None) -> Cutout:
+        """The matte of a picture, with what is needed to show it.
+
+        Parameters
+        ----------
+        image
+            The picture.
+        network
+            In place of the session's, such as one that remembers earlier frames.
+        """
+        plane = self.predict(image, network)
+        with self._clock.stage("matte"):
+            out = self._buffers.array("alpha", image.size, np.uint8)
+            alpha = upscale(plane, image.size, self._manifest, out=out, **self._kernel_options)
+            if image.alpha is not None:
+                product = alpha.astype(np.uint16) * image.alpha
+                alpha = ((product + 127) // 255).astype(np.uint8)
+        return Cutout(
+            image, alpha, kernel_options=self._kernel_options, buffers=self._buffers,
+            **self._cutout_options,
+        )  # fmt: skip
+
+    def predict(self, image: LoadedImage, network: Network | None = None) -> NDArray[np.float32]:
+        """What the network says, in 0..1, at the size that it gives."""
+        if self._network is None:
+            raise ClosedError("the session was closed")
+        network = network or self._network
+        with self._clock.stage("preprocess"):
+            rgb = image.rgb
+            if image.alpha is not None:
+                # Transparent pixels may hide anything; show the network what is seen on white.
+                rgb = kernels.composite(rgb, image.alpha, (255, 255, 255), **self._kernel_options)
+            placement = place(image.size, self._manifest)
+            out = self._buffers.array("planes", (1, 3, *placement.size), np.float32)
+            planes = preprocess(rgb, self._manifest, placement, out=out, **self._kernel_options)
+        with self._clock.stage("network"):
+            output = network(planes)
+        with self._clock.stage("matte"):
+            plane = prediction_plane(output, self._manifest, placement)
+            return normalise_range(plane, self._manifest)
+
+    def close(self) -> None:
+        """Give back the network's memory."""
+        network, self._network = self._network, None
+        if network is not None:
+            network.close()

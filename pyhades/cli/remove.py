@@ -16,7 +16,7 @@ from pyhades.cli.model import PreparedModel, model_options
 from pyhades.cli.options import together
 from pyhades.cli.targets import Job, check_apart, plan_jobs, write_atomically
 from pyhades.errors import ArgumentError
-from pyhades.segmentation.bulk import overlap
+from pyhades.segmentation.bulk.overlap import overlap
 from pyhades.segmentation.compose import Background
 from pyhades.segmentation.cutout import Cutout
 from pyhades.segmentation.image_input import load_image

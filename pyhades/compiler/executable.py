@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -62,7 +61,8 @@ class Executable(Runnable):
         threads
             By default those of the program.
         """
-        other = copy.copy(self)
+        other = object.__new__(type(self))  # copy.copy() would compile the file again
+        vars(other).update(vars(self))
         other.threads = self.threads if threads is None else threads
         team = _native.Team(other.threads)
         other._contexts = ContextPool(self._native, other.threads, team)

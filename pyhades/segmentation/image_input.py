@@ -16,6 +16,7 @@ from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from pyhades.arguments import one_of
 from pyhades.errors import ArgumentTypeError, ImageError
+from pyhades.segmentation.buffers import FRESH, Buffers
 
 ChannelOrder = Literal["rgb", "bgr"]
 ImageLike = (
@@ -71,6 +72,7 @@ def load_image(
     channel_order: ChannelOrder = "rgb",
     max_pixels: int = MAX_PIXELS,
     name: str | None = None,
+    buffers: Buffers = FRESH,
 ) -> LoadedImage:
     """Decode and normalise ``image``.
 
@@ -85,6 +87,8 @@ def load_image(
         Larger images are refused before they are decoded.
     name
         Replaces the file name in messages.
+    buffers
+        Where memory for files and for the pixels of JPEG comes from.
 
     Raises
     ------
@@ -101,27 +105,78 @@ def load_image(
     if isinstance(image, str | os.PathLike):
         path = Path(image)
         try:
-            return _from_bytes(path.read_bytes(), max_pixels, name or str(path))
+            data = read_file(path, buffers)
         except OSError as error:
             raise ImageError(f"{path}: {error.strerror or error}") from error
+        return _from_bytes(data, max_pixels, name or str(path), buffers)
     if isinstance(image, bytes | bytearray | memoryview):
-        return _from_bytes(bytes(image), max_pixels, name or "image bytes")
+        return _from_bytes(memoryview(image), max_pixels, name or "image bytes", buffers)
     if hasattr(image, "read"):
-        return _from_bytes(image.read(), max_pixels, name or str(getattr(image, "name", "file")))
+        name = name or str(getattr(image, "name", "file"))
+        return _from_bytes(image.read(), max_pixels, name, buffers)
     raise ArgumentTypeError(
         "image: expected a path, bytes, a binary file object, a PIL image or a NumPy array, "
         f"got {type(image).__name__}"
     )
 
 
-def _from_bytes(data: bytes, max_pixels: int, name: str) -> LoadedImage:
-    if not data:
+def read_file(path: Path, buffers: Buffers) -> memoryview:
+    """The content of a file, read in one go into memory that is used again.
+
+    Raises
+    ------
+    OSError
+        It cannot be read.
+    """
+    with path.open("rb", buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
+        block = buffers.array("file", (size + 1,), np.uint8).data
+        read = 0
+        while count := file.readinto(block[read:]):
+            read += count
+            if read > size:  # it grows, or does not know its size
+                return memoryview(bytes(block[:read]) + file.readall())
+        return block[:read]
+
+
+class _Reader(io.RawIOBase):
+    """Bytes as a file that does not copy them."""
+
+    def __init__(self, data: bytes | memoryview) -> None:
+        self._data = memoryview(data).cast("B")
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: len(self._data)}[whence]
+        self._position = max(0, start + offset)
+        return self._position
+
+    def readinto(self, target: Any) -> int:
+        piece = self._data[self._position : self._position + len(target)]
+        target[: len(piece)] = piece
+        self._position += len(piece)
+        return len(piece)
+
+
+def _from_bytes(
+    data: bytes | memoryview, max_pixels: int, name: str, buffers: Buffers
+) -> LoadedImage:
+    if not len(data):
         raise ImageError(f"{name}: the file is empty")
     try:
         with warnings.catch_warnings():
             # Our own limit, which names the file, replaces Pillow's.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            header = Image.open(io.BytesIO(data), formats=FORMATS)
+            header = Image.open(io.BufferedReader(_Reader(data)), formats=FORMATS)
     except UnidentifiedImageError as error:
         raise ImageError(
             f"{name}: not an image in a supported format ({', '.join(FORMATS)})"
@@ -132,7 +187,8 @@ def _from_bytes(data: bytes, max_pixels: int, name: str) -> LoadedImage:
         raise ImageError(f"{name}: unreadable image header ({error})") from error
     _check_pixels(header.width, header.height, max_pixels, name)
     is_jpeg = header.format in ("JPEG", "MPO") and header.mode in ("RGB", "L")
-    rgb = _decode_jpeg(data) if is_jpeg else None
+    size = header.height, header.width
+    rgb = _decode_jpeg(data, size, buffers) if is_jpeg else None
     if rgb is None:
         return _from_pil(header, max_pixels, name)
     orientation = _orientation(header)
@@ -141,15 +197,18 @@ def _from_bytes(data: bytes, max_pixels: int, name: str) -> LoadedImage:
     )
 
 
-def _decode_jpeg(data: bytes) -> NDArray[np.uint8] | None:
+def _decode_jpeg(
+    data: bytes | memoryview, size: tuple[int, int], buffers: Buffers
+) -> NDArray[np.uint8] | None:
     """Decode with libjpeg-turbo; None where it is stricter than Pillow, whose turn it is then."""
     import simplejpeg
 
+    rgb = buffers.array("rgb", (*size, 3), np.uint8)
     try:
-        rgb: NDArray[np.uint8] = simplejpeg.decode_jpeg(data, "RGB", strict=True)
+        decoded = simplejpeg.decode_jpeg(data, "RGB", buffer=rgb, strict=True)
     except ValueError:
         return None
-    return rgb
+    return rgb if decoded.shape == rgb.shape else np.array(decoded)
 
 
 def _from_pil(image: Image.Image, max_pixels: int, name: str) -> LoadedImage:

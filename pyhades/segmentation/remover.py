@@ -23,7 +23,7 @@ from pyhades.ir.graph import Graph
 from pyhades.onnx.source import ModelSource, expanded, model_bytes
 from pyhades.options import EngineOptions, engine_options, refuse_precision
 from pyhades.segmentation.buffers import FRESH, Buffers
-from pyhades.segmentation.bulk import overlap
+from pyhades.segmentation.bulk.overlap import overlap
 from pyhades.segmentation.catalogue import ENTRIES, Entry, Identification, Profile, identify
 from pyhades.segmentation.catalogue.identify import foreground_text
 from pyhades.segmentation.clock import Clock
@@ -104,6 +104,8 @@ class Remover:
         What is used.
     precision_reason
         How it came to that precision.
+    max_pixels
+        Of a picture.
 
     Raises
     ------
@@ -216,7 +218,7 @@ class Remover:
         self._cutout_options: dict[str, Any] = {
             "estimate_foreground": estimate_foreground, "keep_hidden": keep_hidden,
         }  # fmt: skip
-        self._max_pixels = check_count("max_pixels", max_pixels)
+        self.max_pixels = check_count("max_pixels", max_pixels)
         self._session: Session | None = Session(
             network, found.manifest, self._cutout_options, **self._kernel_options
         )
@@ -408,7 +410,7 @@ class Remover:
     ) -> LoadedImage:
         if isinstance(image, LoadedImage):
             return image
-        return load_image(image, channel_order=channel_order, max_pixels=self._max_pixels)
+        return load_image(image, channel_order=channel_order, max_pixels=self.max_pixels)
 
     def _open(self) -> Session:
         """What works; ClosedError once the remover is closed."""

@@ -1,5 +1,20 @@
 """Many pictures: workers that each do whole ones, and what a run of days needs around them."""
 
-from pyhades.segmentation.bulk.overlap import overlap
+from __future__ import annotations
 
-__all__ = ["overlap"]
+import importlib
+from typing import Any
+
+_HOMES = {
+    "Rendered": "pyhades.segmentation.bulk.chain",
+    "Rendering": "pyhades.segmentation.bulk.chain",
+    "SessionPool": "pyhades.segmentation.bulk.session_pool",
+    "calibrate": "pyhades.segmentation.bulk.calibration",
+}
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> Any:  # a remover, which pools need, needs a part of this package
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,222 @@
+"""A model on many workers, each of which does whole pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from pyhades.arguments import check_count
+from pyhades.errors import ArgumentTypeError
+from pyhades.segmentation.buffers import FRESH, Buffers, KeptBuffers
+from pyhades.segmentation.bulk.chain import (
+    Cutting,
+    Decoding,
+    Encoding,
+    Look,
+    Read,
+    Rendered,
+    Rendering,
+    Whole,
+    no_doubt,
+)
+from pyhades.segmentation.bulk.pool import Crew, Pool, Seat
+from pyhades.segmentation.clock import StageReport
+from pyhades.segmentation.cutout import Cutout
+from pyhades.segmentation.image_input import LoadedImage
+from pyhades.segmentation.remover import Remover
+from pyhades.topology import Plan, plan_workers
+
+SHARE_OF_MEMORY = 0.25
+"""Of the machine's memory, that pictures on their way between crews may take."""
+
+
+@dataclass(frozen=True)
+class _Chain:
+    """What workers are made of.
+
+    Attributes
+    ----------
+    remover
+        Whose network it is.
+    threads
+        Of every worker.
+    """
+
+    remover: Remover
+    threads: int
+    rendering: Rendering
+    read: Read
+    look: Look
+
+    def whole(self, seat: Seat) -> Whole:
+        """A worker that does everything, and uses its memory again."""
+        buffers = KeptBuffers()
+        return Whole(
+            self.decoding(seat, buffers), self.cutting(seat, buffers), self.encoding(seat, buffers)
+        )
+
+    def decoding(self, seat: Seat, buffers: Buffers = FRESH) -> Decoding:
+        return Decoding(self.read, self.remover.max_pixels, seat.clock, buffers)
+
+    def cutting(self, seat: Seat, buffers: Buffers = FRESH) -> Cutting:
+        session = self.remover.session(threads=self.threads, buffers=buffers, clock=seat.clock)
+        return Cutting(session)
+
+    def decoding_and_cutting(self, seat: Seat) -> Whole:
+        return Whole(self.decoding(seat), self.cutting(seat))
+
+    def cutting_and_encoding(self, seat: Seat) -> Whole:
+        return Whole(self.cutting(seat), self.encoding(seat))
+
+    def encoding(self, seat: Seat, buffers: Buffers = FRESH) -> Encoding:
+        return Encoding(self.rendering, self.look, seat.clock, buffers)
+
+
+class SessionPool:
+    """Workers with a session of one model each; pictures in, files out.
+
+    Parameters
+    ----------
+    remover
+        The model. Whoever made it closes it.
+    workers, threads_per_worker
+        By default as many workers of one thread as the machine has cores for; see
+        :func:`~pyhades.segmentation.bulk.calibration.calibrate` for what is fastest.
+    plan
+        The two above with their CPUs, in place of them.
+    decoders, encoders
+        Threads that decode and that encode, beside the workers, which are left with the network. By
+        default a worker does all of it, which keeps a picture in one cache.
+    most_items
+        Most pictures on their way; by default twice as many as there are threads.
+    most_bytes
+        Most bytes of pixels on their way from a decoder to a worker, and from there to an encoder.
+
+    Examples
+    --------
+    >>> import numpy as np, pyhades
+    >>> from pyhades.segmentation.bulk import SessionPool
+    >>> pictures = [np.full((40, 60, 3), shade, np.uint8) for shade in (0, 99)]
+    >>> with pyhades.Remover() as remover, SessionPool(remover, workers=2) as pool:
+    ...     [rendered.size for _, rendered in pool.run(pictures)]
+    [(40, 60), (40, 60)]
+    """
+
+    def __init__(
+        self,
+        remover: Remover,
+        *,
+        workers: int | None = None,
+        threads_per_worker: int | None = None,
+        plan: Plan | None = None,
+        decoders: int = 0,
+        encoders: int = 0,
+        most_items: int | None = None,
+        most_bytes: int | None = None,
+    ) -> None:
+        if not isinstance(remover, Remover):
+            raise ArgumentTypeError(f"remover is {type(remover).__name__}, not a Remover")
+        self.remover = remover
+        self.plan = plan or plan_workers(
+            workers=workers, threads_per_worker=threads_per_worker, processes="one"
+        )
+        self.decoders = check_count("decoders", decoders, least=0)
+        self.encoders = check_count("encoders", encoders, least=0)
+        self._most_items = most_items
+        self._most_bytes = most_bytes or 0
+        self._pool: Pool[Any, Rendered] | None = None
+
+    def run(
+        self,
+        items: Iterable[Any],
+        rendering: Rendering | None = None,
+        *,
+        read: Read = lambda item: item,
+        look: Look = no_doubt,
+        in_order: bool = True,
+    ) -> Iterator[tuple[Any, Rendered | Exception]]:
+        """Every item with what became of it, as the workers are done.
+
+        Parameters
+        ----------
+        items
+            Anything; they are taken as far ahead as there is room, by a thread of the pool.
+        rendering
+            What is made of a cut-out; by default PNG with transparency.
+        read
+            From an item to a path, bytes, a picture or an array; runs on the worker.
+        look
+            Says what is doubtful about a matte, uint8 ``[height, width]``.
+        in_order
+            Whether results come in the order of the items.
+        """
+        chain = _Chain(
+            self.remover, self.plan.threads_per_worker, rendering or Rendering(), read, look
+        )
+        nodes = sorted({worker.node for worker in self.plan.workers if worker.node is not None})
+        pool: Pool[Any, Rendered] = Pool(
+            self._crews(chain, nodes), most_items=self._most_items, most_bytes=self._most_bytes,
+            distances=_distances(self.plan, nodes),
+        )  # fmt: skip
+        self._pool = pool
+        return pool.run(items, in_order=in_order)
+
+    def _crews(self, chain: _Chain, nodes: Sequence[int]) -> list[Crew[Any, Any]]:
+        pinned = self.plan.pinning != "none"
+        seats = [
+            (worker.cpus if pinned else (), nodes.index(worker.node) if worker.node in nodes else 0)
+            for worker in self.plan.workers
+        ]
+        if not self.decoders and not self.encoders:
+            return [Crew("cutter", chain.whole, seats)]
+        decoder = Crew("decoder", chain.decoding, [((), 0)] * self.decoders, _bytes_of_image)
+        encoder = Crew("encoder", chain.encoding, [((), 0)] * self.encoders)
+        if not self.encoders:
+            return [decoder, Crew("cutter", chain.cutting_and_encoding, seats)]
+        if not self.decoders:
+            return [Crew("cutter", chain.decoding_and_cutting, seats, _bytes_of_cutout), encoder]
+        return [decoder, Crew("cutter", chain.cutting, seats, _bytes_of_cutout), encoder]
+
+    @property
+    def stages(self) -> StageReport:
+        """Where the time of the last run goes, or went."""
+        return StageReport({}) if self._pool is None else self._pool.stages
+
+    def stop(self) -> None:
+        """Take no more pictures; those on their way come out."""
+        if self._pool is not None:
+            self._pool.stop()
+
+    def close(self) -> None:
+        """Drop what is on its way, and end the workers."""
+        if self._pool is not None:
+            self._pool.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        codecs = f", {self.decoders} decoders, {self.encoders} encoders"
+        beside = codecs if self.decoders or self.encoders else ""
+        return f"SessionPool({self.plan.line()}{beside})"
+
+
+def _distances(plan: Plan, nodes: Sequence[int]) -> list[list[int]]:
+    """Ranks in the order in which nodes are near to each other, as distances."""
+    if not nodes:
+        return [[0]]
+    orders = {node: (node, *plan.steal_order.get(node, ())) for node in nodes}
+    far = len(nodes)
+    return [[orders[a].index(b) if b in orders[a] else far for b in nodes] for a in nodes]
+
+
+def _bytes_of_image(image: LoadedImage) -> int:
+    return image.rgb.nbytes + (0 if image.alpha is None else image.alpha.nbytes)
+
+
+def _bytes_of_cutout(cutout: Cutout) -> int:
+    return _bytes_of_image(cutout.image) + cutout.alpha.nbytes

@@ -16,7 +16,7 @@ from pyhades.errors import ArgumentError
 from pyhades.segmentation.buffers import FRESH, Buffers
 from pyhades.segmentation.compose import Background, composite_over
 from pyhades.segmentation.image_input import LoadedImage
-from pyhades.segmentation.png import Compression, encode_png
+from pyhades.segmentation.png import Compression, png_parts
 
 Output = Literal["rgba", "mask"]
 
@@ -93,6 +93,17 @@ class Cutout:
         png: Compression = "fast",
     ) -> bytes:
         """Return the same as the content of a file whose name ends in ``suffix``."""
+        return b"".join(self.encode_parts(output, background, suffix=suffix, png=png))
+
+    def encode_parts(
+        self,
+        output: Output = "rgba",
+        background: Background | None = None,
+        *,
+        suffix: str = ".png",
+        png: Compression = "fast",
+    ) -> list[bytes]:
+        """As :meth:`encode`, in pieces that follow one another."""
         one_of("output", output, Output)
         one_of("png", png, Compression)
         file_format = FILE_FORMATS.get(suffix.lower())
@@ -103,14 +114,12 @@ class Cutout:
         if file_format == "JPEG" and output == "rgba" and background is None:
             raise ArgumentError("JPEG has no transparency; write PNG or WebP, or give a background")
         if file_format != "PNG":
-            return self._encode_by_pillow(file_format, output, background)
+            return [self._encode_by_pillow(file_format, output, background)]
         profile = None if output == "mask" else self.image.icc_profile
-        return encode_png(
-            self.pixels(output, background),
-            icc_profile=profile,
-            dpi=self.image.dpi,
-            compression=png,
-        )
+        return png_parts(
+            self.pixels(output, background), icc_profile=profile, dpi=self.image.dpi,
+            compression=png, buffers=self.buffers,
+        )  # fmt: skip
 
     def _encode_by_pillow(
         self, file_format: str, output: Output, background: Background | None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
@@ -18,6 +19,7 @@ from pyhades import kernels
 from pyhades.arguments import one_of
 from pyhades.errors import ArgumentError
 from pyhades.kernels.image import PngFilter
+from pyhades.segmentation.buffers import FRESH, Buffers
 
 Compression = Literal["fast", "balanced", "small"]
 
@@ -25,6 +27,7 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOUR_TYPES = {1: 0, 3: 2, 4: 6}  # grey, RGB, RGBA, by channels
 _INCHES_PER_METRE = 1 / 0.0254
 FILTERS: tuple[PngFilter, ...] = ("none", "sub", "up", "average", "paeth")
+_PIECE = 512 << 10  # bytes of filtered rows that become a piece of a file
 _ROWS_PER_STRIP = 64  # of the adaptive filter, which needs ten times a strip in memory
 
 
@@ -34,6 +37,7 @@ def encode_png(
     icc_profile: bytes | None = None,
     dpi: tuple[float, float] | None = None,
     compression: Compression = "fast",
+    buffers: Buffers = FRESH,
 ) -> bytes:
     """Encode 8-bit pixels.
 
@@ -48,11 +52,33 @@ def encode_png(
     compression
         ``"fast"``: one row filter and isal's deflate; ``"balanced"`` and ``"small"``: a filter
         chosen per row and zlib at level 5 and 9, some ten and fifty times slower.
+    buffers
+        Where arrays come from.
 
     Examples
     --------
     >>> encode_png(np.zeros((1, 1), np.uint8))[1:4]
     b'PNG'
+    """
+    return b"".join(
+        png_parts(
+            pixels, icc_profile=icc_profile, dpi=dpi, compression=compression, buffers=buffers
+        )
+    )
+
+
+def png_parts(
+    pixels: NDArray[np.uint8],
+    *,
+    icc_profile: bytes | None = None,
+    dpi: tuple[float, float] | None = None,
+    compression: Compression = "fast",
+    buffers: Buffers = FRESH,
+) -> list[bytes]:
+    """As :func:`encode_png`, in pieces of some hundred kilobytes that follow one another.
+
+    Memory for small pieces is there already; that of a whole file the system would have to give
+    each time.
     """
     one_of("compression", compression, Compression)
     channels = 1 if pixels.ndim == 2 else pixels.shape[-1] if pixels.ndim == 3 else 0
@@ -70,9 +96,10 @@ def encode_png(
     if dpi:
         horizontal, vertical = (round(value * _INCHES_PER_METRE) for value in dpi)
         parts += _chunk(b"pHYs", struct.pack(">IIB", horizontal, vertical, 1))
-    parts += _chunk(b"IDAT", _deflate(rows, channels, compression))
+    for piece in _deflated(rows, channels, compression, buffers):
+        parts += _chunk(b"IDAT", piece)
     parts += _chunk(b"IEND", b"")
-    return b"".join(parts)
+    return parts
 
 
 def _chunk(kind: bytes, data: bytes) -> tuple[bytes, ...]:
@@ -80,16 +107,25 @@ def _chunk(kind: bytes, data: bytes) -> tuple[bytes, ...]:
     return struct.pack(">I", len(data)), kind, data, struct.pack(">I", crc)
 
 
-def _deflate(rows: NDArray[np.uint8], channels: int, compression: Compression) -> bytes:
+def _deflated(
+    rows: NDArray[np.uint8], channels: int, compression: Compression, buffers: Buffers
+) -> Iterator[bytes]:
+    """The filtered rows, deflated piece by piece."""
     if compression == "fast":
-        return isal_zlib.compress(kernels.png_filter(rows, channels, "sub", threads=1).data, 1)
+        out = buffers.array("filtered", (rows.shape[0], rows.shape[1] + 1), np.uint8)
+        data = kernels.png_filter(rows, channels, "sub", out=out, threads=1).data.cast("B")
+        fast = isal_zlib.compressobj(1)
+        pieces = (data[at : at + _PIECE] for at in range(0, len(data), _PIECE))
+        yield from filter(None, map(fast.compress, pieces))
+        yield fast.flush()
+        return
     deflater = zlib.compressobj(5 if compression == "balanced" else 9)
-    parts = []
     for first in range(0, len(rows), _ROWS_PER_STRIP):
         strip = rows[max(first - 1, 0) : first + _ROWS_PER_STRIP]
         filtered = _filter_adaptive(strip, channels)
-        parts.append(deflater.compress(filtered[0 if first == 0 else 1 :].data))
-    return b"".join([*parts, deflater.flush()])
+        if piece := deflater.compress(filtered[0 if first == 0 else 1 :].data):
+            yield piece
+    yield deflater.flush()
 
 
 def _filter_adaptive(rows: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:

@@ -36,9 +36,9 @@ class Rendering:
     suffix: str = ".png"
     png: Compression = "fast"
 
-    def encoded(self, cutout: Cutout) -> bytes:
-        """The content of a file."""
-        return cutout.encode(self.output, self.background, suffix=self.suffix, png=self.png)
+    def encoded(self, cutout: Cutout) -> list[bytes]:
+        """The content of a file, in pieces."""
+        return cutout.encode_parts(self.output, self.background, suffix=self.suffix, png=self.png)
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class Rendered:
 
     Attributes
     ----------
-    data
-        The content of a file.
+    parts
+        The content of a file, in pieces that follow one another.
     size
         ``(height, width)`` in pixels.
     foreground
@@ -57,10 +57,15 @@ class Rendered:
         Why somebody should look at it; empty where nobody has to.
     """
 
-    data: bytes
+    parts: list[bytes]
     size: tuple[int, int]
     foreground: float
     doubt: str = ""
+
+    @property
+    def data(self) -> bytes:
+        """The content of a file as a whole."""
+        return b"".join(self.parts)
 
 
 Read = Callable[[Any], ImageLike]
@@ -129,19 +134,16 @@ class Encoding:
         Says what is doubtful about a matte.
     """
 
-    def __init__(
-        self, rendering: Rendering, look: Look, clock: Clock, buffers: Buffers = FRESH
-    ) -> None:
+    def __init__(self, rendering: Rendering, look: Look, clock: Clock) -> None:
         self._rendering = rendering
         self._look = look
         self._clock = clock
-        self._buffers = buffers
 
     def __call__(self, cutout: Cutout) -> Rendered:
         with self._clock.stage("encode"):
-            data = self._rendering.encoded(cutout)
+            parts = self._rendering.encoded(cutout)
         foreground = float(cutout.alpha.mean()) / 255
-        return Rendered(data, cutout.image.size, foreground, self._look(cutout.alpha))
+        return Rendered(parts, cutout.image.size, foreground, self._look(cutout.alpha))
 
     def close(self) -> None:
         """Nothing is held."""

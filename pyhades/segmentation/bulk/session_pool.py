@@ -52,9 +52,7 @@ class _Chain:
     def whole(self, seat: Seat) -> Whole:
         """A worker that does everything, and uses its memory again."""
         buffers = KeptBuffers()
-        return Whole(
-            self.decoding(seat, buffers), self.cutting(seat, buffers), self.encoding(seat, buffers)
-        )
+        return Whole(self.decoding(seat, buffers), self.cutting(seat, buffers), self.encoding(seat))
 
     def decoding(self, seat: Seat, buffers: Buffers = FRESH) -> Decoding:
         return Decoding(self.read, self.remover.max_pixels, seat.clock, buffers)
@@ -69,8 +67,8 @@ class _Chain:
     def cutting_and_encoding(self, seat: Seat) -> Whole:
         return Whole(self.cutting(seat), self.encoding(seat))
 
-    def encoding(self, seat: Seat, buffers: Buffers = FRESH) -> Encoding:
-        return Encoding(self.rendering, self.look, seat.clock, buffers)
+    def encoding(self, seat: Seat) -> Encoding:
+        return Encoding(self.rendering, self.look, seat.clock)
 
 
 class SessionPool:

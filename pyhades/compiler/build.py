@@ -5,7 +5,9 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import mmap
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +23,23 @@ from pyhades.ir.graph import Graph, Value
 
 Array = np.ndarray[Any, Any]
 
+_replica: ContextVar[str] = ContextVar("replica", default="")
 _WORTH_NAMING = 1 << 16
 """Bytes; less is looked at each time."""
+
+
+@contextmanager
+def replica_of_constants(name: str) -> Iterator[None]:
+    """What is built inside has packed constants of its own, shared with what has the same name.
+
+    For a node of a machine with several: whoever builds there, on a thread that is pinned, touches
+    the memory first. The empty name is that of everybody else.
+    """
+    token = _replica.set(name)
+    try:
+        yield
+    finally:
+        _replica.reset(token)
 
 
 @dataclass(frozen=True)
@@ -53,6 +70,7 @@ def build(
         elif buffer.kind == "constant":
             assert buffer.data is not None
             key = buffer.name if buffer.is_resident else _identity(buffer.data, names or {})
+            key += _replica.get() and f" for {_replica.get()}"
             slots[buffer] = builder.constant(buffer.data, key, _source(buffer))
         else:
             slots[buffer] = builder.ARENA

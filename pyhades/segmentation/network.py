@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyhades.compiler import Program, compile
+from pyhades.compiler.build import replica_of_constants
 from pyhades.errors import ClosedError, ShapeError
 from pyhades.ir.copying import clone
 from pyhades.ir.graph import Graph, Value
@@ -69,7 +70,7 @@ class CompiledNetwork:
         self._graph: Graph | None = _with_constants(graph, self._plan)
         self._options = options
         self._tune = tune
-        self._programs: OrderedDict[tuple[tuple[int, ...], ...], Program] = OrderedDict()
+        self._programs: OrderedDict[tuple[Any, ...], Program] = OrderedDict()
         self._lock = threading.Lock()
         height, width = self._plan.side
         if height is not None and width is not None:
@@ -91,19 +92,24 @@ class CompiledNetwork:
         """A network that carries what it saw from call to call."""
         return _Sequence(self)
 
-    def session(self, threads: int) -> Network:
-        """The network for one caller at a time, on threads and arenas of its own."""
-        return _Session(self, threads)
+    def session(self, threads: int, replica: str = "") -> Network:
+        """The network for one caller at a time, on threads and arenas of its own.
+
+        Sessions with the same ``replica`` share their weights; those of another have theirs, which
+        are packed by the thread that needs them first.
+        """
+        return _Session(self, threads, replica)
 
     def _run(
         self,
         planes: NDArray[np.float32],
         states: list[NDArray[Any]],
         own: Callable[[Program], Program] = lambda program: program,
+        replica: str = "",
     ) -> tuple[NDArray[Any], list[NDArray[Any]]]:
         """The prediction and the states behind the frame; ``own`` gives what is run."""
         size = (planes.shape[2], planes.shape[3])
-        program = own(self._program(self._shapes(size, states)))
+        program = own(self._program(self._shapes(size, states), replica))
         feeds = {self._plan.picture: self._fed(planes, program)}
         feeds |= {s.input: array for s, array in zip(self._plan.states, states, strict=True)}
         outputs = program.run(feeds)
@@ -138,16 +144,18 @@ class CompiledNetwork:
         found |= {s.input: array.shape for s, array in zip(self._plan.states, states, strict=True)}
         return found
 
-    def _program(self, shapes: dict[str, tuple[int, ...]]) -> Program:
-        key = tuple(shapes.values())
+    def _program(self, shapes: dict[str, tuple[int, ...]], replica: str = "") -> Program:
+        key = (replica, *shapes.values())
         with self._lock:
             if self._graph is None:
                 raise ClosedError("the network was closed")
             if key in self._programs:
                 self._programs.move_to_end(key)
                 return self._programs[key]
-            self._programs[key] = program = self._compiled(shapes)
-            if len(self._programs) > PROGRAMS_KEPT:
+            with replica_of_constants(replica):
+                self._programs[key] = program = self._compiled(shapes)
+            kept = PROGRAMS_KEPT * len({replica for replica, *_ in self._programs})
+            if len(self._programs) > kept:
                 # Another thread may be running it, so it is dropped and not closed.
                 self._programs.popitem(last=False)
             return program
@@ -214,13 +222,15 @@ class _Session:
     The arrays that it gives are good until the next call.
     """
 
-    def __init__(self, network: CompiledNetwork, threads: int) -> None:
+    def __init__(self, network: CompiledNetwork, threads: int, replica: str) -> None:
         self._network = network
         self._threads = threads
+        self._replica = replica
         self._programs: OrderedDict[int, tuple[Program, Program]] = OrderedDict()
 
     def __call__(self, planes: NDArray[np.float32], /) -> NDArray[Any]:
-        return self._network._run(planes, self._network._first_states(), self._own)[0]
+        states = self._network._first_states()
+        return self._network._run(planes, states, self._own, self._replica)[0]
 
     def _own(self, program: Program) -> Program:
         """The session of a program, which is held so that its number stays its own."""

@@ -265,7 +265,12 @@ class Remover:
         return self._open().cut(self._load(image, channel_order))
 
     def session(
-        self, *, threads: int | None = None, buffers: Buffers = FRESH, clock: Clock | None = None
+        self,
+        *,
+        threads: int | None = None,
+        replica: str = "",
+        buffers: Buffers = FRESH,
+        clock: Clock | None = None,
     ) -> Session:
         """The same network on threads and an arena of its own, for a caller who waits for no other.
 
@@ -276,13 +281,16 @@ class Remover:
         ----------
         threads
             By default those of the remover.
+        replica
+            Sessions that give the same name share their weights; on a machine with several nodes,
+            the name of the node.
         buffers, clock
             See :class:`~pyhades.segmentation.session.Session`.
         """
         self._open()
         count = self.threads if threads is None else threads
         return Session(
-            _own(self._network, count), self.manifest, self._cutout_options,
+            _own(self._network, count, replica), self.manifest, self._cutout_options,
             threads=count, isa=self.options.isa, buffers=buffers, clock=clock,
         )  # fmt: skip
 
@@ -546,10 +554,10 @@ def _rebuild(arguments: dict[str, Any]) -> Remover:
     return Remover(**arguments)
 
 
-def _own(network: Network, threads: int) -> Network:
+def _own(network: Network, threads: int, replica: str) -> Network:
     """The network for one caller, where it can be had."""
     if isinstance(network, CompiledNetwork):
-        return network.session(threads)
+        return network.session(threads, replica)
     return _Shared(network)
 
 

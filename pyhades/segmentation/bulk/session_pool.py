@@ -58,7 +58,11 @@ class _Chain:
         return Decoding(self.read, self.remover.max_pixels, seat.clock, buffers)
 
     def cutting(self, seat: Seat, buffers: Buffers = FRESH) -> Cutting:
-        session = self.remover.session(threads=self.threads, buffers=buffers, clock=seat.clock)
+        # The first node uses the weights that are packed already.
+        replica = f"node {seat.node}" if seat.node else ""
+        session = self.remover.session(
+            threads=self.threads, replica=replica, buffers=buffers, clock=seat.clock
+        )
         return Cutting(session)
 
     def decoding_and_cutting(self, seat: Seat) -> Whole:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 
 import numpy as np
@@ -12,7 +13,7 @@ import pyhades
 from pyhades.errors import ArgumentError, ArgumentTypeError, ImageError
 from pyhades.segmentation.bulk import Rendering, SessionPool, calibrate
 from pyhades.segmentation.compose import Background
-from pyhades.topology import plan_workers
+from pyhades.topology import ProcessPlan, plan_workers
 
 
 def picture(seed: int, height: int, width: int) -> np.ndarray:
@@ -110,6 +111,26 @@ def test_the_fastest_choice_is_taken(files, remover):
     assert all(cell.rate > 0 and cell.seconds > 0 for cell in found.cells)
     assert found.chosen.rate >= 0.97 * max(cell.rate for cell in found.cells)
     assert "chosen" in str(found) and "pictures/s" in found._repr_html_()
+
+
+def test_nodes_have_weights_of_their_own(remover):
+    """They are packed again, once a node, and give the same."""
+    planes = np.random.default_rng(0).random((1, 3, *remover.manifest.input_size), np.float32)
+    network = remover._network
+    sessions = [network.session(1, replica) for replica in ("", "node 1", "node 1", "")]
+    results = [session(planes).copy() for session in sessions]
+    assert all(np.array_equal(result, results[0]) for result in results)
+    programs = {id(program) for session in sessions for program, _ in session._programs.values()}
+    assert len(programs) == 2
+    plan = plan_workers(workers=2, threads_per_worker=1, processes="one")
+    workers = [dataclasses.replace(w, node=node) for node, w in enumerate(plan.workers)]
+    two_nodes = dataclasses.replace(
+        plan, processes=(ProcessPlan(tuple(workers)),), steal_order={0: (1,), 1: (0,)}
+    )
+    pictures = [picture(number, 40, 50) for number in range(6)]
+    with SessionPool(remover, plan=two_nodes) as pool:
+        for given, rendered in pool.run(pictures):
+            assert rendered.data == remover.cut(given).encode()
 
 
 def test_wrong_arguments(remover):

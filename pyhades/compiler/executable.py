@@ -49,7 +49,7 @@ class Executable(Runnable):
         """What the program allocates."""
         return Memory(self._native.arena_bytes, self._native.constant_bytes)
 
-    def session(self, threads: int | None = None) -> Self:
+    def session(self, *, threads: int | None = None) -> Self:
         """The same program with an arena and threads of its own, for one caller at a time.
 
         Weights are shared. What is begun elsewhere does not hold it up; closing or cancelling it

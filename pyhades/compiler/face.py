@@ -103,7 +103,7 @@ class Program(Runnable):
             The program was compiled without ``keep_all=True``.
         """
 
-    def session(self, threads: int | None = None) -> Program:
+    def session(self, *, threads: int | None = None) -> Program:
         """The same program for one caller of many, who waits for no other.
 
         It has an arena and ``threads`` of its own, by default as many as the program; weights are

@@ -85,9 +85,9 @@ class NativeProgram(Executable, Program):
         self._values = _kept(lowered, plan) if arguments["keep_all"] else {}
         self._results: dict[str, Array] | None = None
 
-    def session(self, threads: int | None = None) -> NativeProgram:
+    def session(self, *, threads: int | None = None) -> NativeProgram:
         """For one caller at a time: see :meth:`Program.session`."""
-        other = super().session(threads)
+        other = super().session(threads=threads)
         other._results = self._new_results()
         return other
 

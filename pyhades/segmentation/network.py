@@ -236,7 +236,7 @@ class _Session:
         """The session of a program, which is held so that its number stays its own."""
         key = id(program)
         if key not in self._programs:
-            self._programs[key] = program, program.session(self._threads)
+            self._programs[key] = program, program.session(threads=self._threads)
             if len(self._programs) > PROGRAMS_KEPT:
                 _close(*self._programs.popitem(last=False)[1])
         self._programs.move_to_end(key)

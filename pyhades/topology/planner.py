@@ -239,7 +239,9 @@ class _Planner:
         nodes = {worker.node for worker in workers if worker.node is not None}
         far = sorted(nodes - set(self.limits.nodes))
         if far:
-            self.notes.append(f"memory of node {format_cpus(far)} may not be used: it comes from far")
+            self.notes.append(
+                f"memory of node {format_cpus(far)} may not be used: it comes from far"
+            )
 
     def _idle(self, workers: list[WorkerPlan]) -> tuple[int, ...]:
         taken = {cpu for worker in workers for cpu in worker.cpus}

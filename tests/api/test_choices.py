@@ -208,6 +208,7 @@ OTHERS: dict[str, Callable[[], Call]] = {
         quant.QuantizedTensor, (), {"shape": (1, 32), "values": MATRIX[:1]}
     ),
     "pyhades.segmentation.cutout.Cutout.encode": lambda: cutout("encode"),
+    "pyhades.segmentation.cutout.Cutout.encode_parts": lambda: cutout("encode_parts"),
     "pyhades.segmentation.cutout.Cutout.pixels": lambda: cutout("pixels"),
     "pyhades.segmentation.cutout.Cutout.to_pil": lambda: cutout("to_pil"),
     "pyhades.segmentation.image_input.load_image": lambda: Call(load_image, (PHOTO,)),

@@ -16,9 +16,8 @@ from pyhades.bench import llm_batch, llm_load
 from pyhades.bench.llm_plot import plot
 from pyhades.bench.llm_subject import open_subject
 from pyhades.bench.rivals import llama_cpp
-from pyhades.bench.segmentation import PRECISIONS as SEGMENTATION_PRECISIONS
-from pyhades.bench.segmentation import RIVALS, Measurement, Refusal, comparisons, measure
-from pyhades.cli import bench_serve
+from pyhades.cli import bench_segmentation, bench_serve
+from pyhades.cli.bench_segmentation import DISTURB
 from pyhades.cli.options import engine_options
 from pyhades.cli.targets import check_apart, write_atomically
 from pyhades.kernels.paged_attention import KV_FORMATS, KvFormat
@@ -38,85 +37,13 @@ def parse_sizes(
     return tuple(int(size) for size in sizes)
 
 
-DISTURB = click.option(
-    "--disturb", is_flag=True, help="Once more beside a busy process pinned to one core."
-)
-
-
 @click.group("bench")
 def command() -> None:
     """Measure pyhades, alone or against a rival."""
 
 
+command.add_command(bench_segmentation.command)
 command.add_command(bench_serve.command)
-
-
-@command.command("segmentation")
-@click.option("--model", "models", multiple=True, required=True, help="ONNX file; repeatable.")
-@engine_options(
-    SEGMENTATION_PRECISIONS, several=["threads", "precision"], threads="1", precision="fp32"
-)
-@click.option(
-    "--rival",
-    "rivals",
-    type=click.Choice(RIVALS),
-    multiple=True,
-    help="Runs in turn with us; repeatable.",
-)
-@click.option("--runs", type=click.IntRange(min=1), default=15, show_default=True)
-@click.option("--tune", is_flag=True, help="Ours measures which algorithms are fastest before.")
-@DISTURB
-@click.option("--json", "json_file", metavar="FILE", help="Write the results there.")
-def segmentation(
-    models: tuple[str, ...],
-    threads: list[int],
-    precision: list[str],
-    rivals: tuple[str, ...],
-    runs: int,
-    options: EngineOptions,
-    tune: bool,
-    disturb: bool,
-    json_file: str | None,
-) -> None:
-    """Time networks and measure their memory, each engine in a process of its own.
-
-    In int8 every engine reads the file that its own quantiser made of MODEL.onnx, beside it:
-    MODEL.pyhades-int8.onnx, MODEL.onnxruntime-int8.onnx, MODEL.openvino-int8.xml. What an engine
-    refuses, bf16 on a CPU without AVX512_BF16 say, is printed with the reason.
-    """
-    check_apart(json_file, *models)
-    heading = f"{'model':<28}{'engine':<20}{'threads':>7}{'median':>10}{'p90':>10}"
-    click.echo(f"{heading}  memory  GFLOP/s")
-    measured = measure(
-        [Path(model) for model in models],
-        threads,
-        rivals,
-        runs=runs,
-        isa=options.isa,
-        precisions=precision,
-        tune=tune,
-        disturb=disturb,
-        report=_print_row,
-    )
-    click.echo("  ".join(f"{key}: {value}" for key, value in measured["machine"].items()))
-    for line in comparisons(measured["results"]):
-        click.echo(line)
-    if json_file is not None:
-        write_atomically(Path(json_file), (json.dumps(measured, indent=2) + "\n").encode())
-
-
-def _print_row(row: Measurement | Refusal) -> None:
-    subject = f"{row.model:<28}{f'{row.engine} {row.precision}':<20}{row.threads:>7}"
-    if isinstance(row, Refusal):
-        click.echo(f"{subject}  refused: {row.reason}")
-        return
-    speed = "     -"
-    if row.gflops is not None and row.share_of_peak is not None:
-        speed = f"{row.gflops:>6.0f} ({row.share_of_peak:.0%} of peak)"
-    click.echo(
-        f"{subject}{row.median_ms:>7.1f} ms{row.p90_ms:>7.1f} ms"
-        f"{row.peak_rss_mb:>5.0f} MB{speed}{'  disturbed' if row.disturbed else ''}"
-    )
 
 
 @command.command("llm")

@@ -16,10 +16,11 @@ from pyhades.bench import llm_batch, llm_load
 from pyhades.bench.llm_plot import plot
 from pyhades.bench.llm_subject import open_subject
 from pyhades.bench.rivals import llama_cpp
-from pyhades.cli import bench_segmentation, bench_serve
+from pyhades.cli import bench_segmentation
 from pyhades.cli.bench_segmentation import DISTURB
 from pyhades.cli.options import engine_options
 from pyhades.cli.targets import check_apart, write_atomically
+from pyhades.errors import ConfigurationError
 from pyhades.kernels.paged_attention import KV_FORMATS, KvFormat
 from pyhades.llm.precision.recipe import PRECISIONS
 from pyhades.options import EngineOptions
@@ -37,13 +38,30 @@ def parse_sizes(
     return tuple(int(size) for size in sizes)
 
 
+def _serve() -> click.Command:
+    """The command that needs an extra; without it, one that says so."""
+    try:
+        from pyhades.cli import bench_serve
+    except ModuleNotFoundError as error:
+        missing = f"{error.name} is not installed; pip install 'pyhades[server]'"
+
+        @click.command("serve", short_help=f"Not here: {missing}", add_help_option=False)
+        @click.argument("anything", nargs=-1, type=click.UNPROCESSED)
+        def lacking(anything: tuple[str, ...]) -> None:
+            raise ConfigurationError(missing)
+
+        lacking.ignore_unknown_options = True
+        return lacking
+    return bench_serve.command
+
+
 @click.group("bench")
 def command() -> None:
     """Measure pyhades, alone or against a rival."""
 
 
 command.add_command(bench_segmentation.command)
-command.add_command(bench_serve.command)
+command.add_command(_serve())
 
 
 @command.command("llm")

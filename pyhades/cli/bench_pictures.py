@@ -37,6 +37,10 @@ def measure_pictures(
     **how: Any,
 ) -> None:
     """Do everything from a file to a file; exit code 1 where something failed or was refused."""
+    if len(models) > 1 or len(how["precision"]) > 1:
+        raise click.UsageError("with pictures, one --model of one --precision is measured")
+    if how["rivals"] and not models:
+        raise click.UsageError("--rival needs --model, a file that it can read")
     if plot_file is not None:
         check_plotting()
     with tempfile.TemporaryDirectory() as folder:
@@ -73,10 +77,6 @@ def _task(
     cold: bool,
     **of_networks: Any,
 ) -> measuring.Task:
-    if len(models) > 1 or len(precision) > 1:
-        raise click.UsageError("with pictures, one --model of one --precision is measured")
-    if rivals and not models:
-        raise click.UsageError("--rival needs --model, a file that it can read")
     return measuring.Task(
         sets=tuple(PictureSet.of(folder) for folder in folders),
         out=out,

@@ -12,6 +12,7 @@ from typing import Any
 
 from pyhades.arguments import check_count
 from pyhades.bench.pictures.memory import MemoryRow, memory_rows
+from pyhades.bench.pictures.page_cache import remember
 from pyhades.bench.pictures.rows import Cache, Cell, Row, summarise, with_speed_ups
 from pyhades.bench.pictures.sets import PictureSet
 from pyhades.bench.pictures.stretch import FAILURES_TOLD, usable_cpus
@@ -20,7 +21,8 @@ from pyhades.errors import ArgumentError, ConfigurationError
 
 OURS = "pyhades"
 LOOP = "loop"
-RIVALS = ("onnxruntime", "openvino", "rembg", LOOP)
+REMBG = "rembg"
+RIVALS = ("onnxruntime", "openvino", REMBG, LOOP)
 
 
 @dataclass(frozen=True)
@@ -60,9 +62,13 @@ class Task:
     caches: tuple[Cache, ...] = ("warm",)
 
     def cells(self) -> list[Cell]:
-        """Engines by workers; a loop has one."""
+        """Engines by workers; a loop has one, and rembg shares the CPUs among its own."""
         pooled = [name for name in (OURS, *self.rivals) if name != LOOP]
-        cells = [Cell(name, count, self.threads) for count in self.workers for name in pooled]
+        cells = [
+            Cell(name, count, max(1, usable_cpus() // count) if name == REMBG else self.threads)
+            for count in self.workers
+            for name in pooled
+        ]
         return cells + [Cell(LOOP, 1, self.threads)] * (LOOP in self.rivals)
 
 
@@ -146,6 +152,9 @@ class _Measuring:
         self._measured.facts[cell] = process.facts
 
     def _take_turns(self, picture_set: PictureSet, cache: Cache) -> None:
+        if cache == "warm":
+            for path in picture_set.paths:
+                remember(path)
         stretches: dict[Cell, list[dict[str, Any]]] = {cell: [] for cell in self._processes}
         for _ in range(self._task.stretches):
             for cell in list(self._processes):

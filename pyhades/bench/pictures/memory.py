@@ -54,7 +54,7 @@ def memory_rows(answers: Mapping[Cell, Mapping[str, Any]]) -> list[MemoryRow]:
 def _row(
     cell: Cell, said: Mapping[str, Any], answers: Mapping[Cell, Mapping[str, Any]]
 ) -> MemoryRow:
-    same = [one for one in answers if (one.engine, one.threads) == (cell.engine, cell.threads)]
+    same = [one for one in answers if one.engine == cell.engine]
     fewest = min(same, key=lambda one: one.workers)
     added = cell.workers - fewest.workers
     growth = said["peak_rss"] - answers[fewest]["peak_rss"]
@@ -81,4 +81,4 @@ def _parts(cell: Cell, said: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _mb(nbytes: float) -> float:
-    return round(nbytes / 1e6, 3)
+    return round(nbytes / 1e6, 6)

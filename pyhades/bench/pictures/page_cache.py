@@ -24,6 +24,16 @@ def forget(path: Path) -> None:
         os.close(descriptor)
 
 
+def remember(path: Path) -> None:
+    """Have the kernel keep a file in memory."""
+    try:
+        with path.open("rb", buffering=0) as file:
+            while file.read(1 << 20):
+                pass
+    except OSError:
+        return  # the engine will say why it cannot be read
+
+
 def bytes_from_disk() -> int | None:
     """What this process has had read from disks so far; None where the kernel does not say."""
     try:

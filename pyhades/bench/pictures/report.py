@@ -179,9 +179,13 @@ def _costs(
     ]  # fmt: skip
     for one in predictions:
         subject = f"{one.subject}, {one.machine}"
-        priced = [(p.usd_per_hour, described(p)) for p in prices if p.name == one.machine]
-        for usd, told in priced or [(price, given)]:
-            costs.append(cost(subject, "predicted", one.images_s, usd, told))
+        priced = [entry for entry in prices if entry.name == one.machine]
+        costs += [
+            cost(subject, "predicted", one.images_s, entry.usd_per_hour, described(entry))
+            for entry in priced
+        ]
+        if not priced:
+            costs.append(cost(subject, "predicted", one.images_s, price, given))
     claimed = next(one for one in prices if one.name == CLAIM_MACHINE)
     costs.append(cost(
         f"the brief's claim, {CLAIM_MACHINE}", "published", CLAIM_THREADS * CLAIM_PER_THREAD,

@@ -42,7 +42,7 @@ class Row:
         Pictures per second of one.
     speed_up, efficiency
         Beside the fewest workers of the same engine: how many times as fast, and that over how many
-        times as many workers; 1 for these themselves.
+        times as many threads; 1 for these themselves.
     latency_ms
         Percentiles, mean and maximum of all stretches together.
     samples
@@ -186,11 +186,15 @@ def with_speed_ups(rows: Sequence[Row]) -> list[Row]:
         same = [other for other in rows if _subject(other) == _subject(row)]
         fewest = min(same, key=lambda other: other.workers)
         speed_up = row.images_s / fewest.images_s
-        efficiency = speed_up / (row.workers / fewest.workers)
+        efficiency = speed_up * _threads(fewest) / _threads(row)
         rounded = round(speed_up, 4), round(efficiency, 4)
         finished.append(replace(row, speed_up=rounded[0], efficiency=rounded[1]))
     return finished
 
 
 def _subject(row: Row) -> tuple[object, ...]:
-    return row.set, row.cache, row.engine, row.precision, row.threads_per_worker
+    return row.set, row.cache, row.engine, row.precision
+
+
+def _threads(row: Row) -> int:
+    return row.workers * row.threads_per_worker

@@ -11,6 +11,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
+    "BulkRun": "pyhades.segmentation.bulk.run",
     "EngineOptions": "pyhades.options",
     "LLM": "pyhades.llm",
     "Program": "pyhades.compiler",

@@ -1,66 +1,12 @@
-"""Which file becomes which: decided for all inputs before the first is touched."""
+"""Files that commands write: never one that is read, and never half of one."""
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from pyhades.errors import ArgumentError
-from pyhades.segmentation.cutout import FILE_FORMATS
-
-INPUT_SUFFIXES = {
-    *(".jpg", ".jpeg", ".jpe", ".mpo", ".png", ".webp", ".tif", ".tiff"),
-    *(".bmp", ".gif", ".avif", ".ppm", ".pgm"),
-}
-
-
-@dataclass(frozen=True)
-class Job:
-    """One image to read and one file to write."""
-
-    source: Path
-    target: Path
-
-
-def plan_jobs(inputs: list[Path], out: Path, *, recursive: bool, suffix: str) -> list[Job]:
-    """Pair every image in ``inputs`` with a file under ``out``.
-
-    A folder's tree is mirrored. ``out`` is a file only for a single input file. Two inputs of one
-    folder that differ in their suffix only (``x.jpg``, ``x.png``) keep it (``x.jpg.png``).
-
-    Raises
-    ------
-    ArgumentError
-        An input does not exist or holds no images, two inputs want the same file, or an output
-        would be an input.
-    """
-    found: list[tuple[Path, Path]] = []
-    for path in inputs:
-        if path.is_dir():
-            members = sorted(_images_in(path, recursive, out))
-            if not members:
-                known = " ".join(sorted(INPUT_SUFFIXES))
-                raise ArgumentError(f"{path}: no images in this folder ({known})")
-            found += [(member, out / member.relative_to(path)) for member in members]
-        elif path.exists():
-            found.append((path, out / path.name))
-        else:
-            raise ArgumentError(f"{path}: there is no such file or folder")
-    if _is_file_target(inputs, out):
-        jobs = [Job(inputs[0], out)]
-    else:
-        stems = Counter(target.with_suffix("") for _, target in found)
-        jobs = [
-            Job(source, target.with_name((target.name if stems[base] > 1 else base.name) + suffix))
-            for source, target in found
-            for base in [target.with_suffix("")]
-        ]
-    _check(jobs)
-    return jobs
 
 
 def check_apart(target: str | Path | None, *inputs: str | Path | None) -> None:
@@ -90,35 +36,3 @@ def write_atomically(path: Path, data: bytes) -> None:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
-
-
-def _images_in(folder: Path, recursive: bool, out: Path) -> Iterator[Path]:
-    excluded = out.resolve()
-    for path in folder.rglob("*") if recursive else folder.iterdir():
-        if path.suffix.lower() not in INPUT_SUFFIXES or not path.is_file():
-            continue
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        # Results of an earlier run in a folder below are not inputs.
-        inside = excluded != folder.resolve() and excluded in path.resolve().parents
-        if not hidden and not inside:
-            yield path
-
-
-def _is_file_target(inputs: list[Path], out: Path) -> bool:
-    single_file = len(inputs) == 1 and not inputs[0].is_dir()
-    return single_file and not out.is_dir() and out.suffix.lower() in FILE_FORMATS
-
-
-def _check(jobs: list[Job]) -> None:
-    sources = {job.source.resolve(): job.source for job in jobs}
-    taken: dict[Path, Path] = {}
-    for job in jobs:
-        target = job.target.resolve()
-        if target in sources:
-            raise ArgumentError(
-                f"{job.source}: the result would replace the input {sources[target]}; "
-                "choose another output"
-            )
-        if target in taken:
-            raise ArgumentError(f"{taken[target]} and {job.source} would both become {job.target}")
-        taken[target] = job.source

@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pyhades.cli import remove, targets
+from pyhades.cli import targets
+from pyhades.segmentation.bulk import manifest
+from pyhades.segmentation.bulk.sinks.files import FileSink
 
 
 def files_in(folder):
-    found = (p for p in folder.rglob("*") if p.is_file())
+    """Results, that is, without the manifest."""
+    found = (p for p in folder.rglob("*") if p.is_file() and p.name != manifest.NAME)
     return sorted(p.relative_to(folder).as_posix() for p in found)
 
 
@@ -147,10 +150,10 @@ def test_a_folder_without_images(run, tmp_path):
 
 
 def test_interruption(run, folder, tmp_path, monkeypatch):
-    def interrupted(path, data):
+    def interrupted(sink, target, data, **how):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(remove, "write_atomically", interrupted)
+    monkeypatch.setattr(FileSink, "write", interrupted)
     result = run("remove", folder, "-o", tmp_path / "out")
     assert result.exit_code == 130 and "interrupted" in result.stderr
 

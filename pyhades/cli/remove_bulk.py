@@ -1,0 +1,98 @@
+"""Many images: a run with its progress, its signals and its exit code."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from pyhades.cli.remove_options import STANDARD, Request
+from pyhades.cli.remove_parts import remove_in_parts
+from pyhades.cli.remove_progress import RESUME, Progress, tell, tell_report
+from pyhades.cli.signals import Stopping
+from pyhades.segmentation.bulk.report import BulkReport
+from pyhades.segmentation.bulk.run import BulkRun
+from pyhades.segmentation.bulk.sources.lists import Listed
+from pyhades.segmentation.bulk.sources.opening import InputLike
+from pyhades.segmentation.remover import Remover
+
+
+def remove_many(
+    remover: Remover, request: Request, arguments: Sequence[str], threads: int | None
+) -> int:
+    """Do a run; the exit code.
+
+    Parameters
+    ----------
+    arguments
+        The command's own, for processes that do a part each.
+    threads
+        Of every worker.
+    """
+    run = _make_run(remover, request, threads)
+    if request.as_part:
+        return _as_part(run)
+    if request.processes is not None:
+        remover.close()  # the others have one each
+        return remove_in_parts(run, request, arguments)
+    with Stopping(run.stop) as stopping:
+        report = _with_progress(run, request)
+    tell_report(report)
+    if stopping.signal:
+        tell(f"interrupted: {RESUME}")
+        return 128 + stopping.signal
+    return 0 if report.ok else 1
+
+
+def _make_run(remover: Remover, request: Request, threads: int | None) -> BulkRun:
+    suffix = f".{request.suffix}"
+    inputs: list[InputLike] = [*request.inputs]
+    inputs += [_listed(form, name, suffix) for form, name in request.lists]
+    names = ("recursive", "overwrite", "resume", "retry_failed", "resume_anyway", "shard", "unpack",
+             "column", "checksum", "review", "workers", "decoders", "encoders", "max_memory",
+             "take_up")  # fmt: skip
+    options: dict[str, Any] = {name: getattr(request, name) for name in names}
+    return BulkRun(
+        inputs, request.out, remover=remover, output=request.output, background=request.background,
+        suffix=suffix, png=request.png, manifest=request.record, sync=request.fsync,
+        watch=request.interval if request.watch else None, threads_per_worker=threads, **options,
+    )  # fmt: skip
+
+
+def _listed(form: Any, name: str, suffix: str) -> Listed:
+    stream = sys.stdin.buffer if name == STANDARD else open(name, "rb")  # noqa: PTH123, SIM115
+    return Listed.from_stream(stream, suffix, form)
+
+
+def _with_progress(run: BulkRun, request: Request) -> BulkReport:
+    if not request.quiet:
+        tell(run.plan)
+    with Progress(run.total, quiet=request.quiet) as progress:
+        for outcome in run.outcomes():
+            if request.watch and outcome.status != "done":
+                progress.say(f"error: {outcome}")
+            progress.advance(run.report, run.skipped)
+    return run.report
+
+
+def _as_part(run: BulkRun) -> int:
+    """Tell another process, line by line, how it goes."""
+    _send({"total": run.total})
+    with Stopping(run.stop) as stopping:
+        for outcome in run.outcomes():
+            if not _send({"outcome": vars(outcome), "skipped": run.skipped}):
+                run.stop()  # whoever asked for it is no more
+    report = run.report
+    counts = {n: getattr(report, n) for n in ("skipped", "failed_before", "notes", "interrupted")}
+    _send({"report": counts})
+    return 128 + stopping.signal if stopping.signal else 0 if report.ok else 1
+
+
+def _send(message: dict[str, Any]) -> bool:
+    try:
+        sys.stdout.write(json.dumps(message) + "\n")
+        sys.stdout.flush()
+    except OSError:
+        return False
+    return True

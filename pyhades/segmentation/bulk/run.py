@@ -1,0 +1,369 @@
+"""A run through many pictures that may end at any moment and goes on where it was."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pyhades
+from pyhades.arguments import check_count, check_flag, one_of
+from pyhades.errors import ArgumentError, ArgumentTypeError
+from pyhades.segmentation.bulk.chain import Rendered, Rendering, no_doubt
+from pyhades.segmentation.bulk.desk import Desk, Rules, Sink
+from pyhades.segmentation.bulk.history import History
+from pyhades.segmentation.bulk.identity import Identity
+from pyhades.segmentation.bulk.manifest import NAME, Manifest
+from pyhades.segmentation.bulk.memory import MemoryLimit, parse_size
+from pyhades.segmentation.bulk.picture import Outcome, Picture
+from pyhades.segmentation.bulk.report import BulkReport
+from pyhades.segmentation.bulk.review import Review, doubt_about
+from pyhades.segmentation.bulk.session_pool import SessionPool
+from pyhades.segmentation.bulk.shards import Shard
+from pyhades.segmentation.bulk.sinks.files import FileSink, Sync
+from pyhades.segmentation.bulk.sinks.urls import UrlSink
+from pyhades.segmentation.bulk.sources.naming import Taken
+from pyhades.segmentation.bulk.sources.opening import InputLike, check, open_inputs
+from pyhades.segmentation.bulk.sources.urls import is_url
+from pyhades.segmentation.compose import Background, BackgroundLike
+from pyhades.segmentation.cutout import FILE_FORMATS, Output
+from pyhades.segmentation.png import Compression
+from pyhades.segmentation.remover import Remover
+
+
+class BulkRun:
+    """Removes the background of many pictures, and keeps a record of it.
+
+    A line is added to a manifest next to the results for every picture, after its result was put in
+    place. Killed at any moment, a run leaves no half files, and ``resume=True`` goes on with what
+    is missing.
+
+    Parameters
+    ----------
+    inputs
+        Folders (their tree is kept), files, tar archives, Parquet files, URLs that fsspec knows, or
+        lists (:class:`~pyhades.segmentation.bulk.sources.lists.Listed`); one or several.
+    destination
+        A folder, or a URL.
+    remover
+        The model. Whoever made it closes it.
+    output, background, png
+        See :meth:`pyhades.segmentation.Cutout.encode`.
+    suffix
+        Of results, such as ``".webp"``.
+    recursive
+        Whether folders in folders count.
+    overwrite
+        Replace results that exist; else they are failures.
+    resume
+        Leave out what is done: what the manifest says so of, and whose result is there.
+    retry_failed
+        With ``resume``: try again what failed.
+    resume_anyway
+        Resume although what is done was made with other options or another model.
+    shard
+        ``"2/8"``: do the second of eight parts, which are told apart by the names of pictures.
+    unpack
+        Write pictures of tar archives to files, not to archives.
+    column
+        Of Parquet files, that holds pictures.
+    manifest
+        Its file; by default one in the destination.
+    sync
+        What is on the disk before a picture counts as done: ``"file"``, its result; ``"full"``, its
+        name and the line in the manifest as well; ``"none"`` leaves all to the kernel. A kill does
+        no harm with any of them, a power cut may cost results with ``"none"``.
+    checksum
+        Write the SHA-256 of pictures into the manifest, and tell by it whether one has changed.
+    review
+        Folder for previews of doubtful results.
+    watch
+        Follow folders: seconds between two looks. Ends with :meth:`stop`.
+    workers, threads_per_worker, decoders, encoders
+        See :class:`~pyhades.segmentation.bulk.session_pool.SessionPool`.
+    max_memory
+        Of this process, in bytes or as ``"2G"``. Pictures that it does not hold are failures.
+    take_up
+        Go on with what a process that died has begun, whatever lay there before.
+
+    Attributes
+    ----------
+    total
+        Pictures that there are; None where nobody knows.
+    report
+        What has come of it so far.
+
+    Raises
+    ------
+    ArgumentError
+        An input does not exist or has no pictures, two pictures want the same result, or a result
+        would replace an input.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pyhades.segmentation.plausibility import SAMPLES
+    >>> with tempfile.TemporaryDirectory() as folder, pyhades.Remover() as remover:
+    ...     run = BulkRun(SAMPLES, folder, remover=remover, workers=1)
+    ...     run.run().done
+    3
+    """
+
+    def __init__(
+        self,
+        inputs: InputLike | Sequence[InputLike],
+        destination: str | os.PathLike[str],
+        *,
+        remover: Remover,
+        output: Output = "rgba",
+        background: BackgroundLike | None = None,
+        suffix: str = ".png",
+        png: Compression = "fast",
+        recursive: bool = True,
+        overwrite: bool = False,
+        resume: bool = False,
+        retry_failed: bool = False,
+        resume_anyway: bool = False,
+        shard: str = "1/1",
+        unpack: bool = False,
+        column: str | None = None,
+        manifest: str | os.PathLike[str] | None = None,
+        sync: Sync = "file",
+        checksum: bool = False,
+        review: str | os.PathLike[str] | None = None,
+        watch: float | None = None,
+        workers: int | None = None,
+        threads_per_worker: int | None = None,
+        decoders: int = 0,
+        encoders: int = 0,
+        max_memory: int | str | None = None,
+        take_up: bool = False,
+    ) -> None:
+        if not isinstance(remover, Remover):
+            raise ArgumentTypeError(f"remover is {type(remover).__name__}, not a Remover")
+        self._remover = remover
+        self._rendering = rendering_of(output, background, suffix, png)
+        resume = check_flag("resume", resume) or watch is not None or resume_anyway
+        resume = resume or retry_failed or take_up
+        self._rules = Rules(
+            check_flag("overwrite", overwrite), resume, check_flag("retry_failed", retry_failed),
+            check_flag("checksum", checksum), one_of("sync", sync, Sync),
+        )  # fmt: skip
+        self._resume_anyway = check_flag("resume_anyway", resume_anyway)
+        self._take_up = check_flag("take_up", take_up)
+        self._shard = Shard.parse(shard)
+        self._watch = watch
+        self._pool = SessionPool(
+            remover, workers=workers, threads_per_worker=threads_per_worker, decoders=decoders,
+            encoders=encoders,
+        )  # fmt: skip
+        self._memory = self._limit(max_memory)
+        self._sink, self._root = _sink(destination, sync)
+        self._manifest = _manifest_path(manifest, self._root)
+        self._review = None if review is None else Review(Path(review))
+        excluded = [path for path in (self._root, review) if path is not None]
+        self._opened = open_inputs(
+            _listed(inputs), suffix, recursive=recursive, excluded=[Path(e) for e in excluded],
+            unpack=unpack, column=column, watch=watch,
+        )  # fmt: skip
+        self._identity = Identity.of(remover, self._rendering, background)
+        self.total, warning = self._checked()
+        self.report = BulkReport(notes=[warning] if warning else [])
+        self._stopped = threading.Event()
+        self._desk: Desk | None = None
+
+    def run(self, tell: Callable[[Outcome], object] = lambda outcome: None) -> BulkReport:
+        """Do all of it; ``tell`` is called with every picture."""
+        for outcome in self.outcomes():
+            tell(outcome)
+        return self.report
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """Do it picture by picture; leaving the loop ends the run as :meth:`stop` does."""
+        began = time.perf_counter()
+        with Manifest(self._manifest, sync=self._rules.sync == "full") as manifest:
+            desk = self._desk = self._make_desk(manifest)
+            manifest.append(self._header())
+            try:
+                with closing(self._results(desk)) as results:
+                    for picture, result in results:
+                        desk.settle(picture, result)
+                        yield from self._counted(desk)
+            finally:
+                desk.close()
+                self._take_stock(desk, began)
+            yield from self._counted(desk)
+            manifest.append({"run": self._number, "ended": time.time(), **self._summary()})
+
+    def stop(self) -> None:
+        """Begin no more pictures; those that were begun are finished. Any thread may call this."""
+        self._stopped.set()
+        self.report.interrupted = True
+        self._opened.stop()
+        self._pool.stop()
+
+    @property
+    def skipped(self) -> int:
+        """Pictures so far that an earlier run has settled."""
+        counts = None if self._desk is None else self._desk.counts
+        return 0 if counts is None else counts.skipped + counts.failed_before
+
+    @property
+    def plan(self) -> str:
+        """Workers and threads, in a line."""
+        return self._pool.plan.line()
+
+    # How it is made.
+
+    def _limit(self, most: int | str | None) -> MemoryLimit | None:
+        if most is None:
+            return None
+        count = parse_size(most) if isinstance(most, str) else check_count("max_memory", most)
+        workers = len(self._pool.plan.workers) + self._pool.decoders + self._pool.encoders
+        limit = MemoryLimit.of(count, workers)
+        self._pool = SessionPool(
+            self._remover, plan=self._pool.plan, decoders=self._pool.decoders,
+            encoders=self._pool.encoders, most_items=limit.most_items, most_bytes=limit.most_bytes,
+        )  # fmt: skip
+        return limit
+
+    def _checked(self) -> tuple[int | None, str]:
+        count, warning = check(self._opened, self._root, self._shard.holds)
+        knows = not self._opened.passing and not self._opened.archives
+        return (count if knows else None), warning
+
+    def _make_desk(self, manifest: Manifest) -> Desk:
+        history = History()
+        if self._rules.resume:
+            history = History.read(
+                manifest.lines(), self._identity, ours=self._shard.holds,
+                any_identity=self._resume_anyway,
+            )  # fmt: skip
+            if not (self._take_up or self._resume_anyway):
+                history.refuse_others(self._identity)
+        if manifest.torn:
+            self.report.notes.append("the manifest ended in half a line, which was cut off")
+        who = {"made_with": self._identity.hash, "pid": os.getpid(), "shard": str(self._shard)}
+        return Desk(
+            self._sink, self._root, manifest, history, self._rules, who, self._review,
+            taken=Taken() if self._opened.several and self._watch is None else None,
+            remembers=self._watch is not None,
+        )  # fmt: skip
+
+    def _header(self) -> dict[str, Any]:
+        self._number = secrets.token_hex(4)
+        return {
+            "run": self._number, "began": time.time(), "pyhades": pyhades.__version__,
+            "made_with": self._identity.hash, "model": self._identity.model,
+            "model_sha256": self._identity.model_sha256, "options": self._identity.options,
+            "shard": str(self._shard), "pid": os.getpid(), "isa": self._remover.isa,
+            "plan": self.plan,
+        }  # fmt: skip
+
+    # How it goes.
+
+    def _results(self, desk: Desk) -> Generator[tuple[Picture, Rendered | Exception]]:
+        yield from self._pool.run(
+            self._pictures(desk), self._rendering, read=self._read,
+            look=no_doubt if self._review is None else doubt_about,
+            in_order=bool(self._opened.archives),
+        )  # fmt: skip
+
+    def _pictures(self, desk: Desk) -> Iterator[Picture]:
+        """What is to be cut out, taken by a thread of the pool."""
+        for picture in self._found(desk):
+            if self._stopped.is_set():
+                return
+            if picture.place is not None or desk.wants(picture):
+                yield picture
+
+    def _found(self, desk: Desk) -> Iterator[Picture]:
+        for source in [*self._opened.files, *self._opened.passing]:
+            for picture in source:
+                if self._shard.holds(picture.key):
+                    yield picture
+        for table in self._opened.tables:
+            if self._shard.holds(table.key):
+                yield from table
+        for archive in self._opened.archives:
+            if self._shard.holds(archive.key):
+                yield from archive.pictures(desk)
+
+    def _read(self, picture: Picture) -> bytes:
+        picture.began = time.perf_counter()
+        data = picture.read()
+        picture.nbytes = len(data)
+        if self._rules.checksum:
+            picture.sha256 = hashlib.sha256(data).hexdigest()
+        if self._memory is not None:
+            self._memory.check(data, str(picture))
+        return data
+
+    def _counted(self, desk: Desk) -> Iterator[Outcome]:
+        for outcome in desk.news():
+            self.report.count(outcome)
+            yield outcome
+
+    def _take_stock(self, desk: Desk, began: float) -> None:
+        self.report.skipped = desk.counts.skipped
+        self.report.failed_before = desk.counts.failed_before
+        self.report.seconds = time.perf_counter() - began
+        self.report.stages = self._pool.stages
+
+    def _summary(self) -> dict[str, Any]:
+        report = self.report
+        stages = {name: round(times.mean, 5) for name, times in report.stages.stages.items()}
+        return {
+            "done": report.done, "failed": report.failed, "skipped": report.skipped,
+            "seconds": round(report.seconds, 3), "stages": stages, "stopped": report.interrupted,
+        }  # fmt: skip
+
+    def __repr__(self) -> str:
+        total = "?" if self.total is None else self.total
+        return f"BulkRun({total} pictures, {self._shard}, {self._pool!r})"
+
+
+def rendering_of(
+    output: Output, background: BackgroundLike | None, suffix: str, png: Compression
+) -> Rendering:
+    """What is made of cut-outs; whatever cannot be is refused before the first."""
+    one_of("output", output, Output)
+    one_of("png", png, Compression)
+    kind = one_of("suffix", suffix, tuple(FILE_FORMATS))
+    if output == "mask" and background is not None:
+        raise ArgumentError("output='mask' has no colours to put on a background")
+    if FILE_FORMATS[kind] == "JPEG" and output == "rgba" and background is None:
+        raise ArgumentError("JPEG has no transparency; write PNG or WebP, or give a background")
+    return Rendering(output, None if background is None else Background(background), suffix, png)
+
+
+def _listed(inputs: InputLike | Sequence[InputLike]) -> Sequence[InputLike]:
+    if isinstance(inputs, Sequence) and not isinstance(inputs, str):
+        return inputs
+    return [inputs]
+
+
+def _sink(destination: str | os.PathLike[str], sync: Sync) -> tuple[Sink, Path | None]:
+    text = os.fspath(destination)
+    if is_url(text):
+        return UrlSink(text), None
+    root = Path(text)
+    if os.path.lexists(root) and not root.is_dir():
+        raise ArgumentError(f"destination={text!r} is a file, where a folder should be")
+    return FileSink(root, sync), root
+
+
+def _manifest_path(given: str | os.PathLike[str] | None, root: Path | None) -> Path:
+    if given is not None:
+        return Path(given)
+    if root is None:
+        raise ArgumentError(
+            "manifest is missing (--record): results that go to a URL need a file on this machine"
+        )
+    return root / NAME

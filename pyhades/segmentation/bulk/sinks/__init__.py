@@ -1,0 +1,1 @@
+"""Where results go: files, tar archives, and what fsspec reaches."""

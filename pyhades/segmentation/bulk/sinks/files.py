@@ -1,0 +1,121 @@
+"""Results as files of a folder: whole or not there, and never in place of somebody else's."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pyhades.segmentation.bulk.sinks.parts import clean, part_name, release
+
+Sync = Literal["none", "file", "full"]
+"""What is on the disk, and not only with the kernel, before a picture counts as done: nothing, its
+file, or its file, the file's name and the line in the manifest."""
+
+
+class FileSink:
+    """Writes files below a folder.
+
+    Parameters
+    ----------
+    root
+        The folder.
+    sync
+        What survives a power cut. Whatever it is, a killed process leaves no half files.
+    """
+
+    def __init__(self, root: Path, sync: Sync = "file") -> None:
+        self.root = root
+        self._sync = sync
+        self._seen: set[Path] = set()
+
+    def size(self, target: str) -> int | None:
+        """Of a file; None where there is none. Looks after the folder that it lies in, too."""
+        path = self.root / target
+        self._look_after(path.parent)
+        try:
+            return path.stat().st_size if path.is_file() else None
+        except OSError:
+            return None
+
+    def exists(self, target: str) -> bool:
+        """Whether something has that name."""
+        return os.path.lexists(self.root / target)
+
+    def holds(self, target: str, data: bytes) -> bool:
+        """Whether a file is there that has this content."""
+        path = self.root / target
+        return self.size(target) == len(data) and path.read_bytes() == data
+
+    def write(self, target: str, data: bytes, *, replace: bool) -> None:
+        """Write a file.
+
+        Raises
+        ------
+        FileExistsError
+            There is one, and it is not to be replaced; or a folder has its name.
+        OSError
+            It cannot be written. Then nothing has changed.
+        """
+        path = self.root / target
+        if path.is_dir():
+            raise FileExistsError(17, "a folder has that name", str(path))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._look_after(path.parent)
+        part = path.with_name(part_name())
+        try:
+            self._fill(part, data)
+            put_in_place(part, path, replace=replace)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+        finally:
+            release(part.name)
+        if self._sync == "full":
+            sync_folder(path.parent)
+
+    def _fill(self, part: Path, data: bytes) -> None:
+        with part.open("xb", buffering=0) as file:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[file.write(rest) :]
+            if self._sync != "none":
+                os.fsync(file.fileno())
+
+    def _look_after(self, folder: Path) -> None:
+        """Take away what the dead left, once per folder."""
+        if folder not in self._seen:
+            self._seen.add(folder)
+            clean(folder)
+
+
+def put_in_place(part: Path, path: Path, *, replace: bool) -> None:
+    """Give a finished file its name, at once.
+
+    Raises
+    ------
+    FileExistsError
+        Something has that name and is not to be replaced.
+    """
+    if replace:
+        part.replace(path)
+        return
+    try:
+        os.link(part, path)  # unlike a rename, this never replaces what came in the meantime
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links
+        if os.path.lexists(path):
+            raise FileExistsError(17, "File exists", str(path)) from None
+        part.replace(path)
+    else:
+        part.unlink()
+
+
+def sync_folder(folder: Path) -> None:
+    """Make names in a folder last."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,1 @@
+"""Where pictures come from: folders, lists, archives, tables, and what fsspec reaches."""

@@ -122,6 +122,11 @@ def stored() -> StoredTensor:
     return PlainTensor(TensorEntry("weight", Path("model.gguf"), "F32", (1, 32), data))
 
 
+def bulk_run_call() -> Call:
+    remover = pyhades.Remover.from_network(Instant(), MANIFEST)
+    return Call(pyhades.BulkRun, (Path(__file__).parent, "nowhere"), {"remover": remover})
+
+
 OTHERS: dict[str, Callable[[], Call]] = {
     "pyhades.compiler.assembly.Assembly.bound": lambda: Call(
         Assembly("nothing").bound, ("x", (1,))
@@ -207,6 +212,7 @@ OTHERS: dict[str, Callable[[], Call]] = {
     "pyhades.quant.tensor.QuantizedTensor": lambda: Call(
         quant.QuantizedTensor, (), {"shape": (1, 32), "values": MATRIX[:1]}
     ),
+    "pyhades.segmentation.bulk.run.BulkRun": bulk_run_call,
     "pyhades.segmentation.cutout.Cutout.encode": lambda: cutout("encode"),
     "pyhades.segmentation.cutout.Cutout.encode_parts": lambda: cutout("encode_parts"),
     "pyhades.segmentation.cutout.Cutout.pixels": lambda: cutout("pixels"),

@@ -1,0 +1,126 @@
+"""Killed at any moment, a run loses nothing, and repeats only what was in flight."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import pytest
+
+from pyhades.segmentation.bulk.manifest import NAME
+from tests.support.bulk_runs import begin, lines, results, write_archive, write_folder
+
+IN_FLIGHT = 4
+"""Pictures on their way in a pool of two workers."""
+SCATTER = 0.25
+"""Seconds within which a run is killed."""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return [write_folder(tmp_path / "in", 60)]
+
+
+@pytest.fixture
+def archives(tmp_path):
+    return [write_archive(tmp_path / "in" / f"{n}.tar", 20, 20 * n) for n in range(3)]
+
+
+def whole(inputs, tmp_path):
+    """What a run gives that nobody kills."""
+    process = begin(inputs, tmp_path / "whole", tmp_path / "whole.log", seconds=0)
+    process.join()
+    assert process.exitcode == 0
+    return results(tmp_path / "whole")
+
+
+def kill_and_resume(inputs, out, log, chance):
+    """Kill a run now and then until one reaches its end; how often."""
+    for kills in range(1000):
+        process = begin(inputs, out, log, resume=True)
+        process.join(chance.uniform(0, SCATTER))
+        if process.exitcode is None:
+            process.kill()
+        process.join()
+        if process.exitcode == 0:
+            return kills
+        assert process.exitcode == -9
+    raise AssertionError("it does not come to an end")
+
+
+def check_names(out, expected):
+    """Nothing has its name that is not whole."""
+    found = results(out)
+    wrong = [name for name in found if not name.endswith(".part") and found[name] != expected[name]]
+    assert not wrong
+
+
+def torture(inputs, tmp_path, at_least, seed):
+    expected, chance = whole(inputs, tmp_path), random.Random(seed)
+    kills = 0
+    for number in range(1000):
+        out, log = tmp_path / f"out{number}", tmp_path / f"{number}.log"
+        killed = kill_and_resume(inputs, out, log, chance)
+        assert results(out) == expected  # bytes, names, and no leftovers
+        done = Counter(line["input"] for line in lines(out) if line["status"] == "done")
+        assert set(done.values()) == {1}
+        # A kill may have come before the first line of the manifest, too.
+        read = Counter(log.read_text().split())
+        repeated = sum(read.values()) - len(read)
+        assert repeated <= killed * IN_FLIGHT, f"{repeated} repeated after {killed} kills"
+        kills += killed
+        if kills >= at_least:
+            return
+    raise AssertionError("nothing was killed")
+
+
+def test_ten_kills_of_a_folder(folder, tmp_path):
+    torture(folder, tmp_path, 10, seed=1)
+
+
+def test_ten_kills_of_archives(archives, tmp_path):
+    torture(archives, tmp_path, 10, seed=2)
+
+
+@pytest.mark.slow
+def test_a_hundred_kills_of_a_folder(folder, tmp_path):
+    torture(folder, tmp_path, 100, seed=3)
+
+
+@pytest.mark.slow
+def test_a_hundred_kills_of_archives(archives, tmp_path):
+    torture(archives, tmp_path, 100, seed=4)
+
+
+def test_names_are_whole_after_every_kill(folder, tmp_path):
+    expected, chance = whole(folder, tmp_path), random.Random(5)
+    out = tmp_path / "out"
+    for _ in range(6):
+        process = begin(folder, out, tmp_path / "log", resume=True)
+        process.join(chance.uniform(0, SCATTER / 2))
+        process.kill()
+        process.join()
+        if out.exists():
+            check_names(out, expected)
+
+
+def test_a_result_without_its_line_is_taken_for_what_it_is(folder, tmp_path):
+    """Killed between both: the picture is cut out again, and the line added."""
+    expected, out = whole(folder, tmp_path), tmp_path / "whole"
+    manifest = out / NAME
+    kept = manifest.read_bytes().splitlines(keepends=True)
+    manifest.write_bytes(b"".join(kept[:30]) + kept[30][:40])
+    process = begin(folder, out, tmp_path / "log", resume=True)
+    process.join()
+    assert process.exitcode == 0 and results(out) == expected
+    assert len({line["input"] for line in lines(out)}) == 60
+
+
+def test_a_result_of_somebody_else_is_not_touched(folder, tmp_path):
+    out = tmp_path / "out"
+    (out / "d0").mkdir(parents=True)
+    (out / "d0" / "p000.png").write_text("mine")
+    process = begin(folder, out, tmp_path / "log", resume=True)
+    process.join()
+    assert process.exitcode == 1 and (out / "d0" / "p000.png").read_text() == "mine"
+    assert [line["status"] for line in lines(out) if line["input"] == "d0/p000.png"] == ["refused"]

@@ -7,6 +7,7 @@ import hashlib
 import queue
 import time
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,9 +97,11 @@ class Desk:
     taken: Taken | None = None
     remembers: bool = False
     counts: Counts = field(default_factory=Counts)
+    notes: dict[str, str] = field(default_factory=dict)
     _news: queue.SimpleQueue[Outcome] = field(default_factory=queue.SimpleQueue)
     _shelves: dict[str, Shelf] = field(default_factory=dict)
-    _failed_of: dict[str, int] = field(default_factory=dict)
+    _done_of: Counter[str] = field(default_factory=Counter)
+    _failed_of: Counter[str] = field(default_factory=Counter)
 
     # What sources ask.
 
@@ -124,10 +127,11 @@ class Desk:
             raise ArgumentError("archives of results go to a folder of this machine")
         record = self.history.archives.get(key) if self.rules.resume else None
         size = self.sink.size(target)
-        if record is not None and record.stamp == stamp and size == record.output_bytes:
+        is_there = record is not None and size is not None and size == record.output_bytes
+        if record is not None and is_there and record.stamp == stamp:
             missing = record.failed + (record.status == "failed")
             if not (missing and self.rules.retry_failed):
-                self.counts.skipped += record.members
+                self.counts.skipped += record.pictures
                 self.counts.failed_before += missing
                 return None
         is_ours = self.rules.overwrite or (record is not None and record.status != "unwritten")
@@ -155,15 +159,17 @@ class Desk:
         is_done = record is not None and record.status == "done" and record.stamp == stamp
         return record.crc32 if record is not None and is_done else None
 
-    def is_settled(self, key: str) -> bool:
+    def is_settled(self, key: str, archive: str) -> bool:
         """Whether a member failed before and is not to be tried again."""
         record = self._record(key)
         failed = record is not None and record.status == "failed" and not self.rules.retry_failed
         self.counts.failed_before += failed
+        self._failed_of[archive] += failed
         return failed
 
-    def skip(self, key: str) -> None:
-        """An earlier run has done that member."""
+    def skip(self, archive: str) -> None:
+        """An earlier run has done a member of an archive."""
+        self._done_of[archive] += 1
         self.counts.skipped += 1
 
     def _record(self, key: str) -> Record | None:
@@ -231,8 +237,7 @@ class Desk:
     def _settle_member(self, picture: Picture, result: Rendered | Exception) -> None:
         assert picture.place is not None
         if isinstance(result, Exception):
-            count = self._failed_of.get(picture.archive, 0)
-            self._failed_of[picture.archive] = count + 1
+            self._failed_of[picture.archive] += 1
             picture.place.fill(
                 None, lambda _: self._fail(picture, result), lambda _: self._fail(picture, result)
             )
@@ -240,9 +245,13 @@ class Desk:
         rendered = result
         picture.place.fill(
             rendered.data,
-            lambda crc32: self._done(picture, rendered, crc32),
+            lambda crc32: self._done_member(picture, rendered, crc32),
             lambda error: self._fail(picture, error, "unwritten"),
         )
+
+    def _done_member(self, picture: Picture, rendered: Rendered, crc32: int) -> None:
+        self._done_of[picture.archive] += 1
+        self._done(picture, rendered, crc32)
 
     def _done(self, picture: Picture, rendered: Rendered, crc32: int) -> None:
         height, width = rendered.size
@@ -255,7 +264,14 @@ class Desk:
         }  # fmt: skip
         self._note(picture, outcome, result)
         if rendered.doubt and self.review is not None:
-            self.review.add(picture, outcome, rendered.data)
+            self._show(self.review, picture, outcome, rendered.data)
+
+    def _show(self, review: Review, picture: Picture, outcome: Outcome, result: bytes) -> None:
+        """A preview is a help: one that cannot be made fails nothing."""
+        try:
+            review.add(picture, outcome, result)
+        except Exception as error:
+            self.notes.setdefault("preview", f"a preview could not be made: {error}")
 
     def _fail(self, picture: Picture, error: Exception, status: Status = "failed") -> None:
         reason = reason_of(error, str(picture))
@@ -301,8 +317,9 @@ class Desk:
         outcome = Outcome(key, status, reason, target)
         line = {
             "input": key, "status": status, "reason": reason, "size": stamp.size,
-            "mtime_ns": stamp.mtime_ns, "output": target, "output_bytes": self.sink.size(target),
-            "members": shelf.members, "failed": self._failed_of.pop(key, 0),
+            "mtime_ns": stamp.mtime_ns, "output": target,
+            "output_bytes": self.sink.size(target) or 0,
+            "pictures": self._done_of.pop(key, 0), "failed": self._failed_of.pop(key, 0),
         }  # fmt: skip
         if status == "done":
             self._append_quietly(line)

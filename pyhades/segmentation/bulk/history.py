@@ -23,8 +23,8 @@ class Record:
         Its result.
     stamp, sha256
         What it was made of.
-    members, failed
-        Of an archive: how many it holds, and how many pictures are missing.
+    pictures, failed
+        Of an archive: how many it holds, and how many are missing.
     """
 
     status: Status
@@ -34,7 +34,7 @@ class Record:
     crc32: int
     stamp: Stamp
     sha256: str
-    members: int = 0
+    pictures: int = 0
     failed: int = 0
 
     @classmethod
@@ -44,7 +44,7 @@ class Record:
             line["status"], line.get("reason", ""), line.get("output", ""),
             line.get("output_bytes", 0), line.get("crc32", 0),
             Stamp(line.get("size", 0), line.get("mtime_ns", 0)), line.get("sha256", ""),
-            line.get("members", 0), line.get("failed", 0),
+            line.get("pictures", 0), line.get("failed", 0),
         )  # fmt: skip
 
 
@@ -106,7 +106,7 @@ class History:
                     history.others[made_with] = history.others.get(made_with, 0) + 1
                 continue
             if ours(line.get("archive", key)):
-                table = history.archives if line.get("members") is not None else history.records
+                table = history.archives if "pictures" in line else history.records
                 table[key] = Record.of(line)
         return history
 

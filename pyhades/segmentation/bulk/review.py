@@ -59,10 +59,9 @@ def doubt_about(alpha: NDArray[np.uint8]) -> str:
 
 def _reduced(alpha: NDArray[np.uint8]) -> NDArray[np.float32]:
     """A matte in 0..1 of at most :data:`SIDE` pixels."""
-    height, width = alpha.shape
-    step = max(1, max(height, width) // SIDE)
-    trimmed = alpha[: height // step * step, : width // step * step]
-    blocks = trimmed.reshape(height // step, step, width // step, step)
+    rows, columns = (max(1, side // SIDE) for side in alpha.shape)
+    height, width = alpha.shape[0] // rows, alpha.shape[1] // columns
+    blocks = alpha[: height * rows, : width * columns].reshape(height, rows, width, columns)
     small: NDArray[np.float32] = blocks.mean(axis=(1, 3), dtype=np.float32) / np.float32(255)
     return small
 
@@ -76,18 +75,25 @@ def components(mask: NDArray[np.bool_], least: int = 1) -> int:
     3
     """
     labels = np.arange(1, mask.size + 1).reshape(mask.shape) * mask
-    while True:  # every pixel takes the largest number around it, until none changes
-        grown = labels.copy()
-        grown[1:] = np.maximum(grown[1:], labels[:-1])
-        grown[:-1] = np.maximum(grown[:-1], labels[1:])
-        grown[:, 1:] = np.maximum(grown[:, 1:], labels[:, :-1])
-        grown[:, :-1] = np.maximum(grown[:, :-1], labels[:, 1:])
-        grown *= mask
-        if np.array_equal(grown, labels):
+    while True:  # all of a run in a row, and then in a column, takes its largest number
+        spread = _spread(_spread(labels).T).T
+        if np.array_equal(spread, labels):
             break
-        labels = grown
+        labels = spread
     counts = np.unique(labels[mask], return_counts=True)[1]
     return int((counts >= least).sum())
+
+
+def _spread(labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Every run of numbers in a row that are not 0 takes the largest of them."""
+    padded = np.pad(labels, ((0, 0), (0, 1)))  # so that a run ends with its row
+    flat = padded.ravel()
+    inside = flat > 0
+    starts = np.flatnonzero(inside & ~np.concatenate([[False], inside[:-1]]))
+    if starts.size:
+        lengths = np.add.reduceat(inside, starts, dtype=np.int64)
+        flat[inside] = np.repeat(np.maximum.reduceat(flat, starts), lengths)
+    return padded[:, :-1]
 
 
 @dataclass

@@ -315,6 +315,7 @@ class BulkRun:
         self.report.failed_before = desk.counts.failed_before
         self.report.seconds = time.perf_counter() - began
         self.report.stages = self._pool.stages
+        self.report.notes += desk.notes.values()
 
     def _summary(self) -> dict[str, Any]:
         report = self.report

@@ -21,7 +21,9 @@ from pyhades.segmentation.bulk.sinks.urls import UrlSink
 
 
 def names(folder):
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return sorted(
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
+    )
 
 
 @pytest.mark.parametrize("sync", ["none", "file", "full"])

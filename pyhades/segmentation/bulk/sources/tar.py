@@ -7,13 +7,13 @@ import tarfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol, Self
 
-from pyhades.errors import ImageError
+from pyhades.errors import ArgumentError, ImageError
 from pyhades.segmentation.bulk.picture import Picture, Stamp, broken
 from pyhades.segmentation.bulk.sinks.tar import Shelf
-from pyhades.segmentation.bulk.sources.naming import ARCHIVE_SUFFIXES, inside, is_picture
+from pyhades.segmentation.bulk.sources.naming import ARCHIVE_SUFFIXES, Taken, inside, is_picture
 
 
 class Desk(Protocol):
@@ -25,11 +25,11 @@ class Desk(Protocol):
     def checksum(self, key: str, stamp: Stamp) -> int | None:
         """Of the result that an earlier run has made of a member; None where there is none."""
 
-    def is_settled(self, key: str) -> bool:
+    def is_settled(self, key: str, archive: str) -> bool:
         """Whether a member failed before and is not to be tried again."""
 
-    def skip(self, key: str) -> None:
-        """An earlier run has done that member."""
+    def skip(self, archive: str) -> None:
+        """An earlier run has done a member of an archive."""
 
 
 class Archive:
@@ -63,9 +63,11 @@ class Archive:
         self._suffix = suffix
         self._opened = opened or functools.partial(_open, path)
         self._stamp = stamp
+        self._names = Taken()
 
     def pictures(self, desk: Desk) -> Iterator[Picture]:
         """Read it; ``desk`` says what is done already and where results go."""
+        self._names = Taken()
         try:
             stamp = self._stamp or stamp_of(Path(self.path))
             shelf = None
@@ -110,20 +112,26 @@ class Archive:
     def _picture(
         self, info: tarfile.TarInfo, data: bytes, desk: Desk, shelf: Shelf | None
     ) -> Iterator[Picture]:
-        name = inside(info.name)
+        shown = f"{self.path}/{info.name}"
+        try:
+            name = inside(info.name)
+        except ArgumentError as error:
+            yield broken(f"{self.key}/{info.name}", error, shown)
+            return
         key = f"{self.key}/{name}"
-        result = str(Path(name).with_suffix(self._suffix))
-        shown = f"{self.path}/{name}"
+        result = str(PurePosixPath(name).with_suffix(self._suffix))
+        if not self._names.take(result):  # of a.jpg and a.png the second keeps its suffix
+            result = f"{name}{self._suffix}"
         stamp = Stamp(info.size, int(info.mtime) * 10**9)
         if shelf is None:
             target = f"{folder_of(self.key)}/{result}"
             yield Picture(key, target, lambda: data, shown, stamp)
             return
-        if desk.is_settled(key):
+        if desk.is_settled(key, self.key):
             return
         crc32 = desk.checksum(key, stamp)
         if crc32 is not None and shelf.has(result, crc32):
-            desk.skip(key)
+            desk.skip(self.key)
             return
         place = shelf.place(result, info.mtime)
         target = self.target or ""

@@ -81,5 +81,5 @@ def command(ctx: click.Context, /, inputs: tuple[str, ...], out: str, **given: A
         code = remove_one(remover, request) if is_one(request) else None
         if code is None:
             arguments = ctx.meta["pyhades.arguments"]
-            code = remove_many(remover, request, arguments, given["prepared"].options.threads)
+            code = remove_many(remover, request, arguments)
     ctx.exit(code)

@@ -17,20 +17,19 @@ from pyhades.segmentation.bulk.sources.lists import Listed
 from pyhades.segmentation.bulk.sources.opening import InputLike
 from pyhades.segmentation.remover import Remover
 
+MANY = 2000
+"""Images from which on some seconds of measuring pay."""
 
-def remove_many(
-    remover: Remover, request: Request, arguments: Sequence[str], threads: int | None
-) -> int:
+
+def remove_many(remover: Remover, request: Request, arguments: Sequence[str]) -> int:
     """Do a run; the exit code.
 
     Parameters
     ----------
     arguments
         The command's own, for processes that do a part each.
-    threads
-        Of every worker.
     """
-    run = _make_run(remover, request, threads)
+    run = _make_run(remover, request)
     if request.as_part:
         return _as_part(run)
     if request.processes is not None:
@@ -45,7 +44,7 @@ def remove_many(
     return 0 if report.ok else 1
 
 
-def _make_run(remover: Remover, request: Request, threads: int | None) -> BulkRun:
+def _make_run(remover: Remover, request: Request) -> BulkRun:
     suffix = f".{request.suffix}"
     inputs: list[InputLike] = [*request.inputs]
     inputs += [_listed(form, name, suffix) for form, name in request.lists]
@@ -56,7 +55,8 @@ def _make_run(remover: Remover, request: Request, threads: int | None) -> BulkRu
     return BulkRun(
         inputs, request.out, remover=remover, output=request.output, background=request.background,
         suffix=suffix, png=request.png, manifest=request.record, sync=request.fsync,
-        watch=request.interval if request.watch else None, threads_per_worker=threads, **options,
+        watch=request.interval if request.watch else None, threads_per_worker=request.threads,
+        **options,
     )  # fmt: skip
 
 
@@ -66,6 +66,8 @@ def _listed(form: Any, name: str, suffix: str) -> Listed:
 
 
 def _with_progress(run: BulkRun, request: Request) -> BulkReport:
+    if _calibrates(run, request) and (measured := run.calibrate()) is not None:
+        tell(str(measured))
     if not request.quiet:
         tell(run.plan)
     with Progress(run.total, quiet=request.quiet) as progress:
@@ -74,6 +76,14 @@ def _with_progress(run: BulkRun, request: Request) -> BulkReport:
                 progress.say(f"error: {outcome}")
             progress.advance(run.report, run.skipped)
     return run.report
+
+
+def _calibrates(run: BulkRun, request: Request) -> bool:
+    """Whether it pays to measure first."""
+    if request.calibrate is not None:
+        return bool(request.calibrate)
+    is_free = request.workers is None and request.threads is None
+    return is_free and (run.total or 0) >= MANY
 
 
 def _as_part(run: BulkRun) -> int:

@@ -41,7 +41,7 @@ def remove_one(remover: Remover, request: Request) -> int:
             raise ArgumentError(f"{out} exists; pass --overwrite to replace it")
         data = sys.stdin.buffer.read() if source == STANDARD else Path(source)
         name = "standard input" if source == STANDARD else None
-        result = rendering.encoded(remover.cut(load_image(data, name=name)))
+        result = b"".join(rendering.encoded(remover.cut(load_image(data, name=name))))
         _write(out, result)
     except Exception as error:
         click.echo(_described(source, error), err=True)

@@ -96,6 +96,10 @@ _machine = together(
     click.option(
         "--encoders", type=click.IntRange(min=0), default=0, help="Threads that only encode."
     ),
+    click.option(
+        "--calibrate/--no-calibrate", default=None,
+        help="Measure which workers are fastest, for some seconds; default: for many pictures.",
+    ),
     click.option("--max-memory", metavar="SIZE", help="Of a process, such as 2G."),
     click.option(
         "--processes", metavar="N|node|l3", help="Several, each with CPUs of its own, or one per "
@@ -137,6 +141,7 @@ class Request:
         """Take out of ``given`` all that is not about the model."""
         output: Output = "mask" if given.pop("only_mask") else "rgba"
         others = {name: given.pop(name) for name in _OTHERS}
+        others["threads"] = given["prepared"].options.threads
         return cls(
             inputs,
             out,
@@ -197,4 +202,13 @@ _DEFAULTS: dict[str, Any] = {
     "record": None, "checksum": False, "review": None, "decoders": 0, "encoders": 0,
     "max_memory": None, "processes": None, "as_part": False, "take_up": False, "cpus": None,
 }  # fmt: skip
-_OTHERS = [*_DEFAULTS, "workers", "fsync", "recursive", "overwrite", "quiet", "interval"]
+_OTHERS = [
+    *_DEFAULTS,
+    "workers",
+    "calibrate",
+    "fsync",
+    "recursive",
+    "overwrite",
+    "quiet",
+    "interval",
+]

@@ -150,7 +150,7 @@ def test_a_folder_without_images(run, tmp_path):
 
 
 def test_interruption(run, folder, tmp_path, monkeypatch):
-    def interrupted(sink, target, data, **how):
+    def interrupted(sink, target, parts, **how):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(FileSink, "write", interrupted)

@@ -8,7 +8,7 @@ import queue
 import time
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -33,10 +33,10 @@ class Sink(Protocol):
     def exists(self, target: str) -> bool:
         """Whether something has that name."""
 
-    def holds(self, target: str, data: bytes) -> bool:
+    def holds(self, target: str, parts: Sequence[bytes]) -> bool:
         """Whether a file is there that has this content."""
 
-    def write(self, target: str, data: bytes, *, replace: bool) -> None:
+    def write(self, target: str, parts: Sequence[bytes], *, replace: bool) -> None:
         """Write a file: all of it, or nothing."""
 
 
@@ -208,24 +208,24 @@ class Desk:
             self._fail(picture, result)
         else:
             try:
-                self._write(picture, result.data)
+                self._write(picture, result.parts)
             except FileExistsError as error:
                 self._fail(picture, error, "refused")
             except OSError as error:
                 self._fail(picture, error, "unwritten")
             else:
-                self._done(picture, result, zlib.crc32(result.data))
+                self._done(picture, result, _checksum(result.parts))
 
-    def _write(self, picture: Picture, data: bytes) -> None:
+    def _write(self, picture: Picture, parts: Sequence[bytes]) -> None:
         record = self._record(picture.key)
         replace = self.rules.overwrite
         if record is not None and record.status == "done" and record.output == picture.target:
             replace = True  # it is ours
         try:
-            self.sink.write(picture.target, data, replace=replace)
+            self.sink.write(picture.target, parts, replace=replace)
         except FileExistsError as error:
             # Written by a run that was killed before it could say so?
-            if not (self.rules.resume and self.sink.holds(picture.target, data)):
+            if not (self.rules.resume and self.sink.holds(picture.target, parts)):
                 raise self._exists(picture.target) from error
 
     def _exists(self, target: str) -> FileExistsError:
@@ -244,7 +244,7 @@ class Desk:
             return
         rendered = result
         picture.place.fill(
-            rendered.data,
+            rendered.parts,
             lambda crc32: self._done_member(picture, rendered, crc32),
             lambda error: self._fail(picture, error, "unwritten"),
         )
@@ -260,7 +260,8 @@ class Desk:
             since(picture.began), str(picture),
         )  # fmt: skip
         result = {
-            "output_bytes": len(rendered.data), "crc32": crc32, "width": width, "height": height,
+            "output_bytes": sum(map(len, rendered.parts)), "crc32": crc32,
+            "width": width, "height": height,
         }  # fmt: skip
         self._note(picture, outcome, result)
         if rendered.doubt and self.review is not None:
@@ -353,3 +354,10 @@ def reason_of(error: Exception, name: str) -> str:
         return f"{error.strerror}{where}"
     text = str(error) or type(error).__name__
     return text.removeprefix(f"{name}: ")
+
+
+def _checksum(parts: Sequence[bytes]) -> int:
+    crc32 = 0
+    for part in parts:
+        crc32 = zlib.crc32(part, crc32)
+    return crc32

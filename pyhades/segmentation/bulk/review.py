@@ -115,7 +115,7 @@ class Review:
     def add(self, picture: Picture, outcome: Outcome, result: bytes) -> None:
         """Show a picture beside its result."""
         name = f"{outcome.input}.jpg"
-        self._sink.write(name, preview(picture.read(), result), replace=True)
+        self._sink.write(name, [preview(picture.read(), result)], replace=True)
         line: dict[str, Any] = {
             "input": outcome.input, "shown": outcome.shown, "why": outcome.doubt,
             "foreground": outcome.foreground, "output": outcome.output, "preview": name,

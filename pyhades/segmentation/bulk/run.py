@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import secrets
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import pyhades
 from pyhades.arguments import check_count, check_flag, one_of
-from pyhades.errors import ArgumentError, ArgumentTypeError
+from pyhades.errors import ArgumentError, ArgumentTypeError, ImageError
+from pyhades.segmentation.bulk.calibration import Calibration, calibrate
 from pyhades.segmentation.bulk.chain import Rendered, Rendering, no_doubt
 from pyhades.segmentation.bulk.desk import Desk, Rules, Sink
 from pyhades.segmentation.bulk.history import History
@@ -33,8 +35,12 @@ from pyhades.segmentation.bulk.sources.opening import InputLike, check, open_inp
 from pyhades.segmentation.bulk.sources.urls import is_url
 from pyhades.segmentation.compose import Background, BackgroundLike
 from pyhades.segmentation.cutout import FILE_FORMATS, Output
+from pyhades.segmentation.image_input import ImageLike, load_image
 from pyhades.segmentation.png import Compression
 from pyhades.segmentation.remover import Remover
+
+SAMPLES = 8
+"""Pictures of a run that its calibration looks at."""
 
 
 class BulkRun:
@@ -159,11 +165,11 @@ class BulkRun:
         self._take_up = check_flag("take_up", take_up)
         self._shard = Shard.parse(shard)
         self._watch = watch
-        self._pool = SessionPool(
-            remover, workers=workers, threads_per_worker=threads_per_worker, decoders=decoders,
-            encoders=encoders,
-        )  # fmt: skip
-        self._memory = self._limit(max_memory)
+        self._most = parse_size(max_memory) if isinstance(max_memory, str) else max_memory
+        self._codecs: dict[str, Any] = {"decoders": decoders, "encoders": encoders}
+        self._pool, self._memory = self._make_pool(
+            workers=workers, threads_per_worker=threads_per_worker
+        )
         self._sink, self._root = _sink(destination, sync)
         self._manifest = _manifest_path(manifest, self._root)
         self._review = None if review is None else Review(Path(review))
@@ -201,6 +207,25 @@ class BulkRun:
             yield from self._counted(desk)
             manifest.append({"run": self._number, "ended": time.time(), **self._summary()})
 
+    def calibrate(self) -> Calibration | None:
+        """Measure how many workers of how many threads are fastest, and take these.
+
+        It takes some seconds, with the first pictures of the run; None where none can be measured
+        with. To be called before the run.
+        """
+        found = (picture for source in self._opened.files for picture in source if picture.target)
+        samples: list[ImageLike] = []
+        for picture in itertools.islice(found, SAMPLES):
+            with suppress(OSError, ImageError):
+                data = picture.read()
+                load_image(data, max_pixels=self._remover.max_pixels)
+                samples.append(data)
+        if not samples:
+            return None
+        measured = calibrate(self._remover, samples, self._rendering)
+        self._pool, self._memory = self._make_pool(plan=measured.chosen.plan)
+        return measured
+
     def stop(self) -> None:
         """Begin no more pictures; those that were begun are finished. Any thread may call this."""
         self._stopped.set()
@@ -221,17 +246,15 @@ class BulkRun:
 
     # How it is made.
 
-    def _limit(self, most: int | str | None) -> MemoryLimit | None:
-        if most is None:
-            return None
-        count = parse_size(most) if isinstance(most, str) else check_count("max_memory", most)
-        workers = len(self._pool.plan.workers) + self._pool.decoders + self._pool.encoders
-        limit = MemoryLimit.of(count, workers)
-        self._pool = SessionPool(
-            self._remover, plan=self._pool.plan, decoders=self._pool.decoders,
-            encoders=self._pool.encoders, most_items=limit.most_items, most_bytes=limit.most_bytes,
-        )  # fmt: skip
-        return limit
+    def _make_pool(self, **given: Any) -> tuple[SessionPool, MemoryLimit | None]:
+        """Workers as they are asked for, in the memory that there is for them."""
+        pool = SessionPool(self._remover, **given, **self._codecs)
+        if self._most is None:
+            return pool, None
+        holders = len(pool.plan.workers) + pool.decoders + pool.encoders
+        limit = MemoryLimit.of(check_count("max_memory", self._most), holders)
+        bounds: dict[str, Any] = {"most_items": limit.most_items, "most_bytes": limit.most_bytes}
+        return SessionPool(self._remover, plan=pool.plan, **self._codecs, **bounds), limit
 
     def _checked(self) -> tuple[int | None, str]:
         count, warning = check(self._opened, self._root, self._shard.holds)

@@ -162,10 +162,10 @@ def test_a_picture_that_vanishes_once_it_was_found(go, folder, monkeypatch):
 def test_a_full_disk(go, folder, out, monkeypatch):
     plain = FileSink._fill
 
-    def full(sink, part, data):
+    def full(sink, part, parts):
         if part.parent.name == "d1":
             raise OSError(errno.ENOSPC, "No space left on device", str(part))
-        plain(sink, part, data)
+        plain(sink, part, parts)
 
     monkeypatch.setattr(FileSink, "_fill", full)
     report = go(folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -42,13 +43,15 @@ class FileSink:
         """Whether something has that name."""
         return os.path.lexists(self.root / target)
 
-    def holds(self, target: str, data: bytes) -> bool:
+    def holds(self, target: str, parts: Sequence[bytes]) -> bool:
         """Whether a file is there that has this content."""
-        path = self.root / target
-        return self.size(target) == len(data) and path.read_bytes() == data
+        if self.size(target) != sum(map(len, parts)):
+            return False
+        with (self.root / target).open("rb") as file:
+            return all(file.read(len(part)) == part for part in parts)
 
-    def write(self, target: str, data: bytes, *, replace: bool) -> None:
-        """Write a file.
+    def write(self, target: str, parts: Sequence[bytes], *, replace: bool) -> None:
+        """Write a file, whose content comes in pieces.
 
         Raises
         ------
@@ -64,7 +67,7 @@ class FileSink:
         self._look_after(path.parent)
         part = path.with_name(part_name())
         try:
-            self._fill(part, data)
+            self._fill(part, parts)
             put_in_place(part, path, replace=replace)
         except BaseException:
             part.unlink(missing_ok=True)
@@ -74,11 +77,12 @@ class FileSink:
         if self._sync == "full":
             sync_folder(path.parent)
 
-    def _fill(self, part: Path, data: bytes) -> None:
+    def _fill(self, part: Path, parts: Sequence[bytes]) -> None:
         with part.open("xb", buffering=0) as file:
-            rest = memoryview(data)
-            while rest:
-                rest = rest[file.write(rest) :]
+            for piece in parts:
+                rest = memoryview(piece)
+                while rest:
+                    rest = rest[file.write(rest) :]
             if self._sync != "none":
                 os.fsync(file.fileno())
 

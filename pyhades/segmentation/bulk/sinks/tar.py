@@ -8,7 +8,7 @@ import tarfile
 import threading
 import zlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -36,24 +36,24 @@ class Place:
     shelf: Shelf
     name: str
     mtime: int
-    data: bytes | None = None
+    parts: Sequence[bytes] | None = None
     is_ready: bool = False
     kept: Kept | None = None
     failed: Failed | None = None
 
-    def fill(self, data: bytes | None, kept: Kept, failed: Failed) -> None:
+    def fill(self, parts: Sequence[bytes] | None, kept: Kept, failed: Failed) -> None:
         """Say what belongs there; None for nothing.
 
         Parameters
         ----------
-        data
-            Content of the member.
+        parts
+            Content of the member, in pieces.
         kept
             Called with its checksum once it is written, and so is all before it.
         failed
             Called if it cannot be written.
         """
-        self.data, self.kept, self.failed, self.is_ready = data, kept, failed, True
+        self.parts, self.kept, self.failed, self.is_ready = parts, kept, failed, True
         self.shelf.advance()
 
 
@@ -103,6 +103,7 @@ class Shelf:
         self._places: deque[Place] = deque()
         self.members = 0
         self._is_ended = False
+        self._is_over = False
         self._lock = threading.RLock()
         self.problem: Exception | None = None
         self.damage = ""
@@ -150,8 +151,9 @@ class Shelf:
 
     def end(self, damage: str = "") -> None:
         """There are no more members."""
-        self.damage = damage
-        self._is_ended = True
+        with self._lock:
+            self.damage = damage
+            self._is_ended = True
         self.advance()
 
     def advance(self) -> None:
@@ -160,7 +162,8 @@ class Shelf:
             try:
                 while self._places and self._places[0].is_ready:
                     self._write(self._places.popleft())
-                if self._is_ended and not self._places and self.problem is None:
+                if self._is_ended and not self._places and not self._is_over:
+                    self._is_over = True  # both who reads and who writes may come here
                     self._finish()
             except Exception as error:
                 self._give_up(error)
@@ -181,9 +184,9 @@ class Shelf:
             place.failed(self.problem)
             return
         crc32 = 0
-        if place.data is not None:
+        if place.parts is not None:
             try:
-                crc32 = self._add(place.name, place.mtime, place.data)
+                crc32 = self._add(place.name, place.mtime, b"".join(place.parts))
             except OSError as error:
                 place.failed(error)
                 raise
@@ -245,7 +248,7 @@ class Shelf:
     def _give_up(self, error: Exception) -> None:
         if self.problem is not None:
             return
-        self.problem = error
+        self.problem, self._is_over = error, True
         if self._file is not None:
             self._file.close()
         if self._part is not None:

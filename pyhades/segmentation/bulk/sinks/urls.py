@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pyhades.segmentation.bulk.sinks.parts import part_name, release
@@ -39,11 +40,12 @@ class UrlSink:
         """Whether something has that name."""
         return bool(self._files.exists(self._path(target)))
 
-    def holds(self, target: str, data: bytes) -> bool:
+    def holds(self, target: str, parts: Sequence[bytes]) -> bool:
         """Whether an object is there that has this content."""
+        data = b"".join(parts)
         return self.size(target) == len(data) and self._files.cat_file(self._path(target)) == data
 
-    def write(self, target: str, data: bytes, *, replace: bool) -> None:
+    def write(self, target: str, parts: Sequence[bytes], *, replace: bool) -> None:
         """Write an object; see :meth:`FileSink.write`.
 
         Between the look whether there is one and the write, others may write it: no store has a
@@ -52,6 +54,7 @@ class UrlSink:
         path = self._path(target)
         if not replace and self.exists(target):
             raise FileExistsError(17, "File exists", path)
+        data = b"".join(parts)
         if self._at_once:
             self._files.pipe_file(path, data)
             return

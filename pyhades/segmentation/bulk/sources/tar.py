@@ -159,7 +159,7 @@ def _open(path: Path | str) -> BinaryIO:
 def _take_over(shelf: Shelf, info: tarfile.TarInfo, data: bytes) -> None:
     """A member that is no picture, as it is."""
     if not shelf.has(info.name, zlib.crc32(data)):
-        shelf.place(info.name, info.mtime).fill(data, lambda crc32: None, lambda error: None)
+        shelf.place(info.name, info.mtime).fill([data], lambda crc32: None, lambda error: None)
 
 
 class _StrictInfo(tarfile.TarInfo):

@@ -11,7 +11,7 @@ import click
 from pyhades.cli.remove_options import STANDARD, Request
 from pyhades.cli.targets import check_apart, write_atomically
 from pyhades.errors import ArgumentError
-from pyhades.segmentation.bulk.run import rendering_of
+from pyhades.segmentation.bulk.beginning import rendering_of
 from pyhades.segmentation.bulk.sources.naming import ARCHIVE_SUFFIXES, TABLE_SUFFIXES
 from pyhades.segmentation.bulk.sources.urls import is_url
 from pyhades.segmentation.cutout import FILE_FORMATS

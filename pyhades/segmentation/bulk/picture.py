@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -29,6 +30,12 @@ class Stamp:
 
     size: int = 0
     mtime_ns: int = 0
+
+
+def stamp_of(path: Path) -> Stamp:
+    """Of a file."""
+    status = path.stat()
+    return Stamp(status.st_size, status.st_mtime_ns)
 
 
 @dataclass(eq=False)

@@ -15,26 +15,28 @@ from typing import Any
 
 import pyhades
 from pyhades.arguments import check_count, check_flag, one_of
-from pyhades.errors import ArgumentError, ArgumentTypeError, ImageError
+from pyhades.errors import ArgumentTypeError, ImageError
+from pyhades.segmentation.bulk.archives import ArchiveDesk
+from pyhades.segmentation.bulk.beginning import listed, manifest_path, rendering_of, sink_of
+from pyhades.segmentation.bulk.books import Books
 from pyhades.segmentation.bulk.calibration import Calibration, calibrate
-from pyhades.segmentation.bulk.chain import Rendered, Rendering, no_doubt
-from pyhades.segmentation.bulk.desk import Desk, Rules, Sink
+from pyhades.segmentation.bulk.chain import Rendered, no_doubt
+from pyhades.segmentation.bulk.desk import Desk
 from pyhades.segmentation.bulk.history import History
 from pyhades.segmentation.bulk.identity import Identity
-from pyhades.segmentation.bulk.manifest import NAME, Manifest
+from pyhades.segmentation.bulk.manifest import Manifest
 from pyhades.segmentation.bulk.memory import MemoryLimit, parse_size
 from pyhades.segmentation.bulk.picture import Outcome, Picture
 from pyhades.segmentation.bulk.report import BulkReport
 from pyhades.segmentation.bulk.review import Review, doubt_about
+from pyhades.segmentation.bulk.rules import Rules
 from pyhades.segmentation.bulk.session_pool import SessionPool
 from pyhades.segmentation.bulk.shards import Shard
-from pyhades.segmentation.bulk.sinks.files import FileSink, Sync
-from pyhades.segmentation.bulk.sinks.urls import UrlSink
+from pyhades.segmentation.bulk.sinks.files import Sync
 from pyhades.segmentation.bulk.sources.naming import Taken
 from pyhades.segmentation.bulk.sources.opening import InputLike, check, open_inputs
-from pyhades.segmentation.bulk.sources.urls import is_url
-from pyhades.segmentation.compose import Background, BackgroundLike
-from pyhades.segmentation.cutout import FILE_FORMATS, Output
+from pyhades.segmentation.compose import BackgroundLike
+from pyhades.segmentation.cutout import Output
 from pyhades.segmentation.image_input import ImageLike, load_image
 from pyhades.segmentation.png import Compression
 from pyhades.segmentation.remover import Remover
@@ -170,12 +172,12 @@ class BulkRun:
         self._pool, self._memory = self._make_pool(
             workers=workers, threads_per_worker=threads_per_worker
         )
-        self._sink, self._root = _sink(destination, sync)
-        self._manifest = _manifest_path(manifest, self._root)
+        self._sink, self._root = sink_of(destination, sync)
+        self._manifest = manifest_path(manifest, self._root)
         self._review = None if review is None else Review(Path(review))
         excluded = [path for path in (self._root, review) if path is not None]
         self._opened = open_inputs(
-            _listed(inputs), suffix, recursive=recursive, excluded=[Path(e) for e in excluded],
+            listed(inputs), suffix, recursive=recursive, excluded=[Path(e) for e in excluded],
             unpack=unpack, column=column, watch=watch,
         )  # fmt: skip
         self._identity = Identity.of(remover, self._rendering, background)
@@ -195,14 +197,15 @@ class BulkRun:
         began = time.perf_counter()
         with Manifest(self._manifest, sync=self._rules.sync == "full") as manifest:
             desk = self._desk = self._make_desk(manifest)
+            archives = ArchiveDesk(desk)
             manifest.append(self._header())
             try:
-                with closing(self._results(desk)) as results:
+                with closing(self._results(desk, archives)) as results:
                     for picture, result in results:
-                        desk.settle(picture, result)
+                        (desk if picture.place is None else archives).settle(picture, result)
                         yield from self._counted(desk)
             finally:
-                desk.close()
+                archives.close()
                 self._take_stock(desk, began)
             yield from self._counted(desk)
             manifest.append({"run": self._number, "ended": time.time(), **self._summary()})
@@ -273,11 +276,10 @@ class BulkRun:
         if manifest.torn:
             self.report.notes.append("the manifest ended in half a line, which was cut off")
         who = {"made_with": self._identity.hash, "pid": os.getpid(), "shard": str(self._shard)}
-        return Desk(
-            self._sink, self._root, manifest, history, self._rules, who, self._review,
-            taken=Taken() if self._opened.several and self._watch is None else None,
-            remembers=self._watch is not None,
-        )  # fmt: skip
+        follows = self._watch is not None
+        books = Books(manifest, who, self._review, history.records if follows else None)
+        taken = Taken() if self._opened.several and not follows else None
+        return Desk(self._sink, self._root, books, history, self._rules, taken)
 
     def _header(self) -> dict[str, Any]:
         self._number = secrets.token_hex(4)
@@ -291,32 +293,22 @@ class BulkRun:
 
     # How it goes.
 
-    def _results(self, desk: Desk) -> Generator[tuple[Picture, Rendered | Exception]]:
+    def _results(
+        self, desk: Desk, archives: ArchiveDesk
+    ) -> Generator[tuple[Picture, Rendered | Exception]]:
         yield from self._pool.run(
-            self._pictures(desk), self._rendering, read=self._read,
+            self._pictures(desk, archives), self._rendering, read=self._read,
             look=no_doubt if self._review is None else doubt_about,
             in_order=bool(self._opened.archives),
         )  # fmt: skip
 
-    def _pictures(self, desk: Desk) -> Iterator[Picture]:
+    def _pictures(self, desk: Desk, archives: ArchiveDesk) -> Iterator[Picture]:
         """What is to be cut out, taken by a thread of the pool."""
-        for picture in self._found(desk):
+        for picture in self._opened.pictures(archives, self._shard.holds):
             if self._stopped.is_set():
                 return
             if picture.place is not None or desk.wants(picture):
                 yield picture
-
-    def _found(self, desk: Desk) -> Iterator[Picture]:
-        for source in [*self._opened.files, *self._opened.passing]:
-            for picture in source:
-                if self._shard.holds(picture.key):
-                    yield picture
-        for table in self._opened.tables:
-            if self._shard.holds(table.key):
-                yield from table
-        for archive in self._opened.archives:
-            if self._shard.holds(archive.key):
-                yield from archive.pictures(desk)
 
     def _read(self, picture: Picture) -> bytes:
         picture.began = time.perf_counter()
@@ -329,7 +321,7 @@ class BulkRun:
         return data
 
     def _counted(self, desk: Desk) -> Iterator[Outcome]:
-        for outcome in desk.news():
+        for outcome in desk.books.news():
             self.report.count(outcome)
             yield outcome
 
@@ -338,7 +330,7 @@ class BulkRun:
         self.report.failed_before = desk.counts.failed_before
         self.report.seconds = time.perf_counter() - began
         self.report.stages = self._pool.stages
-        self.report.notes += desk.notes.values()
+        self.report.notes += desk.books.notes.values()
 
     def _summary(self) -> dict[str, Any]:
         report = self.report
@@ -351,43 +343,3 @@ class BulkRun:
     def __repr__(self) -> str:
         total = "?" if self.total is None else self.total
         return f"BulkRun({total} pictures, {self._shard}, {self._pool!r})"
-
-
-def rendering_of(
-    output: Output, background: BackgroundLike | None, suffix: str, png: Compression
-) -> Rendering:
-    """What is made of cut-outs; whatever cannot be is refused before the first."""
-    one_of("output", output, Output)
-    one_of("png", png, Compression)
-    kind = one_of("suffix", suffix, tuple(FILE_FORMATS))
-    if output == "mask" and background is not None:
-        raise ArgumentError("output='mask' has no colours to put on a background")
-    if FILE_FORMATS[kind] == "JPEG" and output == "rgba" and background is None:
-        raise ArgumentError("JPEG has no transparency; write PNG or WebP, or give a background")
-    return Rendering(output, None if background is None else Background(background), suffix, png)
-
-
-def _listed(inputs: InputLike | Sequence[InputLike]) -> Sequence[InputLike]:
-    if isinstance(inputs, Sequence) and not isinstance(inputs, str):
-        return inputs
-    return [inputs]
-
-
-def _sink(destination: str | os.PathLike[str], sync: Sync) -> tuple[Sink, Path | None]:
-    text = os.fspath(destination)
-    if is_url(text):
-        return UrlSink(text), None
-    root = Path(text)
-    if os.path.lexists(root) and not root.is_dir():
-        raise ArgumentError(f"destination={text!r} is a file, where a folder should be")
-    return FileSink(root, sync), root
-
-
-def _manifest_path(given: str | os.PathLike[str] | None, root: Path | None) -> Path:
-    if given is not None:
-        return Path(given)
-    if root is None:
-        raise ArgumentError(
-            "manifest is missing (--record): results that go to a URL need a file on this machine"
-        )
-    return root / NAME

@@ -18,7 +18,7 @@ from pyhades.segmentation.bulk.sources.naming import (
     Taken,
 )
 from pyhades.segmentation.bulk.sources.parquet import Table
-from pyhades.segmentation.bulk.sources.tar import Archive, folder_of
+from pyhades.segmentation.bulk.sources.tar import Archive, Desk, folder_of
 from pyhades.segmentation.bulk.sources.tree import Files, Tree
 from pyhades.segmentation.bulk.sources.urls import Remote, is_url
 from pyhades.segmentation.bulk.watch import Watched
@@ -59,6 +59,17 @@ class Opened:
         """Whether names of results may clash that no source has seen together."""
         count = len(self.files) + len(self.tables) + len(self.archives) + len(self.passing)
         return count > 1 or any(isinstance(source, Listed) for source in self.passing)
+
+    def pictures(self, desk: Desk, holds: Callable[[str], bool]) -> Iterator[Picture]:
+        """All of them, of those that are of this run's shard."""
+        for source in [*self.files, *self.passing]:
+            yield from (picture for picture in source if holds(picture.key))
+        for table in self.tables:
+            if holds(table.key):
+                yield from table
+        for archive in self.archives:
+            if holds(archive.key):
+                yield from archive.pictures(desk)
 
     def stop(self) -> None:
         """Wait for no more pictures."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pyhades.errors import ArgumentError, ConfigurationError
-from pyhades.segmentation.bulk.picture import Picture, broken
+from pyhades.segmentation.bulk.picture import Picture, Stamp, broken, stamp_of
 from pyhades.segmentation.bulk.sources.naming import inside
 
 ROWS = 16
@@ -36,10 +36,12 @@ class Table:
         self._path = path
         self._suffix = suffix
         self._column = column
+        self._stamp = Stamp()
 
     def __iter__(self) -> Iterator[Picture]:
         parquet = _pyarrow()
         try:
+            self._stamp = stamp_of(self._path)  # of all rows: nobody knows which have changed
             with parquet.ParquetFile(self._path, memory_map=False, pre_buffer=False) as file:
                 yield from self._rows(file)
         except ArgumentError:
@@ -80,7 +82,8 @@ class Table:
         if not isinstance(data, bytes):
             return broken(key, ArgumentError("the row holds no bytes"), shown)
         stem = name.rpartition(".")[0] or name
-        return Picture(key, f"{folder}/{stem}{self._suffix}", lambda: data, shown)
+        target = f"{folder}/{stem}{self._suffix}"
+        return Picture(key, target, lambda: data, shown, self._stamp)
 
 
 def _only_bytes(schema: Any, path: Path) -> str:

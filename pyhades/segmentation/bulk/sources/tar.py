@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol, Self
 
 from pyhades.errors import ArgumentError, ImageError
-from pyhades.segmentation.bulk.picture import Picture, Stamp, broken
+from pyhades.segmentation.bulk.picture import Picture, Stamp, broken, stamp_of
 from pyhades.segmentation.bulk.sinks.tar import Shelf
 from pyhades.segmentation.bulk.sources.naming import ARCHIVE_SUFFIXES, Taken, inside, is_picture
 
@@ -144,12 +144,6 @@ def folder_of(key: str) -> str:
         if key.lower().endswith(suffix):
             return key[: -len(suffix)]
     return key
-
-
-def stamp_of(path: Path) -> Stamp:
-    """Of a file."""
-    status = path.stat()
-    return Stamp(status.st_size, status.st_mtime_ns)
 
 
 def _open(path: Path | str) -> BinaryIO:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pyhades.segmentation.bulk.picture import Picture, Stamp, broken
+from pyhades.segmentation.bulk.picture import Picture, broken, stamp_of
 from pyhades.segmentation.bulk.sources.naming import is_hidden, is_picture, results_of
 
 
@@ -104,10 +104,9 @@ class Files:
 def picture_of(path: Path, key: str, target: str) -> Picture:
     """The picture in a file, which may have vanished."""
     try:
-        status = path.stat()
+        stamp = stamp_of(path)
     except OSError as error:
         return broken(key, error, str(path))
-    stamp = Stamp(status.st_size, status.st_mtime_ns)
     return Picture(key, target, path.read_bytes, str(path), stamp)
 
 

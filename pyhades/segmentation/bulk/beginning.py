@@ -1,0 +1,63 @@
+"""What the arguments of a run mean."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from pyhades.arguments import one_of
+from pyhades.errors import ArgumentError
+from pyhades.segmentation.bulk.chain import Rendering
+from pyhades.segmentation.bulk.manifest import NAME
+from pyhades.segmentation.bulk.rules import Sink
+from pyhades.segmentation.bulk.sinks.files import FileSink, Sync
+from pyhades.segmentation.bulk.sinks.urls import UrlSink
+from pyhades.segmentation.bulk.sources.opening import InputLike
+from pyhades.segmentation.bulk.sources.urls import is_url
+from pyhades.segmentation.compose import Background, BackgroundLike
+from pyhades.segmentation.cutout import FILE_FORMATS, Output
+from pyhades.segmentation.png import Compression
+
+
+def rendering_of(
+    output: Output, background: BackgroundLike | None, suffix: str, png: Compression
+) -> Rendering:
+    """What is made of cut-outs; whatever cannot be is refused before the first."""
+    one_of("output", output, Output)
+    one_of("png", png, Compression)
+    kind = one_of("suffix", suffix, tuple(FILE_FORMATS))
+    if output == "mask" and background is not None:
+        raise ArgumentError("output='mask' has no colours to put on a background")
+    if FILE_FORMATS[kind] == "JPEG" and output == "rgba" and background is None:
+        raise ArgumentError("JPEG has no transparency; write PNG or WebP, or give a background")
+    return Rendering(output, None if background is None else Background(background), suffix, png)
+
+
+def listed(inputs: InputLike | Sequence[InputLike]) -> Sequence[InputLike]:
+    """One or several, as several."""
+    if isinstance(inputs, Sequence) and not isinstance(inputs, str):
+        return inputs
+    return [inputs]
+
+
+def sink_of(destination: str | os.PathLike[str], sync: Sync) -> tuple[Sink, Path | None]:
+    """Where results go, and the same as a folder where it is one."""
+    text = os.fspath(destination)
+    if is_url(text):
+        return UrlSink(text), None
+    root = Path(text)
+    if os.path.lexists(root) and not root.is_dir():
+        raise ArgumentError(f"destination={text!r} is a file, where a folder should be")
+    return FileSink(root, sync), root
+
+
+def manifest_path(given: str | os.PathLike[str] | None, root: Path | None) -> Path:
+    """Where the manifest lies."""
+    if given is not None:
+        return Path(given)
+    if root is None:
+        raise ArgumentError(
+            "manifest is missing (--record): results that go to a URL need a file on this machine"
+        )
+    return root / NAME

@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import tarfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from PIL import Image
 from pyhades import BulkRun
 from pyhades.segmentation import ModelManifest, Remover
 from pyhades.segmentation.bulk.manifest import NAME
+from pyhades.segmentation.bulk.sinks.files import FileSink
 
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload([__name__])
@@ -104,10 +106,24 @@ def work(inputs: list[str], out: str, log: str, seconds: float, options: dict[st
         os.close(descriptor)
         return plain(run, item)
 
+    fill = FileSink._fill
+
+    def slowly(sink: FileSink, part: Path, parts: Any) -> None:
+        data = b"".join(parts)
+        fill(sink, part, _in_pieces(data))
+
     BulkRun._read = noting  # type: ignore[method-assign]
+    FileSink._fill = slowly  # type: ignore[method-assign]
     with brightness(seconds) as remover:
         run = BulkRun(inputs, out, remover=remover, workers=2, sync="none", **options)
         os._exit(0 if run.run().ok else 1)
+
+
+def _in_pieces(data: bytes) -> Iterator[bytes]:
+    """Slowly, so that a kill meets a file that is being written."""
+    for start in range(0, len(data), 200):
+        yield data[start : start + 200]
+        time.sleep(0.0003)
 
 
 def begin(inputs: list[Path], out: Path, log: Path, *, seconds: float = 0.002, **options: Any):

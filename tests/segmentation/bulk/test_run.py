@@ -370,6 +370,19 @@ def test_urls(go, tmp_path):
         go("memory://run/in", destination="memory://run/out")
 
 
+def test_archives_behind_urls(go, tmp_path, archives, out):
+    fsspec = pytest.importorskip("fsspec")
+    files = fsspec.filesystem("memory")
+    files.pipe_file("/shards/0.tar", archives[0].read_bytes())
+    assert go("memory://shards/0.tar").done == 5
+    assert go("memory://shards/0.tar", resume=True).skipped == 5
+    there = members(out / "0.tar")
+    assert go(archives[:1], destination=tmp_path / "here").done == 5
+    assert there == members(tmp_path / "here" / "0.tar")
+    with pytest.raises(ArgumentError, match="no such file"):
+        go("memory://shards/1.tar")
+
+
 # Memory.
 
 

@@ -20,7 +20,7 @@ from pyhades.segmentation.bulk.sources.naming import (
 from pyhades.segmentation.bulk.sources.parquet import Table
 from pyhades.segmentation.bulk.sources.tar import Archive, Desk, folder_of
 from pyhades.segmentation.bulk.sources.tree import Files, Tree
-from pyhades.segmentation.bulk.sources.urls import Remote, is_url
+from pyhades.segmentation.bulk.sources.urls import Remote, is_url, open_remote
 from pyhades.segmentation.bulk.watch import Watched
 
 InputLike = str | os.PathLike[str] | Listed
@@ -100,7 +100,9 @@ def open_inputs(
             opened.passing.append(given)
             continue
         text, path = os.fspath(given), Path(given)
-        if is_url(text):
+        if text.lower().endswith(ARCHIVE_SUFFIXES) and not path.is_dir():
+            opened.archives.append(_archive(text, suffix, unpack))
+        elif is_url(text):
             opened.files.append(Remote(text, suffix, recursive=recursive))
         elif path.is_dir():
             tree = Tree(path, suffix, recursive=recursive, excluded=excluded)
@@ -110,9 +112,6 @@ def open_inputs(
                 opened.passing.append(Watched(tree, watch))
         elif not os.path.lexists(path):
             raise ArgumentError(f"{path}: there is no such file or folder")
-        elif text.lower().endswith(ARCHIVE_SUFFIXES):
-            target = None if unpack else f"{folder_of(path.name)}.tar"
-            opened.archives.append(Archive(path, path.name, target, suffix))
         elif text.lower().endswith(TABLE_SUFFIXES):
             opened.tables.append(Table(path, path.name, suffix, column))
         else:
@@ -120,6 +119,17 @@ def open_inputs(
     if loose:
         opened.files.insert(0, Files(loose, suffix))
     return opened
+
+
+def _archive(text: str, suffix: str, unpack: bool) -> Archive:
+    name = text.rpartition("/")[2]
+    target = None if unpack else f"{folder_of(name)}.tar"
+    if is_url(text):
+        stamp, opened = open_remote(text)
+        return Archive(text, name, target, suffix, opened, stamp)
+    if not os.path.lexists(text):
+        raise ArgumentError(f"{text}: there is no such file or folder")
+    return Archive(Path(text), name, target, suffix)
 
 
 def check(
@@ -188,7 +198,8 @@ def _check_archive(archive: Archive, taken: Taken, destination: Path | None) -> 
     if not taken.take(target):
         raise ArgumentError(f"{archive.path} and another input would both become {target}")
     result = None if destination is None else destination / target
-    if result is not None and result.exists() and result.samefile(archive.path):
+    is_there = result is not None and result.exists() and Path(archive.path).exists()
+    if result is not None and is_there and result.samefile(archive.path):
         raise ArgumentError(
             f"{archive.path}: the result would replace the input {result}; choose another output"
         )

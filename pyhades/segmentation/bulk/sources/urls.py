@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from pyhades.errors import ArgumentError, ConfigurationError
@@ -78,6 +78,22 @@ def reach(url: str) -> tuple[Any, str]:
     except (ImportError, ValueError) as error:
         raise ArgumentError(f"{url}: {error}") from error
     return files, path.rstrip("/")
+
+
+def open_remote(url: str) -> tuple[Stamp, Callable[[], Any]]:
+    """The stamp of a file behind a URL, and what opens it.
+
+    Raises
+    ------
+    ArgumentError
+        There is none.
+    """
+    files, path = reach(url)
+    try:
+        info = files.info(path)
+    except FileNotFoundError as error:
+        raise ArgumentError(f"{url}: there is no such file") from error
+    return Stamp(int(info.get("size") or 0), _changed(info)), lambda: files.open(path, "rb")
 
 
 def is_url(text: str) -> bool:

@@ -79,6 +79,12 @@ def _divided(cpus: Sequence[int], count: int) -> list[tuple[int, ...]]:
     return [tuple(cpus[ends[n] : ends[n + 1]]) for n in range(count)]
 
 
+def _with(arguments: Sequence[str], options: Sequence[str]) -> list[str]:
+    """Options after all others, which they override, but before what cannot be options."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    return [*arguments[:end], *options, *arguments[end:]]
+
+
 @dataclass
 class Child:
     """A process that does a part."""
@@ -166,7 +172,7 @@ class Crowd:
             more += ["--take-up"]
         errors = tempfile.TemporaryFile("w+")  # noqa: SIM115
         process = subprocess.Popen(
-            [sys.executable, "-m", "pyhades", "remove", *self._arguments, *more],
+            [sys.executable, "-m", "pyhades", "remove", *_with(self._arguments, more)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True,
             start_new_session=True,  # Ctrl-C of a terminal is for us to pass on
         )  # fmt: skip

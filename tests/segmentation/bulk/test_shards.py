@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from pyhades.errors import ArgumentError
-from pyhades.segmentation.bulk.launch import parts_of
+from pyhades.segmentation.bulk.launch import _with, parts_of
 from pyhades.segmentation.bulk.shards import Shard
 from tests.support.bulk_runs import brightness, results, write_folder
 
@@ -40,6 +40,11 @@ def test_parts_of_parts():
     parts = [part.shard for part in parts_of("4", own)]
     for key in KEYS:
         assert sum(part.holds(key) for part in parts) == own.holds(key)
+
+
+def test_options_of_a_part_come_last():
+    assert _with(["in", "-o", "out"], ["--x"]) == ["in", "-o", "out", "--x"]
+    assert _with(["-o", "out", "--", "-in"], ["--x"]) == ["-o", "out", "--x", "--", "-in"]
 
 
 def test_processes():

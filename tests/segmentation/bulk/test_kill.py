@@ -10,8 +10,8 @@ import pytest
 from pyhades.segmentation.bulk.manifest import NAME
 from tests.support.bulk_runs import begin, lines, results, write_archive, write_folder
 
-IN_FLIGHT = 4
-"""Pictures on their way in a pool of two workers."""
+IN_FLIGHT = 5
+"""Pictures on their way in a pool of two workers, two for each, and the one that is written."""
 SCATTER = 0.25
 """Seconds within which a run is killed."""
 

@@ -12,6 +12,7 @@ from pyhades.segmentation.bulk.chain import Rendered
 from pyhades.segmentation.bulk.desk import Desk
 from pyhades.segmentation.bulk.history import Record
 from pyhades.segmentation.bulk.picture import Outcome, Picture, Stamp, Status
+from pyhades.segmentation.bulk.sinks.parts import forget_parts
 from pyhades.segmentation.bulk.sinks.tar import Shelf
 
 
@@ -36,6 +37,7 @@ class ArchiveDesk:
             raise ArgumentError("archives of results go to a folder of this machine")
         record = self.desk.history.archives.get(key) if self.desk.rules.resume else None
         if record is not None and self._is_done(record, target, stamp):
+            forget_parts(self.desk.root / target)
             return None
         is_ours = self.desk.rules.overwrite or (record is not None and record.status != "unwritten")
         exists = self.desk.sink.exists(target)

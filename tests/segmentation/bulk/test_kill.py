@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import random
+import subprocess
 from collections import Counter
 
 import pytest
 
 from pyhades.segmentation.bulk.manifest import NAME
+from pyhades.segmentation.bulk.sinks.parts import part_name, release
 from tests.support.bulk_runs import begin, lines, results, write_archive, write_folder
 
 IN_FLIGHT = 5
@@ -124,3 +127,18 @@ def test_a_result_of_somebody_else_is_not_touched(folder, tmp_path):
     process.join()
     assert process.exitcode == 1 and (out / "d0" / "p000.png").read_text() == "mine"
     assert [line["status"] for line in lines(out) if line["input"] == "d0/p000.png"] == ["refused"]
+
+
+def test_a_second_name_of_a_finished_archive_goes(archives, tmp_path):
+    """Killed between the archive's name and the end of the part's: both are the same file."""
+    expected, out = whole(archives, tmp_path), tmp_path / "whole"
+    archive = min(out.rglob("*.tar"))
+    name = part_name(archive.name)
+    release(name)
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    left = archive.with_name(name.replace(f"-{os.getpid()}-", f"-{dead.pid}-"))
+    os.link(archive, left)
+    process = begin(archives, out, tmp_path / "again.log", resume=True, seconds=0)
+    process.join()
+    assert process.exitcode == 0 and results(out) == expected

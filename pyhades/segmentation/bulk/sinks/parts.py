@@ -44,6 +44,12 @@ def parts_of(folder: Path, target: str) -> list[Path]:
     return sorted(found, key=lambda path: -path.stat().st_size)
 
 
+def forget_parts(path: Path) -> None:
+    """Take away what the dead have left of a file, such as its second name: killed in between."""
+    for part in parts_of(path.parent, path.name):
+        part.unlink(missing_ok=True)
+
+
 def clean(folder: Path, *, keep_archives: bool = True) -> int:
     """Take away what the dead left in a folder; how many there were.
 

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from pyhades.segmentation.bulk.sinks.files import Sync, put_in_place, sync_folder
 from pyhades.segmentation.bulk.sinks.kept import KeptMembers
-from pyhades.segmentation.bulk.sinks.parts import part_name, parts_of, release
+from pyhades.segmentation.bulk.sinks.parts import forget_parts, part_name, parts_of, release
 
 Kept = Callable[[int], None]
 Failed = Callable[[Exception], None]
@@ -120,13 +120,12 @@ class Shelf:
         """
         kept = KeptMembers(path) if has_name else None
         shelf = cls(path, sync=sync, replace=replace, finished=finished, kept=kept)
-        parts = [] if has_name else parts_of(path.parent, path.name)
-        for part in parts[:1]:
-            shelf._part = path.with_name(part_name(path.name))
-            part.rename(shelf._part)  # from now on it is ours; others leave it alone
-            shelf._kept = KeptMembers(shelf._part)
-        for other in parts[1:]:
-            other.unlink(missing_ok=True)
+        if not has_name:
+            for part in parts_of(path.parent, path.name)[:1]:
+                shelf._part = path.with_name(part_name(path.name))
+                part.rename(shelf._part)  # from now on it is ours; others leave it alone
+                shelf._kept = KeptMembers(shelf._part)
+        forget_parts(path)
         return shelf
 
     def has(self, name: str, crc32: int) -> bool:

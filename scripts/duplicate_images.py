@@ -63,7 +63,8 @@ def main(photos: Path, folder: Path, count: int, distinct: bool, link: bool) -> 
     """Multiply the pictures of PHOTOS to COUNT files in FOLDER."""
     if distinct and link:
         raise click.UsageError("--link makes files that are the same: not with --distinct")
-    for number, (source, target) in enumerate(tqdm(targets(pictures_in(photos), folder, count))):
+    pairs = tqdm(targets(pictures_in(photos), folder, count), disable=None)
+    for number, (source, target) in enumerate(pairs):
         target.parent.mkdir(parents=True, exist_ok=True)
         if link:
             os.link(source, target)

@@ -35,7 +35,7 @@ def main(
     folder: Path, count: int, size: tuple[int, int], seed: int, suffix: str, processes: int | None
 ) -> None:
     """Write COUNT pictures to FOLDER, in folders of a thousand where there are more."""
-    with tqdm(total=count, unit="picture") as bar:
+    with tqdm(total=count, unit="picture", disable=None) as bar:  # None: where it is no terminal
         make_pictures(
             folder, count, size, seed=seed, suffix=suffix, processes=processes,
             report=lambda path: bar.update(),

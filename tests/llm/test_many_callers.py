@@ -220,7 +220,7 @@ def test_an_answer_waits_for_a_reader_who_does_not_read(llm, monkeypatch):
 
 def test_abort_ends_a_step_that_nobody_waits_for(llm):
     """Within a step of at most a second; here of a prompt that would take many."""
-    handle = llm.engine.write(llm._requests([[1] * 3000], None, {"max_tokens": 1})[0])
+    handle = llm.prepare([[1] * 3000], max_tokens=1).begin()
     assert becomes_true(lambda: llm.engine.scheduler.running)
     handle.abort()
     assert becomes_true(lambda: is_free(llm))
@@ -231,7 +231,7 @@ def test_abort_ends_a_step_that_nobody_waits_for(llm):
 def test_abort_in_the_middle_of_a_step_ends_with_it(llm, monkeypatch):
     """In company, which goes on: what was aborted takes no part in the next step."""
     other = llm.stream(TEXTS[1], **LONG)
-    handle = llm.engine.write(llm._requests([TEXTS[0]], None, LONG)[0])
+    handle = llm.prepare([TEXTS[0]], **LONG).begin()
     runner, taking_part = llm.engine.runner, []
     run_step = runner.run
 

@@ -141,8 +141,6 @@ class Remover:
         chosen = engine_options(options, threads=threads, isa=isa, precision=precision)
         one_of("profile", profile, Profile)
         # Quantising runs removers itself.
-
-        # Quantising runs removers itself.
         from pyhades.segmentation.quantize.automatic import in_precision
 
         source, entry = check_model(model, download)

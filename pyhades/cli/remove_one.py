@@ -15,7 +15,7 @@ from pyhades.segmentation.bulk.beginning import rendering_of
 from pyhades.segmentation.bulk.sources.naming import ARCHIVE_SUFFIXES, TABLE_SUFFIXES
 from pyhades.segmentation.bulk.sources.urls import is_url
 from pyhades.segmentation.cutout import FILE_FORMATS
-from pyhades.segmentation.image_input import load_image
+from pyhades.segmentation.image.reading import load_image
 from pyhades.segmentation.remover import Remover
 
 

@@ -12,7 +12,7 @@ from pyhades.cli.targets import check_apart
 from pyhades.segmentation.bulk.memory import parse_size
 from pyhades.segmentation.bulk.shards import Shard
 from pyhades.segmentation.cutout import Output
-from pyhades.segmentation.png import Compression
+from pyhades.segmentation.image.png import Compression
 
 STANDARD = "-"
 

@@ -11,7 +11,7 @@ from PIL import Image, ImageColor, ImageOps
 
 from pyhades import kernels
 from pyhades.errors import ArgumentError, ArgumentTypeError
-from pyhades.segmentation.image_input import load_image
+from pyhades.segmentation.image.reading import load_image
 
 Colour = tuple[int, int, int]
 BackgroundLike = str | os.PathLike[str] | Colour | Image.Image | NDArray[Any]

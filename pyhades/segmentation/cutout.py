@@ -15,8 +15,8 @@ from pyhades.arguments import one_of
 from pyhades.errors import ArgumentError
 from pyhades.segmentation.buffers import FRESH, Buffers
 from pyhades.segmentation.compose import Background, composite_over
-from pyhades.segmentation.image_input import LoadedImage
-from pyhades.segmentation.png import Compression, png_parts
+from pyhades.segmentation.image.loaded import LoadedImage
+from pyhades.segmentation.image.png import Compression, png_parts
 
 Output = Literal["rgba", "mask"]
 

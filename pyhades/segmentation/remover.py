@@ -29,13 +29,8 @@ from pyhades.segmentation.catalogue.identify import foreground_text
 from pyhades.segmentation.clock import Clock
 from pyhades.segmentation.compose import Background, BackgroundLike
 from pyhades.segmentation.cutout import Cutout, Output
-from pyhades.segmentation.image_input import (
-    MAX_PIXELS,
-    ChannelOrder,
-    ImageLike,
-    LoadedImage,
-    load_image,
-)
+from pyhades.segmentation.image.loaded import LoadedImage
+from pyhades.segmentation.image.reading import MAX_PIXELS, ChannelOrder, ImageLike, load_image
 from pyhades.segmentation.manifest import ModelManifest
 from pyhades.segmentation.matte import upscale_float
 from pyhades.segmentation.meaning import InputPlan
@@ -240,7 +235,7 @@ class Remover:
         ----------
         image
             Path, bytes, binary file object, PIL image, or array; see
-            :func:`~pyhades.segmentation.image_input.load_image`.
+            :func:`~pyhades.segmentation.image.reading.load_image`.
         output
             ``"rgba"``, or ``"mask"`` for the matte alone.
         background

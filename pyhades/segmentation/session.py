@@ -12,7 +12,7 @@ from pyhades.errors import ClosedError
 from pyhades.segmentation.buffers import FRESH, Buffers
 from pyhades.segmentation.clock import Clock
 from pyhades.segmentation.cutout import Cutout
-from pyhades.segmentation.image_input import LoadedImage
+from pyhades.segmentation.image.loaded import LoadedImage
 from pyhades.segmentation.manifest import ModelManifest
 from pyhades.segmentation.matte import normalise_range, prediction_plane, upscale
 from pyhades.segmentation.network import Network

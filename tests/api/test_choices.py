@@ -34,7 +34,8 @@ from pyhades.llm.precision.report import Option
 from pyhades.llm.text.chat_options import ChatOptions
 from pyhades.llm.text.harmony import HarmonyParser
 from pyhades.segmentation import Cutout, ModelManifest
-from pyhades.segmentation.image_input import LoadedImage, load_image
+from pyhades.segmentation.image.loaded import LoadedImage
+from pyhades.segmentation.image.reading import load_image
 from pyhades.segmentation.quantize import Recipe as QuantizeRecipe
 from tests.support.kernel_calls import CALLS, KEYWORDS
 from tests.support.surface import Parameter, parameters, public_functions
@@ -217,7 +218,7 @@ OTHERS: dict[str, Callable[[], Call]] = {
     "pyhades.segmentation.cutout.Cutout.encode_parts": lambda: cutout("encode_parts"),
     "pyhades.segmentation.cutout.Cutout.pixels": lambda: cutout("pixels"),
     "pyhades.segmentation.cutout.Cutout.to_pil": lambda: cutout("to_pil"),
-    "pyhades.segmentation.image_input.load_image": lambda: Call(load_image, (PHOTO,)),
+    "pyhades.segmentation.image.reading.load_image": lambda: Call(load_image, (PHOTO,)),
     "pyhades.segmentation.inspection.inspect.inspect": lambda: Call(pyhades.inspect),
     "pyhades.segmentation.manifest.ModelManifest": lambda: Call(ModelManifest, ("m", (8, 8))),
     "pyhades.segmentation.quantize.face.quantize": lambda: Call(pyhades.quantize),

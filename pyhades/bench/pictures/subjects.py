@@ -13,7 +13,7 @@ from pyhades.segmentation.bulk.chain import Rendered, Rendering, Whole
 from pyhades.segmentation.bulk.pool import Crew, Seat, Worker
 from pyhades.segmentation.bulk.session_pool import SessionPool
 from pyhades.segmentation.clock import Clock
-from pyhades.segmentation.image_input import load_image
+from pyhades.segmentation.image.reading import load_image
 from pyhades.segmentation.network import CompiledNetwork
 from pyhades.segmentation.remover import Remover
 from pyhades.topology import Plan

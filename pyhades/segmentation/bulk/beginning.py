@@ -17,7 +17,7 @@ from pyhades.segmentation.bulk.sources.opening import InputLike
 from pyhades.segmentation.bulk.sources.urls import is_url
 from pyhades.segmentation.compose import Background, BackgroundLike
 from pyhades.segmentation.cutout import FILE_FORMATS, Output
-from pyhades.segmentation.png import Compression
+from pyhades.segmentation.image.png import Compression
 
 
 def rendering_of(

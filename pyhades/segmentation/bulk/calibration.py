@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pyhades.segmentation.bulk.chain import Rendering
 from pyhades.segmentation.bulk.session_pool import SessionPool
-from pyhades.segmentation.image_input import ImageLike
+from pyhades.segmentation.image.reading import ImageLike
 from pyhades.segmentation.remover import Remover
 from pyhades.tables import as_html, as_table
 from pyhades.topology import Plan, plan_workers, team_sizes

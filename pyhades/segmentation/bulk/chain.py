@@ -16,8 +16,9 @@ from pyhades.segmentation.buffers import FRESH, Buffers
 from pyhades.segmentation.clock import Clock
 from pyhades.segmentation.compose import Background
 from pyhades.segmentation.cutout import Cutout, Output
-from pyhades.segmentation.image_input import ImageLike, LoadedImage, load_image, read_file
-from pyhades.segmentation.png import Compression
+from pyhades.segmentation.image.loaded import LoadedImage
+from pyhades.segmentation.image.png import Compression
+from pyhades.segmentation.image.reading import ImageLike, load_image, read_file
 from pyhades.segmentation.session import Session
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image
 
 from pyhades.errors import ArgumentError, ImageError
-from pyhades.segmentation.image_input import FORMATS
+from pyhades.segmentation.image.reading import FORMATS
 
 BYTES_PER_PIXEL = 24
 """Of a picture that a worker has: its file, colours, matte, cut-out, filtered rows, result."""

@@ -15,7 +15,7 @@ from PIL import Image
 
 from pyhades.segmentation.bulk.picture import Outcome, Picture
 from pyhades.segmentation.bulk.sinks.files import FileSink
-from pyhades.segmentation.image_input import load_image
+from pyhades.segmentation.image.reading import load_image
 
 NEARLY_EMPTY = 0.005
 """Of the picture that is foreground; less is doubtful."""

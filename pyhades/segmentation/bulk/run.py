@@ -37,8 +37,8 @@ from pyhades.segmentation.bulk.sources.naming import Taken
 from pyhades.segmentation.bulk.sources.opening import InputLike, check, open_inputs
 from pyhades.segmentation.compose import BackgroundLike
 from pyhades.segmentation.cutout import Output
-from pyhades.segmentation.image_input import ImageLike, load_image
-from pyhades.segmentation.png import Compression
+from pyhades.segmentation.image.png import Compression
+from pyhades.segmentation.image.reading import ImageLike, load_image
 from pyhades.segmentation.remover import Remover
 
 SAMPLES = 8

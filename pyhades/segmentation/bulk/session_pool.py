@@ -23,7 +23,7 @@ from pyhades.segmentation.bulk.chain import (
 from pyhades.segmentation.bulk.pool import Crew, Pool, Seat
 from pyhades.segmentation.clock import StageReport
 from pyhades.segmentation.cutout import Cutout
-from pyhades.segmentation.image_input import LoadedImage
+from pyhades.segmentation.image.loaded import LoadedImage
 from pyhades.segmentation.remover import Remover
 from pyhades.topology import Plan, plan_workers
 

@@ -23,7 +23,7 @@ from pyhades.onnx.importer import load_onnx
 from pyhades.options import EngineOptions
 from pyhades.passes import is_quantised
 from pyhades.segmentation.catalogue import Identification
-from pyhades.segmentation.image_input import ImageLike
+from pyhades.segmentation.image.reading import ImageLike
 from pyhades.segmentation.network import CompiledNetwork
 from pyhades.segmentation.quantize.calibration import Calibration, digest_of_graph, work_folder
 from pyhades.segmentation.quantize.face import DEFAULT_BUDGET, quantize_graph

@@ -19,7 +19,7 @@ from pyhades.ir.graph import Graph
 from pyhades.numerics.array import Array
 from pyhades.options import EngineOptions
 from pyhades.segmentation.catalogue import Identification
-from pyhades.segmentation.image_input import ImageLike, load_image
+from pyhades.segmentation.image.reading import ImageLike, load_image
 from pyhades.segmentation.network import CompiledNetwork, Network, fed_picture
 from pyhades.segmentation.preprocess import place, preprocess
 from pyhades.segmentation.quantize.files import write_whole

@@ -18,7 +18,7 @@ from pyhades.onnx.importer import load_onnx
 from pyhades.onnx.source import ModelSource
 from pyhades.options import EngineOptions, engine_options, refuse_precision
 from pyhades.segmentation.catalogue import Identification, Profile, identify
-from pyhades.segmentation.image_input import ImageLike
+from pyhades.segmentation.image.reading import ImageLike
 from pyhades.segmentation.quantize.apply import Quantiser
 from pyhades.segmentation.quantize.bias import measure_shifts
 from pyhades.segmentation.quantize.calibration import (

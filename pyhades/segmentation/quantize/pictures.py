@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pyhades.errors import ArgumentError
-from pyhades.segmentation.image_input import ImageLike, load_image
+from pyhades.segmentation.image.reading import ImageLike, load_image
 from pyhades.segmentation.plausibility import SAMPLES
 from pyhades.segmentation.quantize.scenes import scene
 from pyhades.segmentation.verification.verify import pictures_in
@@ -41,7 +41,7 @@ class Picture:
     name
         For messages and tables.
     image
-        What :func:`~pyhades.segmentation.image_input.load_image` takes; None for one that code
+        What :func:`~pyhades.segmentation.image.reading.load_image` takes; None for one that code
         makes of its number.
     number
         Of a picture that code makes.

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from pyhades.errors import ArgumentError
-from pyhades.segmentation.image_input import load_image
+from pyhades.segmentation.image.reading import load_image
 from pyhades.segmentation.plausibility import SAMPLES
 from pyhades.segmentation.remover import Remover
 from pyhades.segmentation.verification.fidelity import LEVEL, Fidelity

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import warnings
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -17,6 +16,7 @@ from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 from pyhades.arguments import one_of
 from pyhades.errors import ArgumentTypeError, ImageError
 from pyhades.segmentation.buffers import FRESH, Buffers
+from pyhades.segmentation.image.loaded import LoadedImage
 
 ChannelOrder = Literal["rgb", "bgr"]
 ImageLike = (
@@ -34,36 +34,6 @@ MAX_PIXELS = 250_000_000
 _SUPPORTED_MODES = (
     "1, L, LA, La, I;16, I;16B, I;16L, P, PA, RGB, RGBA, RGBa, RGBX, CMYK, YCbCr, HSV"
 )
-
-
-@dataclass(frozen=True)
-class LoadedImage:
-    """An upright 8-bit image.
-
-    Attributes
-    ----------
-    rgb
-        uint8, ``[height, width, 3]``, C-contiguous, straight (not premultiplied) colour.
-    alpha
-        uint8, ``[height, width]``: the transparency that the image came with, or None.
-    icc_profile
-        The RGB colour profile that ``rgb`` is in, or None.
-    dpi
-        ``(horizontal, vertical)`` resolution in dots per inch, or None.
-    name
-        What to call the image in messages.
-    """
-
-    rgb: NDArray[np.uint8]
-    alpha: NDArray[np.uint8] | None = None
-    icc_profile: bytes | None = None
-    dpi: tuple[float, float] | None = None
-    name: str = "image"
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """``(height, width)`` in pixels."""
-        return self.rgb.shape[0], self.rgb.shape[1]
 
 
 def load_image(

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageCms, ImageOps
 
 from pyhades.errors import ArgumentError, ArgumentTypeError, ImageError
-from pyhades.segmentation.image_input import load_image
+from pyhades.segmentation.image.reading import load_image
 
 
 def encoded(image, file_format="PNG", **options):

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from pyhades.errors import ArgumentError
-from pyhades.segmentation.png import encode_png
+from pyhades.segmentation.image.png import encode_png
 
 SIZES = [(1, 1), (1, 9), (7, 1), (3, 5), (64, 64), (65, 33), (130, 201)]
 

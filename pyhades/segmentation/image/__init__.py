@@ -1,0 +1,1 @@
+"""Pictures in and out: reading, colour, writing. Knows nothing of networks."""

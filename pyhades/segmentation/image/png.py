@@ -28,6 +28,8 @@ _COLOUR_TYPES = {1: 0, 3: 2, 4: 6}  # grey, RGB, RGBA, by channels
 _INCHES_PER_METRE = 1 / 0.0254
 FILTERS: tuple[PngFilter, ...] = ("none", "sub", "up", "average", "paeth")
 _PIECE = 512 << 10  # bytes of filtered rows that become a piece of a file
+_ZLIB_HEADER = b"\x78\x01"
+_STORED = 16  # bytes of a stream that are not compressed
 _ROWS_PER_STRIP = 64  # of the adaptive filter, which needs ten times a strip in memory
 
 
@@ -113,11 +115,9 @@ def _deflated(
     """The filtered rows, deflated piece by piece."""
     if compression == "fast":
         out = buffers.array("filtered", (rows.shape[0], rows.shape[1] + 1), np.uint8)
-        data = kernels.png_filter(rows, channels, "sub", out=out, threads=1).data.cast("B")
-        fast = isal_zlib.compressobj(1)
-        pieces = (data[at : at + _PIECE] for at in range(0, len(data), _PIECE))
-        yield from filter(None, map(fast.compress, pieces))
-        yield fast.flush()
+        yield from _deflated_fast(
+            kernels.png_filter(rows, channels, "sub", out=out, threads=1).data
+        )
         return
     deflater = zlib.compressobj(5 if compression == "balanced" else 9)
     for first in range(0, len(rows), _ROWS_PER_STRIP):
@@ -126,6 +126,23 @@ def _deflated(
         if piece := deflater.compress(filtered[0 if first == 0 else 1 :].data):
             yield piece
     yield deflater.flush()
+
+
+def _deflated_fast(data: memoryview) -> Iterator[bytes]:
+    """What isal makes of filtered rows, the same at any time.
+
+    At the beginning of a stream without history, isal's compressor enters the third position under
+    a hash of its own address (``.write_first_byte`` leaves a register as it was), so that a file
+    changes, rarely and harmlessly, with where memory lies. Here the first bytes are a stored block,
+    and history to the stream of what follows, which then begins elsewhere.
+    """
+    data = data.cast("B")
+    head = bytes(data[:_STORED])
+    yield _ZLIB_HEADER + struct.pack("<BHH", 0, len(head), len(head) ^ 0xFFFF) + head
+    fast = isal_zlib.compressobj(1, wbits=-zlib.MAX_WBITS, zdict=head)
+    pieces = (data[at : at + _PIECE] for at in range(_STORED, len(data), _PIECE))
+    yield from filter(None, map(fast.compress, pieces))
+    yield fast.flush() + struct.pack(">I", isal_zlib.adler32(data))
 
 
 def _filter_adaptive(rows: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:

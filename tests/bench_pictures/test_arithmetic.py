@@ -24,7 +24,8 @@ from pyhades.bench.pictures.rows import (
 
 def stretch(pictures=4, elapsed=2.0, latency=0.5, **others):
     return {
-        "elapsed": elapsed, "pictures": pictures, "latencies": [latency] * pictures,
+        "elapsed": elapsed, "pictures": pictures, "rate": pictures / elapsed if elapsed else 0.0,
+        "latencies": [latency] * pictures,
         "stages": [{"decode": latency / 5, "network": latency * 3 / 5, "encode": latency / 5}]
         * pictures,
         "written": 1000 * pictures, "cpu": 3.0, "failed": 0, "failures": [], "disk": 0,

@@ -139,7 +139,7 @@ def summarise(
     done = [stretch for stretch in stretches if stretch["pictures"] and stretch["latencies"]]
     if not done:
         return None
-    rates = [stretch["pictures"] / stretch["elapsed"] for stretch in done]
+    rates = [stretch["rate"] for stretch in done]
     latencies = [seconds for stretch in done for seconds in stretch["latencies"]]
     pictures = sum(stretch["pictures"] for stretch in done)
     elapsed = sum(stretch["elapsed"] for stretch in done)

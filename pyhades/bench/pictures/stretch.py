@@ -34,12 +34,55 @@ class Done:
         Seconds of parts of that.
     written
         Bytes of its result.
+    ended
+        When, as :func:`time.perf_counter` has it.
     """
 
     worker: int
     seconds: float
     stages: dict[str, float] = field(default_factory=dict)
     written: int = 0
+    ended: float = field(default_factory=time.perf_counter)
+
+
+class Pace:
+    """Pictures per second, each worker's counted from the end of one picture to that of another.
+
+    With a common beginning and end, what is in flight would be missing, and workers that keep step
+    would lose a picture to each other.
+
+    Examples
+    --------
+    >>> pace = Pace()
+    >>> for end in (1.0, 1.5, 2.0):
+    ...     pace.add(Done(0, 0.5, ended=end))
+    >>> pace.rate
+    2.0
+    """
+
+    def __init__(self) -> None:
+        self._spans: dict[int, tuple[float, float, int]] = {}
+
+    def begin(self, done: Done) -> None:
+        """The worker's next picture is the first that counts."""
+        self._spans[done.worker] = (done.ended, done.ended, 0)
+
+    def add(self, done: Done) -> None:
+        """Another picture of a worker."""
+        if done.worker not in self._spans:
+            return self.begin(done)
+        first, _, count = self._spans[done.worker]
+        self._spans[done.worker] = (first, done.ended, count + 1)
+
+    @property
+    def workers(self) -> int:
+        """That have done a picture since they began."""
+        return sum(1 for *_, count in self._spans.values() if count)
+
+    @property
+    def rate(self) -> float:
+        """Of all workers together."""
+        return sum(count / (last - first) for first, last, count in self._spans.values() if count)
 
 
 class Subject(Protocol):
@@ -70,6 +113,8 @@ class Stretch:
         Seconds.
     pictures
         Finished in that time.
+    rate
+        Pictures per second; see :class:`Pace`.
     latencies
         Seconds of those that were also begun in it.
     stages
@@ -90,6 +135,7 @@ class Stretch:
 
     elapsed: float = 0.0
     pictures: int = 0
+    rate: float = 0.0
     latencies: list[float] = field(default_factory=list)
     stages: list[dict[str, float]] = field(default_factory=list)
     written: int = 0
@@ -130,12 +176,13 @@ def run_stretch(subject: Subject, paths: Sequence[Path], seconds: float, cold: b
     paths
         The pictures.
     seconds
-        At least; and until there are as many pictures as workers.
+        At least; and until every worker has done a picture.
     cold
         The kernel is asked to forget each file before it is handed out.
     """
     results = subject.go(_cold(paths) if cold else itertools.cycle(paths))
-    warm, stretch = _warmed(subject.workers, results, len(paths))
+    pace = Pace()
+    warm, stretch = _warmed(subject.workers, results, len(paths), pace)
     if not warm:
         return stretch
     meter, cpu, disk = EnergyMeter(), _cpu_seconds(), bytes_from_disk()
@@ -143,9 +190,12 @@ def run_stretch(subject: Subject, paths: Sequence[Path], seconds: float, cold: b
     for path, outcome in results:
         last = time.perf_counter()
         stretch.add(path, outcome, last - began)
-        enough = len(stretch.latencies) >= subject.workers or stretch.failed >= len(paths)
-        if enough and last >= began + seconds:
+        if isinstance(outcome, Done):
+            pace.add(outcome)
+        enough = len(stretch.latencies) >= subject.workers <= pace.workers
+        if (enough or stretch.failed >= len(paths)) and last >= began + seconds:
             break
+    stretch.rate = pace.rate
     stretch.elapsed, stretch.cpu = last - began, _cpu_seconds() - cpu
     stretch.joules = meter.joules()
     after = bytes_from_disk()
@@ -157,7 +207,7 @@ def run_stretch(subject: Subject, paths: Sequence[Path], seconds: float, cold: b
 
 
 def _warmed(
-    workers: int, results: Iterator[tuple[Path, Done | Exception]], count: int
+    workers: int, results: Iterator[tuple[Path, Done | Exception]], count: int, pace: Pace
 ) -> tuple[bool, Stretch]:
     """Whether every worker has done a picture; what failed until then."""
     failed, seen = Stretch(), set[int]()
@@ -165,6 +215,7 @@ def _warmed(
         path, outcome = next(results)
         if isinstance(outcome, Done):
             seen.add(outcome.worker)
+            pace.begin(outcome)
         else:
             failed.add(path, outcome, 0.0)
         if not seen and failed.failed >= MOST_FAILURES * count:

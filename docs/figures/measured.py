@@ -12,7 +12,7 @@ REPORTS = Path(__file__).parent / "reports"
 
 OURS = "pyhades"
 SEGMENTATION, LANGUAGE_MODEL, MANY_ANSWERS = "segmentation", "language_model", "many_answers"
-SERVING = "serving"
+SERVING, PICTURES = "serving", "pictures"
 NETWORKS = {
     "u2netp_320": "U\N{SUPERSCRIPT TWO}-Netp 320",
     "u2net_320": "U\N{SUPERSCRIPT TWO}-Net 320",
@@ -84,10 +84,11 @@ def model_name(report: Report) -> str:
 def machine_line(report: Report) -> str:
     """What the numbers depend on."""
     machine = report["machine"]
+    releases = machine | machine.get("engines", {})
     others = [
-        _with_release(name, machine[name])
+        _with_release(name, releases[name])
         for name in engines(report["results"])
-        if name in machine and name != OURS
+        if name in releases and name != OURS
     ]
     if machine.get("unheld"):
         others.append(f"{' and '.join(machine['unheld'])} on all that the CPU has")

@@ -18,6 +18,10 @@ docs/figures/reports/language_model.json``, and with ``--batch 1,2,4,8,16,32`` f
 ``pyhades bench serve --model gpt-oss-20b.gguf --threads 2 --rival llama.cpp --requests 1
 --prompt-tokens 16 --output-tokens 64 --json docs/figures/reports/serving.json``,
 
+``pyhades bench segmentation 03mp 1mp 12mp --model u2net_320.onnx --workers 1,2 --rival rembg
+--seconds 3 --stretches 3 --json docs/figures/reports/pictures.json`` with the sets of
+scripts/make_images.py,
+
 on a machine that does nothing else. Where that cannot be had, a ``note`` in ``machine`` says so, on
 the figure too.
 """
@@ -33,6 +37,7 @@ from measured import (
     LANGUAGE_MODEL,
     MANY_ANSWERS,
     OURS,
+    PICTURES,
     SEGMENTATION,
     SERVING,
     Report,
@@ -42,6 +47,7 @@ from measured import (
     cached,
     machine_line,
     model_name,
+    network_name,
     prompt,
     read,
     short,
@@ -138,6 +144,24 @@ def serving_figure(report: Report) -> str:
     return bars(what, panels, machine_line(report))
 
 
+def pictures_figure(report: Report) -> str:
+    """Pictures of each set per second with the most workers, and their waiting."""
+    workers = max(row["workers"] for row in report["results"])
+    rows = [row for row in report["results"] if row["workers"] == workers]
+    rows = [{**row, "wait": row["latency_ms"]["p50"]} for row in rows]
+    groups = {one["name"]: [r for r in rows if r["set"] == one["name"]] for one in report["sets"]}
+    panels = [
+        Panel(title, {name: by_engine(of, field) for name, of in groups.items()}, short)
+        for title, field in (
+            ("pictures per second, from file to file", "images_s"),
+            ("milliseconds of one of them (less is better)", "wait"),
+        )
+    ]
+    model = Path(report["machine"]["model"]).stem
+    what = f"{network_name(model)}, {workers} workers on {report['machine']['tier']}"
+    return bars(what, panels, machine_line(report))
+
+
 def bars(title: str, panels: Sequence[Panel], foot: str) -> str:
     """Panels beside each other, one bar per engine in each group."""
     most = max(len(panel.groups) * _group_height(panel) for panel in panels)
@@ -193,6 +217,8 @@ def figure_of(name: str, report: Report) -> str:
         return many_answers_figure(report)
     if name.startswith(SERVING):
         return serving_figure(report)
+    if name.startswith(PICTURES):
+        return pictures_figure(report)
     return language_model_figure(report) if name == LANGUAGE_MODEL else segmentation_figure(report)
 
 
@@ -203,6 +229,7 @@ def main() -> None:
         *tiers(LANGUAGE_MODEL),
         *tiers(MANY_ANSWERS),
         *tiers(SERVING),
+        *tiers(PICTURES),
     ):
         (HERE / f"{name}.svg").write_text(figure_of(name, read(name)), encoding="utf-8")
     for page, filled in PAGES.items():

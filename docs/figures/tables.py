@@ -11,6 +11,7 @@ from measured import (
     LANGUAGE_MODEL,
     MANY_ANSWERS,
     OURS,
+    PICTURES,
     SEGMENTATION,
     SERVING,
     Report,
@@ -23,6 +24,7 @@ from measured import (
     read,
     tiers,
 )
+from picture_tables import pictures_text
 from serving_tables import serving_table
 
 README = Path(__file__).parents[2] / "README.md"
@@ -156,6 +158,14 @@ def serving_page(page: str) -> str:
     return page
 
 
+def pictures_page(page: str) -> str:
+    """The page of pictures end to end."""
+    for name in tiers(PICTURES):
+        report = read(name)
+        page = between_marks(page, name, f"{machine_line(report)}.\n\n{pictures_text(report)}")
+    return page
+
+
 def marks(name: str) -> tuple[str, str]:
     """What stands before and after a part of a page that is filled in."""
     return f"<!-- {name}: docs/figures/speed.py -->\n", f"<!-- end of {name} -->\n"
@@ -174,5 +184,6 @@ PAGES = {
     REFERENCE / "segmentation_speed.md": segmentation_page,
     REFERENCE / "language_model_speed.md": language_model_page,
     REFERENCE / "server_speed.md": serving_page,
+    REFERENCE / "bulk_speed.md": pictures_page,
 }
 """Pages that hold tables, and how to bring them up to date."""

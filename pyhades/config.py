@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pyhades import _native
-from pyhades.errors import ArgumentError, ConfigurationError
+from pyhades.errors import ArgumentError
 from pyhades.topology import ControlGroups, read_machine
 from pyhades.topology.control_groups import MOUNT
+from pyhades.topology.environment import THREADS, count_in
 
 CGROUP = MOUNT
 """Where control groups are looked for; tests replace it."""
@@ -26,17 +27,6 @@ class ThreadCount:
 
     count: int
     reason: str
-
-
-def _count_from_environment(name: str) -> int | None:
-    text = os.environ.get(name, "").split(",")[0].strip()
-    if not text:
-        return None
-    if not text.isdecimal() or int(text) < 1:
-        raise ConfigurationError(
-            f"{name}={text!r} is not a number of threads; unset it or use 1, 2, ..."
-        )
-    return int(text)
 
 
 def thread_count(threads: int | None = None) -> ThreadCount:
@@ -54,8 +44,8 @@ def thread_count(threads: int | None = None) -> ThreadCount:
         if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
             raise ArgumentError(f"threads={threads!r} must be an integer of at least 1")
         return ThreadCount(threads, "argument")
-    for name in ("PYHADES_NUM_THREADS", "OMP_NUM_THREADS"):
-        count = _count_from_environment(name)
+    for name in (THREADS, "OMP_NUM_THREADS"):
+        count = count_in(os.environ, name)
         if count is not None:
             return ThreadCount(count, f"environment variable {name}")
     allowed = len(os.sched_getaffinity(0))

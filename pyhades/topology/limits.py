@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from pyhades.topology.control_groups import ControlGroups
-from pyhades.topology.files import format_cpus, parse_cpus, read_fields
+from pyhades.topology.environment import THREADS, count_in
+from pyhades.topology.files import format_cpus, parse_cpus, read_fields, read_text
 from pyhades.topology.machine import Machine
 
-What = Literal["cpus", "quota", "memory", "nodes"]
+What = Literal["cpus", "quota", "threads", "memory", "nodes"]
 UNLIMITED = 1 << 60
 """Version 1 of control groups writes a number beyond it where there is no limit."""
 
@@ -41,6 +42,9 @@ class Limits:
         Memory that it may use; None where nothing is known.
     nodes
         Nodes whose memory it may use.
+    threads
+        Threads of all workers together, where no argument says more; None where nobody has asked
+        for fewer than there are CPUs.
     by
         What each of them is limited by; empty where the whole machine may be used.
     """
@@ -50,6 +54,7 @@ class Limits:
     memory_bytes: int | None
     nodes: tuple[int, ...]
     by: tuple[Limit, ...] = ()
+    threads: int | None = None
 
     @property
     def whole_cpus(self) -> int:
@@ -57,6 +62,11 @@ class Limits:
         if self.quota is None:
             return len(self.cpus)
         return min(len(self.cpus), max(1, math.floor(self.quota)))
+
+    @property
+    def at_a_time(self) -> int:
+        """Threads that run at a time where no argument says more."""
+        return self.whole_cpus if self.threads is None else min(self.whole_cpus, self.threads)
 
     def rows(self) -> list[tuple[str, str]]:
         """What is limited, and by what."""
@@ -69,6 +79,7 @@ class Limits:
         return {
             "cpus": format_cpus(self.cpus),
             "quota": self.quota,
+            "threads": self.threads,
             "memory_bytes": self.memory_bytes,
             "nodes": format_cpus(self.nodes),
             "by": [vars(limit) for limit in self.by],
@@ -82,6 +93,7 @@ def read_limits(
     machine: Machine,
     root: str | os.PathLike[str] = "/",
     affinity: Iterable[int] | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Limits:
     """What of a machine this process may use.
 
@@ -93,11 +105,18 @@ def read_limits(
         Folder in which ``sys`` and ``proc`` are looked for.
     affinity
         CPUs that the process is bound to; asked of the system where None.
+    environment
+        Variables, of which ``PYHADES_NUM_THREADS`` counts; those of the process where None.
 
     Returns
     -------
     Limits
         Prints as a table.
+
+    Raises
+    ------
+    ConfigurationError
+        ``PYHADES_NUM_THREADS`` is not a number of threads.
 
     Examples
     --------
@@ -105,21 +124,30 @@ def read_limits(
     >>> len(read_limits(read_machine()).cpus) >= 1
     True
     """
-    return _Limits(machine, Path(root), affinity).found()
+    return _Limits(machine, Path(root), affinity, environment).found()
 
 
 class _Limits:
-    def __init__(self, machine: Machine, root: Path, affinity: Iterable[int] | None) -> None:
+    def __init__(
+        self,
+        machine: Machine,
+        root: Path,
+        affinity: Iterable[int] | None,
+        environment: Mapping[str, str] | None,
+    ) -> None:
         self.machine = machine
         self.groups = ControlGroups(root / "sys/fs/cgroup", root / "proc/self/cgroup")
         self.status = read_fields(root / "proc/self/status")
         self.affinity = self._told(affinity, root)
+        self.environment = _environment_of(root) if environment is None else environment
         self.by: list[Limit] = []
 
     def found(self) -> Limits:
         cpus, nodes = self._cpus(), self._nodes()
         quota, memory = self._quota(len(cpus)), self._memory(nodes)
-        return Limits(tuple(sorted(cpus)), quota, memory, tuple(sorted(nodes)), tuple(self.by))
+        found = Limits(tuple(sorted(cpus)), quota, memory, tuple(sorted(nodes)))
+        threads = self._threads(found.whole_cpus)
+        return replace(found, threads=threads, by=tuple(self.by))
 
     def _told(self, affinity: Iterable[int] | None, root: Path) -> set[int]:
         if affinity is not None:
@@ -173,6 +201,14 @@ class _Limits:
         self.by.append(Limit("quota", f"{quota:g} CPUs", f"quota of the control group {group}"))
         return quota
 
+    def _threads(self, cpus: int) -> int | None:
+        asked = count_in(self.environment, THREADS)
+        if asked is None or asked >= cpus:
+            return None
+        said = f"{asked} in all"
+        self.by.append(Limit("threads", said, f"environment variable {THREADS}"))
+        return asked
+
     def _memory(self, nodes: set[int]) -> int | None:
         known = [node.memory_bytes or 0 for node in self.machine.nodes if node.number in nodes]
         total, told = sum(known) or None, self.groups.memory_limit()
@@ -182,3 +218,11 @@ class _Limits:
         said = f"{limit / 2**30:.1f} GiB"
         self.by.append(Limit("memory", said, f"limit of the control group {group}"))
         return limit
+
+
+def _environment_of(root: Path) -> Mapping[str, str]:
+    """Variables of this process, or of the one that a tree of files tells of."""
+    if root == Path("/"):
+        return os.environ
+    lines = (read_text(root / "proc/self/environ") or "").split("\0")
+    return dict(line.split("=", 1) for line in lines if "=" in line)

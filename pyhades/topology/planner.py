@@ -8,6 +8,7 @@ from typing import Literal
 
 from pyhades.arguments import check_count, check_flag, one_of
 from pyhades.errors import ArgumentError
+from pyhades.topology.environment import THREADS
 from pyhades.topology.files import format_cpus
 from pyhades.topology.limits import Limits, read_limits
 from pyhades.topology.machine import Machine
@@ -40,7 +41,8 @@ def plan_workers(
         What to plan for; by default this machine, and what this process may use of it.
     workers
         How many; by default as many as there are cores for, and memory. More than there are cores
-        for share them. A quota is never exceeded.
+        for share them. A quota is never exceeded. ``PYHADES_NUM_THREADS`` bounds the threads of all
+        workers together, as far as arguments leave a choice.
     threads_per_worker
         Threads of every team.
     processes
@@ -86,7 +88,7 @@ def team_sizes(
     """
     machine = read_machine() if machine is None else machine
     limits = read_limits(machine) if limits is None else limits
-    return team_sizes_of(rooms_of(machine, limits.cpus, use_smt), limits.whole_cpus)
+    return team_sizes_of(rooms_of(machine, limits.cpus, use_smt), limits.at_a_time)
 
 
 @dataclass(frozen=True)
@@ -120,12 +122,13 @@ class _Planner:
     def plan(self) -> Plan:
         self.rooms = rooms_of(self.machine, self.limits.cpus, self.wishes.use_smt)
         seats = sum(len(room.seats) for room in self.rooms)
-        self.at_a_time = min(seats, self.limits.whole_cpus)
+        self.at_a_time = min(seats, self.limits.at_a_time)
         self.has_quota = self.limits.quota is not None
         threads = self._threads()
         count = self._count(threads)
         pinning = self._pinning(count, threads)
         workers = place_workers(self.rooms, count, threads, pinning)
+        self._note_threads(count * threads)
         self._note_far_memory(workers)
         if self.has_quota:  # siblings have no time to spare either
             workers = [dataclasses.replace(worker, siblings=()) for worker in workers]
@@ -148,7 +151,7 @@ class _Planner:
     def _cores(self) -> int:
         """Cores that can be used at a time, siblings apart."""
         cores = rooms_of(self.machine, self.limits.cpus, use_smt=False)
-        return min(self.at_a_time, sum(len(room.seats) for room in cores))
+        return min(self.limits.whole_cpus, sum(len(room.seats) for room in cores))
 
     def _capacity(self, threads: int) -> int:
         """Teams of that size that run side by side."""
@@ -234,6 +237,13 @@ class _Planner:
             node: tuple(other for other in self.machine.nearest(node) if other in nodes)
             for node in nodes
         }
+
+    def _note_threads(self, planned: int) -> None:
+        allowed = self.limits.threads
+        if allowed is not None and planned > allowed:
+            self.notes.append(
+                f"arguments ask for {planned} threads, {THREADS} for {allowed}: arguments count"
+            )
 
     def _note_far_memory(self, workers: list[WorkerPlan]) -> None:
         nodes = {worker.node for worker in workers if worker.node is not None}

@@ -44,6 +44,8 @@ class FakeMachine:
     membership: str = "0::/\n"
     limits: dict[str, str] = field(default_factory=dict)
     """Files below /sys/fs/cgroup."""
+    environment: dict[str, str] = field(default_factory=dict)
+    """Variables of the process."""
 
     @property
     def core_count(self) -> int:
@@ -145,6 +147,7 @@ class _Tree:
             f"Mems_allowed_list:\t{m.mems_allowed or format_cpus(memory_nodes)}",
         )
         self.put("proc/self/cgroup", m.membership)
+        self.put("proc/self/environ", "\0".join(map("=".join, m.environment.items())))
         for name, text in m.limits.items():
             self.put(f"sys/fs/cgroup/{name}", text)
 

@@ -43,6 +43,9 @@ MACHINES: dict[str, FakeMachine] = {
         },
     ),
     "two_sockets_eight_cores": FakeMachine(packages=2, cores=4, node_bytes=16 * GIB),
+    "six_threads_asked_for": FakeMachine(
+        packages=2, cores=8, node_bytes=16 * GIB, environment={"PYHADES_NUM_THREADS": "6"}
+    ),
     "offline_cpus": FakeMachine(
         groups=2, cores=8, threads=2, offline=(3, 6, 7, 19, 24, 25, 26, 27, 28)
     ),
@@ -78,6 +81,14 @@ WISHES: dict[str, list[dict[str, Any]]] = {
         {"workers": 2, "threads_per_worker": 1},
         {"workers": 1, "threads_per_worker": 1},
         {"bytes_per_worker": 6 * GIB},
+    ],
+    "six_threads_asked_for": [
+        {},
+        {"threads_per_worker": 2},
+        {"threads_per_worker": 4},
+        {"workers": 2},
+        {"workers": 8},
+        {"bytes_per_worker": 15 * GIB},
     ],
     "offline_cpus": [{}, {"threads_per_worker": 4}, {"use_smt": True, "threads_per_worker": 4}],
     "l3_as_numa": [{"threads_per_worker": 8}, {"workers": 8, "threads_per_worker": 4}],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pyhades import config
+from pyhades.errors import ConfigurationError
 from pyhades.topology import ControlGroups, read_limits, read_machine
 from tests.support.machines import GIB, FakeMachine
 
@@ -120,6 +121,28 @@ def test_threads_follow_the_quota(tmp_path, monkeypatch):
     (tmp_path / "cpu.max").write_text("250000 100000")
     assert config.thread_count() == config.ThreadCount(2, "cgroup quota of 2.5 CPUs")
     assert config.thread_count(3).count == 3
+
+
+def test_threads_that_are_asked_for_limit_all_workers(limits_of):
+    limits = limits_of(environment={"PYHADES_NUM_THREADS": "6"})
+    assert limits.threads == limits.at_a_time == 6 and limits.whole_cpus == 16
+    assert reasons(limits) == [("threads", "6 in all", "environment variable PYHADES_NUM_THREADS")]
+    enough = limits_of(environment={"PYHADES_NUM_THREADS": "16"})
+    assert enough.threads is None and enough.at_a_time == 16 and enough.by == ()
+
+
+def test_the_smaller_of_a_quota_and_threads_counts(limits_of):
+    quota = {"cpu.max": "400000 100000"}
+    assert limits_of(limits=quota, environment={"PYHADES_NUM_THREADS": "3"}).at_a_time == 3
+    assert limits_of(limits=quota, environment={"PYHADES_NUM_THREADS": "5"}).threads is None
+
+
+def test_threads_of_this_process_are_read(monkeypatch):
+    machine = read_machine()
+    monkeypatch.setenv("PYHADES_NUM_THREADS", "many")
+    with pytest.raises(ConfigurationError, match="PYHADES_NUM_THREADS='many'"):
+        read_limits(machine)
+    assert read_limits(machine, environment={}).threads is None
 
 
 def test_memory_follows_its_limit(tmp_path, monkeypatch):

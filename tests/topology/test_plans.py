@@ -51,7 +51,8 @@ def test_what_every_plan_promises(shapes, data):
     allowed = sorted(data.draw(st.sets(st.sampled_from(machine.online), min_size=1)))
     quota = data.draw(st.none() | st.floats(0.1, len(allowed), exclude_max=True))
     memory = data.draw(st.none() | st.integers(GIB, 30 * GIB))
-    limits = Limits(tuple(allowed), quota, memory, (0,))
+    fewer = data.draw(st.none() | st.integers(1, 20))
+    limits = Limits(tuple(allowed), quota, memory, (0,), threads=fewer)
     wishes = {
         "workers": data.draw(st.none() | st.integers(1, 20)),
         "threads_per_worker": data.draw(st.none() | st.integers(1, 4)),
@@ -80,7 +81,10 @@ def test_what_every_plan_promises(shapes, data):
     if quota is not None:
         assert plan.threads <= max(1, quota)
     if wishes["workers"] is None and wishes["threads_per_worker"] is None:
-        assert plan.threads <= len(allowed)
+        assert plan.threads <= min(len(allowed), fewer or 20)
+    elif fewer and None in (wishes["workers"], wishes["threads_per_worker"]):
+        asked = wishes["workers"] or wishes["threads_per_worker"]
+        assert plan.threads <= max(fewer, asked)
     if wishes["bytes_per_worker"] and memory:
         assert len(plan.workers) <= max(1, memory // wishes["bytes_per_worker"])
     cores = {core.cpus for core in machine.cores if set(core.cpus) & set(allowed)}
@@ -118,6 +122,16 @@ def test_the_committed_shapes_are_those_of_the_issue(known):
     assert all(len(worker.siblings) == 1 for worker in big.workers)
     card = plan_workers(*known("two_sockets_eight_cores"), threads_per_worker=4)
     assert [(worker.node, len(worker.cpus)) for worker in card.workers] == [(0, 4), (1, 4)]
+
+
+def test_threads_that_are_asked_for_bound_workers_times_threads(known):
+    asked = known("six_threads_asked_for")
+    for wishes in ({}, {"threads_per_worker": 2}, {"threads_per_worker": 4}, {"workers": 2}):
+        plan = plan_workers(*asked, **wishes)
+        assert plan.threads <= 6 and not plan.notes and "PYHADES_NUM_THREADS" in plan.line()
+    more = plan_workers(*asked, workers=4, threads_per_worker=2)
+    assert more.threads == 8 and "arguments ask for 8 threads" in more.notes[0] and more.spin
+    assert max(team_sizes(*asked)) <= 6
 
 
 def test_memory_makes_teams_larger_rather_than_cores_idle(known):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import queue
 import signal
 import subprocess
@@ -15,7 +16,8 @@ from typing import IO, Any
 
 from pyhades.errors import ArgumentError
 from pyhades.segmentation.bulk.shards import Shard
-from pyhades.topology import Plan, plan_workers
+from pyhades.topology import Plan, plan_workers, read_limits, read_machine
+from pyhades.topology.environment import THREADS
 
 
 @dataclass(frozen=True)
@@ -30,11 +32,14 @@ class Part:
         Where it runs; none for anywhere.
     workers
         How many it has, where that is not for itself to say.
+    threads
+        Its share of ``PYHADES_NUM_THREADS``; None where that bounds nothing.
     """
 
     shard: Shard
     cpus: tuple[int, ...] = ()
     workers: int | None = None
+    threads: int | None = None
 
 
 def parts_of(processes: str, shard: Shard, threads: int | None = None) -> list[Part]:
@@ -56,10 +61,18 @@ def parts_of(processes: str, shard: Shard, threads: int | None = None) -> list[P
         places = _divided(_cpus(plan_workers(threads_per_worker=threads)), int(processes))
     else:
         raise ArgumentError(f"processes={processes!r} is neither a number nor node nor l3")
+    shares = _shares(read_limits(read_machine()).threads, len(places))
     return [
-        Part(_part(shard, number, len(places)), cpus, None if cpus else 1)
+        Part(_part(shard, number, len(places)), cpus, None if cpus else 1, shares[number])
         for number, cpus in enumerate(places)
     ]
+
+
+def _shares(threads: int | None, count: int) -> list[int | None]:
+    """What each process may have of so many threads; no process has less than one."""
+    if threads is None:
+        return [None] * count
+    return [max(1, threads // count + (number < threads % count)) for number in range(count)]
 
 
 def _part(shard: Shard, number: int, count: int) -> Shard:
@@ -170,10 +183,12 @@ class Crowd:
             more += ["--workers", str(part.workers)]
         if is_second:
             more += ["--take-up"]
+        share = {} if part.threads is None else {THREADS: str(part.threads)}
         errors = tempfile.TemporaryFile("w+")  # noqa: SIM115
         process = subprocess.Popen(
             [sys.executable, "-m", "pyhades", "remove", *_with(self._arguments, more)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True,
+            env={**os.environ, **share},
             start_new_session=True,  # Ctrl-C of a terminal is for us to pass on
         )  # fmt: skip
         child = Child(part, process, errors, is_second)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import os
 
 import pytest
 
 from pyhades.errors import ArgumentError
-from pyhades.segmentation.bulk.launch import _with, parts_of
+from pyhades.segmentation.bulk.launch import _shares, _with, parts_of
 from pyhades.segmentation.bulk.shards import Shard
 from tests.support.bulk_runs import brightness, results, write_folder
 
@@ -45,6 +46,22 @@ def test_parts_of_parts():
 def test_options_of_a_part_come_last():
     assert _with(["in", "-o", "out"], ["--x"]) == ["in", "-o", "out", "--x"]
     assert _with(["-o", "out", "--", "-in"], ["--x"]) == ["-o", "out", "--x", "--", "-in"]
+
+
+@pytest.mark.parametrize(
+    ("threads", "count", "shares"),
+    [(None, 2, [None, None]), (5, 2, [3, 2]), (4, 4, [1] * 4), (1, 3, [1, 1, 1])],
+)
+def test_processes_share_the_threads_that_the_environment_asks_for(threads, count, shares):
+    assert _shares(threads, count) == shares
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one CPU leaves nothing to bound")
+def test_a_process_has_its_share_of_threads(monkeypatch):
+    monkeypatch.setenv("PYHADES_NUM_THREADS", "1")
+    assert [part.threads for part in parts_of("2", Shard())] == [1, 1]
+    monkeypatch.delenv("PYHADES_NUM_THREADS")
+    assert [part.threads for part in parts_of("2", Shard())] == [None, None]
 
 
 def test_processes():

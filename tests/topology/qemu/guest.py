@@ -28,6 +28,7 @@ from pyhades.topology import (
     pin_current_thread,
     plan_workers,
     prefer_node,
+    read_limits,
     read_machine,
     survey,
 )
@@ -121,7 +122,8 @@ def check_weights(machine: Machine) -> None:
     """A network that a pinned thread compiles has its packed weights on the node of the thread."""
     x = np.ones((16, SIDE), np.float32)
     programs = []
-    for process in plan_workers(machine, processes="node").processes:
+    limits = read_limits(machine, environment={})  # the variable is for teams, not for the plan
+    for process in plan_workers(machine, limits, processes="node").processes:
         (node,) = process.nodes
         cpus = process.workers[0].cpus
         before = pages_by_node()

@@ -5,10 +5,14 @@
 namespace hades {
 
 struct FreeBlock {
+    size_t mapped = 0;  // bytes of a mapping of its own; 0 for memory of the C library
+
     void operator()(void* block) const;
 };
 
-// Zeroed memory on a cache line boundary, on huge pages where it is large; nullptr for 0 bytes.
+// Zeroed memory on a cache line boundary; nullptr for 0 bytes. Large blocks are mappings of their
+// own, on huge pages: nobody has touched them, so they come to lie on the node of the thread that
+// does first, and all of a freed one goes back to the kernel.
 // Throws std::bad_alloc.
 using Block = std::unique_ptr<void, FreeBlock>;
 Block allocate_block(size_t bytes);

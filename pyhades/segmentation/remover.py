@@ -221,6 +221,16 @@ class Remover:
         """What the model wants and means."""
         return self._identification.manifest
 
+    @property
+    def source(self) -> Path | bytes | None:
+        """The model's file or folder, or its bytes; None for a network of the caller's."""
+        return None if self._arguments is None else self._arguments["model"]
+
+    @property
+    def cutout_options(self) -> dict[str, Any]:
+        """What cut-outs look like: ``estimate_foreground`` and ``keep_hidden``, by name."""
+        return dict(self._cutout_options)
+
     def __call__(
         self,
         image: ImageLike,

@@ -46,6 +46,15 @@ def test_hidden_colours(remover_with, photo):
     np.testing.assert_array_equal(np.asarray(kept(photo))[..., :3], photo)
 
 
+def test_where_it_comes_from_and_what_it_makes(remover):
+    assert remover.source is None
+    assert remover.cutout_options == {"estimate_foreground": True, "keep_hidden": False}
+    remover.cutout_options["keep_hidden"] = True  # a copy
+    assert not remover.cutout_options["keep_hidden"]
+    with Remover(keep_hidden=True, check=False) as embedded:
+        assert embedded.source.name == "default.onnx" and embedded.cutout_options["keep_hidden"]
+
+
 def test_mask_output(remover, photo):
     mask = remover(photo, output="mask")
     assert mask.mode == "L"

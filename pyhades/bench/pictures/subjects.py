@@ -19,7 +19,7 @@ from pyhades.segmentation.remover import Remover
 from pyhades.topology import Plan
 
 REST = "rest"
-"""What is in no stage of the chain: the mean of the matte, handing over."""
+"""What is in no stage of the chain: handing over from one to the next."""
 
 
 class TimedWorker:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import queue
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,7 +45,7 @@ class Books:
         height, width = rendered.size
         outcome = Outcome(
             picture.key, "done", "", picture.target, round(rendered.foreground, 5), rendered.doubt,
-            since(picture.began), str(picture),
+            since(picture.began), str(picture), _rounded(rendered.stages),
         )  # fmt: skip
         result = {
             "output_bytes": sum(map(len, rendered.parts)), "crc32": crc32,
@@ -75,9 +75,10 @@ class Books:
             "input": outcome.input, "status": outcome.status, "reason": outcome.reason,
             "size": stamp.size, "mtime_ns": stamp.mtime_ns, "sha256": picture.sha256,
             "output": outcome.output, **result, "foreground": outcome.foreground,
-            "doubt": outcome.doubt, "seconds": outcome.seconds, "archive": picture.archive,
+            "doubt": outcome.doubt, "seconds": outcome.seconds, "stages": outcome.stages,
+            "archive": picture.archive,
         }  # fmt: skip
-        written = {name: value for name, value in line.items() if value != ""}
+        written = {name: value for name, value in line.items() if value not in ("", {})}
         if self.known is not None:
             self.known[outcome.input] = Record.of(line)
         self.append(written, outcome)
@@ -109,6 +110,10 @@ class Books:
                 yield self._news.get_nowait()
             except queue.Empty:
                 return
+
+
+def _rounded(stages: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(seconds, 5) for name, seconds in stages.items()}
 
 
 def _not_noted(error: OSError) -> str:

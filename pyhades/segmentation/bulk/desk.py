@@ -15,6 +15,7 @@ from pyhades.segmentation.bulk.history import History, Record
 from pyhades.segmentation.bulk.picture import Picture
 from pyhades.segmentation.bulk.rules import Counts, Rules, Sink
 from pyhades.segmentation.bulk.sources.naming import Taken
+from pyhades.segmentation.clock import Clock
 
 
 @dataclass
@@ -37,6 +38,8 @@ class Desk:
         Where names of results may clash that nobody has seen together.
     counts
         What needs no work.
+    clock
+        Of results that are put in place, all by one thread.
     """
 
     sink: Sink
@@ -46,6 +49,7 @@ class Desk:
     rules: Rules
     taken: Taken | None = None
     counts: Counts = field(default_factory=Counts)
+    clock: Clock = field(default_factory=Clock)
 
     def wants(self, picture: Picture) -> bool:
         """Whether a picture is to be cut out; why not is noted."""
@@ -94,13 +98,15 @@ class Desk:
             self.books.fail(picture, result)
         else:
             try:
-                self._write(picture, result.parts)
+                with self.clock.stage("write"):
+                    self._write(picture, result.parts)
             except FileExistsError as error:
                 self.books.fail(picture, error, "refused")
             except OSError as error:
                 self.books.fail(picture, error, "unwritten")
             else:
-                self.books.done(picture, result, _checksum(result.parts))
+                stages = {**result.stages, **self.clock.lap()}
+                self.books.done(picture, result.timed(stages), _checksum(result.parts))
 
     def _write(self, picture: Picture, parts: Sequence[bytes]) -> None:
         record = self.record(picture.key)

@@ -48,7 +48,7 @@ class Identity:
             "png": rendering.png,
             "background": None if background is None else _told(background),
             "precision": remover.precision,
-            **remover._cutout_options,
+            **remover.cutout_options,
             "max_pixels": remover.max_pixels,
             "manifest": dataclasses.asdict(remover.manifest),
         }
@@ -88,9 +88,9 @@ def _told(background: BackgroundLike) -> str:
 
 def _model(remover: Remover) -> tuple[str, str]:
     """Name and sha256 of a model."""
-    if remover._arguments is None:
+    source = remover.source
+    if source is None:
         return remover.manifest.name, ""
-    source: Path | bytes = remover._arguments["model"]
     if isinstance(source, bytes):
         return remover.manifest.name, hashlib.sha256(source).hexdigest()
     digest = hashlib.sha256()

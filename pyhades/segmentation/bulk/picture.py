@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -112,6 +112,8 @@ class Outcome:
         From the moment when a worker took it until its result was in place.
     shown
         What messages call it.
+    stages
+        Seconds of each stage, by name; none of a picture that failed.
     """
 
     input: str
@@ -122,6 +124,7 @@ class Outcome:
     doubt: str = ""
     seconds: float = 0.0
     shown: str = ""
+    stages: Mapping[str, float] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"{self.shown or self.input}: {self.reason or self.status}"

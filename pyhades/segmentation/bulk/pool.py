@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 from pyhades import _native
@@ -67,12 +67,16 @@ class Crew(Generic[Item, Result]):
         CPUs and node of each.
     nbytes
         How many bytes of memory a result of this crew holds until the next crew is done with it.
+    timed
+        Of the last crew: makes a result out of one, and of the seconds that all stages of all crews
+        have taken for it.
     """
 
     name: str
     make: Callable[[Seat], Worker[Item, Result]]
     seats: Sequence[tuple[tuple[int, ...], int]]
     nbytes: Callable[[Any], int] = lambda result: 0
+    timed: Callable[[Any, Mapping[str, float]], Result] | None = None
 
 
 @dataclass
@@ -84,6 +88,7 @@ class _Parcel:
     value: Any
     held: int = 0
     error: Exception | None = None
+    stages: dict[str, float] = field(default_factory=dict)
 
 
 class Pool(Generic[Item, Result]):
@@ -249,7 +254,7 @@ class Pool(Generic[Item, Result]):
             worker, failure = _made(crew, seat)
             try:
                 for parcel in self._queues[depth].take(seat.node):
-                    self._pass_on(depth, crew, worker, failure, parcel)
+                    self._pass_on(depth, crew, seat, worker, failure, parcel)
             finally:
                 if worker is not None:
                     worker.close()
@@ -259,15 +264,20 @@ class Pool(Generic[Item, Result]):
             left.one_less()
 
     def _pass_on(
-        self, depth: int, crew: Crew[Any, Any], worker: Worker[Any, Any] | None,
+        self, depth: int, crew: Crew[Any, Any], seat: Seat, worker: Worker[Any, Any] | None,
         failure: Exception | None, parcel: _Parcel,
     ) -> None:  # fmt: skip
         held, parcel.held = parcel.held, 0
+        seat.clock.lap()  # what is left of a picture that failed
         try:
             if worker is None:
                 assert failure is not None
                 raise failure
             parcel.value = worker(parcel.value)
+            for name, seconds in seat.clock.lap().items():  # crews may share the name of a stage
+                parcel.stages[name] = parcel.stages.get(name, 0.0) + seconds
+            if crew.timed is not None:
+                parcel.value = crew.timed(parcel.value, parcel.stages)
         except Exception as error:
             parcel.error, parcel.value = error, None
         if held:

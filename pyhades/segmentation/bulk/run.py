@@ -35,6 +35,7 @@ from pyhades.segmentation.bulk.shards import Shard
 from pyhades.segmentation.bulk.sinks.files import Sync
 from pyhades.segmentation.bulk.sources.naming import Taken
 from pyhades.segmentation.bulk.sources.opening import InputLike, check, open_inputs
+from pyhades.segmentation.clock import StageReport
 from pyhades.segmentation.compose import BackgroundLike
 from pyhades.segmentation.cutout import Output
 from pyhades.segmentation.image.png import Compression
@@ -329,7 +330,7 @@ class BulkRun:
         self.report.skipped = desk.counts.skipped
         self.report.failed_before = desk.counts.failed_before
         self.report.seconds = time.perf_counter() - began
-        self.report.stages = self._pool.stages
+        self.report.stages = self._pool.stages | StageReport.of([desk.clock])
         self.report.notes += desk.books.notes.values()
 
     def _summary(self) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from pyhades.arguments import check_count
@@ -170,6 +170,10 @@ class SessionPool:
             (worker.cpus if pinned else (), nodes.index(worker.node) if worker.node in nodes else 0)
             for worker in self.plan.workers
         ]
+        *before, last = self._crews_of(chain, seats)
+        return [*before, replace(last, timed=Rendered.timed)]
+
+    def _crews_of(self, chain: _Chain, seats: Sequence[Any]) -> list[Crew[Any, Any]]:
         if not self.decoders and not self.encoders:
             return [Crew("cutter", chain.whole, seats)]
         decoder = Crew("decoder", chain.decoding, [((), 0)] * self.decoders, _bytes_of_image)

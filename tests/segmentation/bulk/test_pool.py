@@ -186,6 +186,38 @@ def test_stages_are_measured():
     assert report.stages["sleep"].percentiles([0.5])[0] >= 0.002
 
 
+class Noting:
+    """Says how long its stages take, without taking so long."""
+
+    def __init__(self, clock, *stages):
+        self._clock, self._stages = clock, stages
+
+    def __call__(self, item):
+        for name in self._stages:
+            self._clock.add(name, float(item))
+        if item == 3:
+            raise ValueError(item)
+        return item
+
+    def close(self):
+        pass
+
+
+def test_results_have_the_times_of_their_own_picture():
+    """Those of all crews, and nothing of a picture that failed before."""
+    first = Crew("first", lambda seat: Noting(seat.clock, "read", "both"), [ANYWHERE])
+    last = Crew(
+        "last", lambda seat: Noting(seat.clock, "both", "write"), [ANYWHERE],
+        timed=lambda result, stages: (result, dict(stages)),
+    )  # fmt: skip
+    with Pool([first, last]) as pool:
+        results = [result for _, result in pool.run(range(6))]
+    assert isinstance(results.pop(3), ValueError)
+    assert results == [
+        (n, {"read": n, "both": 2 * n, "write": n}) for n in (0, 1, 2, 4, 5)
+    ]  # fmt: skip
+
+
 def test_wrong_arguments():
     with pytest.raises(ArgumentError):
         Pool([crew(len)], most_items=0)

@@ -71,6 +71,10 @@ def test_a_folder(go, folder, out):
     assert line["size"] == path.stat().st_size and line["mtime_ns"] == path.stat().st_mtime_ns
     assert line["output_bytes"] == (out / line["output"]).stat().st_size
     assert 0.2 < line["foreground"] < 0.6 and line["seconds"] > 0 and line["pid"]
+    assert list(line["stages"]) == [
+        "read", "decode", "preprocess", "network", "matte", "encode", "look", "write",
+    ]  # fmt: skip
+    assert 0 < sum(line["stages"].values()) <= line["seconds"] + 0.001
     began, *_, ended = map(json.loads, (out / NAME).read_text().splitlines())
     assert began["options"]["png"] == "fast" and began["made_with"] == line["made_with"]
     assert ended["done"] == 9 and "network" in ended["stages"]

@@ -61,7 +61,7 @@ def test_results_are_those_of_a_remover(files, remover, workers, crews):
         assert [path for path, _ in outcomes] == files
         assert [rendered.data for _, rendered in outcomes] == expected
         stages = pool.stages.stages
-    assert set(stages) == {"read", "decode", "preprocess", "network", "matte", "encode"}
+    assert set(stages) == {"read", "decode", "preprocess", "network", "matte", "encode", "look"}
     assert {times.count for name, times in stages.items() if name != "matte"} == {len(files)}
 
 
@@ -106,6 +106,19 @@ def test_items_may_be_anything_that_can_be_read(remover):
     with SessionPool(remover, workers=2) as pool:
         for number, rendered in pool.run(arrays, read=arrays.__getitem__):
             assert rendered.data == remover.cut(arrays[number]).encode()
+
+
+@pytest.mark.parametrize("crews", [{}, {"decoders": 1}, {"decoders": 1, "encoders": 1}], ids=len)
+def test_times_of_a_picture_are_told(files, remover, crews):
+    with SessionPool(remover, workers=2, **crews) as pool:
+        results = [result for _, result in pool.run(files)]
+        whole = pool.stages.stages
+    for result in results:
+        assert list(result.stages) == [
+            "read", "decode", "preprocess", "network", "matte", "encode", "look",
+        ]  # fmt: skip
+    for name, times in whole.items():
+        assert sum(result.stages[name] for result in results) == pytest.approx(times.total)
 
 
 def test_doubt_is_told(files, remover):

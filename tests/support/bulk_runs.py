@@ -18,6 +18,7 @@ from PIL import Image
 from pyhades import BulkRun
 from pyhades.segmentation import ModelManifest, Remover
 from pyhades.segmentation.bulk.manifest import NAME
+from pyhades.segmentation.bulk.passage import Passage
 from pyhades.segmentation.bulk.sinks.files import FileSink
 
 SERVER = multiprocessing.get_context("forkserver")
@@ -98,9 +99,9 @@ def lines(folder: Path) -> list[dict[str, Any]]:
 
 def work(inputs: list[str], out: str, log: str, seconds: float, options: dict[str, Any]) -> None:
     """Do a run, and note every picture that is read."""
-    plain = BulkRun._read
+    plain = Passage._read
 
-    def noting(run: BulkRun, item: Any) -> bytes:
+    def noting(run: Passage, item: Any) -> bytes:
         descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.write(descriptor, f"{item.key}\n".encode())
         os.close(descriptor)
@@ -112,7 +113,7 @@ def work(inputs: list[str], out: str, log: str, seconds: float, options: dict[st
         data = b"".join(parts)
         fill(sink, part, _in_pieces(data))
 
-    BulkRun._read = noting  # type: ignore[method-assign]
+    Passage._read = noting  # type: ignore[method-assign]
     FileSink._fill = slowly  # type: ignore[method-assign]
     with brightness(seconds) as remover:
         run = BulkRun(inputs, out, remover=remover, workers=2, sync="none", **options)

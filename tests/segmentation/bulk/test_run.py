@@ -17,6 +17,7 @@ from pyhades import BulkRun
 from pyhades.errors import ArgumentError, ArgumentTypeError
 from pyhades.segmentation.bulk.manifest import NAME, Manifest
 from pyhades.segmentation.bulk.memory import MemoryLimit, parse_size
+from pyhades.segmentation.bulk.passage import Passage
 from pyhades.segmentation.bulk.sinks.files import FileSink
 from pyhades.segmentation.bulk.sources.lists import Listed
 from tests.support.bulk_runs import (
@@ -151,14 +152,14 @@ def test_a_picture_that_vanishes(remover, folder, out):
 
 
 def test_a_picture_that_vanishes_once_it_was_found(go, folder, monkeypatch):
-    plain = BulkRun._read
+    plain = Passage._read
 
     def vanishing(run, picture):
         if picture.key == "d0/p000.png":
             (folder / picture.key).unlink()
         return plain(run, picture)
 
-    monkeypatch.setattr(BulkRun, "_read", vanishing)
+    monkeypatch.setattr(Passage, "_read", vanishing)
     report = go(folder)
     assert reasons(report) == {"d0/p000.png": "No such file or directory"} and report.done == 8
 

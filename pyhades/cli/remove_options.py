@@ -48,7 +48,8 @@ _inputs = together(
         "--jsonl", metavar="FILE",
         help="Objects with path and, if wanted, id and output, one a line; - is standard input.",
     ),
-    click.option("--unpack", is_flag=True, help="Write pictures of tar archives to files."),
+    click.option("--unpack", is_flag=True, help="Write pictures of tar archives and of Parquet "
+                 "files to files."),
     click.option("--column", metavar="NAME", help="Of Parquet files, that holds pictures."),
     click.option(
         "--watch", is_flag=True, help="Follow folders; Ctrl-C ends it. Implies --resume."

@@ -81,6 +81,22 @@ def write_archive(path: Path, count: int, first: int = 0) -> Path:
     return path
 
 
+def write_table(path: Path, count: int, first: int = 0) -> Path:
+    """Rows of a picture, an id and a label each, in row groups of 16."""
+    import pyarrow
+    from pyarrow import parquet
+
+    numbers = range(first, first + count)
+    columns = {
+        "image": [encoded(number) for number in numbers],
+        "id": [f"i{number}" for number in numbers],
+        "label": list(numbers),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    parquet.write_table(pyarrow.table(columns), path, row_group_size=16)
+    return path
+
+
 def results(folder: Path) -> dict[str, bytes]:
     """Content of all files but the manifest."""
     found = [path for path in folder.rglob("*") if path.is_file() and path.name != NAME]

@@ -14,6 +14,7 @@ from pyhades.segmentation.bulk.history import Record
 from pyhades.segmentation.bulk.picture import Outcome, Picture, Stamp, Status
 from pyhades.segmentation.bulk.sinks.parts import forget_parts
 from pyhades.segmentation.bulk.sinks.tar import Shelf
+from pyhades.segmentation.bulk.sources.tar import Kind
 
 
 @dataclass
@@ -31,10 +32,13 @@ class ArchiveDesk:
     _done_of: Counter[str] = field(default_factory=Counter)
     _failed_of: Counter[str] = field(default_factory=Counter)
 
-    def shelf(self, key: str, target: str, stamp: Stamp) -> Shelf | None:
+    def shelf(self, key: str, target: str, stamp: Stamp, kind: type[Kind]) -> Kind | None:
         """Where results of an archive go; None where all of it is done."""
         if self.desk.root is None:
-            raise ArgumentError("archives of results go to a folder of this machine")
+            raise ArgumentError(
+                "archives and tables of results go to a folder of this machine; pass unpack "
+                "(--unpack) for files"
+            )
         record = self.desk.history.archives.get(key) if self.desk.rules.resume else None
         if record is not None and self._is_done(record, target, stamp):
             forget_parts(self.desk.root / target)
@@ -52,9 +56,9 @@ class ArchiveDesk:
         }  # fmt: skip
         path = self.desk.root / target
         if self.desk.rules.resume:
-            shelf = Shelf.resumed(path, has_name=exists and not is_ours, **how)
+            shelf = kind.resumed(path, has_name=exists and not is_ours, **how)
         else:
-            shelf = Shelf(path, **how)
+            shelf = kind(path, **how)
         self._shelves[key] = shelf
         return shelf
 
@@ -85,6 +89,11 @@ class ArchiveDesk:
         self._failed_of[archive] += failed
         return failed
 
+    def reason(self, key: str) -> str:
+        """Why a picture failed in an earlier run."""
+        record = self.desk.record(key)
+        return "" if record is None else record.reason
+
     def skip(self, archive: str) -> None:
         """An earlier run has done a member of an archive."""
         self._done_of[archive] += 1
@@ -99,6 +108,7 @@ class ArchiveDesk:
                 None,
                 lambda _: self.desk.books.fail(picture, result),
                 lambda _: self.desk.books.fail(picture, result),
+                reason_of(result, str(picture)),
             )
             return
         rendered = result

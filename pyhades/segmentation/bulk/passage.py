@@ -85,7 +85,7 @@ class Passage:
         yield from self.workforce.pool.run(
             self._pictures(), self.rendering, read=self._read,
             look=no_doubt if self.desk.books.review is None else doubt_about,
-            in_order=bool(self.opened.archives),
+            in_order=self.opened.in_order,
         )  # fmt: skip
 
     def settle(self, picture: Picture, result: Rendered | Exception) -> None:

@@ -65,7 +65,7 @@ class BulkRun:
     shard
         ``"2/8"``: do the second of eight parts, which are told apart by the names of pictures.
     unpack
-        Write pictures of tar archives to files, not to archives.
+        Write pictures of tar archives and of Parquet files to files, not to archives and tables.
     column
         Of Parquet files, that holds pictures.
     manifest

@@ -11,7 +11,14 @@ import pytest
 
 from pyhades.segmentation.bulk.manifest import NAME
 from pyhades.segmentation.bulk.sinks.parts import part_name, release
-from tests.support.bulk_runs import begin, lines, results, write_archive, write_folder
+from tests.support.bulk_runs import (
+    begin,
+    lines,
+    results,
+    write_archive,
+    write_folder,
+    write_table,
+)
 
 IN_FLIGHT = 5
 """Pictures on their way in a pool of two workers, two for each, and the one that is written."""
@@ -27,6 +34,12 @@ def folder(tmp_path):
 @pytest.fixture
 def archives(tmp_path):
     return [write_archive(tmp_path / "in" / f"{n}.tar", 20, 20 * n) for n in range(3)]
+
+
+@pytest.fixture
+def tables(tmp_path):
+    pytest.importorskip("pyarrow")
+    return [write_table(tmp_path / "in" / f"{n}.parquet", 20, 20 * n) for n in range(3)]
 
 
 def whole(inputs, tmp_path):
@@ -93,6 +106,15 @@ def test_a_hundred_kills_of_a_folder(folder, tmp_path):
 @pytest.mark.slow
 def test_a_hundred_kills_of_archives(archives, tmp_path):
     torture(archives, tmp_path, 100, seed=4)
+
+
+def test_ten_kills_of_tables(tables, tmp_path):
+    torture(tables, tmp_path, 10, seed=6)
+
+
+@pytest.mark.slow
+def test_a_hundred_kills_of_tables(tables, tmp_path):
+    torture(tables, tmp_path, 100, seed=7)
 
 
 def test_names_are_whole_after_every_kill(folder, tmp_path):

@@ -354,9 +354,9 @@ def test_tables(go, tmp_path, out):
         {"image": [encoded(n) for n in range(40)], "key": list(map(str, range(40)))}
     )
     parquet.write_table(table, tmp_path / "t.parquet")
-    report = go(tmp_path / "t.parquet")
+    report = go(tmp_path / "t.parquet", unpack=True)
     assert report.done == 40 and "t/39.png" in results(out)
-    assert go(tmp_path / "t.parquet", resume=True).skipped == 40
+    assert go(tmp_path / "t.parquet", unpack=True, resume=True).skipped == 40
 
 
 def test_urls(go, tmp_path):

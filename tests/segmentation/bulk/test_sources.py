@@ -303,12 +303,12 @@ def test_tables(tmp_path):
 
     data = [encoded(0), encoded(1), None]
     path = write_table(tmp_path / "t.parquet", {"image": data, "id": ["a/x.jpg", "b", "c"]})
-    found = list(Table(path, "t.parquet", ".png"))
+    found = list(Table(path, "t.parquet", None, ".png").pictures(Desk()))
     assert targets(found) == {
         "t.parquet/a/x.jpg": "t/a/x.png", "t.parquet/b": "t/b.png", "t.parquet/c": "",
     }  # fmt: skip
     assert found[1].read() == data[1] and "no bytes" in reason(found[2])
-    assert len(Table(path, "t.parquet", ".png")) == 3
+    assert len(Table(path, "t.parquet", None, ".png")) == 3
 
 
 def test_tables_as_datasets_have_them(tmp_path):
@@ -316,7 +316,7 @@ def test_tables_as_datasets_have_them(tmp_path):
 
     records = [{"bytes": encoded(0), "path": "x.jpg"}, {"bytes": encoded(1), "path": None}]
     path = write_table(tmp_path / "t.parquet", {"image": records, "label": [1, 2]})
-    found = list(Table(path, "t.parquet", ".png"))
+    found = list(Table(path, "t.parquet", None, ".png").pictures(Desk()))
     assert list(targets(found).values()) == ["t/x.png", "t/00000001.png"]
 
 
@@ -325,13 +325,13 @@ def test_which_column(tmp_path):
 
     path = write_table(tmp_path / "t.parquet", {"one": [b"1"], "two": [b"2"]})
     with pytest.raises(ArgumentError, match=r"one, two; name one with column="):
-        list(Table(path, "t.parquet", ".png"))
-    (picture,) = Table(path, "t.parquet", ".png", column="two")
+        list(Table(path, "t.parquet", None, ".png").pictures(Desk()))
+    (picture,) = Table(path, "t.parquet", None, ".png", column="two").pictures(Desk())
     assert picture.read() == b"2"
     with pytest.raises(ArgumentError, match="no column 'three'"):
-        list(Table(path, "t.parquet", ".png", column="three"))
+        list(Table(path, "t.parquet", None, ".png", column="three").pictures(Desk()))
     path.write_bytes(path.read_bytes()[:50])
-    (picture,) = Table(path, "t.parquet", ".png")
+    (picture,) = Table(path, "t.parquet", None, ".png").pictures(Desk())
     assert picture.target == "" and reason(picture)
 
 

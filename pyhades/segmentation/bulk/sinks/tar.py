@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 from pyhades.segmentation.bulk.sinks.files import Sync, put_in_place, sync_folder
 from pyhades.segmentation.bulk.sinks.kept import KeptMembers
@@ -40,8 +40,11 @@ class Place:
     is_ready: bool = False
     kept: Kept | None = None
     failed: Failed | None = None
+    reason: str = ""
 
-    def fill(self, parts: Sequence[bytes] | None, kept: Kept, failed: Failed) -> None:
+    def fill(
+        self, parts: Sequence[bytes] | None, kept: Kept, failed: Failed, reason: str = ""
+    ) -> None:
         """Say what belongs there; None for nothing.
 
         Parameters
@@ -52,7 +55,10 @@ class Place:
             Called with its checksum once it is written, and so is all before it.
         failed
             Called if it cannot be written.
+        reason
+            Why there is nothing.
         """
+        self.reason = reason
         self.parts, self.kept, self.failed, self.is_ready = parts, kept, failed, True
         self.shelf.advance()
 
@@ -112,7 +118,7 @@ class Shelf:
     def resumed(
         cls, path: Path, *, sync: Sync, replace: bool, has_name: bool,
         finished: Callable[[Shelf], None],
-    ) -> Shelf:  # fmt: skip
+    ) -> Self:  # fmt: skip
         """Go on with what an earlier run has left.
 
         ``has_name``: there is an archive of that name already, and it may be this one: its run was
@@ -121,12 +127,16 @@ class Shelf:
         kept = KeptMembers(path) if has_name else None
         shelf = cls(path, sync=sync, replace=replace, finished=finished, kept=kept)
         if not has_name:
-            for part in parts_of(path.parent, path.name)[:1]:
-                shelf._part = path.with_name(part_name(path.name))
-                part.rename(shelf._part)  # from now on it is ours; others leave it alone
-                shelf._kept = KeptMembers(shelf._part)
+            shelf._take_up_part()
         forget_parts(path)
         return shelf
+
+    def _take_up_part(self) -> None:
+        """Go on with the largest part that the dead have left."""
+        for part in parts_of(self._path.parent, self._path.name)[:1]:
+            self._part = self._path.with_name(part_name(self._path.name))
+            part.rename(self._part)  # from now on it is ours; others leave it alone
+            self._kept = KeptMembers(self._part)
 
     def has(self, name: str, crc32: int) -> bool:
         """Whether an earlier run has written this member, and it is the next one."""
@@ -238,6 +248,11 @@ class Shelf:
         if self._sync != "none":
             os.fsync(self._file.fileno())
         self._file.close()
+        self._publish()
+
+    def _publish(self) -> None:
+        """Give it its name, now that all is written."""
+        assert self._part is not None
         put_in_place(self._part, self._path, replace=self._replace)
         release(self._part.name)
         if self._sync == "full":

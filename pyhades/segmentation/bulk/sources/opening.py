@@ -60,16 +60,19 @@ class Opened:
         count = len(self.files) + len(self.tables) + len(self.archives) + len(self.passing)
         return count > 1 or any(isinstance(source, Listed) for source in self.passing)
 
+    @property
+    def in_order(self) -> bool:
+        """Whether results are wanted in the order of pictures: those that share a file are."""
+        return bool(self.archives) or any(table.target is not None for table in self.tables)
+
     def pictures(self, desk: Desk, holds: Callable[[str], bool]) -> Iterator[Picture]:
         """All of them, of those that are of this run's shard."""
         for source in [*self.files, *self.passing]:
             yield from (picture for picture in source if holds(picture.key))
-        for table in self.tables:
-            if holds(table.key):
-                yield from table
-        for archive in self.archives:
-            if holds(archive.key):
-                yield from archive.pictures(desk)
+        containers: list[Table | Archive] = [*self.tables, *self.archives]
+        for container in containers:
+            if holds(container.key):
+                yield from container.pictures(desk)
 
     def stop(self) -> None:
         """Wait for no more pictures."""
@@ -113,7 +116,8 @@ def open_inputs(
         elif not os.path.lexists(path):
             raise ArgumentError(f"{path}: there is no such file or folder")
         elif text.lower().endswith(TABLE_SUFFIXES):
-            opened.tables.append(Table(path, path.name, suffix, column))
+            target = None if unpack else path.name
+            opened.tables.append(Table(path, path.name, target, suffix, column))
         else:
             loose.append(path)
     if loose:
@@ -182,7 +186,10 @@ def check(
             known = " ".join(sorted(INPUT_SUFFIXES))
             raise ArgumentError(f"{source.root}: no images in this folder ({known})")
     for archive in opened.archives:
-        _check_archive(archive, taken, destination)
+        target = archive.target or folder_of(archive.key)
+        _check_container(archive.path, target, taken, destination)
+    for table in opened.tables:
+        _check_container(table.path, table.target or table.folder, taken, destination)
     return count + sum(len(t) for t in opened.tables if holds(t.key)), warning
 
 
@@ -193,13 +200,12 @@ def _check_result(picture: Picture, result: Path, sources: Sequence[Source]) -> 
         )
 
 
-def _check_archive(archive: Archive, taken: Taken, destination: Path | None) -> None:
-    target = archive.target or folder_of(archive.key)
+def _check_container(path: Path | str, target: str, taken: Taken, destination: Path | None) -> None:
     if not taken.take(target):
-        raise ArgumentError(f"{archive.path} and another input would both become {target}")
+        raise ArgumentError(f"{path} and another input would both become {target}")
     result = None if destination is None else destination / target
-    is_there = result is not None and result.exists() and Path(archive.path).exists()
-    if result is not None and is_there and result.samefile(archive.path):
+    is_there = result is not None and result.exists() and Path(path).exists()
+    if result is not None and is_there and result.samefile(path):
         raise ArgumentError(
-            f"{archive.path}: the result would replace the input {result}; choose another output"
+            f"{path}: the result would replace the input {result}; choose another output"
         )

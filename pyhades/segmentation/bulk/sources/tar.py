@@ -8,18 +8,20 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, Protocol, Self
+from typing import BinaryIO, Protocol, Self, TypeVar
 
 from pyhades.errors import ArgumentError, ImageError
 from pyhades.segmentation.bulk.picture import Picture, Stamp, broken, stamp_of
 from pyhades.segmentation.bulk.sinks.tar import Shelf
 from pyhades.segmentation.bulk.sources.naming import ARCHIVE_SUFFIXES, Taken, inside, is_picture
 
+Kind = TypeVar("Kind", bound=Shelf)
+
 
 class Desk(Protocol):
     """What an archive asks of the run before its members are read."""
 
-    def shelf(self, key: str, target: str, stamp: Stamp) -> Shelf | None:
+    def shelf(self, key: str, target: str, stamp: Stamp, kind: type[Kind]) -> Kind | None:
         """Where its results go; None where all of it is done."""
 
     def checksum(self, key: str, stamp: Stamp) -> int | None:
@@ -27,6 +29,9 @@ class Desk(Protocol):
 
     def is_settled(self, key: str, archive: str) -> bool:
         """Whether a member failed before and is not to be tried again."""
+
+    def reason(self, key: str) -> str:
+        """Why it failed."""
 
     def skip(self, archive: str) -> None:
         """An earlier run has done a member of an archive."""
@@ -72,7 +77,7 @@ class Archive:
             stamp = self._stamp or stamp_of(Path(self.path))
             shelf = None
             if self.target is not None:
-                shelf = desk.shelf(self.key, self.target, stamp)
+                shelf = desk.shelf(self.key, self.target, stamp, Shelf)
                 if shelf is None:
                     return
         except OSError as error:
@@ -125,7 +130,7 @@ class Archive:
         stamp = Stamp(info.size, int(info.mtime) * 10**9)
         if shelf is None:
             target = f"{folder_of(self.key)}/{result}"
-            yield Picture(key, target, lambda: data, shown, stamp)
+            yield Picture(key, target, lambda: data, shown, stamp, archive=self.key)
             return
         if desk.is_settled(key, self.key):
             return

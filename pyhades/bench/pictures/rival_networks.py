@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from pyhades.bench.pictures.stretch import Done
 from pyhades.bench.pictures.subjects import target, write_parts
 from pyhades.errors import ConfigurationError
-from pyhades.segmentation.bulk.pool import Crew, Pool, Seat
+from pyhades.segmentation.bulk.crew import Crew, Seat
+from pyhades.segmentation.bulk.pool import Pool
 from pyhades.segmentation.manifest import ModelManifest
 from pyhades.segmentation.meaning import InputPlan
 from pyhades.segmentation.network import Network, fed_picture

@@ -79,12 +79,11 @@ class ArchiveDesk:
         is_done = record is not None and record.status == "done" and record.stamp == stamp
         return record.crc32 if record is not None and is_done else None
 
-    def is_settled(self, key: str, archive: str) -> bool:
-        """Whether a member failed before and is not to be tried again."""
+    def is_settled(self, key: str, archive: str, stamp: Stamp) -> bool:
+        """Whether a member failed before, has not changed, and is not to be tried again."""
         record = self.desk.record(key)
-        failed = (
-            record is not None and record.status == "failed" and not self.desk.rules.retry_failed
-        )
+        failed = record is not None and record.status == "failed" and record.stamp == stamp
+        failed = failed and not self.desk.rules.retry_failed
         self.desk.counts.failed_before += failed
         self._failed_of[archive] += failed
         return failed

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from pyhades.segmentation.bulk.sinks.tar import Place
+    from pyhades.segmentation.bulk.sinks.place import Place
 
 Status = Literal["done", "failed", "unwritten", "refused"]
 """``failed``: the picture's fault; ``unwritten``: that of the place where its result goes;

@@ -20,7 +20,8 @@ from pyhades.segmentation.bulk.chain import (
     Whole,
     no_doubt,
 )
-from pyhades.segmentation.bulk.pool import Crew, Pool, Seat
+from pyhades.segmentation.bulk.crew import Crew, Seat
+from pyhades.segmentation.bulk.pool import Pool
 from pyhades.segmentation.clock import StageReport
 from pyhades.segmentation.cutout import Cutout
 from pyhades.segmentation.image.loaded import LoadedImage

@@ -9,7 +9,8 @@ import time
 import pytest
 
 from pyhades.errors import ArgumentError, ClosedError
-from pyhades.segmentation.bulk.pool import Crew, Pool
+from pyhades.segmentation.bulk.crew import Crew
+from pyhades.segmentation.bulk.pool import Pool
 
 ANYWHERE = ((), 0)
 

@@ -86,6 +86,10 @@ def test_rows_that_fail_say_why(go, tmp_path, out):
     assert names >= {"t.parquet/same", "t.parquet/same#4", "t.parquet/00000002"}
     again = go(path, resume=True)
     assert (again.done, again.skipped, again.failed_before) == (0, 3, 2)
+    again = go(path, retry_failed=True)
+    assert (again.done, again.failed) == (3, 2)
+    write(path, {"image": [encoded(n) for n in range(5)], "id": list("abcde")})
+    assert go(path, resume=True).done == 5  # "b" has changed, and so has the table
 
 
 def test_records_stay_records(go, tmp_path, out):

@@ -10,7 +10,8 @@ from typing import Any, Self
 
 from pyhades.segmentation.bulk.sinks.files import put_in_place, sync_folder
 from pyhades.segmentation.bulk.sinks.parts import forget_parts, part_name, release
-from pyhades.segmentation.bulk.sinks.tar import Place, Shelf
+from pyhades.segmentation.bulk.sinks.place import Place
+from pyhades.segmentation.bulk.sinks.tar import Shelf
 
 Assemble = Callable[[Path, Mapping[int, str], Path], None]
 

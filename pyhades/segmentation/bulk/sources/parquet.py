@@ -162,7 +162,7 @@ class Table:
 
     def _member(self, row: _Row, target: str, desk: Desk, shelf: TableShelf) -> Iterator[Picture]:
         picture = self._picture(self._own_name(row), row, target)
-        if desk.is_settled(picture.key, self.key):
+        if desk.is_settled(picture.key, self.key, self._stamp):
             shelf.reasons[row.number] = desk.reason(picture.key)
             return
         name = f"{row.number:08d}"

@@ -27,8 +27,8 @@ class Desk(Protocol):
     def checksum(self, key: str, stamp: Stamp) -> int | None:
         """Of the result that an earlier run has made of a member; None where there is none."""
 
-    def is_settled(self, key: str, archive: str) -> bool:
-        """Whether a member failed before and is not to be tried again."""
+    def is_settled(self, key: str, archive: str, stamp: Stamp) -> bool:
+        """Whether a member failed before, has not changed, and is not to be tried again."""
 
     def reason(self, key: str) -> str:
         """Why it failed."""
@@ -132,7 +132,7 @@ class Archive:
             target = f"{folder_of(self.key)}/{result}"
             yield Picture(key, target, lambda: data, shown, stamp, archive=self.key)
             return
-        if desk.is_settled(key, self.key):
+        if desk.is_settled(key, self.key, stamp):
             return
         crc32 = desk.checksum(key, stamp)
         if crc32 is not None and shelf.has(result, crc32):

@@ -9,13 +9,18 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
+from PIL import ExifTags, Image
 
 from pyhades.errors import ArgumentError, ImageError
 from pyhades.segmentation.image.reading import FORMATS
 
-BYTES_PER_PIXEL = 24
-"""Of a picture that a worker has: its file, colours, matte, cut-out, filtered rows, result."""
+PLAIN_JPEG, OTHERS, WEBP = 16, 36, 44
+"""Bytes per pixel of a picture that a worker has: its file, what its decoder takes, colours, matte,
+cut-out, filtered rows, result. The most that was measured, and some more, see
+``docs/reference/bulk_run.md``. Pixels of a plain JPEG go straight to where they are used; decoders
+of progressive ones keep all coefficients, and WebP's keeps three canvases."""
+WAITING = 4
+"""Bytes per pixel of another result, which waits to be written."""
 LEAST_PIXELS = 1_000_000
 """That every worker must be able to hold: a run that refuses most pictures helps nobody."""
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
@@ -31,13 +36,13 @@ class MemoryLimit:
         Pictures on their way.
     most_bytes
         Of pixels between decoders, workers and encoders.
-    most_pixels
-        Of one picture.
+    bytes_per_picture
+        What one may take, in a worker and while its result waits.
     """
 
     most_items: int
     most_bytes: int
-    most_pixels: int
+    bytes_per_picture: int
 
     @classmethod
     def of(cls, most: int, workers: int, used: int | None = None) -> MemoryLimit:
@@ -63,30 +68,50 @@ class MemoryLimit:
         4
         """
         taken = resident() if used is None else used
-        items = 2 * workers
-        # Pictures in workers, and results that wait, which are about as large as a file.
-        pixels = (most - taken) // (workers * BYTES_PER_PIXEL + items * 4)
-        if pixels < LEAST_PIXELS:
-            least = taken + LEAST_PIXELS * (workers * BYTES_PER_PIXEL + items * 4)
+        share = (most - taken) // workers
+        if share < LEAST_PIXELS * (WEBP + WAITING):
+            least = taken + workers * LEAST_PIXELS * (WEBP + WAITING)
             raise ArgumentError(
                 f"max_memory={most}: the model takes {taken >> 20} MiB, and {workers} workers need "
                 f"{least >> 20} MiB for pictures of a megapixel; allow more, or fewer workers"
             )
-        return cls(items, (most - taken) // 2, pixels)
+        return cls(2 * workers, (most - taken) // 2, share)
 
     def check(self, data: bytes, name: str) -> None:
         """ImageError for a picture that is too large; one that is none is for others to refuse."""
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-                width, height = Image.open(io.BytesIO(data), formats=FORMATS).size
+                header = Image.open(io.BytesIO(data), formats=FORMATS)
+                needed = _bytes_for(header)
         except Exception:
             return
-        if width * height > self.most_pixels:
+        if needed > self.bytes_per_picture:
+            width, height = header.size
             raise ImageError(
-                f"{name}: {width} x {height} pixels need more memory than max_memory "
-                f"(--max-memory) leaves for a picture ({self.most_pixels / 1e6:.1f} megapixels)"
+                f"{name}: {width} x {height} pixels ({header.format}) need {_mib(needed)}, "
+                f"max_memory (--max-memory) leaves {_mib(self.bytes_per_picture)} for a picture"
             )
+
+
+def _bytes_for(header: Image.Image) -> int:
+    """What a picture takes, of which nothing but the header was read."""
+    per_pixel = OTHERS
+    if header.format == "WEBP":
+        per_pixel = WEBP
+    elif header.format == "JPEG" and _is_plain(header):
+        per_pixel = PLAIN_JPEG
+    return header.width * header.height * (per_pixel + WAITING)
+
+
+def _is_plain(jpeg: Image.Image) -> bool:
+    """Whether it is decoded row by row, and lies as it is to be seen."""
+    turned = jpeg.getexif().get(ExifTags.Base.Orientation, 1) != 1
+    return jpeg.mode in ("L", "RGB") and "progressive" not in jpeg.info and not turned
+
+
+def _mib(nbytes: int) -> str:
+    return f"{nbytes / (1 << 20):.0f} MiB"
 
 
 def parse_size(text: str) -> int:

@@ -400,7 +400,7 @@ def test_sizes():
 
 def test_memory_is_divided():
     limit = MemoryLimit.of(1 << 30, 2, used=1 << 28)
-    assert limit.most_items == 4 and limit.most_pixels * (2 * 24 + 4 * 4) <= 3 << 28
+    assert limit.most_items == 4 and 2 * limit.bytes_per_picture <= 3 << 28
     with pytest.raises(ArgumentError, match="2 workers need"):
         MemoryLimit.of(1 << 28, 2, used=1 << 28)
 
@@ -408,7 +408,7 @@ def test_memory_is_divided():
 def test_a_picture_that_needs_too_much(go, folder, monkeypatch):
     Image.fromarray(np.zeros((1200, 1200, 3), np.uint8)).save(folder / "large.png")
     monkeypatch.setattr("pyhades.segmentation.bulk.memory.resident", lambda: 0)
-    report = go(folder, max_memory=70_000_000)
+    report = go(folder, max_memory=100_000_000)
     assert list(reasons(report)) == ["large.png"] and "--max-memory" in str(report)
     assert report.done == 9
     with pytest.raises(ArgumentError, match="allow more"):

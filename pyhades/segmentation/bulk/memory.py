@@ -19,6 +19,8 @@ PLAIN_JPEG, OTHERS, WEBP = 16, 36, 44
 cut-out, filtered rows, result. The most that was measured, and some more, see
 ``docs/reference/bulk_run.md``. Pixels of a plain JPEG go straight to where they are used; decoders
 of progressive ones keep all coefficients, and WebP's keeps three canvases."""
+ENCODER = 16
+"""Bytes per pixel that encoders of other files than PNG take on top of that: WebP's most."""
 WAITING = 4
 """Bytes per pixel of another result, which waits to be written."""
 LEAST_PIXELS = 1_000_000
@@ -38,14 +40,19 @@ class MemoryLimit:
         Of pixels between decoders, workers and encoders.
     bytes_per_picture
         What one may take, in a worker and while its result waits.
+    encoder
+        Bytes per pixel that results take, on top of what they do as PNG.
     """
 
     most_items: int
     most_bytes: int
     bytes_per_picture: int
+    encoder: int = 0
 
     @classmethod
-    def of(cls, most: int, workers: int, used: int | None = None) -> MemoryLimit:
+    def of(
+        cls, most: int, workers: int, used: int | None = None, *, suffix: str = ".png"
+    ) -> MemoryLimit:
         """Divide ``most`` bytes of memory.
 
         Parameters
@@ -56,6 +63,8 @@ class MemoryLimit:
             Threads that hold a picture at a time.
         used
             What is taken already; by default by this process, now.
+        suffix
+            Of results.
 
         Raises
         ------
@@ -69,13 +78,15 @@ class MemoryLimit:
         """
         taken = resident() if used is None else used
         share = (most - taken) // workers
-        if share < LEAST_PIXELS * (WEBP + WAITING):
-            least = taken + workers * LEAST_PIXELS * (WEBP + WAITING)
+        encoder = 0 if suffix.lower() == ".png" else ENCODER
+        of_least = LEAST_PIXELS * (WEBP + encoder + WAITING)
+        if share < of_least:
+            least = taken + workers * of_least
             raise ArgumentError(
                 f"max_memory={most}: the model takes {taken >> 20} MiB, and {workers} workers need "
                 f"{least >> 20} MiB for pictures of a megapixel; allow more, or fewer workers"
             )
-        return cls(2 * workers, (most - taken) // 2, share)
+        return cls(2 * workers, (most - taken) // 2, share, encoder)
 
     def check(self, data: bytes, name: str) -> None:
         """ImageError for a picture that is too large; one that is none is for others to refuse."""
@@ -83,7 +94,8 @@ class MemoryLimit:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", Image.DecompressionBombWarning)
                 header = Image.open(io.BytesIO(data), formats=FORMATS)
-                needed = _bytes_for(header)
+                per_pixel = _bytes_per_pixel(header) + self.encoder + WAITING
+                needed = header.width * header.height * per_pixel
         except Exception:
             return
         if needed > self.bytes_per_picture:
@@ -94,14 +106,11 @@ class MemoryLimit:
             )
 
 
-def _bytes_for(header: Image.Image) -> int:
-    """What a picture takes, of which nothing but the header was read."""
-    per_pixel = OTHERS
+def _bytes_per_pixel(header: Image.Image) -> int:
+    """What a picture takes in a worker, of which nothing but the header was read."""
     if header.format == "WEBP":
-        per_pixel = WEBP
-    elif header.format == "JPEG" and _is_plain(header):
-        per_pixel = PLAIN_JPEG
-    return header.width * header.height * (per_pixel + WAITING)
+        return WEBP
+    return PLAIN_JPEG if header.format == "JPEG" and _is_plain(header) else OTHERS
 
 
 def _is_plain(jpeg: Image.Image) -> bool:

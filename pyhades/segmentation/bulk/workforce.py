@@ -32,6 +32,8 @@ class Workforce:
         Of this process, in bytes or as ``"2G"``; None for any amount.
     codecs
         ``decoders`` and ``encoders`` of the pool.
+    suffix
+        Of results: some encoders take more memory than others.
     **given
         ``workers`` and ``threads_per_worker`` of the pool.
 
@@ -44,9 +46,16 @@ class Workforce:
     """
 
     def __init__(
-        self, remover: Remover, max_memory: int | str | None, codecs: dict[str, int], **given: Any
+        self,
+        remover: Remover,
+        max_memory: int | str | None,
+        codecs: dict[str, int],
+        *,
+        suffix: str = ".png",
+        **given: Any,
     ) -> None:
         self._remover = remover
+        self._suffix = suffix
         self._codecs: dict[str, Any] = dict(codecs)
         self._most = parse_size(max_memory) if isinstance(max_memory, str) else max_memory
         self.pool, self.memory = self._engaged(**given)
@@ -70,6 +79,7 @@ class Workforce:
         if self._most is None:
             return pool, None
         holders = len(pool.plan.workers) + pool.decoders + pool.encoders
-        limit = MemoryLimit.of(check_count("max_memory", self._most), holders)
+        most = check_count("max_memory", self._most)
+        limit = MemoryLimit.of(most, holders, suffix=self._suffix)
         bounds: dict[str, Any] = {"most_items": limit.most_items, "most_bytes": limit.most_bytes}
         return SessionPool(self._remover, plan=pool.plan, **self._codecs, **bounds), limit

@@ -81,6 +81,12 @@ class CompiledNetwork:
         """The program for pictures of ``size`` (height, width), compiled first if it is new."""
         return self._program(self._shapes(size, self._first_states()))
 
+    @property
+    def arena_bytes(self) -> int:
+        """Memory that a session takes while it runs: that of the largest program so far."""
+        with self._lock:
+            return max((program.memory.arena for program in self._programs.values()), default=0)
+
     def __call__(self, planes: NDArray[np.float32], /) -> NDArray[Any]:
         """Predict from float32 ``[1, 3, h, w]``, compiling first if this size is new.
 

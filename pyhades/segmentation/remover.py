@@ -231,6 +231,15 @@ class Remover:
         """What cut-outs look like: ``estimate_foreground`` and ``keep_hidden``, by name."""
         return dict(self._cutout_options)
 
+    @property
+    def arena_bytes(self) -> int:
+        """Memory that the network of each session takes, in bytes.
+
+        0 where it is not known: for a network of the caller's, and before the first picture of a
+        model that takes any size.
+        """
+        return self._network.arena_bytes if isinstance(self._network, CompiledNetwork) else 0
+
     def __call__(
         self,
         image: ImageLike,

@@ -11,7 +11,7 @@ from pyhades.arguments import check_count
 from pyhades.errors import ImageError
 from pyhades.segmentation.bulk.calibration import Calibration, calibrate
 from pyhades.segmentation.bulk.chain import Rendering
-from pyhades.segmentation.bulk.memory import MemoryLimit, parse_size
+from pyhades.segmentation.bulk.memory import MemoryLimit, parse_size, resident
 from pyhades.segmentation.bulk.picture import Picture
 from pyhades.segmentation.bulk.session_pool import SessionPool
 from pyhades.segmentation.image.reading import ImageLike, load_image
@@ -80,6 +80,7 @@ class Workforce:
             return pool, None
         holders = len(pool.plan.workers) + pool.decoders + pool.encoders
         most = check_count("max_memory", self._most)
-        limit = MemoryLimit.of(most, holders, suffix=self._suffix)
+        taken = resident() + len(pool.plan.workers) * self._remover.arena_bytes
+        limit = MemoryLimit.of(most, holders, taken, suffix=self._suffix)
         bounds: dict[str, Any] = {"most_items": limit.most_items, "most_bytes": limit.most_bytes}
         return SessionPool(self._remover, plan=pool.plan, **self._codecs, **bounds), limit

@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import pyhades
 from pyhades.errors import ImageError
+from pyhades.segmentation.bulk import workforce
 from pyhades.segmentation.bulk.memory import ENCODER, OTHERS, PLAIN_JPEG, WAITING, WEBP, MemoryLimit
 from tests.support.bulk_runs import encoded
 
@@ -66,6 +68,15 @@ def test_memory_is_used_again(tmp_path):
     of_pictures, of_a_bytearray, written = map(int, done.stdout.split())
     assert of_a_bytearray == 1 and written > 1_000_000
     assert of_pictures == 0
+
+
+def test_arenas_of_workers_are_counted(monkeypatch):
+    monkeypatch.setattr(workforce, "resident", lambda: 1 << 28)
+    with pyhades.Remover(threads=1) as remover:
+        assert remover.arena_bytes > 100_000
+        hired = workforce.Workforce(remover, 1 << 30, {}, workers=2)
+        taken = (1 << 28) + 2 * remover.arena_bytes
+    assert hired.memory == MemoryLimit.of(1 << 30, 2, taken)
 
 
 BOUNDED = """

@@ -6,6 +6,8 @@ that a caller would expect, so that ``except ValueError`` works in code that doe
 
 from __future__ import annotations
 
+from typing import Self
+
 
 class PyhadesError(Exception):
     """Base class of all exceptions raised by pyhades."""
@@ -37,6 +39,24 @@ class ShapeError(ModelError):
 
 class ImageError(PyhadesError, ValueError):
     """An image cannot be read, is too large, or has a mode that cannot be interpreted."""
+
+
+class ImageFileError(ImageError, OSError):
+    """The file of an image cannot be read."""
+
+    @classmethod
+    def of(cls, message: str, cause: OSError) -> Self:
+        """With the number and the file of what the system said."""
+        error = cls(message)
+        error.errno, error.strerror, error.filename = cause.errno, cause.strerror, cause.filename
+        return error
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+
+class MissingImageError(ImageFileError, FileNotFoundError):
+    """There is no such file."""
 
 
 class DownloadError(PyhadesError, OSError):

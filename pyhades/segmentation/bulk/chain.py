@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pyhades.errors import ImageError
 from pyhades.segmentation.buffers import FRESH, Buffers
 from pyhades.segmentation.bulk.foreground import foreground_share
 from pyhades.segmentation.clock import Clock
@@ -19,7 +17,8 @@ from pyhades.segmentation.compose import Background
 from pyhades.segmentation.cutout import Cutout, Output
 from pyhades.segmentation.image.loaded import LoadedImage
 from pyhades.segmentation.image.png import Compression
-from pyhades.segmentation.image.reading import ImageLike, load_image, read_file
+from pyhades.segmentation.image.reading import ImageLike, load_image
+from pyhades.segmentation.image.sources import read_path
 from pyhades.segmentation.session import Session
 
 
@@ -104,19 +103,12 @@ class Decoding:
             name = str(item)
             if isinstance(data, str | os.PathLike):
                 name = os.fspath(data)
-                data = _file(Path(data), self._buffers)
+                data = read_path(data, self._buffers)
         with self._clock.stage("decode"):
             return load_image(data, max_pixels=self._max_pixels, name=name, buffers=self._buffers)
 
     def close(self) -> None:
         """Nothing is held."""
-
-
-def _file(path: Path, buffers: Buffers) -> memoryview:
-    try:
-        return read_file(path, buffers)
-    except OSError as error:
-        raise ImageError(f"{path}: {error.strerror or error}") from error
 
 
 class Cutting:

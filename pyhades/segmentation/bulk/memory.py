@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
-import warnings
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import ExifTags, Image
+from PIL import Image
 
 from pyhades.errors import ArgumentError, ImageError
-from pyhades.segmentation.image.reading import FORMATS
+from pyhades.segmentation.image.opening import open_header, orientation_of
 
 PLAIN_JPEG, OTHERS, WEBP = 16, 36, 44
 """Bytes per pixel of a picture that a worker has: its file, what its decoder takes, colours, matte,
@@ -91,13 +90,11 @@ class MemoryLimit:
     def check(self, data: bytes, name: str) -> None:
         """ImageError for a picture that is too large; one that is none is for others to refuse."""
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-                header = Image.open(io.BytesIO(data), formats=FORMATS)
-                per_pixel = _bytes_per_pixel(header) + self.encoder + WAITING
-                needed = header.width * header.height * per_pixel
-        except Exception:
+            header = open_header(data, sys.maxsize, name)
+        except ImageError:
             return
+        per_pixel = _bytes_per_pixel(header) + self.encoder + WAITING
+        needed = header.width * header.height * per_pixel
         if needed > self.bytes_per_picture:
             width, height = header.size
             raise ImageError(
@@ -115,7 +112,7 @@ def _bytes_per_pixel(header: Image.Image) -> int:
 
 def _is_plain(jpeg: Image.Image) -> bool:
     """Whether it is decoded row by row, and lies as it is to be seen."""
-    turned = jpeg.getexif().get(ExifTags.Base.Orientation, 1) != 1
+    turned = orientation_of(jpeg) != 1
     return jpeg.mode in ("L", "RGB") and "progressive" not in jpeg.info and not turned
 
 

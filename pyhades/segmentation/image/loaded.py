@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pyhades.segmentation.image.colour import is_srgb, to_srgb
 
 
 @dataclass(frozen=True)
@@ -42,14 +45,12 @@ class LoadedImage:
     alpha
         uint8, ``[height, width]``: the transparency that the image came with, or None.
     icc_profile
-        The RGB colour profile that ``rgb`` is in; None for sRGB. Grey, CMYK and LAB pictures are
-        converted to sRGB.
+        The RGB colour profile that ``rgb`` is in; None where it is taken for sRGB. Grey, CMYK and
+        LAB pictures are converted to sRGB.
     dpi
         ``(horizontal, vertical)`` resolution in dots per inch, or None.
     name
         What to call the image in messages.
-    shown
-        ``rgb`` in sRGB, which is what networks know; None where ``rgb`` is sRGB already.
     deep
         uint16, ``[height, width, 3]``: ``rgb`` with 16 bits, where the image has them.
     deep_alpha
@@ -66,7 +67,6 @@ class LoadedImage:
     icc_profile: bytes | None = None
     dpi: tuple[float, float] | None = None
     name: str = "image"
-    shown: NDArray[np.uint8] | None = None
     deep: NDArray[np.uint16] | None = None
     deep_alpha: NDArray[np.uint16] | None = None
     exif: bytes | None = None
@@ -76,6 +76,11 @@ class LoadedImage:
     def size(self) -> tuple[int, int]:
         """``(height, width)`` in pixels."""
         return self.rgb.shape[0], self.rgb.shape[1]
+
+    @cached_property
+    def shown(self) -> NDArray[np.uint8] | None:
+        """``rgb`` in sRGB, which is what networks know; None where ``rgb`` is sRGB already."""
+        return None if is_srgb(self.icc_profile) else to_srgb(self.rgb, self.icc_profile)
 
     @property
     def srgb(self) -> NDArray[np.uint8]:

@@ -13,7 +13,7 @@ from pyhades.errors import ImageError
 from pyhades.segmentation.buffers import Buffers
 from pyhades.segmentation.image.arrays import ValueRange
 from pyhades.segmentation.image.colour import profile_of, space_of
-from pyhades.segmentation.image.depth import raw_mode
+from pyhades.segmentation.image.depth import raw_mode, refuse_planes
 from pyhades.segmentation.image.limits import check_pixels, limited
 from pyhades.segmentation.image.loaded import LoadedImage
 from pyhades.segmentation.image.metadata import picture_exif
@@ -43,6 +43,7 @@ def decode(
     check_pixels(image.width, image.height, max_pixels, name)
     with limited(max_pixels, name):
         raw, in_file = raw_mode(image), orientation_of(image)
+        refuse_planes(image, name)
         load_pixels(image, name)
         check_pixels(image.width, image.height, max_pixels, name)
         orientation = orientation_of(image)  # a TIFF is upright by now

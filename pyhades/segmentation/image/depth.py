@@ -14,10 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pyhades.errors import ImageError
 from pyhades.segmentation.image.opening import load_pixels
 
 Deep = tuple[NDArray[np.uint16], NDArray[np.uint16] | None]
 
+_BITS, _PHOTOMETRIC, _PLANES, _EXTRA = 258, 262, 284, 338
+_RGB = 2
 _OPPOSITE = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
 
 
@@ -28,6 +31,20 @@ def raw_mode(image: Image.Image) -> str:
     if isinstance(found, tuple) and found:
         found = found[0]
     return found if isinstance(found, str) else ""
+
+
+def refuse_planes(image: Image.Image, name: str) -> None:
+    """ImageError for TIFF files with colours in planes of which Pillow, in silence, makes others."""
+    tags = getattr(image, "tag_v2", None)
+    if image.format != "TIFF" or not tags or tags.get(_PLANES) != 2:
+        return
+    bits = tags.get(_BITS, (8,))
+    unnamed = len(bits) == 4 and _EXTRA not in tags and tags.get(_PHOTOMETRIC) == _RGB
+    if len(bits) > 1 and (max(bits) > 8 or len(bits) == 2 or unnamed):
+        raise ImageError(
+            f"{name}: a TIFF with {len(bits)} planes of {max(bits)} bits; "
+            "save it with interleaved colours (PlanarConfiguration 1)"
+        )
 
 
 def deep_colours(

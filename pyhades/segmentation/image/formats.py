@@ -27,6 +27,7 @@ HEIF_SUFFIXES = frozenset((".heic", ".heics", ".heif", ".heifs", ".hif"))
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
 _HEIF_BRANDS |= {b"mif1", b"msf1"}
 _HEIF_PACKAGES = ("pillow_heif", "pi_heif")
+_TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _registering = threading.Lock()
 
 
@@ -79,6 +80,8 @@ def why_not(name: str, start: bytes) -> str:
             f"{kind} files are not opened, as their decoder has a record of security holes; "
             "convert the file to PNG or TIFF, or open it with Pillow and give its image"
         )
+    if start.startswith(_TIFF_STARTS):
+        return "a TIFF with a layout that is not supported; save it as 8- or 16-bit RGB or grey"
     known = ", ".join(each for each in formats_for(name) if each != "DIB")
     return f"not an image in a supported format ({known})"
 

@@ -19,8 +19,9 @@ from pyhades.segmentation.image.grey import grey_to_srgb
 _GREY = ("1", "L", "LA", "La")
 _COLOURS = ("P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "YCbCr", "HSV")
 _SUPPORTED = "1, L, LA, La, I;16, I;16B, I;16L, P, PA, RGB, RGBA, RGBa, RGBX, CMYK, YCbCr, HSV, LAB"
-_SAMPLE_SCALES = {"L;2": 85, "L;4": 17, "1": 255, "1;I": 255}
+_SAMPLE_SCALES = {"L;2": 85, "L;4": 17}
 """What samples of few bits are multiplied by, which Pillow does to pixels and not to the key."""
+_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def split(
     mode, profile = image.mode, profile_of(image.info)
     space = space_of(profile)
     if mode in ("I", "F") or mode.startswith("I;16"):
-        return _of_numbers(image, profile, value_range, name)
+        return _of_numbers(image, profile, raw, value_range, name)
     if mode == "CMYK":
         in_srgb = profile is not None and space == "CMYK"
         return Pixels(_rgb(image_to_srgb(image, profile or b"") if in_srgb else image))
@@ -120,39 +121,51 @@ def _of_deep(
 
 
 def _of_numbers(
-    image: Image.Image, profile: bytes | None, value_range: ValueRange | None, name: str
+    image: Image.Image, profile: bytes | None, raw: str, value_range: ValueRange | None, name: str
 ) -> Pixels:
     """One number per pixel: 16 bits of grey, or whatever ``value_range`` says."""
+    deep = _grey_of(image, raw, value_range, name)
+    key = image.info.get("transparency")
+    has_key = isinstance(key, int) and value_range is None
+    deep_alpha = _keyed(deep[..., None], key) * np.uint16(257) if has_key else None
+    alpha = None if deep_alpha is None else to_eight_bit(deep_alpha)
+    if profile is not None and space_of(profile) == "L":
+        rgb, wide = grey_to_srgb(deep, profile)
+        return Pixels(rgb, alpha, None, wide, deep_alpha)
+    rgb, wide = (np.repeat(each[..., None], 3, axis=2) for each in (to_eight_bit(deep), deep))
+    return Pixels(rgb, alpha, profile if space_of(profile) == "RGB" else None, wide, deep_alpha)
+
+
+def _grey_of(
+    image: Image.Image, raw: str, value_range: ValueRange | None, name: str
+) -> NDArray[np.uint16]:
     numbers = np.asarray(image)
-    if value_range is None and image.mode == "I":
-        # Some files of 16 bits are opened so.
-        if numbers.min() < 0 or numbers.max() > 65535:
-            raise ImageError(
-                f"{name}: samples outside 0..65535 in a {image.mode!r} image; say what is black "
-                "and white by value_range"
-            )
-        numbers = numbers.astype(np.uint16)
     if value_range is None and image.mode == "F":
         raise ImageError(
             f"{name}: images of mode 'F' have no defined range; say what is black and white by "
             "value_range, such as value_range=(0, 1)"
         )
-    samples = numbers
-    if value_range is not None or image.format is None:
-        # Of what is in memory nobody knows how it was made; what files hold, they define.
-        samples = as_samples(numbers, value_range, name)
-    deep = np.ascontiguousarray(samples, np.uint16)
-    if samples.dtype == np.uint8:
-        deep = deep * np.uint16(257)
-    key = image.info.get("transparency")
-    alpha = None if key is None or value_range else _keyed(deep[..., None], key)
-    rgb = np.repeat(to_eight_bit(deep)[..., None], 3, axis=2)
-    wide = np.repeat(deep[..., None], 3, axis=2)
-    if profile is not None and space_of(profile) == "L":
-        rgb, wide = grey_to_srgb(deep, profile)
-    deep_alpha = None if alpha is None else alpha * np.uint16(257)
-    kept = profile if space_of(profile) == "RGB" else None
-    return Pixels(rgb, alpha, kept, wide, deep_alpha)
+    if value_range is None and image.mode == "I":
+        if numbers.min() < 0 or numbers.max() > 65535:
+            raise ImageError(
+                f"{name}: samples outside 0..65535 in a {image.mode!r} image; say what is black "
+                "and white by value_range"
+            )
+        numbers = numbers.astype(np.uint16)  # some files of 16 bits are opened so
+    # What files of 16 bits hold they define; of numbers in memory nobody knows how they were made.
+    defined = image.format is not None and (image.mode != "I" or image.format == "PPM")
+    if value_range is not None or not defined:
+        numbers = as_samples(numbers, value_range, name)
+    deep = numbers * np.uint16(257) if numbers.dtype == np.uint8 else numbers.astype(np.uint16)
+    if value_range is None and raw == "I;12":
+        deep = np.rint(deep * (65535 / 4095)).astype(np.uint16)
+    return 65535 - deep if _is_negative(image) else deep
+
+
+def _is_negative(image: Image.Image) -> bool:
+    """Whether the largest number is black, which Pillow heeds for 8 bits alone."""
+    tags = getattr(image, "tag_v2", None)
+    return image.format == "TIFF" and bool(tags) and tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
 
 
 def _plain(image: Image.Image) -> Image.Image:

@@ -20,6 +20,8 @@ from pyhades.errors import ArgumentError, ModelError
 
 METADATA_KEY = "pyhades.manifest"
 SCHEMA = 1
+MOST_INPUT_PIXELS = 1 << 26
+"""Of an input; larger ones are slips of the pen, and would take all memory."""
 
 Triple = tuple[float, float, float]
 Pairs = tuple[tuple[str, Any], ...]
@@ -275,7 +277,16 @@ def _check_numbers(manifest: ModelManifest) -> None:
             f"manifest input_size={manifest.input_size!r}: "
             "expected two positive integers (height, width)"
         )
+    if height * width > MOST_INPUT_PIXELS:
+        raise ArgumentError(
+            f"manifest input_size={manifest.input_size!r}: more than {MOST_INPUT_PIXELS:,} pixels"
+        )
     _check_integers("multiple_of", manifest.multiple_of, 1)
+    if manifest.policy == "short-side" and manifest.multiple_of > min(height, width):
+        raise ArgumentError(
+            f"manifest multiple_of={manifest.multiple_of!r}: more than the short side of "
+            f"input_size={manifest.input_size!r}"
+        )
     if isinstance(manifest.foreground, tuple):
         if not manifest.foreground:
             raise ArgumentError("manifest foreground=[]: expected at least one class")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pyhades import kernels
+from pyhades.segmentation.image.colour import is_srgb, to_srgb
+from pyhades.segmentation.image.loaded import LoadedImage
 from pyhades.segmentation.manifest import ModelManifest
+
+LONGEST = 8
+"""Of an input whose short side is given: how long the other side may be, in short sides. Longer
+pictures are made smaller as a whole, so that the memory of the network has a bound."""
+_EXACT_PIXELS = 1 << 20
+"""Up to here colours are converted before a picture is made smaller; above, a conversion of all
+would take longer than everything else, and differs from one afterwards by less than it rounds."""
 
 
 @dataclass(frozen=True)
@@ -36,16 +46,48 @@ def place(image_size: tuple[int, int], manifest: ModelManifest) -> Placement:
     if manifest.policy == "stretch":
         return Placement(manifest.input_size, 0, 0, manifest.input_size)
     if manifest.policy == "short-side":
-        factor = min(manifest.input_size) / min(image_size)
-        step = manifest.multiple_of
-        rounded = tuple(max(step, round(side * factor / step) * step) for side in image_size)
-        size = (rounded[0], rounded[1])
+        size = _with_short_side(image_size, min(manifest.input_size), manifest.multiple_of)
         return Placement(size, 0, 0, size)
     factor = min(height / image_size[0], width / image_size[1])
     size = (max(1, round(image_size[0] * factor)), max(1, round(image_size[1] * factor)))
     if manifest.policy == "letterbox-topleft":
         return Placement(manifest.input_size, 0, 0, size)
     return Placement(manifest.input_size, (height - size[0]) // 2, (width - size[1]) // 2, size)
+
+
+def _with_short_side(image_size: tuple[int, int], short: int, step: int) -> tuple[int, int]:
+    """The aspect ratio as well as multiples of ``step`` and a bound on the area let it be."""
+    most = LONGEST * short * short
+    factor = min(short / min(image_size), math.sqrt(most / math.prod(image_size)))
+    height, width = (max(step, round(side * factor / step) * step) for side in image_size)
+    longest = max(step, most // min(height, width) // step * step)
+    return min(height, longest), min(width, longest)
+
+
+def network_input(
+    image: LoadedImage,
+    manifest: ModelManifest,
+    placement: Placement,
+    *,
+    out: NDArray[np.float32] | None = None,
+    threads: int | None = None,
+    isa: str | None = None,
+) -> NDArray[np.float32]:
+    """A picture as the network wants it: in sRGB, on white where it is transparent, normalised.
+
+    See :func:`preprocess`.
+    """
+    options: dict[str, Any] = {"threads": threads, "isa": isa}
+    rgb = image.rgb
+    if image.alpha is not None:
+        # Transparent pixels may hide anything; show the network what is seen on white.
+        rgb = kernels.composite(rgb, image.alpha, (255, 255, 255), **options)
+    if not is_srgb(image.icc_profile):
+        pixels = math.prod(image.size)
+        if pixels > max(_EXACT_PIXELS, math.prod(placement.size)):
+            rgb = _resized(rgb, manifest, placement, options)
+        rgb = to_srgb(rgb, image.icc_profile)
+    return preprocess(rgb, manifest, placement, out=out, **options)
 
 
 def preprocess(
@@ -93,6 +135,20 @@ def preprocess(
     if not placement.fills_input:
         planes = _letterbox(planes, placement)
     return np.ascontiguousarray(planes)
+
+
+def _resized(
+    rgb: NDArray[np.uint8], manifest: ModelManifest, placement: Placement, options: dict[str, Any]
+) -> NDArray[np.uint8]:
+    if manifest.resample == "lanczos-8bit":
+        size = placement.size[::-1]
+        return np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.LANCZOS))
+    planes = kernels.normalize_image(
+        rgb, placement.size, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), manifest.antialias,
+        scale=1.0, resample=manifest.resample, **options,
+    )  # fmt: skip
+    levels: NDArray[np.uint8] = np.rint(np.clip(planes[0], 0, 255)).astype(np.uint8)
+    return np.ascontiguousarray(levels.transpose(1, 2, 0))
 
 
 def _letterbox(planes: NDArray[np.float32], placement: Placement) -> NDArray[np.float32]:

@@ -18,7 +18,13 @@ from PIL import Image
 
 import pyhades
 from pyhades.arguments import check_count, one_of
-from pyhades.errors import ArgumentError, ArgumentTypeError, ClosedError, ConfigurationError
+from pyhades.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    ClosedError,
+    ConfigurationError,
+    ModelError,
+)
 from pyhades.ir.graph import Graph
 from pyhades.onnx.source import ModelSource, expanded, model_bytes
 from pyhades.options import EngineOptions, engine_options, refuse_precision
@@ -29,8 +35,11 @@ from pyhades.segmentation.catalogue.identify import foreground_text
 from pyhades.segmentation.clock import Clock
 from pyhades.segmentation.compose import Background, BackgroundLike
 from pyhades.segmentation.cutout import Cutout, Output
+from pyhades.segmentation.image.arrays import ValueRange
+from pyhades.segmentation.image.limits import MAX_PIXELS
 from pyhades.segmentation.image.loaded import LoadedImage
-from pyhades.segmentation.image.reading import MAX_PIXELS, ChannelOrder, ImageLike, load_image
+from pyhades.segmentation.image.reading import ChannelOrder, ImageLike, load_image
+from pyhades.segmentation.inputs import AnyImage, several, stamps
 from pyhades.segmentation.manifest import ModelManifest
 from pyhades.segmentation.matte import upscale_float
 from pyhades.segmentation.meaning import InputPlan
@@ -154,6 +163,7 @@ class Remover:
         self._set_up(network, found, chosen, estimate_foreground, keep_hidden, max_pixels)
         self.precision, self.precision_reason = picked.precision, picked.why
         self._label = f"{len(source)} bytes" if isinstance(source, bytes) else str(source)
+        self._stamps = stamps(source)
         self._arguments: dict[str, Any] | None = {
             "model": source,
             "options": chosen,
@@ -242,11 +252,12 @@ class Remover:
 
     def __call__(
         self,
-        image: ImageLike,
+        image: AnyImage,
         output: Output = "rgba",
         background: BackgroundLike | None = None,
         *,
         channel_order: ChannelOrder = "rgb",
+        value_range: ValueRange | None = None,
     ) -> Image.Image:
         """Remove the background of one image.
 
@@ -262,6 +273,8 @@ class Remover:
             :class:`~pyhades.segmentation.compose.Background`.
         channel_order
             Of an array: ``"bgr"`` for what OpenCV returns. The result is RGB in any case.
+        value_range
+            Of an array: the numbers that are black and white, such as ``(0, 1)`` for floats.
 
         Returns
         -------
@@ -270,11 +283,18 @@ class Remover:
             profile and resolution of the image in ``info``.
         """
         behind = _check_output(output, background)
-        return self.cut(image, channel_order=channel_order).to_pil(output, behind)
+        cutout = self.cut(image, channel_order=channel_order, value_range=value_range)
+        return cutout.to_pil(output, behind)
 
-    def cut(self, image: ImageLike | LoadedImage, *, channel_order: ChannelOrder = "rgb") -> Cutout:
+    def cut(
+        self,
+        image: AnyImage,
+        *,
+        channel_order: ChannelOrder = "rgb",
+        value_range: ValueRange | None = None,
+    ) -> Cutout:
         """Compute the matte, to be rendered or encoded together with its image."""
-        return self._open().cut(self._load(image, channel_order))
+        return self._open().cut(self._load(image, channel_order, value_range))
 
     def session(
         self,
@@ -306,7 +326,7 @@ class Remover:
             threads=count, isa=self.options.isa, buffers=buffers, clock=clock,
         )  # fmt: skip
 
-    def predict(self, image: ImageLike | LoadedImage) -> NDArray[np.float32]:
+    def predict(self, image: AnyImage) -> NDArray[np.float32]:
         """What the network says of an image: float32 in 0..1, at the size that the network gives.
 
         It is not enlarged to the size of the image, and an alpha channel of the image is not
@@ -316,25 +336,36 @@ class Remover:
 
     @overload
     def matte(
-        self, image: ImageLike, *, dtype: type[np.uint8] = ..., channel_order: ChannelOrder = ...
+        self,
+        image: AnyImage,
+        *,
+        dtype: type[np.uint8] = ...,
+        channel_order: ChannelOrder = ...,
+        value_range: ValueRange | None = ...,
     ) -> NDArray[np.uint8]: ...
     @overload
     def matte(
-        self, image: ImageLike, *, dtype: type[np.float32], channel_order: ChannelOrder = ...
+        self,
+        image: AnyImage,
+        *,
+        dtype: type[np.float32],
+        channel_order: ChannelOrder = ...,
+        value_range: ValueRange | None = ...,
     ) -> NDArray[np.float32]: ...
     def matte(
         self,
-        image: ImageLike,
+        image: AnyImage,
         *,
         dtype: type[np.uint8] | type[np.float32] = np.uint8,
         channel_order: ChannelOrder = "rgb",
+        value_range: ValueRange | None = None,
     ) -> NDArray[np.uint8] | NDArray[np.float32]:
         """Compute the matte alone: uint8 ``[height, width]``, or float32 in 0..1."""
         if dtype is np.uint8:
-            return self.cut(image, channel_order=channel_order).alpha
+            return self.cut(image, channel_order=channel_order, value_range=value_range).alpha
         if dtype is not np.float32:
             raise ArgumentError(f"dtype={dtype!r}: expected numpy.uint8 or numpy.float32")
-        loaded = self._load(image, channel_order)
+        loaded = self._load(image, channel_order, value_range)
         plane = self._open().predict(loaded)
         alpha = upscale_float(plane, loaded.size, self.manifest, **self._kernel_options)
         if loaded.alpha is not None:
@@ -343,10 +374,12 @@ class Remover:
 
     def frames(
         self,
-        frames: Iterable[ImageLike],
+        frames: Iterable[AnyImage],
         output: Output = "rgba",
         background: BackgroundLike | None = None,
         *,
+        channel_order: ChannelOrder = "rgb",
+        value_range: ValueRange | None = None,
         ahead: int = 2,
     ) -> Iterator[Image.Image]:
         """Results for the frames of a video, in their order, lazily.
@@ -357,8 +390,9 @@ class Remover:
         Parameters
         ----------
         frames
-            Images in the order of time.
-        output, background
+            Images in the order of time. They may all be one array that is filled again and again.
+            Those of an animated file: :func:`pyhades.segmentation.image.frames.frames`.
+        output, background, channel_order, value_range
             See calling a remover.
         ahead
             How many frames are read ahead, and finished behind.
@@ -380,8 +414,8 @@ class Remover:
         if isinstance(network, CompiledNetwork):
             network = network.sequence()
         steps = overlap(
-            frames,
-            self._load,
+            several(frames, "frames"),
+            lambda frame: self._load(frame, channel_order, value_range),
             lambda frame: session.cut(frame, network),
             lambda cut: cut.to_pil(output, behind),
             ahead=ahead,
@@ -397,10 +431,12 @@ class Remover:
 
     def map(
         self,
-        images: Iterable[ImageLike],
+        images: Iterable[AnyImage],
         output: Output = "rgba",
         background: BackgroundLike | None = None,
         *,
+        channel_order: ChannelOrder = "rgb",
+        value_range: ValueRange | None = None,
         on_error: OnError = "raise",
         ahead: int = 2,
     ) -> Iterator[Image.Image | Exception]:
@@ -409,12 +445,16 @@ class Remover:
         While the network works on one image, helper threads decode the next ``ahead`` (at least
         1) and finish the last. At most about ``2 * ahead`` images are in memory. With
         ``on_error="return"`` the exception of a bad image takes the place of its result, and the
-        others are not affected.
+        others are not affected. The images may all be one array that is filled again and again.
         """
         one_of("on_error", on_error, OnError)
         behind = _check_output(output, background)
         steps = overlap(
-            images, self._load, self.cut, lambda cut: cut.to_pil(output, behind), ahead=ahead
+            several(images, "images"),
+            lambda image: self._load(image, channel_order, value_range),
+            self.cut,
+            lambda cut: cut.to_pil(output, behind),
+            ahead=ahead,
         )
 
         def results() -> Iterator[Image.Image | Exception]:
@@ -426,11 +466,16 @@ class Remover:
         return results()
 
     def _load(
-        self, image: ImageLike | LoadedImage, channel_order: ChannelOrder = "rgb"
+        self,
+        image: AnyImage,
+        channel_order: ChannelOrder = "rgb",
+        value_range: ValueRange | None = None,
     ) -> LoadedImage:
         if isinstance(image, LoadedImage):
             return image
-        return load_image(image, channel_order=channel_order, max_pixels=self.max_pixels)
+        return load_image(
+            image, channel_order=channel_order, value_range=value_range, max_pixels=self.max_pixels
+        )
 
     def _open(self) -> Session:
         """What works; ClosedError once the remover is closed."""
@@ -444,6 +489,7 @@ class Remover:
         if self._arguments is None or plan is None:
             raise ArgumentTypeError("a network of the caller's has no model file")
         source = self._arguments["model"]
+        _check_unchanged(source, self._stamps)
         return pyhades.load_onnx(source), source, plan
 
     def _check_samples(self) -> None:
@@ -471,7 +517,7 @@ class Remover:
     def __reduce__(self) -> tuple[Any, ...]:
         if self._arguments is None:
             raise ArgumentTypeError("a Remover around a network of the caller's cannot be pickled")
-        return _rebuild, (self._arguments,)
+        return _rebuild, (self._arguments, self._stamps)
 
     def _facts(self) -> dict[str, str]:
         manifest = self.manifest
@@ -511,17 +557,18 @@ def remove_background(
     *,
     model: str | os.PathLike[str] | None = None,
     channel_order: ChannelOrder = "rgb",
+    value_range: ValueRange | None = None,
     **options: Any,
 ) -> Image.Image:
     """Remove the background of one image with a remover that is kept for the next call.
 
     Parameters
     ----------
-    image, output, background, channel_order
+    image, output, background, channel_order, value_range
         See calling a :class:`Remover`.
     model
         Path of an ONNX file, or the name of a model; None for the small demonstration model in the
-        package.
+        package. A file that was replaced since the last call is loaded anew.
     **options
         See making a :class:`Remover`.
 
@@ -547,12 +594,13 @@ def remove_background(
     (60, 40)
     """
     hashable = {key: _hashable(value) for key, value in options.items()}
-    remover = _kept_remover(None if model is None else os.fspath(model), **hashable)
-    return remover(image, output, background, channel_order=channel_order)
+    path = None if model is None else os.fspath(model)
+    remover = _kept_remover(path, stamps(path), **hashable)
+    return remover(image, output, background, channel_order=channel_order, value_range=value_range)
 
 
 @functools.lru_cache(maxsize=2)
-def _kept_remover(model: str | None, **options: Any) -> Remover:
+def _kept_remover(model: str | None, stamps: object, **options: Any) -> Remover:
     return Remover(model, **options)
 
 
@@ -562,8 +610,17 @@ def _hashable(value: Any) -> Any:
     return tuple(map(_hashable, value)) if isinstance(value, list) else value
 
 
-def _rebuild(arguments: dict[str, Any]) -> Remover:
+def _rebuild(arguments: dict[str, Any], stamps: Any = None) -> Remover:
+    if stamps is not None:
+        _check_unchanged(arguments["model"], stamps)
     return Remover(**arguments)
+
+
+def _check_unchanged(source: Path | bytes, before: object) -> None:
+    if stamps(source) != before:
+        raise ModelError(
+            f"{source!s}: the model file was replaced since the remover was made; make a new one"
+        )
 
 
 def _own(network: Network, threads: int, replica: str) -> Network:

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyhades import kernels
 from pyhades.errors import ClosedError
 from pyhades.segmentation.buffers import FRESH, Buffers
 from pyhades.segmentation.clock import Clock
@@ -16,7 +15,7 @@ from pyhades.segmentation.image.loaded import LoadedImage
 from pyhades.segmentation.manifest import ModelManifest
 from pyhades.segmentation.matte import normalise_range, prediction_plane, upscale
 from pyhades.segmentation.network import Network
-from pyhades.segmentation.preprocess import place, preprocess
+from pyhades.segmentation.preprocess import network_input, place
 
 
 class Session:
@@ -85,13 +84,11 @@ class Session:
             raise ClosedError("the session was closed")
         network = network or self._network
         with self._clock.stage("preprocess"):
-            rgb = image.rgb
-            if image.alpha is not None:
-                # Transparent pixels may hide anything; show the network what is seen on white.
-                rgb = kernels.composite(rgb, image.alpha, (255, 255, 255), **self._kernel_options)
             placement = place(image.size, self._manifest)
             out = self._buffers.array("planes", (1, 3, *placement.size), np.float32)
-            planes = preprocess(rgb, self._manifest, placement, out=out, **self._kernel_options)
+            planes = network_input(
+                image, self._manifest, placement, out=out, **self._kernel_options
+            )
         with self._clock.stage("network"):
             output = network(planes)
         with self._clock.stage("matte"):

@@ -24,13 +24,13 @@ def from_array(
     max_pixels: int,
     name: str,
 ) -> LoadedImage:
-    """An array of shape ``[h, w]`` or ``[h, w, 1, 3 or 4]``; the result shares no memory with it."""
+    """An array of shape ``[h, w]`` or ``[h, w, c]``, of which the result is a copy."""
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
         raise ImageError(
             f"{name}: shape {array.shape}; expected [h, w], [h, w, 1], [h, w, 3] or [h, w, 4]"
         )
     check_pixels(array.shape[1], array.shape[0], max_pixels, name)
-    samples = as_samples(array, value_range, name)
+    samples: NDArray[Any] = as_samples(array, value_range, name)
     if samples.ndim == 2 or samples.shape[2] == 1:
         samples = np.repeat(samples.reshape(*samples.shape[:2], 1), 3, axis=2)
     elif channel_order == "bgr":

@@ -34,7 +34,7 @@ def raw_mode(image: Image.Image) -> str:
 
 
 def refuse_planes(image: Image.Image, name: str) -> None:
-    """ImageError for TIFF files with colours in planes of which Pillow, in silence, makes others."""
+    """ImageError for TIFF files with planes of colours of which Pillow makes others in silence."""
     tags = getattr(image, "tag_v2", None)
     if image.format != "TIFF" or not tags or tags.get(_PLANES) != 2:
         return
@@ -99,4 +99,5 @@ def _divided(colours: NDArray[np.uint16], alpha: NDArray[np.uint16]) -> NDArray[
     """Straight colours of premultiplied ones."""
     weight = np.maximum(alpha, 1)[..., None].astype(np.uint64)
     straight = (colours.astype(np.uint64) * 65535 + weight // 2) // weight
-    return np.minimum(straight, 65535).astype(np.uint16)
+    clipped: NDArray[np.uint16] = np.minimum(straight, 65535).astype(np.uint16)
+    return clipped

@@ -20,7 +20,7 @@ _PARAMETERS = {0: "g", 1: "gab", 2: "gabc", 3: "gabcd", 4: "gabcdef"}
 def grey_to_srgb(
     samples: NDArray[np.uint16], profile: bytes
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint16] | None]:
-    """Grey samples ``[h, w]`` as sRGB ``[h, w, 3]`` of 8 bits, and of 16 where the curve is plain."""
+    """Grey samples ``[h, w]`` as sRGB ``[h, w, 3]`` of 8 bits, and of 16 if there is a curve."""
     curve = grey_curve(profile)
     if curve is None:
         eight = Image.fromarray(to_eight_bit(samples))
@@ -37,7 +37,8 @@ def grey_curve(profile: bytes) -> NDArray[np.uint16] | None:
         return None
     light = np.clip(light, 0, 1)
     encoded = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
-    return np.rint(encoded * 65535).astype(np.uint16)
+    table: NDArray[np.uint16] = np.rint(encoded * 65535).astype(np.uint16)
+    return table
 
 
 def _tag(profile: bytes, name: bytes) -> bytes:
@@ -72,10 +73,13 @@ def _parametric(x: NDArray[np.float64], tag: bytes) -> NDArray[np.float64]:
     p = dict.fromkeys("abcdef", 0.0) | {"a": 1.0}
     p |= {name: value / 65536 for name, value in zip(names, fixed, strict=True)}
     with np.errstate(invalid="ignore"):
-        power = np.power(np.maximum(p["a"] * x + p["b"], 0), p["g"])
-    if kind == 0:
-        return power
-    if kind in (1, 2):
-        constant = p["c"]
-        return np.where(p["a"] * x + p["b"] >= 0, power + constant, constant)
-    return np.where(x >= p["d"], power + p["e"], p["c"] * x + p["f"])
+        power: NDArray[np.float64] = np.power(np.maximum(p["a"] * x + p["b"], 0), p["g"])
+    line: NDArray[np.float64] = p["c"] * x + p["f"]
+    curves: dict[int, NDArray[np.float64]] = {
+        0: power,
+        1: power,
+        2: power + p["c"],
+        3: np.where(x >= p["d"], power, line),
+        4: np.where(x >= p["d"], power + p["e"], line),
+    }
+    return curves[kind]

@@ -62,8 +62,8 @@ def is_closed(image: Image.Image) -> bool:
         image.im  # noqa: B018 - a property that raises
     except ValueError:
         return True
-    except Exception:
-        return False
+    except AssertionError:  # not decoded yet
+        pass
     file = getattr(image, "fp", None)
     return bool(getattr(image, "tile", ())) and (file is None or file.closed)
 

@@ -101,7 +101,8 @@ def _colours(image: Image.Image, raw: str) -> tuple[NDArray[np.uint8], NDArray[n
 
 def _keyed(samples: NDArray[Any], key: Any) -> NDArray[np.uint8]:
     """Transparent where pixels have one colour, as some files say it."""
-    return (samples != np.array(key)).any(axis=-1) * np.uint8(255)
+    seen: NDArray[np.uint8] = (samples != np.array(key)).any(axis=-1) * np.uint8(255)
+    return seen
 
 
 def _of_deep(
@@ -113,11 +114,11 @@ def _of_deep(
     key = image.info.get("transparency")
     if deep_alpha is None and key is not None:
         deep_alpha = _keyed(deep, key) * np.uint16(257)
-    rgb = to_eight_bit(deep)
-    if space_of(profile) == "L":
-        rgb, deep, profile = *grey_to_srgb(deep[..., 0], profile or b""), None
     alpha = None if deep_alpha is None else to_eight_bit(deep_alpha)
-    return Pixels(rgb, alpha, profile, deep, deep_alpha)
+    if profile is not None and space_of(profile) == "L":
+        rgb, wide = grey_to_srgb(deep[..., 0], profile)
+        return Pixels(rgb, alpha, None, wide, deep_alpha)
+    return Pixels(to_eight_bit(deep), alpha, profile, deep, deep_alpha)
 
 
 def _of_numbers(
@@ -132,8 +133,12 @@ def _of_numbers(
     if profile is not None and space_of(profile) == "L":
         rgb, wide = grey_to_srgb(deep, profile)
         return Pixels(rgb, alpha, None, wide, deep_alpha)
-    rgb, wide = (np.repeat(each[..., None], 3, axis=2) for each in (to_eight_bit(deep), deep))
-    return Pixels(rgb, alpha, profile if space_of(profile) == "RGB" else None, wide, deep_alpha)
+    kept = profile if space_of(profile) == "RGB" else None
+    return Pixels(_three(to_eight_bit(deep)), alpha, kept, _three(deep), deep_alpha)
+
+
+def _three(grey: NDArray[Any]) -> NDArray[Any]:
+    return np.repeat(grey[..., None], 3, axis=2)
 
 
 def _grey_of(
@@ -164,8 +169,8 @@ def _grey_of(
 
 def _is_negative(image: Image.Image) -> bool:
     """Whether the largest number is black, which Pillow heeds for 8 bits alone."""
-    tags = getattr(image, "tag_v2", None)
-    return image.format == "TIFF" and bool(tags) and tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
+    tags: Any = getattr(image, "tag_v2", None) or {}
+    return image.format == "TIFF" and bool(tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO)
 
 
 def _plain(image: Image.Image) -> Image.Image:

@@ -21,7 +21,7 @@ from pyhades.options import EngineOptions
 from pyhades.segmentation.catalogue import Identification
 from pyhades.segmentation.image.reading import ImageLike, load_image
 from pyhades.segmentation.network import CompiledNetwork, Network, fed_picture
-from pyhades.segmentation.preprocess import place, preprocess
+from pyhades.segmentation.preprocess import network_input, place
 from pyhades.segmentation.quantize.files import write_whole
 from pyhades.segmentation.quantize.observe import Observer, observed_edges
 from pyhades.segmentation.quantize.pictures import Picture, spread
@@ -82,7 +82,7 @@ class Calibration:
     def planes(self, picture: Picture) -> NDArray[np.float32]:
         """The picture as the manifest wants it, float32 ``[1, 3, h, w]``."""
         image = load_image(self._loaded(picture))
-        return preprocess(image.rgb, self.manifest, place(image.size, self.manifest), threads=1)
+        return network_input(image, self.manifest, place(image.size, self.manifest), threads=1)
 
     def _loaded(self, picture: Picture) -> ImageLike:
         """The picture; what code makes takes longer than a small network, and is made once."""

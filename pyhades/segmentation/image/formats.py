@@ -77,8 +77,8 @@ def why_not(name: str, start: bytes) -> str:
     kind = Image.registered_extensions().get(_suffix(name), "")
     if kind in Image.OPEN and kind not in formats_for(name) and kind != "MPO":
         return (
-            f"{kind} files are not opened, as their decoder has a record of security holes; "
-            "convert the file to PNG or TIFF, or open it with Pillow and give its image"
+            f"{kind} files are not opened, to keep to decoders that are in wide use; convert the "
+            "file to PNG or TIFF, or open it with Pillow and give its image"
         )
     if start.startswith(_TIFF_STARTS):
         return "a TIFF with a layout that is not supported; save it as 8- or 16-bit RGB or grey"

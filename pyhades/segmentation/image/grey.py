@@ -58,9 +58,8 @@ def _light(tag: bytes) -> NDArray[np.float64]:
         values = np.frombuffer(tag, ">u2", count, 12).astype(np.float64)
         if count == 0:
             return x
-        if count == 1:
-            return np.power(x, values[0] / 256)
-        return np.interp(x, np.linspace(0, 1, count), values / 65535)
+        light: NDArray[np.float64] = np.power(x, values[0] / 256)
+        return light if count == 1 else np.interp(x, np.linspace(0, 1, count), values / 65535)
     if tag[:4] != b"para":
         raise ValueError("no curve")
     return _parametric(x, tag)

@@ -39,6 +39,11 @@ def test_defaults_and_numbers_are_normalised():
         ('{"name": "m", "input_size": [0, 5]}', "two positive integers"),
         ('{"name": "m", "input_size": [10, 20], "policy": "crop"}', "policy='crop'.*stretch"),
         ('{"name": "m", "input_size": [10, 20], "std": [1, 0, 1]}', "must be positive"),
+        ('{"name": "m", "input_size": [9000, 9000]}', "more than 67,108,864 pixels"),
+        (
+            '{"name": "m", "input_size": 64, "policy": "short-side", "multiple_of": 100}',
+            "more than the short side",
+        ),
         ('{"name": "m", "input_size": [10, 20], "mean": ["a", 0, 1]}', "expected 3 numbers"),
         ('{"name": "m", "input_size": [10, 20], "multiple_of": 0}', "at least 1"),
         ('{"name": "m", "input_size": [10, 20], "output": true}', "an index or a name"),

@@ -120,3 +120,21 @@ def test_letterbox_pads_with_zeros_after_normalisation(rgb):
     outside = planes.copy()
     outside[:, :, top : top + height, left : left + width] = 0
     assert not outside.any() and planes.shape == (1, 3, 64, 64)
+
+
+@pytest.mark.parametrize("size", [(10, 20000), (20000, 10), (1, 1_000_000), (3, 250_000)])
+@pytest.mark.parametrize("short, step", [(1024, 32), (512, 32), (64, 1)])
+def test_strips_do_not_grow_without_bound(size, short, step):
+    manifest = ModelManifest("m", (short, short), policy="short-side", multiple_of=step)
+    height, width = place(size, manifest).size
+    assert height * width <= 8 * short * short
+    assert min(height, width) >= step and height % step == width % step == 0
+    assert (height < width) == (size[0] < size[1])
+
+
+@pytest.mark.parametrize("size", [(480, 640), (300, 2400), (33, 1001)])
+def test_other_pictures_have_the_short_side_that_was_asked_for(size):
+    manifest = ModelManifest("m", (512, 512), policy="short-side", multiple_of=32)
+    height, width = place(size, manifest).size
+    is_long = max(size) > 8 * min(size)
+    assert (min(height, width) == 512) != is_long

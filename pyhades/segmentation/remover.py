@@ -410,6 +410,7 @@ class Remover:
         [(60, 40), (60, 40)]
         """
         behind = _check_output(output, background)
+        one_of("channel_order", channel_order, ChannelOrder)
         session, network = self._open(), self._network
         if isinstance(network, CompiledNetwork):
             network = network.sequence()
@@ -448,6 +449,7 @@ class Remover:
         others are not affected. The images may all be one array that is filled again and again.
         """
         one_of("on_error", on_error, OnError)
+        one_of("channel_order", channel_order, ChannelOrder)
         behind = _check_output(output, background)
         steps = overlap(
             several(images, "images"),

@@ -85,8 +85,8 @@ def llm() -> pyhades.LLM:
     return pyhades.LLM.from_weights(config, random_weights(config), toy_tokenizer(), threads=1)
 
 
-def remover(method: str) -> Call:
-    return Call(getattr(pyhades.Remover.from_network(Instant(), MANIFEST), method), (PHOTO,))
+def remover(method: str, given: Any = PHOTO) -> Call:
+    return Call(getattr(pyhades.Remover.from_network(Instant(), MANIFEST), method), (given,))
 
 
 def cutout(method: str) -> Call:
@@ -229,8 +229,8 @@ OTHERS: dict[str, Callable[[], Call]] = {
     "pyhades.segmentation.remover.Remover.from_network": lambda: Call(
         pyhades.Remover.from_network, (Instant(), MANIFEST)
     ),
-    "pyhades.segmentation.remover.Remover.frames": lambda: remover("frames"),
-    "pyhades.segmentation.remover.Remover.map": lambda: remover("map"),
+    "pyhades.segmentation.remover.Remover.frames": lambda: remover("frames", [PHOTO]),
+    "pyhades.segmentation.remover.Remover.map": lambda: remover("map", [PHOTO]),
     "pyhades.segmentation.remover.Remover.matte": lambda: remover("matte"),
     "pyhades.segmentation.remover.remove_background": lambda: Call(
         pyhades.remove_background, (PHOTO,)

@@ -4,6 +4,7 @@
 """
 
 from pyhades.segmentation.cutout import Cutout
+from pyhades.segmentation.finish import Finish, Refinement, Shadow
 from pyhades.segmentation.inspection import Inspection, inspect
 from pyhades.segmentation.manifest import ModelManifest
 from pyhades.segmentation.remover import Remover, remove_background
@@ -11,9 +12,12 @@ from pyhades.segmentation.verification import Verification, verify
 
 __all__ = [
     "Cutout",
+    "Finish",
     "Inspection",
     "ModelManifest",
+    "Refinement",
     "Remover",
+    "Shadow",
     "Verification",
     "inspect",
     "remove_background",

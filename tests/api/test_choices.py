@@ -33,7 +33,7 @@ from pyhades.llm.precision.recipe import Recipe, recipe_named
 from pyhades.llm.precision.report import Option
 from pyhades.llm.text.chat_options import ChatOptions
 from pyhades.llm.text.harmony import HarmonyParser
-from pyhades.segmentation import Cutout, ModelManifest
+from pyhades.segmentation import Cutout, Finish, ModelManifest
 from pyhades.segmentation.image.loaded import LoadedImage
 from pyhades.segmentation.image.reading import load_image
 from pyhades.segmentation.quantize import Recipe as QuantizeRecipe
@@ -218,6 +218,7 @@ OTHERS: dict[str, Callable[[], Call]] = {
     "pyhades.segmentation.cutout.Cutout.encode_parts": lambda: cutout("encode_parts"),
     "pyhades.segmentation.cutout.Cutout.pixels": lambda: cutout("pixels"),
     "pyhades.segmentation.cutout.Cutout.to_pil": lambda: cutout("to_pil"),
+    "pyhades.segmentation.finish.finish.Finish": lambda: Call(Finish),
     "pyhades.segmentation.image.reading.load_image": lambda: Call(load_image, (PHOTO,)),
     "pyhades.segmentation.inspection.inspect.inspect": lambda: Call(pyhades.inspect),
     "pyhades.segmentation.manifest.ModelManifest": lambda: Call(ModelManifest, ("m", (8, 8))),

@@ -15,6 +15,7 @@ from PIL import Image
 
 from pyhades.segmentation.bulk.picture import Outcome, Picture
 from pyhades.segmentation.bulk.sinks.files import FileSink
+from pyhades.segmentation.finish.components import Components
 from pyhades.segmentation.image.reading import load_image
 
 NEARLY_EMPTY = 0.005
@@ -51,7 +52,7 @@ def doubt_about(alpha: NDArray[np.uint8]) -> str:
     soft = float((touched & (small > 0.1) & (small < 0.9)).sum() / touched.sum())
     if soft > SOFT:
         return f"soft everywhere: {soft:.0%} of what is seen is half transparent".replace("%", " %")
-    parts = components(small > 0.5, int(SPECK * small.size))
+    parts = int((Components.of(small > 0.5).areas >= int(SPECK * small.size)).sum())
     if parts > MANY_COMPONENTS:
         return f"many components: {parts}"
     return ""
@@ -64,36 +65,6 @@ def _reduced(alpha: NDArray[np.uint8]) -> NDArray[np.float32]:
     blocks = alpha[: height * rows, : width * columns].reshape(height, rows, width, columns)
     small: NDArray[np.float32] = blocks.mean(axis=(1, 3), dtype=np.float32) / np.float32(255)
     return small
-
-
-def components(mask: NDArray[np.bool_], least: int = 1) -> int:
-    """Connected parts of a mask with at least so many pixels, corners apart.
-
-    Examples
-    --------
-    >>> components(np.eye(3, dtype=bool))
-    3
-    """
-    labels = np.arange(1, mask.size + 1).reshape(mask.shape) * mask
-    while True:  # all of a run in a row, and then in a column, takes its largest number
-        spread = _spread(_spread(labels).T).T
-        if np.array_equal(spread, labels):
-            break
-        labels = spread
-    counts = np.unique(labels[mask], return_counts=True)[1]
-    return int((counts >= least).sum())
-
-
-def _spread(labels: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Every run of numbers in a row that are not 0 takes the largest of them."""
-    padded = np.pad(labels, ((0, 0), (0, 1)))  # so that a run ends with its row
-    flat = padded.ravel()
-    inside = flat > 0
-    starts = np.flatnonzero(inside & ~np.concatenate([[False], inside[:-1]]))
-    if starts.size:
-        lengths = np.add.reduceat(inside, starts, dtype=np.int64)
-        flat[inside] = np.repeat(np.maximum.reduceat(flat, starts), lengths)
-    return padded[:, :-1]
 
 
 @dataclass

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from pyhades import BulkRun
-from pyhades.segmentation.bulk.review import FILE_NAME, components, doubt_about
+from pyhades.segmentation.bulk.review import FILE_NAME, doubt_about
 from tests.support.bulk_runs import brightness, results
 
 Y, X = np.mgrid[0:300, 0:400]
@@ -38,13 +38,6 @@ def test_soft_edges_are_no_doubt():
     distance = np.hypot(Y - 150, X - 200)
     soft = np.clip((100 - distance) * 12, 0, 255).astype(np.uint8)
     assert doubt_about(soft) == ""
-
-
-def test_components():
-    spiral = np.array([[1, 1, 1, 1], [0, 0, 0, 1], [1, 1, 0, 1], [1, 0, 0, 1], [1, 1, 1, 1]], bool)
-    assert components(spiral) == 1 and components(~spiral) == 1
-    assert components(np.zeros((3, 3), bool)) == 0
-    assert components(np.array([[1, 0, 1, 1]], bool), 2) == 1
 
 
 def test_previews_are_collected(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import io
 import os
@@ -16,8 +17,11 @@ from pyhades.errors import PyhadesError
 # heading of --help: {name: (module, one line)}
 SECTIONS = {
     "Images": {
-        "remove": ("pyhades.cli.remove", "Remove the background of images."),
-        "models": ("pyhades.cli.models", "Models by name: list, fetch, find and check them."),
+        "remove": (
+            "pyhades.cli.remove",
+            "Remove the background of images; watch folders for more.",
+        ),
+        "models": ("pyhades.cli.models", "Models by name: list, download, find and check them."),
         "inspect": ("pyhades.cli.inspect", "Tell what a model is, and what is made of it."),
         "quantize": ("pyhades.cli.quantize", "Make a model int8 by looking at pictures."),
         "verify": ("pyhades.cli.verify", "Compare a model with onnxruntime and with masks."),
@@ -71,9 +75,10 @@ class LazyGroup(click.Group):
         except PyhadesError as error:
             raise UserError(str(error)) from error
         except OSError as error:
-            if error.filename is None:  # a pipe whose reader has gone, say
+            if error.errno == errno.EPIPE:  # its reader has gone: nobody to tell
                 raise
-            raise UserError(f"{error.filename}: {error.strerror}") from error
+            where = "" if error.filename is None else f"{error.filename}: "
+            raise UserError(f"{where}{error.strerror or error}") from error
         except KeyboardInterrupt:
             click.echo("interrupted", err=True)
             ctx.exit(130)

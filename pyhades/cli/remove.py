@@ -6,12 +6,14 @@ import os
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from pyhades.cli.model import PreparedModel, model_options
 from pyhades.cli.options import together
 from pyhades.cli.remove_bulk import remove_many
-from pyhades.cli.remove_one import is_one, remove_one
+from pyhades.cli.remove_one import One, is_one, remove_one
 from pyhades.cli.remove_options import Request, bulk_options, result_options
+from pyhades.cli.remove_out import check_out
 from pyhades.segmentation.remover import Remover
 
 MODEL = "ONNX file, or a name of 'pyhades models list'; default: the embedded demonstration model."
@@ -73,13 +75,30 @@ def command(ctx: click.Context, /, inputs: tuple[str, ...], out: str, **given: A
     one is left alone without --overwrite. A file that fails is reported by name and does not stop
     the others. What was stopped, or killed, goes on with --resume.
     """
+    _refuse_empty(ctx)
     request = Request.of(inputs, out, given)
     request.check(model=given.get("model"))
+    is_single = is_one(request)
+    named = ctx.get_parameter_source("suffix") is ParameterSource.COMMANDLINE
+    check_out(
+        request.out, is_single=is_single, why_many=request.why_many(),
+        suffix=request.suffix if named else None,
+    )  # fmt: skip
+    one = One.of(request) if is_single else None
     if request.cpus is not None:  # before threads are made
         os.sched_setaffinity(0, {int(cpu) for cpu in request.cpus.split(",")})
     with make_remover(**given) as remover:
-        code = remove_one(remover, request) if is_one(request) else None
-        if code is None:
-            arguments = ctx.meta["pyhades.arguments"]
-            code = remove_many(remover, request, arguments)
+        if one is not None:
+            code = remove_one(remover, request, one)
+        else:
+            code = remove_many(remover, request, ctx.meta["pyhades.arguments"])
     ctx.exit(code)
+
+
+def _refuse_empty(ctx: click.Context) -> None:
+    """An empty text is a variable that is not set, and never means the current folder."""
+    for parameter in ctx.command.params:
+        value = ctx.params.get(parameter.name or "")
+        if value == "" or (isinstance(value, tuple) and "" in value):
+            name = parameter.opts[-1] if isinstance(parameter, click.Option) else "an INPUT"
+            raise click.UsageError(f"{name} is empty; is a variable not set?")

@@ -7,10 +7,12 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from pyhades.cli.remove_options import STANDARD, Request
-from pyhades.cli.remove_parts import remove_in_parts
+from pyhades.cli.remove_options import Request
+from pyhades.cli.remove_parts import COUNTS, remove_in_parts
 from pyhades.cli.remove_progress import RESUME, Progress, tell, tell_report
 from pyhades.cli.signals import Stopping
+from pyhades.cli.streams import STANDARD, write_all
+from pyhades.errors import ArgumentError
 from pyhades.segmentation.bulk.report import BulkReport
 from pyhades.segmentation.bulk.run import BulkRun
 from pyhades.segmentation.bulk.sources.lists import Listed
@@ -47,10 +49,12 @@ def remove_many(remover: Remover, request: Request, arguments: Sequence[str]) ->
 def _make_run(remover: Remover, request: Request) -> BulkRun:
     suffix = f".{request.suffix}"
     inputs: list[InputLike] = [*request.inputs]
-    inputs += [_listed(form, name, suffix) for form, name in request.lists]
-    names = ("recursive", "overwrite", "resume", "retry_failed", "resume_anyway", "shard", "unpack",
-             "column", "checksum", "review", "workers", "decoders", "encoders", "max_memory",
-             "take_up")  # fmt: skip
+    inputs += [_listed(form, name, suffix, request.null) for form, name in request.lists]
+    names = (
+        "recursive", "include", "exclude", "name_pattern", "overwrite", "skip_existing", "resume",
+        "retry_failed", "resume_anyway", "shard", "unpack", "column", "checksum", "review",
+        "workers", "decoders", "encoders", "max_memory", "take_up",
+    )  # fmt: skip
     options: dict[str, Any] = {name: getattr(request, name) for name in names}
     return BulkRun(
         inputs, request.out, remover=remover, output=request.output, background=request.background,
@@ -60,9 +64,11 @@ def _make_run(remover: Remover, request: Request) -> BulkRun:
     )  # fmt: skip
 
 
-def _listed(form: Any, name: str, suffix: str) -> Listed:
+def _listed(form: Any, name: str, suffix: str, null: bool) -> Listed:
+    if name == STANDARD and sys.stdin is None:
+        raise ArgumentError("standard input is closed")
     stream = sys.stdin.buffer if name == STANDARD else open(name, "rb")  # noqa: PTH123, SIM115
-    return Listed.from_stream(stream, suffix, form)
+    return Listed.from_stream(stream, suffix, form, end=b"\0" if null else b"\n")
 
 
 def _with_progress(run: BulkRun, request: Request) -> BulkReport:
@@ -94,15 +100,14 @@ def _as_part(run: BulkRun) -> int:
             if not _send({"outcome": vars(outcome), "skipped": run.skipped}):
                 run.stop()  # whoever asked for it is no more
     report = run.report
-    counts = {n: getattr(report, n) for n in ("skipped", "failed_before", "notes", "interrupted")}
-    _send({"report": counts})
+    names = (*COUNTS, "notes", "interrupted")
+    _send({"report": {name: getattr(report, name) for name in names}})
     return 128 + stopping.signal if stopping.signal else 0 if report.ok else 1
 
 
 def _send(message: dict[str, Any]) -> bool:
     try:
-        sys.stdout.write(json.dumps(message) + "\n")
-        sys.stdout.flush()
+        write_all(sys.stdout.buffer, [json.dumps(message).encode() + b"\n"])
     except OSError:
         return False
     return True

@@ -3,20 +3,75 @@
 from __future__ import annotations
 
 import os
-import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import click
-
-from pyhades.cli.remove_options import STANDARD, Request
-from pyhades.cli.targets import check_apart, write_atomically
-from pyhades.errors import ArgumentError
+from pyhades.cli.remove_options import Request
+from pyhades.cli.remove_out import named_folder, names_picture
+from pyhades.cli.remove_progress import tell
+from pyhades.cli.signals import ending
+from pyhades.cli.streams import (
+    STANDARD,
+    is_device,
+    read_standard_input,
+    write_device,
+    write_standard_output,
+)
+from pyhades.cli.targets import check_apart
+from pyhades.errors import ArgumentError, ConfigurationError
 from pyhades.segmentation.bulk.beginning import rendering_of
-from pyhades.segmentation.bulk.sources.naming import ARCHIVE_SUFFIXES, TABLE_SUFFIXES
-from pyhades.segmentation.bulk.sources.urls import is_url
-from pyhades.segmentation.cutout import FILE_FORMATS
+from pyhades.segmentation.bulk.books import reason_of
+from pyhades.segmentation.bulk.chain import Rendering
+from pyhades.segmentation.bulk.sinks.files import FileSink
+from pyhades.segmentation.bulk.sources.naming import (
+    ARCHIVE_SUFFIXES,
+    TABLE_SUFFIXES,
+    result_of,
+)
+from pyhades.segmentation.bulk.sources.urls import is_url, reach
 from pyhades.segmentation.image.reading import load_image
 from pyhades.segmentation.remover import Remover
+
+
+@dataclass(frozen=True)
+class One:
+    """One image, where its result goes, and what is made of it.
+
+    Attributes
+    ----------
+    source
+        A path, a URL, or ``-``.
+    out
+        A file, a pipe or a device, or ``-``.
+    rendering
+        What is made of it.
+    """
+
+    source: str
+    out: str
+    rendering: Rendering
+
+    @classmethod
+    def of(cls, request: Request) -> One:
+        """What is asked for.
+
+        Raises
+        ------
+        ArgumentError
+            The result cannot be what it is called, or would replace an input.
+        """
+        (source,) = request.inputs
+        out = _target(source, request)
+        suffix = request.suffix_of(out)
+        return cls(
+            source, out, rendering_of(request.output, request.background, suffix, request.png)
+        )
+
+    @property
+    def is_file(self) -> bool:
+        """Whether the result is a file of its own."""
+        return self.out != STANDARD and not is_device(self.out)
 
 
 def is_one(request: Request) -> bool:
@@ -26,43 +81,72 @@ def is_one(request: Request) -> bool:
     if len(request.inputs) != 1 or request.is_bulk or is_url(request.out):
         return False
     (name,) = request.inputs
+    if is_url(name):
+        return names_picture(request.out)
     is_picture = not name.lower().endswith((*ARCHIVE_SUFFIXES, *TABLE_SUFFIXES))
-    return Path(name).is_file() and is_picture
+    return Path(name).exists() and not Path(name).is_dir() and is_picture
 
 
-def remove_one(remover: Remover, request: Request) -> int:
+def remove_one(remover: Remover, request: Request, one: One) -> int:
     """Cut it out; the exit code."""
-    (source,) = request.inputs
-    out = _target(source, request)
-    suffix = f".{request.suffix}" if out == STANDARD else Path(out).suffix or f".{request.suffix}"
-    rendering = rendering_of(request.output, request.background, suffix.lower(), request.png)
     try:
-        if out != STANDARD and os.path.lexists(out) and not request.overwrite:
-            raise ArgumentError(f"{out} exists; pass --overwrite to replace it")
-        data = sys.stdin.buffer.read() if source == STANDARD else Path(source)
-        name = "standard input" if source == STANDARD else None
-        result = b"".join(rendering.encoded(remover.cut(load_image(data, name=name))))
-        _write(out, result)
+        if one.is_file and os.path.lexists(one.out) and not request.overwrite:
+            return _exists(one, skip=request.skip_existing)
+        image = load_image(_read(one.source), name=_name(one.source))
+        _write(one, request, one.rendering.encoded(remover.cut(image)))
+    except (ArgumentError, ConfigurationError):
+        raise
+    except FileExistsError as error:
+        return _failed(one, f"{error.filename or one.out} exists; pass --overwrite to replace it")
     except Exception as error:
-        click.echo(_described(source, error), err=True)
-        if source != STANDARD and out != STANDARD:
-            click.echo("0 of 1 images done", err=True)
-        return 1
+        return _failed(one, reason_of(error, one.source))
     return 0
+
+
+def _exists(one: One, *, skip: bool) -> int:
+    if not skip or not Path(one.out).is_file():
+        return _failed(one, f"{one.out} exists; pass --overwrite to replace it")
+    tell(f"{one.out} exists, and is as it was")
+    return 0
+
+
+def _failed(one: One, reason: str) -> int:
+    knows = one.source in reason or one.source == STANDARD
+    tell(f"error: {reason}" if knows else f"error: {one.source}: {reason}")
+    if one.source != STANDARD and one.is_file:
+        tell("0 of 1 images done")
+    return 1
+
+
+def _name(source: str) -> str:
+    return "standard input" if source == STANDARD else source
+
+
+def _read(source: str) -> bytes | Path:
+    if source == STANDARD:
+        return read_standard_input()
+    if is_url(source):
+        files, place = reach(source)
+        return bytes(files.cat_file(place))
+    path = Path(source)
+    return path if path.is_file() else path.read_bytes()  # a pipe has no size
 
 
 def _target(source: str, request: Request) -> str:
     """Where the result goes; ArgumentError where that is an input."""
     out = request.out
-    if out == STANDARD:
+    if out == STANDARD or is_device(out):
         return out
-    is_folder = Path(out).is_dir() or Path(out).suffix.lower() not in FILE_FORMATS
+    folder = named_folder(out)
     if source == STANDARD:
-        if Path(out).is_dir():
+        if folder:
             raise ArgumentError(f"{out} is a folder; name a file for the result of standard input")
         return out
-    target = str(Path(out) / f"{Path(source).stem}.{request.suffix}") if is_folder else out
-    if Path(target).exists() and Path(target).samefile(source):
+    target = out
+    if not names_picture(out):
+        name = result_of(Path(source).name, f".{request.suffix}", request.name_pattern)
+        target = str(Path(out) / name)
+    if not is_url(source) and Path(target).exists() and Path(target).samefile(source):
         raise ArgumentError(
             f"{source}: the result would replace the input {target}; choose another output"
         )
@@ -70,14 +154,12 @@ def _target(source: str, request: Request) -> str:
     return target
 
 
-def _write(out: str, data: bytes) -> None:
-    if out == STANDARD:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+def _write(one: One, request: Request, pieces: Sequence[bytes]) -> None:
+    if one.out == STANDARD:
+        write_standard_output(pieces)
+    elif is_device(one.out):
+        write_device(one.out, pieces)
     else:
-        write_atomically(Path(out), data)
-
-
-def _described(source: str, error: Exception) -> str:
-    text = str(error) or type(error).__name__
-    return f"error: {text}" if source in text or source == STANDARD else f"error: {source}: {text}"
+        path = Path(one.out)
+        with ending():
+            FileSink(path.parent, request.fsync).write(path.name, pieces, replace=request.overwrite)

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import click
 
 from pyhades.cli.options import together
+from pyhades.cli.streams import STANDARD, is_device, standard_input, standard_output
 from pyhades.cli.targets import check_apart
 from pyhades.segmentation.bulk.memory import parse_size
 from pyhades.segmentation.bulk.shards import Shard
+from pyhades.segmentation.bulk.sources.opening import check_exists
+from pyhades.segmentation.bulk.sources.patterns import PLAIN, check_name_pattern
 from pyhades.segmentation.cutout import Output
 from pyhades.segmentation.image.png import Compression
-
-STANDARD = "-"
 
 result_options = together(
     click.option("--only-mask", is_flag=True, help="Write the matte in grey."),
     click.option("--background", help="Colour, image file or 'blur' to put the foreground on."),
     click.option("--overwrite", is_flag=True, help="Replace results that exist."),
+    click.option(
+        "--skip-existing", is_flag=True, help="Leave out pictures whose results are there."
+    ),
+    click.option(
+        "--name-pattern", default=PLAIN, show_default=True, metavar="PATTERN",
+        help="Of results in a folder, such as {stem}-cut{suffix}; {name} has the picture's suffix.",
+    ),
     click.option(
         "--format", "suffix", default="png", show_default=True,
         type=click.Choice(["png", "webp", "tif", "jpg"]), help="Of files in an output folder.",
@@ -43,7 +52,18 @@ _inputs = together(
     click.option(
         "--recursive/--no-recursive", default=True, help="Sub-folders of an input folder too."
     ),
+    click.option(
+        "--include", multiple=True, metavar="PATTERN",
+        help="Take pictures that fit this only, such as *.jpg or cats/**; repeatable.",
+    ),
+    click.option(
+        "--exclude", multiple=True, metavar="PATTERN",
+        help="Leave out pictures, or folders, that fit this; repeatable.",
+    ),
     click.option("--list", "list_", metavar="FILE", help="Paths, one a line; - is standard input."),
+    click.option(
+        "-0", "--null", is_flag=True, help="Paths of --list end in zeros, as of find -print0."
+    ),
     click.option(
         "--jsonl", metavar="FILE",
         help="Objects with path and, if wanted, id and output, one a line; - is standard input.",
@@ -89,7 +109,8 @@ _records = together(
 
 _machine = together(
     click.option(
-        "--workers", type=click.IntRange(min=1), help="Default: one for each core."
+        "-j", "--jobs", "--workers", "workers", type=click.IntRange(min=1),
+        help="Pictures at a time; default: one for each core.",
     ),
     click.option(
         "--decoders", type=click.IntRange(min=0), default=0, help="Threads that only decode."
@@ -144,8 +165,8 @@ class Request:
         others = {name: given.pop(name) for name in _OTHERS}
         others["threads"] = given["prepared"].options.threads
         return cls(
-            inputs,
-            out,
+            tuple(map(standard_input, inputs)),
+            standard_output(out),
             output,
             given.pop("background"),
             given.pop("suffix"),
@@ -173,34 +194,66 @@ class Request:
     @property
     def is_bulk(self) -> bool:
         """Whether something was asked for that only runs through many pictures have."""
-        return any(self.others[name] != value for name, value in _DEFAULTS.items())
+        return bool(self._of_runs())
+
+    def _of_runs(self) -> list[str]:
+        """Options that only runs have, and that were given."""
+        changed = (name for name, value in _DEFAULTS.items() if self.others[name] != value)
+        return [f"--{name.rstrip('_').replace('_', '-')}" for name in changed]
+
+    def suffix_of(self, out: str) -> str:
+        """Of the one result; ``out`` is its file, a device, or ``-``."""
+        suffix = "" if out == STANDARD or is_device(out) else Path(out).suffix.lower()
+        return suffix or f".{self.suffix}"
 
     def check(self, model: str | None) -> None:
         """Refuse what makes no sense."""
         if not self.inputs and not self.lists:
             raise click.UsageError("Missing argument '[INPUT]...', or --list, or --jsonl.")
+        for name in self.inputs:
+            if name != STANDARD:
+                check_exists(name)
+        self._check_streams()
+        if self.overwrite and self.skip_existing:
+            raise click.UsageError("--overwrite replaces what exists, --skip-existing leaves it")
         if self.output == "mask" and self.background is not None:
             raise click.UsageError("--only-mask has no colours to put on a --background")
         if self.suffix == "jpg" and self.output == "rgba" and self.background is None:
             raise click.UsageError(
                 "--format jpg has no transparency; add --background or --only-mask"
             )
+        check_name_pattern(self.name_pattern)
+        Shard.parse(self.shard)
+        if self.max_memory is not None:
+            parse_size(self.max_memory)
+        check_apart(self.out, self.background, model)
+
+    def _check_streams(self) -> None:
         if self.streams and (len(self.inputs) > 1 or self.is_bulk):
             raise click.UsageError("standard input and output take a single image")
+        if self.streams and any(Path(name).is_dir() for name in self.inputs if name != STANDARD):
+            raise click.UsageError("standard output takes a single image, and not a folder")
         if [name for _, name in self.lists].count(STANDARD) > 1:
             raise click.UsageError("standard input holds one list")
-        if self.others["processes"] is not None and STANDARD in dict(self.lists).values():
+        if self.processes is not None and STANDARD in dict(self.lists).values():
             raise click.UsageError("--processes read the list themselves; put it into a file")
-        Shard.parse(self.others["shard"])
-        if self.others["max_memory"] is not None:
-            parse_size(self.others["max_memory"])
-        check_apart(self.out, self.background, model)
+        if self.null and self.list_ is None:
+            raise click.UsageError("--null says how paths of a --list end, and there is none")
+
+    def why_many(self) -> str:
+        """Why a file is not enough for what comes out."""
+        if len(self.inputs) > 1 or self.lists:
+            return "there are several pictures"
+        if self.is_bulk:
+            return f"{self._of_runs()[0]} is of runs that write to a folder"
+        return f"there may be many pictures in {self.inputs[0]}"
 
 
 _DEFAULTS: dict[str, Any] = {
-    "list_": None, "jsonl": None, "unpack": False, "column": None, "watch": False,
-    "shard": "1/1", "resume": False, "retry_failed": False, "resume_anyway": False,
-    "record": None, "checksum": False, "review": None, "decoders": 0, "encoders": 0,
+    "include": (), "exclude": (), "list_": None, "null": False, "jsonl": None, "unpack": False,
+    "column": None, "watch": False, "shard": "1/1", "resume": False, "retry_failed": False,
+    "resume_anyway": False, "record": None, "checksum": False, "review": None,
+    "decoders": 0, "encoders": 0,
     "max_memory": None, "processes": None, "as_part": False, "take_up": False, "cpus": None,
 }  # fmt: skip
 _OTHERS = [
@@ -210,6 +263,8 @@ _OTHERS = [
     "fsync",
     "recursive",
     "overwrite",
+    "skip_existing",
+    "name_pattern",
     "quiet",
     "interval",
 ]

@@ -9,13 +9,16 @@ from typing import Any
 import click
 
 from pyhades.cli.remove_options import Request
-from pyhades.cli.remove_progress import RESUME, Progress, tell_report
+from pyhades.cli.remove_progress import RESUME, Progress, tell, tell_report
 from pyhades.cli.signals import Stopping
 from pyhades.segmentation.bulk.launch import Child, Crowd, parts_of
 from pyhades.segmentation.bulk.picture import Outcome
 from pyhades.segmentation.bulk.report import BulkReport
 from pyhades.segmentation.bulk.run import BulkRun
 from pyhades.segmentation.bulk.shards import Shard
+
+COUNTS = ("skipped", "failed_before", "existing", "repeated")
+"""Of what needs no work, in a report."""
 
 
 class Combined:
@@ -39,15 +42,19 @@ class Combined:
             else:  # what its predecessor has done is skipped by it, and was counted
                 self._progress.advance(self.report, 0)
         elif "report" in message and not child.is_second:
-            self.report.skipped += message["report"]["skipped"]
-            self.report.failed_before += message["report"]["failed_before"]
-            self.report.interrupted |= message["report"]["interrupted"]
-            self.report.notes += message["report"]["notes"]
+            self._add(message["report"])
         elif "died" in message:
             how = _death(message["died"])
             self._progress.say(f"the process of part {shard} {how}; another one goes on with it")
         elif "ended" in message:
             self._ended(child, message["ended"])
+
+    def _add(self, report: dict[str, Any]) -> None:
+        for name in COUNTS:
+            setattr(self.report, name, getattr(self.report, name) + report[name])
+        self.report.interrupted |= report["interrupted"]
+        # All have looked at the same names.
+        self.report.notes += [note for note in report["notes"] if note not in self.report.notes]
 
     def _ended(self, child: Child, code: int) -> None:
         if code < 0 or code > 128:
@@ -75,12 +82,12 @@ def remove_in_parts(run: BulkRun, request: Request, arguments: Sequence[str]) ->
             crowd.kill()
             combined.close()
     for complaint in combined.complaints:
-        click.echo(complaint, err=True)
+        click.echo(complaint, err=True)  # lines that a process has written
     if combined.code == 2:
         return 2
     tell_report(combined.report)
     if stopping.signal:
-        click.echo(f"interrupted: {RESUME}", err=True)
+        tell(f"interrupted: {RESUME}")
         return 128 + stopping.signal
     return combined.code
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 
 import click
@@ -42,7 +43,7 @@ class Progress:
     def say(self, text: str) -> None:
         """A line above the bar."""
         try:
-            self._bar.write(text, file=sys.stderr)
+            self._bar.write(printable(text), file=sys.stderr)
         except OSError:  # nobody reads it
             self._bar.disable = True
 
@@ -64,8 +65,23 @@ def tell_report(report: BulkReport) -> None:
 
 
 def tell(text: str) -> None:
-    """A line on standard error."""
+    """A line on standard error, whatever characters names have."""
     try:
-        click.echo(text, err=True)
+        click.echo(printable(text), err=True)
     except OSError:  # nobody reads it; the manifest has it all
         sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115
+
+
+def printable(text: str) -> str:
+    r"""A text without what would move the cursor, with bytes that are no UTF-8 as escapes.
+
+    Examples
+    --------
+    >>> printable("a\nb\udcff.jpg")
+    'a\\nb\\xff.jpg'
+    """
+    known = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], known)
+
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")

@@ -7,7 +7,8 @@ import queue
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -30,6 +31,7 @@ class Stopping:
         self._stop = stop
         self._came: queue.SimpleQueue[int] = queue.SimpleQueue()  # handlers may put into it
         self._before: dict[int, Any] = {}
+        self._thread: threading.Thread | None = None
         self.signal = 0
 
     def __enter__(self) -> Stopping:
@@ -37,13 +39,14 @@ class Stopping:
             self._thread = threading.Thread(target=self._wait, daemon=True, name="pyhades stopper")
             self._thread.start()
             for number in SIGNALS:
-                self._before[number] = signal.signal(number, self._handle)
+                if signal.getsignal(number) is not signal.SIG_IGN:  # as behind nohup, or &
+                    self._before[number] = signal.signal(number, self._handle)
         return self
 
     def __exit__(self, *exception: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
-        if self._before:
+        if self._thread is not None:
             self._came.put(0)
             self._thread.join()
 
@@ -64,3 +67,21 @@ class Stopping:
             sys.stderr.flush()
         except OSError:
             pass
+
+
+@contextmanager
+def ending() -> Iterator[None]:
+    """While it is entered, SIGTERM ends the process as Ctrl-C does, and what was begun is gone."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 from pyhades.errors import ArgumentError
+from pyhades.segmentation.bulk.sinks.whole import write_whole
 
 
 def check_apart(target: str | Path | None, *inputs: str | Path | None) -> None:
@@ -23,16 +22,4 @@ def check_apart(target: str | Path | None, *inputs: str | Path | None) -> None:
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a file so that nobody ever sees half of it, and a kill leaves no half of it behind."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    part = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        # mkstemp makes private files; the result gets the rights of any other new file.
-        umask = os.umask(0)
-        os.umask(umask)
-        part.chmod(0o666 & ~umask)
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+    write_whole(path, [data])

@@ -19,7 +19,7 @@ from pyhades import BulkRun
 from pyhades.segmentation import ModelManifest, Remover
 from pyhades.segmentation.bulk.manifest import NAME
 from pyhades.segmentation.bulk.passage import Passage
-from pyhades.segmentation.bulk.sinks.files import FileSink
+from pyhades.segmentation.bulk.sinks import whole
 
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload([__name__])
@@ -123,14 +123,15 @@ def work(inputs: list[str], out: str, log: str, seconds: float, options: dict[st
         os.close(descriptor)
         return plain(run, item)
 
-    fill = FileSink._fill
+    fill = whole._fill
 
-    def slowly(sink: FileSink, part: Path, parts: Any) -> None:
-        data = b"".join(parts)
-        fill(sink, part, _in_pieces(data))
+    def slowly(descriptor: int, pieces: Any, sync: bool) -> None:
+        fill(descriptor, _in_pieces(b"".join(pieces)), sync)
 
+    if options.pop("needs_parts", False):
+        whole._unnamed = lambda folder: None  # a file system that has no files without a name
     Passage._read = noting  # type: ignore[method-assign]
-    FileSink._fill = slowly  # type: ignore[method-assign]
+    whole._fill = slowly
     with brightness(seconds) as remover:
         run = BulkRun(inputs, out, remover=remover, workers=2, sync="none", **options)
         os._exit(0 if run.run().ok else 1)

@@ -45,7 +45,13 @@ class ArchiveDesk:
             return None
         is_ours = self.desk.rules.overwrite or (record is not None and record.status != "unwritten")
         exists = self.desk.sink.exists(target)
+        if exists and self.desk.rules.skip_existing and not self.desk.rules.resume:
+            self.desk.counts.existing += 1
+            return None
         if exists and not (is_ours or self.desk.rules.resume):
+            record = self.desk.before.archives.get(key)
+            if record is not None and self._is_done(record, target, stamp):
+                return None
             raise self.desk.obstacle(target)
 
         def finished(shelf: Shelf) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from pyhades.arguments import one_of
 from pyhades.errors import ArgumentError
 from pyhades.segmentation.bulk.chain import Rendering
-from pyhades.segmentation.bulk.manifest import NAME
+from pyhades.segmentation.bulk.manifest import NAME, read_lines
 from pyhades.segmentation.bulk.rules import Sink
 from pyhades.segmentation.bulk.sinks.files import FileSink, Sync
 from pyhades.segmentation.bulk.sinks.urls import UrlSink
@@ -44,6 +44,8 @@ def listed(inputs: InputLike | Sequence[InputLike]) -> Sequence[InputLike]:
 def sink_of(destination: str | os.PathLike[str], sync: Sync) -> tuple[Sink, Path | None]:
     """Where results go, and the same as a folder where it is one."""
     text = os.fspath(destination)
+    if not text:
+        raise ArgumentError("destination is an empty text, not a path; is a variable not set?")
     if is_url(text):
         return UrlSink(text), None
     root = Path(text)
@@ -61,3 +63,24 @@ def manifest_path(given: str | os.PathLike[str] | None, root: Path | None) -> Pa
             "manifest is missing (--record): results that go to a URL need a file on this machine"
         )
     return root / NAME
+
+
+def is_among(root: Path | None, inputs: Sequence[InputLike]) -> bool:
+    """Whether results lie where pictures are looked for: in one of the folders, or in one above.
+
+    (A folder of results below is left out as a whole.)
+    """
+    folders = [Path(i).resolve() for i in inputs if isinstance(i, str | os.PathLike) if i]
+    place = None if root is None else root.resolve()
+    return any(place in (folder, *folder.parents) for folder in folders if folder.is_dir())
+
+
+def earlier_results(root: Path, manifest: Path) -> dict[str, int]:
+    """Paths of what earlier runs have made, with their sizes."""
+    place = root.resolve()
+    lines = read_lines(manifest) if manifest.is_file() else iter(())
+    return {
+        str(place / line["output"]): line["output_bytes"]
+        for line in lines
+        if line.get("status") == "done" and "output" in line and "output_bytes" in line
+    }

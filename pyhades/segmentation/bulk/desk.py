@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,6 +37,8 @@ class Desk:
         How to treat what is there.
     taken
         Where names of results may clash that nobody has seen together.
+    look_up
+        What earlier runs have done in the same way, where this one does not go on with them.
     counts
         What needs no work.
     clock
@@ -48,6 +51,7 @@ class Desk:
     history: History
     rules: Rules
     taken: Taken | None = None
+    look_up: Callable[[], History] = History
     counts: Counts = field(default_factory=Counts)
     clock: Clock = field(default_factory=Clock)
 
@@ -55,17 +59,40 @@ class Desk:
         """Whether a picture is to be cut out; why not is noted."""
         if not picture.target:
             return True  # says what is wrong when it is read
-        if self.taken is not None and not self.taken.take(picture.target):
-            error = ArgumentError(f"another input has become {picture.target}")
-            self.books.fail(picture, error, "refused")
+        if self.taken is not None and not self.taken.take(picture.target, str(picture)):
+            self._clash(picture)
             return False
         record = self.record(picture.key)
         if record is not None and self._is_settled(record, picture):
             return False
-        if self.rules.overwrite or self.rules.resume or not self.sink.exists(picture.target):
+        if self.rules.overwrite or not self.sink.exists(picture.target):
             return True
-        self.books.fail(picture, self.obstacle(picture.target), "refused")
-        return False
+        if self.rules.skip_existing and self.sink.size(picture.target) is not None:
+            self.counts.existing += 1
+            return False
+        if self.rules.resume:
+            return True
+        return not self._is_there(picture)
+
+    def _clash(self, picture: Picture) -> None:
+        if self.taken is not None and self.taken.has(picture.target, str(picture)):
+            self.counts.repeated += 1
+            return
+        error = ArgumentError(f"another input has become {picture.target}")
+        self.books.fail(picture, error, "refused")
+
+    def _is_there(self, picture: Picture) -> bool:
+        """Something has the name of a result: done before by the same command, or an obstacle."""
+        record = self.before.records.get(picture.key)
+        is_done = record is not None and record.status == "done"
+        if record is None or not (is_done and self._is_settled(record, picture)):
+            self.books.fail(picture, self.obstacle(picture.target), "refused")
+        return True
+
+    @functools.cached_property
+    def before(self) -> History:
+        """What earlier runs have done with these options, looked up once it matters."""
+        return self.look_up()
 
     def record(self, key: str) -> Record | None:
         """Of a picture, in an earlier run that this one goes on with."""
@@ -125,7 +152,9 @@ class Desk:
         path = target if self.root is None else self.root / target
         if isinstance(path, Path) and path.is_dir():
             return FileExistsError(f"{path} is a folder, where a file is to go")
-        return FileExistsError(f"{path} exists; pass --overwrite to replace it, or --resume")
+        return FileExistsError(
+            f"{path} exists; pass --overwrite to replace it, or --skip-existing to keep it"
+        )
 
 
 def _checksum(parts: Sequence[bytes]) -> int:

@@ -19,6 +19,8 @@ from pyhades.segmentation.bulk.shards import Shard
 from pyhades.topology import Plan, plan_workers, read_limits, read_machine
 from pyhades.topology.environment import THREADS
 
+_WORKERS = {"--workers", "--jobs", "-j"}
+
 
 @dataclass(frozen=True)
 class Part:
@@ -179,7 +181,7 @@ class Crowd:
         more = ["--as-part", "--shard", str(part.shard)]
         if part.cpus:
             more += ["--cpus", ",".join(map(str, part.cpus))]
-        elif part.workers is not None and "--workers" not in self._arguments:
+        elif part.workers is not None and not _WORKERS & set(self._arguments):
             more += ["--workers", str(part.workers)]
         if is_second:
             more += ["--take-up"]

@@ -71,22 +71,13 @@ class Manifest:
                     written += os.write(self._file, data[written:])  # says why it was short
                 if self._sync:
                     os.fdatasync(self._file)
-            except OSError:
+            except OSError as error:
                 os.ftruncate(self._file, before)
-                raise
+                raise OSError(error.errno, error.strerror, str(self.path)) from error
 
     def lines(self) -> Iterator[dict[str, Any]]:
         """All lines, the oldest first; those that are none (a disk lost them) are left out."""
-        with self.path.open("rb") as file:
-            for text in file:
-                if not text.endswith(b"\n"):
-                    break
-                try:
-                    line = json.loads(text)
-                except ValueError:
-                    continue
-                if isinstance(line, dict):
-                    yield line
+        return read_lines(self.path)
 
     def close(self) -> None:
         """Nothing is added any more."""
@@ -128,3 +119,17 @@ class Manifest:
                 return start + at + 1
             end = start
         return 0
+
+
+def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Lines of a manifest that perhaps somebody still writes; see :meth:`Manifest.lines`."""
+    with path.open("rb") as file:
+        for text in file:
+            if not text.endswith(b"\n"):
+                break
+            try:
+                line = json.loads(text)
+            except ValueError:
+                continue
+            if isinstance(line, dict):
+                yield line

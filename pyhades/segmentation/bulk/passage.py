@@ -37,18 +37,22 @@ def desk_of(
     ArgumentError
         They were made with other options or another model.
     """
-    history = History()
-    if settings.rules.resume:
-        history = History.read(
+
+    def look_up() -> History:
+        return History.read(
             manifest.lines(), identity, ours=settings.shard.holds,
             any_identity=settings.any_identity,
         )  # fmt: skip
+
+    history = History()
+    if settings.rules.resume:
+        history = look_up()
         if not (settings.takes_up or settings.any_identity):
             history.refuse_others(identity)
     who = {"made_with": identity.hash, "pid": os.getpid(), "shard": str(settings.shard)}
     books = Books(manifest, who, review, history.records if settings.follows else None)
     taken = Taken() if opened.several and not settings.follows else None
-    return Desk(*place, books, history, settings.rules, taken)
+    return Desk(*place, books, history, settings.rules, taken, look_up)
 
 
 @dataclass

@@ -26,6 +26,10 @@ class BulkReport:
         Pictures that an earlier run has done.
     failed_before
         Pictures that failed in an earlier run and were not tried again.
+    existing
+        Pictures whose results were there, whoever made them.
+    repeated
+        Files that were named before, and were done once.
     doubtful
         Results that somebody should look at.
     failures
@@ -44,6 +48,8 @@ class BulkReport:
     failed: int = 0
     skipped: int = 0
     failed_before: int = 0
+    existing: int = 0
+    repeated: int = 0
     doubtful: int = 0
     failures: list[Outcome] = field(default_factory=list)
     seconds: float = 0.0
@@ -78,6 +84,10 @@ class BulkReport:
             yield f"{self.rate:.2f} images a second; {self.stages}"
         if self.skipped:
             yield f"{self.skipped} were done before"
+        if self.existing:
+            yield f"existed, and are as they were: {self.existing}"
+        if self.repeated:
+            yield f"named more than once, and done once: {self.repeated}"
         if self.failed_before:
             yield f"{self.failed_before} failed before; retry_failed (--retry-failed) tries again"
         if self.doubtful:

@@ -33,6 +33,8 @@ class Rules:
     ----------
     overwrite
         Replace results that exist.
+    skip_existing
+        Leave out pictures whose results exist, whoever made them.
     resume
         Leave out what the manifest says is done.
     retry_failed
@@ -44,6 +46,7 @@ class Rules:
     """
 
     overwrite: bool = False
+    skip_existing: bool = False
     resume: bool = False
     retry_failed: bool = False
     checksum: bool = False
@@ -52,7 +55,24 @@ class Rules:
 
 @dataclass
 class Counts:
-    """What needs no work."""
+    """What needs no work.
+
+    Attributes
+    ----------
+    skipped, failed_before
+        Pictures that an earlier run has done, or could not do.
+    existing
+        Pictures whose results are there, whoever made them.
+    repeated
+        Files that were named before.
+    """
 
     skipped: int = 0
     failed_before: int = 0
+    existing: int = 0
+    repeated: int = 0
+
+    @property
+    def all(self) -> int:
+        """Of them together."""
+        return self.skipped + self.failed_before + self.existing + self.repeated

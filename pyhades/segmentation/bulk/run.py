@@ -10,8 +10,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from pyhades.errors import ArgumentTypeError
-from pyhades.segmentation.bulk.beginning import listed, manifest_path, rendering_of, sink_of
+from pyhades.errors import ArgumentError, ArgumentTypeError
+from pyhades.segmentation.bulk.beginning import (
+    earlier_results,
+    is_among,
+    listed,
+    manifest_path,
+    rendering_of,
+    sink_of,
+)
 from pyhades.segmentation.bulk.calibration import Calibration
 from pyhades.segmentation.bulk.desk import Desk
 from pyhades.segmentation.bulk.identity import Identity
@@ -23,7 +30,9 @@ from pyhades.segmentation.bulk.review import Review
 from pyhades.segmentation.bulk.run_lines import first_line, last_line
 from pyhades.segmentation.bulk.settings import Settings
 from pyhades.segmentation.bulk.sinks.files import Sync
-from pyhades.segmentation.bulk.sources.opening import InputLike, check, open_inputs
+from pyhades.segmentation.bulk.sources.checking import check
+from pyhades.segmentation.bulk.sources.opening import Finding, InputLike, open_inputs
+from pyhades.segmentation.bulk.sources.patterns import PLAIN, Selection, check_name_pattern
 from pyhades.segmentation.bulk.workforce import Workforce
 from pyhades.segmentation.clock import StageReport
 from pyhades.segmentation.compose import BackgroundLike
@@ -54,8 +63,16 @@ class BulkRun:
         Of results, such as ``".webp"``.
     recursive
         Whether folders in folders count.
+    include, exclude
+        Patterns of which pictures are meant, one or several of each, see
+        :class:`~pyhades.segmentation.bulk.sources.patterns.Selection`.
+    name_pattern
+        Of results, such as ``"{stem}-cut{suffix}"``.
     overwrite
-        Replace results that exist; else they are failures.
+        Replace results that exist; else they are failures, unless the manifest says that they were
+        made of the same pictures in the same way.
+    skip_existing
+        Leave out pictures whose results exist, whoever made them.
     resume
         Leave out what is done: what the manifest says so of, and whose result is there.
     retry_failed
@@ -121,7 +138,11 @@ class BulkRun:
         suffix: str = ".png",
         png: Compression = "fast",
         recursive: bool = True,
+        include: str | Sequence[str] = (),
+        exclude: str | Sequence[str] = (),
+        name_pattern: str = PLAIN,
         overwrite: bool = False,
+        skip_existing: bool = False,
         resume: bool = False,
         retry_failed: bool = False,
         resume_anyway: bool = False,
@@ -145,9 +166,9 @@ class BulkRun:
         self._remover = remover
         self._rendering = rendering_of(output, background, suffix, png)
         self._settings = Settings.of(
-            overwrite=overwrite, resume=resume, retry_failed=retry_failed,
-            resume_anyway=resume_anyway, checksum=checksum, sync=sync, shard=shard,
-            take_up=take_up, follows=watch is not None,
+            overwrite=overwrite, skip_existing=skip_existing, resume=resume,
+            retry_failed=retry_failed, resume_anyway=resume_anyway, checksum=checksum, sync=sync,
+            shard=shard, take_up=take_up, follows=watch is not None,
         )  # fmt: skip
         self._workforce = Workforce(
             remover, max_memory, {"decoders": decoders, "encoders": encoders},
@@ -157,15 +178,17 @@ class BulkRun:
         self._manifest = manifest_path(manifest, self._root)
         self._review = None if review is None else Review(Path(review))
         excluded = [Path(path) for path in (self._root, review) if path is not None]
-        self._opened = open_inputs(
-            listed(inputs), suffix, recursive=recursive, excluded=excluded, unpack=unpack,
-            column=column, watch=watch,
-        )  # fmt: skip
+        given = listed(inputs)
+        self._opened = open_inputs(given, Finding(
+            suffix, check_name_pattern(name_pattern), recursive, excluded,
+            Selection.of(include, exclude), self._earlier_results(given, watch), unpack, column,
+            watch,
+        ))  # fmt: skip
         self._identity = Identity.of(remover, self._rendering, background)
-        count, warning = check(self._opened, self._root, self._settings.shard.holds)
+        count, notes = check(self._opened, self._root, self._settings.shard.holds)
         knows = not self._opened.passing and not self._opened.archives
         self.total = count if knows else None
-        self.report = BulkReport(notes=[warning] if warning else [])
+        self.report = BulkReport(notes=notes)
         self._stopped = threading.Event()
         self._desk: Desk | None = None
 
@@ -195,7 +218,10 @@ class BulkRun:
                 passage.close()
                 self._take_stock(desk, began)
             yield from self._counted(desk)
-            manifest.append(last_line(number, self.report))
+            try:
+                manifest.append(last_line(number, self.report))
+            except OSError as error:
+                self.report.notes.append(f"the manifest lacks its last line: {error}")
 
     def calibrate(self) -> Calibration | None:
         """Measure how many workers of how many threads are fastest, and take these.
@@ -216,13 +242,25 @@ class BulkRun:
     @property
     def skipped(self) -> int:
         """Pictures so far that an earlier run has settled."""
-        counts = None if self._desk is None else self._desk.counts
-        return 0 if counts is None else counts.skipped + counts.failed_before
+        return 0 if self._desk is None else self._desk.counts.all
 
     @property
     def plan(self) -> str:
         """Workers and threads, in a line."""
         return self._workforce.pool.plan.line()
+
+    def _earlier_results(
+        self, inputs: Sequence[InputLike], watch: float | None
+    ) -> dict[str, int] | None:
+        """Files that are no pictures, because this or another run has made them of pictures."""
+        if self._root is None or not is_among(self._root, inputs):
+            return None
+        if watch is not None:
+            raise ArgumentError(
+                f"{self._root}: results would come to lie in a folder that is followed, and be "
+                "taken for pictures; choose another destination"
+            )
+        return earlier_results(self._root, self._manifest)
 
     def _make_desk(self, manifest: Manifest) -> Desk:
         place = self._sink, self._root
@@ -239,6 +277,8 @@ class BulkRun:
     def _take_stock(self, desk: Desk, began: float) -> None:
         self.report.skipped = desk.counts.skipped
         self.report.failed_before = desk.counts.failed_before
+        self.report.existing = desk.counts.existing
+        self.report.repeated = desk.counts.repeated
         self.report.seconds = time.perf_counter() - began
         self.report.stages = self._workforce.pool.stages | StageReport.of([desk.clock])
         self.report.notes += desk.books.notes.values()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from pyhades.arguments import check_flag, one_of
+from pyhades.errors import ArgumentError
 from pyhades.segmentation.bulk.rules import Rules
 from pyhades.segmentation.bulk.shards import Shard
 from pyhades.segmentation.bulk.sinks.files import Sync
@@ -37,22 +38,25 @@ class Settings:
 
     @classmethod
     def of(
-        cls, *, overwrite: bool, resume: bool, retry_failed: bool, resume_anyway: bool,
-        checksum: bool, sync: Sync, shard: str, take_up: bool, follows: bool,
+        cls, *, overwrite: bool, skip_existing: bool, resume: bool, retry_failed: bool,
+        resume_anyway: bool, checksum: bool, sync: Sync, shard: str, take_up: bool, follows: bool,
     ) -> Self:  # fmt: skip
         """As a caller gives them; some imply that the run resumes.
 
         Raises
         ------
         ArgumentError
-            One has a value that does not exist.
+            One has a value that does not exist, or two contradict each other.
         """
         check_flag("resume", resume)
         check_flag("retry_failed", retry_failed)
         check_flag("resume_anyway", resume_anyway)
+        if overwrite and skip_existing:
+            raise ArgumentError("overwrite replaces what exists, and skip_existing leaves it")
         resumes = resume or follows or resume_anyway or retry_failed or take_up
         rules = Rules(
-            check_flag("overwrite", overwrite), resumes, retry_failed,
+            check_flag("overwrite", overwrite), check_flag("skip_existing", skip_existing),
+            resumes, retry_failed,
             check_flag("checksum", checksum), one_of("sync", sync, Sync),
         )  # fmt: skip
         return cls(rules, Shard.parse(shard), resume_anyway, take_up, follows)

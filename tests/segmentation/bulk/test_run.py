@@ -18,7 +18,7 @@ from pyhades.errors import ArgumentError, ArgumentTypeError
 from pyhades.segmentation.bulk.manifest import NAME, Manifest
 from pyhades.segmentation.bulk.memory import MemoryLimit, parse_size
 from pyhades.segmentation.bulk.passage import Passage
-from pyhades.segmentation.bulk.sinks.files import FileSink
+from pyhades.segmentation.bulk.sinks import files, whole
 from pyhades.segmentation.bulk.sources.lists import Listed
 from tests.support.bulk_runs import (
     brightness,
@@ -112,7 +112,11 @@ def test_results_that_exist_stay(go, folder, out):
     before = results(out)
     (out / "d0" / "p000.png").write_text("mine")
     report = go(folder)
-    assert report.failed == 9 and "exists; pass --overwrite" in str(report)
+    assert report.failed == 1 and "exists; pass --overwrite" in str(report)
+    assert report.skipped == 8  # the same pictures, in the same way: done before
+    assert go(folder, png="small").failed == 9
+    report = go(folder, png="small", skip_existing=True)
+    assert report.ok and report.existing == 9 and "are as they were: 9" in str(report)
     assert (out / "d0" / "p000.png").read_text() == "mine"
     # A refusal changes nothing about what is known to be done.
     (out / "d0" / "p000.png").write_bytes(before["d0/p000.png"])
@@ -165,17 +169,15 @@ def test_a_picture_that_vanishes_once_it_was_found(go, folder, monkeypatch):
 
 
 def test_a_full_disk(go, folder, out, monkeypatch):
-    plain = FileSink._fill
+    def full(path, pieces, **how):
+        if path.parent.name == "d1":
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        whole.write_whole(path, pieces, **how)
 
-    def full(sink, part, parts):
-        if part.parent.name == "d1":
-            raise OSError(errno.ENOSPC, "No space left on device", str(part))
-        plain(sink, part, parts)
-
-    monkeypatch.setattr(FileSink, "_fill", full)
+    monkeypatch.setattr(files, "write_whole", full)
     report = go(folder)
     assert report.done == 6 and all("No space" in why for why in reasons(report).values())
-    monkeypatch.setattr(FileSink, "_fill", plain)
+    monkeypatch.setattr(files, "write_whole", whole.write_whole)
     report = go(folder, resume=True)  # it was not their fault
     assert report.ok and report.done == 3 and report.skipped == 6
 
@@ -262,7 +264,10 @@ def test_archives(go, archives, out):
     assert report.done == 0 and report.ok and report.skipped == 10
     before = results(out)
     report = go(archives)
+    assert report.ok and report.skipped == 10  # the same command once more
+    report = go(archives, png="small")
     assert report.failed == 2 and "exists" in str(report) and results(out) == before
+    assert go(archives, png="small", skip_existing=True).existing == 2
     assert go(archives, overwrite=True).done == 10 and results(out) == before
 
 

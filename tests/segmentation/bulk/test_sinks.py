@@ -11,7 +11,7 @@ import zlib
 
 import pytest
 
-from pyhades.segmentation.bulk.sinks import files, parts
+from pyhades.segmentation.bulk.sinks import files, parts, whole
 from pyhades.segmentation.bulk.sinks.files import FileSink
 from pyhades.segmentation.bulk.sinks.kept import KeptMembers
 from pyhades.segmentation.bulk.sinks.parts import clean, part_name, parts_of
@@ -57,10 +57,10 @@ def test_folders_are_not_replaced(tmp_path):
 
 
 def test_without_links_nothing_is_replaced_either(tmp_path, monkeypatch):
-    def link(source, target):
+    def link(source, target, **how):
         raise OSError(errno.EPERM, "no links here")
 
-    monkeypatch.setattr(files.os, "link", link)
+    monkeypatch.setattr(whole.os, "link", link)
     sink = FileSink(tmp_path, "none")
     sink.write("a.png", [b"one"], replace=False)
     with pytest.raises(FileExistsError):

@@ -12,9 +12,10 @@ import time
 import pytest
 
 from pyhades.errors import ArgumentError
+from pyhades.segmentation.bulk.sources.checking import check
 from pyhades.segmentation.bulk.sources.lists import Listed
 from pyhades.segmentation.bulk.sources.naming import Taken, inside, results_of
-from pyhades.segmentation.bulk.sources.opening import check, open_inputs
+from pyhades.segmentation.bulk.sources.opening import Finding, open_inputs
 from pyhades.segmentation.bulk.sources.tar import Archive
 from pyhades.segmentation.bulk.sources.tree import Files, Tree
 from pyhades.segmentation.bulk.sources.urls import Remote
@@ -82,15 +83,45 @@ def test_a_tree(tree):
 def test_links_are_followed_but_not_in_circles(tree, tmp_path):
     elsewhere = write_folder(tmp_path / "elsewhere", 2)
     (tree / "link").symlink_to(elsewhere)
+    (tree / "again").symlink_to(elsewhere / "d0")
     (tree / "d1" / "loop").symlink_to(tree)
+    (tree / "d1" / "up").symlink_to(tmp_path)
+    (tree / "d2" / "beside").symlink_to("../d0")
     (elsewhere / "d0" / "self").symlink_to(elsewhere / "d0")
     (tree / "dangling.png").symlink_to("nowhere")
-    found = {picture.key: picture for picture in Tree(tree, ".png")}
-    assert "link/d0/p000.png" in found and len(found) == 6 + 2 + 3
-    assert "links back" in reason(found["d1/loop/"]) and "links back" in reason(
-        found["link/d0/self/"]
-    )
+    source = Tree(tree, ".png")
+    found = {picture.key: picture for picture in source}
+    assert {"again/p000.png", "link/d1/p001.png"} < set(found) and len(found) == 6 + 1 + 1 + 2
     assert "No such file" in reason(found["dangling.png"])
+    told = "\n".join(source.left_out.links)
+    assert told.count("which is gone through anyway") == 4
+    assert "in which the folder itself lies" in told
+
+
+def test_links_do_not_multiply(tmp_path):
+    """Folders with links to all of them have more ways through them than anybody has time."""
+    source = write_folder(tmp_path / "in", 12)
+    outside = [write_folder(tmp_path / f"out{n}", 1) for n in range(12)]
+    for folder in outside:
+        (source / f"to-{folder.name}").symlink_to(folder)
+        for other in outside:
+            (folder / f"to-{other.name}").symlink_to(other)
+    assert len(list(Tree(source, ".png"))) == 12 + 12
+
+
+def test_what_is_left_out_is_told(tree):
+    for name in ("notes.txt", "d0/more.txt", "photo", "x.json"):
+        (tree / name).write_text("")
+    os.mkfifo(tree / "pipe.png")
+    source = Tree(tree, ".png")
+    assert len(list(source)) == 6
+    names, pipe = source.left_out.lines()
+    assert f"1 without suffix ({tree / 'photo'}), 2 .txt (such as {tree / 'notes.txt'})" in names
+    assert "1 .json" in names and "pipe.png, which is a pipe" in pipe
+    for number in range(20):
+        (tree / f"x.{number}").write_text("")
+    assert len(list(source)) == 6
+    assert next(source.left_out.lines()).endswith(", 15 more")
 
 
 def test_a_folder_that_cannot_be_read(tree, monkeypatch):
@@ -126,17 +157,17 @@ def test_what_a_tree_holds(tree):
 
 def checked(inputs, destination=None, **how):
     options = {"recursive": True, "excluded": [], **how}
-    return check(open_inputs(inputs, ".png", **options), destination, lambda key: True)
+    return check(open_inputs(inputs, Finding(".png", **options)), destination, lambda key: True)
 
 
 def test_all_names_are_checked(tree, tmp_path):
-    assert checked([tree]) == (6, "")
+    assert checked([tree]) == (6, [])
     (tmp_path / "empty").mkdir()
+    other = write_folder(tmp_path / "other", 1) / "d0"
     for inputs, words in (
         ([tmp_path / "empty"], "no images in this folder"),
         ([tmp_path / "missing"], "no such file or folder"),
-        ([tree, tree], "would both become"),
-        ([tree / "d0" / "p000.png", tree / "d0"], "would both become"),
+        ([tree / "d0" / "p000.png", other], "would both become"),
     ):
         with pytest.raises(ArgumentError, match=words):
             checked(inputs)
@@ -146,7 +177,7 @@ def test_all_names_are_checked(tree, tmp_path):
 
 def test_names_that_differ_in_case_only_are_told(tree):
     (tree / "d0" / "P000.png").write_bytes(encoded(1))
-    count, warning = checked([tree])
+    count, (warning,) = checked([tree])
     assert count == 7 and "differs from another in case only" in warning
 
 

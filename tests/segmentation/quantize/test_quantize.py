@@ -15,8 +15,9 @@ import pyhades
 from pyhades.errors import ArgumentError, ConfigurationError, ImageError
 from pyhades.onnx import save_onnx
 from pyhades.segmentation import Remover
+from pyhades.segmentation.bulk.sinks import whole
 from pyhades.segmentation.plausibility import SAMPLES
-from pyhades.segmentation.quantize import Budget, Recipe, calibration, files, observe
+from pyhades.segmentation.quantize import Budget, Recipe, calibration, observe
 from pyhades.segmentation.quantize.pictures import JUDGED, given_pictures, made_pictures, split
 from pyhades.segmentation.quantize.result import RECORD_KEY
 from pyhades.segmentation.quantize.scores import Score, boundary_band
@@ -164,10 +165,10 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path, monkeypatch):
     result = quantized(saved(unet(), tmp_path))
     folder = tmp_path / "out"
 
-    def full(self, target):
+    def full(descriptor, pieces, sync):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(files.Path, "replace", full)
+    monkeypatch.setattr(whole, "_fill", full)
     with pytest.raises(ConfigurationError, match=r"int8\.onnx: cannot be written: No space left"):
         result.save(folder / "int8.onnx")
     assert list(folder.iterdir()) == []

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from pyhades.segmentation.bulk.sinks.parts import clean, part_name, release
+from pyhades.segmentation.bulk.sinks.parts import clean
+from pyhades.segmentation.bulk.sinks.whole import write_whole
 
 Sync = Literal["none", "file", "full"]
 """What is on the disk, and not only with the kernel, before a picture counts as done: nothing, its
@@ -65,55 +66,15 @@ class FileSink:
             raise FileExistsError(17, "a folder has that name", str(path))
         path.parent.mkdir(parents=True, exist_ok=True)
         self._look_after(path.parent)
-        part = path.with_name(part_name())
-        try:
-            self._fill(part, parts)
-            put_in_place(part, path, replace=replace)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
-        finally:
-            release(part.name)
+        write_whole(path, parts, replace=replace, sync=self._sync != "none")
         if self._sync == "full":
             sync_folder(path.parent)
-
-    def _fill(self, part: Path, parts: Sequence[bytes]) -> None:
-        with part.open("xb", buffering=0) as file:
-            for piece in parts:
-                rest = memoryview(piece)
-                while rest:
-                    rest = rest[file.write(rest) :]
-            if self._sync != "none":
-                os.fsync(file.fileno())
 
     def _look_after(self, folder: Path) -> None:
         """Take away what the dead left, once per folder."""
         if folder not in self._seen:
             self._seen.add(folder)
             clean(folder)
-
-
-def put_in_place(part: Path, path: Path, *, replace: bool) -> None:
-    """Give a finished file its name, at once.
-
-    Raises
-    ------
-    FileExistsError
-        Something has that name and is not to be replaced.
-    """
-    if replace:
-        part.replace(path)
-        return
-    try:
-        os.link(part, path)  # unlike a rename, this never replaces what came in the meantime
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without links
-        if os.path.lexists(path):
-            raise FileExistsError(17, "File exists", str(path)) from None
-        part.replace(path)
-    else:
-        part.unlink()
 
 
 def sync_folder(folder: Path) -> None:

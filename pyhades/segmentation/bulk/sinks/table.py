@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from pyhades.segmentation.bulk.sinks.files import put_in_place, sync_folder
+from pyhades.segmentation.bulk.sinks.files import sync_folder
 from pyhades.segmentation.bulk.sinks.parts import forget_parts, part_name, release
 from pyhades.segmentation.bulk.sinks.place import Place
 from pyhades.segmentation.bulk.sinks.tar import Shelf
+from pyhades.segmentation.bulk.sinks.whole import put_in_place
 
 Assemble = Callable[[Path, Mapping[int, str], Path], None]
 

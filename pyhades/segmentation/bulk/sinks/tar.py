@@ -12,10 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, Self
 
-from pyhades.segmentation.bulk.sinks.files import Sync, put_in_place, sync_folder
+from pyhades.segmentation.bulk.sinks.files import Sync, sync_folder
 from pyhades.segmentation.bulk.sinks.kept import KeptMembers
 from pyhades.segmentation.bulk.sinks.parts import forget_parts, part_name, parts_of, release
 from pyhades.segmentation.bulk.sinks.place import Place
+from pyhades.segmentation.bulk.sinks.whole import put_in_place
 
 
 class Shelf:

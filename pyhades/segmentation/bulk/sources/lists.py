@@ -40,10 +40,11 @@ class Listed:
         self._suffix = suffix
         self._form = form
         self._stopped = threading.Event()
+        self._is_text = True
 
     def __iter__(self) -> Iterator[Picture]:
         for number, text in enumerate(self._lines, 1):
-            line = text.rstrip("\r\n")
+            line = text.rstrip("\r\n") if self._is_text else text
             if not line.strip():
                 continue
             try:
@@ -53,10 +54,16 @@ class Listed:
                 yield broken(f"line {number}", ArgumentError(f"line {number}: {error}"))
 
     @classmethod
-    def from_stream(cls, stream: BinaryIO, suffix: str, form: Form = "paths") -> Listed:
-        """A list that comes through a pipe, and that may be left before its end."""
+    def from_stream(
+        cls, stream: BinaryIO, suffix: str, form: Form = "paths", *, end: bytes = b"\n"
+    ) -> Listed:
+        """A list that comes through a pipe, and that may be left before its end.
+
+        ``end`` is what ends a line; zeros, as of ``find -print0``, allow for names with line feeds.
+        """
         stopped = threading.Event()
-        listed = cls(_lines(stream, stopped), suffix, form)
+        listed = cls(_lines(stream, stopped, end), suffix, form)
+        listed._is_text = end == b"\n"
         listed._stopped = stopped
         return listed
 
@@ -85,19 +92,20 @@ class Listed:
         return path, key, target
 
 
-def _lines(stream: BinaryIO, stopped: threading.Event) -> Iterator[str]:
+def _lines(stream: BinaryIO, stopped: threading.Event, end: bytes) -> Iterator[str]:
     """Lines as they come; a look at ``stopped`` while none does."""
     try:
         descriptor = stream.fileno()
     except OSError:  # no file, but something in memory
-        yield from (line.decode("utf-8", "surrogateescape") for line in stream)
+        lines = stream.read().split(end)
+        yield from (line.decode("utf-8", "surrogateescape") for line in lines)
         return
     rest = b""
     while not stopped.is_set():
         if not select.select([descriptor], [], [], WAIT)[0]:
             continue
         block = os.read(descriptor, 1 << 16)
-        *lines, rest = (rest + block).split(b"\n")
+        *lines, rest = (rest + block).split(end)
         yield from (line.decode("utf-8", "surrogateescape") for line in lines)
         if not block:
             yield rest.decode("utf-8", "surrogateescape")

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections import Counter
 from collections.abc import Iterable
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
+
+from PIL import Image
 
 from pyhades.errors import ArgumentError
+from pyhades.segmentation.bulk.sources.patterns import PLAIN
 
-INPUT_SUFFIXES = {
-    *(".jpg", ".jpeg", ".jpe", ".mpo", ".png", ".webp", ".tif", ".tiff"),
-    *(".bmp", ".gif", ".avif", ".ppm", ".pgm"),
-}
-"""Of files that are taken for pictures where nobody names them."""
 ARCHIVE_SUFFIXES = (".tar", ".tar.gz", ".tgz")
 TABLE_SUFFIXES = (".parquet", ".pq")
 
 
 def is_picture(name: str) -> bool:
     """By its suffix."""
-    return PurePosixPath(name).suffix.lower() in INPUT_SUFFIXES
+    return PurePosixPath(name).suffix.lower() in _suffixes(len(Image.EXTENSION))
+
+
+@functools.cache
+def _suffixes(known: int) -> frozenset[str]:
+    """Looked up again when somebody has registered more: ``known`` says how many Pillow has."""
+    return picture_suffixes()
+
+
+def picture_suffixes() -> frozenset[str]:
+    """Of files that Pillow's openers read."""
+    known = Image.registered_extensions()
+    kinds = Image.OPEN.keys() - {"BUFR", "GRIB", "HDF5", "MPEG"} | {"MPO"}
+    return frozenset(suffix for suffix, kind in known.items() if kind in kinds)
 
 
 def is_hidden(name: str) -> bool:
@@ -28,8 +40,8 @@ def is_hidden(name: str) -> bool:
     return name.startswith(".")
 
 
-def results_of(names: Iterable[str], suffix: str) -> dict[str, str]:
-    """Names of the results of files that lie in one folder.
+def results_of(names: Iterable[str], suffix: str, pattern: str = PLAIN) -> dict[str, str]:
+    """Names of the results of files that lie in one folder, all of them different.
 
     Those that differ in their suffix only keep it.
 
@@ -39,14 +51,31 @@ def results_of(names: Iterable[str], suffix: str) -> dict[str, str]:
     {'a.jpg': 'a.png', 'b.jpg': 'b.jpg.png', 'b.png': 'b.png.png'}
     """
     files = list(names)
-    stems = Counter(PurePosixPath(name).stem for name in files)
-    made = {}
-    full = {name + suffix for name in files if stems[PurePosixPath(name).stem] > 1}
-    for name in files:
-        short = PurePosixPath(name).stem + suffix
-        keeps = name + suffix in full or short in full  # of "a.jpg", "a.png" and "a.jpg.tif"
-        made[name] = name + suffix if keeps else short
-    return made
+    short = {name: result_of(name, suffix, pattern) for name in files}
+    long = {name: result_of(name, suffix, pattern, keep=True) for name in files}
+    count = Counter(short.values())
+    keeping = [name for name in files if count[short[name]] > 1]
+    plain = {short[name]: name for name in files if count[short[name]] == 1}
+    for name in keeping:  # grows: "a.jpg" and "a.png" make "a.jpg.tif" keep its suffix, too
+        if long[name] in plain:
+            keeping.append(plain.pop(long[name]))
+    return {**short, **{name: long[name] for name in keeping}}
+
+
+def result_of(name: str, suffix: str, pattern: str = PLAIN, *, keep: bool = False) -> str:
+    """Name of the result of a file that is alone.
+
+    Parameters
+    ----------
+    name
+        Of the picture.
+    suffix, pattern
+        Of the result, see :func:`~pyhades.segmentation.bulk.sources.patterns.check_name_pattern`.
+    keep
+        Whether the suffix of the picture stays, too.
+    """
+    stem = name if keep else PurePosixPath(name).stem
+    return pattern.format(stem=stem, name=name, suffix=suffix)
 
 
 def inside(path: str, *, what: str = "the path") -> str:
@@ -64,22 +93,26 @@ def inside(path: str, *, what: str = "the path") -> str:
 
 
 class Taken:
-    """Which results have been promised, and to whom nobody needs to know.
+    """Which results have been promised, and to whom, as far as anybody needs to know.
 
     Hashes of 8 bytes: of a billion names, two are the same with a chance of 3 %.
     """
 
     def __init__(self) -> None:
-        self._names: set[int] = set()
+        self._names: dict[int, int] = {}
         self._folded: set[int] = set()
 
-    def take(self, target: str) -> bool:
-        """Promise a name; False where it was promised before."""
+    def take(self, target: str, source: str = "") -> bool:
+        """Promise a name to a file; False where it was promised before."""
         name = _number(target)
         if name in self._names:
             return False
-        self._names.add(name)
+        self._names[name] = _number(str(Path(source).absolute())) if source else 0
         return True
+
+    def has(self, target: str, source: str) -> bool:
+        """Whether a name was promised to this very file: somebody has named it twice."""
+        return self._names.get(_number(target)) == _number(str(Path(source).absolute()))
 
     def is_case_clash(self, target: str) -> bool:
         """Whether another name differs from this in nothing but case."""

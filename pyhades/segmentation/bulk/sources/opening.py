@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -11,13 +11,9 @@ from typing import Protocol
 from pyhades.errors import ArgumentError
 from pyhades.segmentation.bulk.picture import Picture
 from pyhades.segmentation.bulk.sources.lists import Listed
-from pyhades.segmentation.bulk.sources.naming import (
-    ARCHIVE_SUFFIXES,
-    INPUT_SUFFIXES,
-    TABLE_SUFFIXES,
-    Taken,
-)
+from pyhades.segmentation.bulk.sources.naming import ARCHIVE_SUFFIXES, TABLE_SUFFIXES
 from pyhades.segmentation.bulk.sources.parquet import Table
+from pyhades.segmentation.bulk.sources.patterns import ALL, PLAIN, Selection
 from pyhades.segmentation.bulk.sources.tar import Archive, Desk, folder_of
 from pyhades.segmentation.bulk.sources.tree import Files, Tree
 from pyhades.segmentation.bulk.sources.urls import Remote, is_url, open_remote
@@ -47,12 +43,15 @@ class Opened:
         Files with pictures in them.
     passing
         Sources that are gone through once.
+    repeated
+        Inputs that were named again, by whatever name, and are taken once.
     """
 
     files: list[Source] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
     archives: list[Archive] = field(default_factory=list)
     passing: list[Listed | Watched] = field(default_factory=list)
+    repeated: int = 0
 
     @property
     def several(self) -> bool:
@@ -74,23 +73,63 @@ class Opened:
             if holds(container.key):
                 yield from container.pictures(desk)
 
+    def notes(self) -> Iterator[str]:
+        """What is to be said of what was found, once it was gone through."""
+        if self.repeated:
+            yield f"named more than once, and done once: {self.repeated}"
+        for source in self.files:
+            if isinstance(source, Tree):
+                yield from source.left_out.lines()
+
     def stop(self) -> None:
         """Wait for no more pictures."""
         for source in self.passing:
             source.stop()
 
 
-def open_inputs(
-    inputs: Sequence[InputLike],
-    suffix: str,
-    *,
-    recursive: bool,
-    excluded: Sequence[Path],
-    unpack: bool = False,
-    column: str | None = None,
-    watch: float | None = None,
-) -> Opened:
-    """Say what kind of input each is.
+@dataclass(frozen=True)
+class Finding:
+    """How pictures are looked for, and what their results are called.
+
+    Attributes
+    ----------
+    suffix, pattern
+        Of results, see :func:`~pyhades.segmentation.bulk.sources.naming.result_of`.
+    recursive, excluded, selection, results
+        See :class:`~pyhades.segmentation.bulk.sources.tree.Tree`.
+    unpack
+        Whether pictures of archives become files.
+    column
+        Of tables.
+    watch
+        Seconds between two looks at folders; None for a single one.
+    """
+
+    suffix: str
+    pattern: str = PLAIN
+    recursive: bool = True
+    excluded: Sequence[Path] = ()
+    selection: Selection = ALL
+    results: Mapping[str, int] | None = None
+    unpack: bool = False
+    column: str | None = None
+    watch: float | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether all pictures are meant, and their results are called as usual."""
+        return self.pattern == PLAIN and not self.selection
+
+    def tree(self, root: Path) -> Tree:
+        """Pictures of a folder."""
+        return Tree(
+            root, self.suffix, pattern=self.pattern, recursive=self.recursive,
+            excluded=self.excluded, selection=self.selection, results=self.results,
+        )  # fmt: skip
+
+
+def open_inputs(inputs: Sequence[InputLike], how: Finding) -> Opened:
+    """Say what kind of input each is. What is named twice is taken once.
 
     Raises
     ------
@@ -98,31 +137,84 @@ def open_inputs(
         One does not exist.
     """
     opened, loose = Opened(), []
+    trees: list[Tree] = []
     for given in inputs:
         if isinstance(given, Listed):
             opened.passing.append(given)
             continue
         text, path = os.fspath(given), Path(given)
+        check_exists(text)
         if text.lower().endswith(ARCHIVE_SUFFIXES) and not path.is_dir():
-            opened.archives.append(_archive(text, suffix, unpack))
+            opened.archives.append(_archive(text, how.suffix, how.unpack))
         elif is_url(text):
-            opened.files.append(Remote(text, suffix, recursive=recursive))
+            opened.files.append(_remote(text, how))
         elif path.is_dir():
-            tree = Tree(path, suffix, recursive=recursive, excluded=excluded)
-            if watch is None:
-                opened.files.append(tree)
-            else:
-                opened.passing.append(Watched(tree, watch))
-        elif not os.path.lexists(path):
-            raise ArgumentError(f"{path}: there is no such file or folder")
+            trees.append(how.tree(path))
         elif text.lower().endswith(TABLE_SUFFIXES):
-            target = None if unpack else path.name
-            opened.tables.append(Table(path, path.name, target, suffix, column))
+            target = None if how.unpack else path.name
+            opened.tables.append(Table(path, path.name, target, how.suffix, how.column))
         else:
             loose.append(path)
-    if loose:
-        opened.files.insert(0, Files(loose, suffix))
+    _only_plain(opened, how)
+    _add_folders(opened, trees, how.watch)
+    _add_files(opened, trees, loose, how)
     return opened
+
+
+def check_exists(text: str) -> None:
+    """ArgumentError where a path leads to nothing. URLs are not looked up."""
+    if not text:
+        raise ArgumentError("an input is an empty text, not a path; is a variable not set?")
+    if not is_url(text) and not os.path.lexists(text.rstrip("/") or text):
+        raise ArgumentError(f"{text}: there is no such file or folder{_hint(text)}")
+
+
+def _remote(url: str, how: Finding) -> Remote:
+    return Remote(
+        url, how.suffix, pattern=how.pattern, recursive=how.recursive, selection=how.selection
+    )
+
+
+def _hint(text: str) -> str:
+    if any(sign in text for sign in "*?["):
+        return "; shells leave a pattern as it is that fits nothing, or that stands in quotes"
+    if text.startswith("~"):
+        return "; a shell has not replaced ~ by the home folder"
+    return ""
+
+
+def _only_plain(opened: Opened, how: Finding) -> None:
+    if not how.is_plain and (opened.tables or opened.archives or opened.passing):
+        raise ArgumentError(
+            "include, exclude and name_pattern are for folders and files; lists, archives and "
+            "tables are taken as they are"
+        )
+
+
+def _add_folders(opened: Opened, trees: list[Tree], watch: float | None) -> None:
+    for tree in list(trees):
+        rest = [other for other in trees if other is not tree]
+        if any(other.covers_folder(tree.root) for other in rest):
+            trees.remove(tree)
+            opened.repeated += 1
+    if watch is None:
+        opened.files += trees
+    else:
+        opened.passing += [Watched(tree, watch) for tree in trees]
+
+
+def _add_files(opened: Opened, trees: list[Tree], loose: list[Path], how: Finding) -> None:
+    files: dict[Path, Path] = {}
+    for path in loose:
+        place = path.parent.resolve() / path.name
+        if place in files or any(tree.covers(path) for tree in trees):
+            opened.repeated += 1
+        elif how.selection.takes(path.name):
+            files[place] = path
+    if files:
+        opened.files.insert(0, Files(list(files.values()), how.suffix, how.pattern))
+    elif loose and not (opened.repeated or opened.files):
+        raise ArgumentError("of the files that were named, include and exclude leave none")
 
 
 def _archive(text: str, suffix: str, unpack: bool) -> Archive:
@@ -131,81 +223,4 @@ def _archive(text: str, suffix: str, unpack: bool) -> Archive:
     if is_url(text):
         stamp, opened = open_remote(text)
         return Archive(text, name, target, suffix, opened, stamp)
-    if not os.path.lexists(text):
-        raise ArgumentError(f"{text}: there is no such file or folder")
     return Archive(Path(text), name, target, suffix)
-
-
-def check(
-    opened: Opened, destination: Path | None, holds: Callable[[str], bool]
-) -> tuple[int, str]:
-    """Go through all names once, before anything is read.
-
-    Parameters
-    ----------
-    opened
-        The inputs.
-    destination
-        Where results go; None where it is not a folder of this machine.
-    holds
-        Whether a picture, or a table, is of this run's shard.
-
-    Returns
-    -------
-    tuple
-        How many pictures there are, as far as anybody can say, and a warning about names that
-        differ in case only, or nothing.
-
-    Raises
-    ------
-    ArgumentError
-        A folder has no pictures, two of them want the same file, or a result would be an input.
-    """
-    taken, count, warning = Taken(), 0, ""
-    remembers = opened.several or any(isinstance(source, Files) for source in opened.files)
-    folder, names = "", Taken()
-    for source in opened.files:
-        is_empty = True
-        for picture in source:
-            is_empty = False
-            count += holds(picture.key)
-            if not picture.target:
-                continue
-            if remembers and not taken.take(picture.target):
-                raise ArgumentError(
-                    f"{picture} and another input would both become {picture.target}"
-                )
-            if destination is not None:
-                _check_result(picture, destination / picture.target, opened.files)
-            above = picture.target.rpartition("/")[0]
-            if above != folder:
-                folder, names = above, Taken()
-            if names.is_case_clash(picture.target):
-                warning = f"{picture} has a result that differs from another in case only"
-        if is_empty and isinstance(source, Tree):
-            known = " ".join(sorted(INPUT_SUFFIXES))
-            raise ArgumentError(f"{source.root}: no images in this folder ({known})")
-    for archive in opened.archives:
-        target = archive.target or folder_of(archive.key)
-        _check_container(archive.path, target, taken, destination)
-    for table in opened.tables:
-        _check_container(table.path, table.target or table.folder, taken, destination)
-    return count + sum(len(t) for t in opened.tables if holds(t.key)), warning
-
-
-def _check_result(picture: Picture, result: Path, sources: Sequence[Source]) -> None:
-    if os.path.lexists(result) and any(source.holds(result) for source in sources):
-        raise ArgumentError(
-            f"{picture}: the result would replace the input {result}; choose another output"
-        )
-
-
-def _check_container(path: Path | str, target: str, taken: Taken, destination: Path | None) -> None:
-    if not taken.take(target):
-        raise ArgumentError(f"{path} and another input would both become {target}")
-    result = None if destination is None else destination / target
-    is_there = result is not None and result.exists() and Path(path).exists()
-    if result is not None and is_there and result.samefile(path):
-        raise ArgumentError(
-            f"{path}: the result would replace the input {result}; choose another output"
-        )

@@ -8,7 +8,13 @@ from typing import Any
 
 from pyhades.errors import ArgumentError, ConfigurationError
 from pyhades.segmentation.bulk.picture import Picture, Stamp, broken
-from pyhades.segmentation.bulk.sources.naming import is_hidden, is_picture, results_of
+from pyhades.segmentation.bulk.sources.naming import (
+    is_hidden,
+    is_picture,
+    result_of,
+    results_of,
+)
+from pyhades.segmentation.bulk.sources.patterns import ALL, PLAIN, Selection
 
 
 class Remote:
@@ -18,15 +24,22 @@ class Remote:
     ----------
     url
         Such as ``s3://bucket/photos``.
-    suffix
-        Of results.
+    suffix, pattern
+        Of results, see :func:`~pyhades.segmentation.bulk.sources.naming.result_of`.
     recursive
         Whether folders in it count.
+    selection
+        Which pictures are meant.
     """
 
-    def __init__(self, url: str, suffix: str, *, recursive: bool = True) -> None:
+    def __init__(
+        self, url: str, suffix: str, *, pattern: str = PLAIN, recursive: bool = True,
+        selection: Selection = ALL,
+    ) -> None:  # fmt: skip
         self.url = url
         self._suffix = suffix
+        self._pattern = pattern
+        self._selection = selection
         self._recursive = recursive
         self._files, self._root = reach(url)
 
@@ -34,7 +47,7 @@ class Remote:
         if self._files.isfile(self._root):
             name = self._root.rpartition("/")[2]
             info = self._files.info(self._root)
-            yield self._picture(name, results_of([name], self._suffix)[name], info)
+            yield self._picture(name, result_of(name, self._suffix, self._pattern), info)
             return
         yield from self._folder(self._root, "")
 
@@ -49,14 +62,18 @@ class Remote:
             yield broken(prefix or self.url, error, f"{self.url}/{prefix}")
             return
         named = [(_last(info["name"]), info) for info in found]
-        files = [(n, i) for n, i in named if i["type"] == "file" and is_picture(n)]
-        names = results_of((name for name, _ in files if not is_hidden(name)), self._suffix)
-        for name, info in files:
-            if name in names:
-                yield self._picture(prefix + name, prefix + names[name], info)
+        files = {n: i for n, i in named if i["type"] == "file" and self._takes(prefix, n)}
+        names = results_of(files, self._suffix, self._pattern)
+        for name, info in files.items():
+            yield self._picture(prefix + name, prefix + names[name], info)
         for name, info in named:
-            if self._recursive and info["type"] == "directory" and not is_hidden(name):
+            is_below = self._recursive and info["type"] == "directory" and not is_hidden(name)
+            if is_below and self._selection.enters(prefix + name):
                 yield from self._folder(info["name"], f"{prefix}{name}/")
+
+    def _takes(self, prefix: str, name: str) -> bool:
+        is_meant = is_picture(name) and not is_hidden(name)
+        return is_meant and self._selection.takes(prefix + name)
 
     def _picture(self, key: str, target: str, info: dict[str, Any]) -> Picture:
         path = info["name"]

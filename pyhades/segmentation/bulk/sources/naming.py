@@ -12,6 +12,7 @@ from PIL import Image
 
 from pyhades.errors import ArgumentError
 from pyhades.segmentation.bulk.sources.patterns import PLAIN
+from pyhades.segmentation.image.formats import picture_suffixes
 
 ARCHIVE_SUFFIXES = (".tar", ".tar.gz", ".tgz")
 TABLE_SUFFIXES = (".parquet", ".pq")
@@ -26,13 +27,6 @@ def is_picture(name: str) -> bool:
 def _suffixes(known: int) -> frozenset[str]:
     """Looked up again when somebody has registered more: ``known`` says how many Pillow has."""
     return picture_suffixes()
-
-
-def picture_suffixes() -> frozenset[str]:
-    """Of files that Pillow's openers read."""
-    known = Image.registered_extensions()
-    kinds = Image.OPEN.keys() - {"BUFR", "GRIB", "HDF5", "MPEG"} | {"MPO"}
-    return frozenset(suffix for suffix, kind in known.items() if kind in kinds)
 
 
 def is_hidden(name: str) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -60,17 +59,6 @@ def own(image: Any) -> Any:
     return image
 
 
-def stamps(model: str | os.PathLike[str] | bytes | None) -> tuple[tuple[int, int, int] | None, ...]:
-    """What tells a model file, and the manifest beside it, from those that replace them."""
-    if model is None or isinstance(model, bytes):
-        return ()
-    path = Path(model).expanduser()
-    return tuple(
-        _stamp(each)
-        for each in (path, path.with_name(path.name + ".json"), path.with_suffix(".manifest.json"))
-    )
-
-
 def _is_one(images: Any) -> bool:
     if isinstance(images, np.ndarray):
         return images.ndim < 3 or (images.ndim == 3 and images.shape[2] in (1, 3, 4))
@@ -90,11 +78,3 @@ def _copied(image: Image.Image) -> Image.Image:
         return image
     copy.format = image.format
     return copy
-
-
-def _stamp(path: Path) -> tuple[int, int, int] | None:
-    try:
-        found = path.stat()
-    except (OSError, ValueError):
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino

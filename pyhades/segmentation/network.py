@@ -51,6 +51,9 @@ class CompiledNetwork:
         How its inputs are fed; by default it has one, ``[1, 3, h, w]``.
     options, tune
         See :func:`pyhades.compile`.
+    before_compiling
+        Called when weights are about to be read, which happens again for every size; raises where
+        they cannot be any more.
     """
 
     def __init__(
@@ -61,7 +64,9 @@ class CompiledNetwork:
         plan: InputPlan | None = None,
         options: EngineOptions | None = None,
         tune: bool = False,
+        before_compiling: Callable[[], None] = lambda: None,
     ) -> None:
+        self._before_compiling = before_compiling
         self._plan = plan or plan_inputs(graph)
         names = [value.name for value in graph.outputs]
         self._output = output if isinstance(output, str) else names[output]
@@ -180,6 +185,7 @@ class CompiledNetwork:
 
     def _compiled_for(self, shapes: dict[str, tuple[int, ...]]) -> Program:
         assert self._graph is not None
+        self._before_compiling()
         return compile(self._graph, shapes, options=self._options, tune=self._tune)
 
     def close(self) -> None:

@@ -23,7 +23,6 @@ from pyhades.errors import (
     ArgumentTypeError,
     ClosedError,
     ConfigurationError,
-    ModelError,
 )
 from pyhades.ir.graph import Graph
 from pyhades.onnx.source import ModelSource, expanded, model_bytes
@@ -39,10 +38,11 @@ from pyhades.segmentation.image.arrays import ValueRange
 from pyhades.segmentation.image.limits import MAX_PIXELS
 from pyhades.segmentation.image.loaded import LoadedImage
 from pyhades.segmentation.image.reading import ChannelOrder, ImageLike, load_image
-from pyhades.segmentation.inputs import AnyImage, several, stamps
+from pyhades.segmentation.inputs import AnyImage, several
 from pyhades.segmentation.manifest import ModelManifest
 from pyhades.segmentation.matte import upscale_float
 from pyhades.segmentation.meaning import InputPlan
+from pyhades.segmentation.modelfile import ModelFile
 from pyhades.segmentation.network import CompiledNetwork, Network, NetworkPrecision
 from pyhades.segmentation.plausibility import complaint, look_at_samples
 from pyhades.segmentation.session import Session
@@ -148,6 +148,7 @@ class Remover:
         from pyhades.segmentation.quantize.automatic import in_precision
 
         source, entry = check_model(model, download)
+        origin = ModelFile.now(source)
         graph = pyhades.load_onnx(source)
         path = None if isinstance(source, bytes) else source
         found = identify(graph, path, entry=entry, profile=profile, **manifest)
@@ -159,11 +160,12 @@ class Remover:
             plan=found.inputs,
             options=picked.options(chosen),
             tune=tune,
+            before_compiling=origin.check_intact,
         )
         self._set_up(network, found, chosen, estimate_foreground, keep_hidden, max_pixels)
         self.precision, self.precision_reason = picked.precision, picked.why
         self._label = f"{len(source)} bytes" if isinstance(source, bytes) else str(source)
-        self._stamps = stamps(source)
+        self._model_file = origin
         self._arguments: dict[str, Any] | None = {
             "model": source,
             "options": chosen,
@@ -491,7 +493,7 @@ class Remover:
         if self._arguments is None or plan is None:
             raise ArgumentTypeError("a network of the caller's has no model file")
         source = self._arguments["model"]
-        _check_unchanged(source, self._stamps)
+        self._model_file.check_same()
         return pyhades.load_onnx(source), source, plan
 
     def _check_samples(self) -> None:
@@ -519,7 +521,7 @@ class Remover:
     def __reduce__(self) -> tuple[Any, ...]:
         if self._arguments is None:
             raise ArgumentTypeError("a Remover around a network of the caller's cannot be pickled")
-        return _rebuild, (self._arguments, self._stamps)
+        return _rebuild, (self._arguments, self._model_file)
 
     def _facts(self) -> dict[str, str]:
         manifest = self.manifest
@@ -597,12 +599,12 @@ def remove_background(
     """
     hashable = {key: _hashable(value) for key, value in options.items()}
     path = None if model is None else os.fspath(model)
-    remover = _kept_remover(path, stamps(path), **hashable)
+    remover = _kept_remover(path, ModelFile.now(path), **hashable)
     return remover(image, output, background, channel_order=channel_order, value_range=value_range)
 
 
 @functools.lru_cache(maxsize=2)
-def _kept_remover(model: str | None, stamps: object, **options: Any) -> Remover:
+def _kept_remover(model: str | None, as_it_is: ModelFile, **options: Any) -> Remover:
     return Remover(model, **options)
 
 
@@ -612,17 +614,10 @@ def _hashable(value: Any) -> Any:
     return tuple(map(_hashable, value)) if isinstance(value, list) else value
 
 
-def _rebuild(arguments: dict[str, Any], stamps: Any = None) -> Remover:
-    if stamps is not None:
-        _check_unchanged(arguments["model"], stamps)
+def _rebuild(arguments: dict[str, Any], origin: ModelFile | None = None) -> Remover:
+    if origin is not None:
+        origin.check_same()
     return Remover(**arguments)
-
-
-def _check_unchanged(source: Path | bytes, before: object) -> None:
-    if stamps(source) != before:
-        raise ModelError(
-            f"{source!s}: the model file was replaced since the remover was made; make a new one"
-        )
 
 
 def _own(network: Network, threads: int, replica: str) -> Network:

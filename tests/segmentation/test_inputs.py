@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import pickle
 import shutil
 import threading
@@ -18,6 +17,7 @@ from pyhades.errors import ArgumentTypeError, ClosedError, ImageError, ModelErro
 from pyhades.segmentation import ModelManifest
 from pyhades.segmentation.image.frames import frames
 from pyhades.segmentation.remover import DEFAULT_MODEL
+from tests.support.segmentation_models import model, node
 
 
 def bars(count=6):
@@ -175,18 +175,34 @@ def test_closing_a_compiled_network_while_others_work():
 
 
 def test_a_replaced_model_is_loaded_anew(tmp_path):
-    path = tmp_path / "model.onnx"
+    path, other = tmp_path / "model.onnx", tmp_path / "other"
     shutil.copy(DEFAULT_MODEL, path)
     photo = np.zeros((8, 8, 3), np.uint8)
     remove_background(photo, model=path)
     remover = Remover(path)
     kept = pickle.dumps(remover)
     pickle.loads(kept).close()
-    path.unlink()
-    path.write_bytes(b"another model")
-    os.utime(path, (1, 1))
+    other.write_bytes(b"another model")
+    other.replace(path)
     with pytest.raises(ModelError):
         remove_background(photo, model=path)
     assert remover(photo).size == (8, 8)  # what was loaded stays what it was
     with pytest.raises(ModelError, match="was replaced"):
         pickle.loads(kept)
+
+
+def test_a_model_that_is_written_over_is_not_read_again(tmp_path):
+    """Weights are read from the mapped file for every new size; a shorter file ends the process."""
+    path, other = tmp_path / "model.onnx", tmp_path / "other"
+    bright = model([node("ReduceMean", "x", "y", axes=[1])], [1, 1, "h", "w"], opset=17,
+                   inputs={"x": [1, 3, "h", "w"]})  # fmt: skip
+    path.write_bytes(bright)
+    remover = Remover(path, policy="short-side", input_size=(32, 32), multiple_of=8, check=False)
+    assert remover(np.zeros((32, 32, 3), np.uint8)).size == (32, 32)
+    other.write_bytes(bright)
+    other.replace(path)
+    assert remover(np.zeros((32, 48, 3), np.uint8)).size == (48, 32)
+    again = Remover(path, policy="short-side", input_size=(32, 32), multiple_of=8, check=False)
+    path.write_bytes(bright[:100])
+    with pytest.raises(ModelError, match="was written over"):
+        again(np.zeros((32, 64, 3), np.uint8))

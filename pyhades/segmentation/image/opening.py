@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import io
-from typing import Any
+from typing import IO, Any, cast
 
 from PIL import ExifTags, Image, UnidentifiedImageError
 
@@ -28,7 +27,8 @@ def open_header(data: bytes | memoryview, max_pixels: int, name: str) -> Image.I
         register_heif()
     try:
         with limited(max_pixels, name):
-            header = Image.open(io.BufferedReader(Reader(data)), formats=formats_for(name))
+            file = cast(IO[bytes], Reader(data))
+            header = Image.open(file, formats=formats_for(name))
     except UnidentifiedImageError as error:
         raise ImageError(f"{name}: {why_not(name, start)}") from error
     except ImageError:

@@ -120,6 +120,13 @@ class Reader(io.RawIOBase):
         self._position = max(0, start + offset)
         return self._position
 
+    def read(self, size: int | None = -1) -> bytes:
+        """At most what there is; a buffered file would make room for what is asked for."""
+        end = len(self._data) if size is None or size < 0 else self._position + size
+        piece = bytes(self._data[self._position : end])
+        self._position += len(piece)
+        return piece
+
     def readinto(self, target: Any) -> int:
         piece = self._data[self._position : self._position + len(target)]
         target[: len(piece)] = piece

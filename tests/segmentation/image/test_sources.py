@@ -13,6 +13,7 @@ from PIL import Image
 
 from pyhades.errors import ArgumentTypeError, ImageError, ImageFileError, MissingImageError
 from pyhades.segmentation.image.reading import load_image
+from pyhades.segmentation.image.sources import Reader
 from tests.support.image_files import encoded
 
 PICTURE = Image.new("RGB", (4, 3), "red")
@@ -140,3 +141,11 @@ def test_bytes_of_all_kinds():
     data = encoded(PICTURE)
     for given in (data, bytearray(data), memoryview(data), np.frombuffer(data, np.uint8).data):
         assert load_image(given).size == (3, 4)
+
+
+def test_a_file_that_lies_about_its_length_gets_no_memory():
+    """Found by reading files with mistakes: four gigabytes were made room for, for a few bytes."""
+    reader = Reader(b"short")
+    assert reader.read(1 << 60) == b"short"
+    assert reader.read(10) == b"" and reader.seek(-2, io.SEEK_END) == 3
+    assert reader.read() == b"rt"

@@ -11,13 +11,15 @@ from pathlib import Path
 from PIL import Image
 
 from pyhades.errors import ArgumentError, ImageError
+from pyhades.segmentation.image.depth import raw_mode
 from pyhades.segmentation.image.opening import open_header, orientation_of
 
-PLAIN_JPEG, OTHERS, WEBP = 16, 36, 44
+PLAIN_JPEG, OTHERS, WEBP, DEEP = 16, 36, 44, 64
 """Bytes per pixel of a picture that a worker has: its file, what its decoder takes, colours, matte,
 cut-out, filtered rows, result. The most that was measured, and some more, see
 ``docs/reference/bulk_run.md``. Pixels of a plain JPEG go straight to where they are used; decoders
-of progressive ones keep all coefficients, and WebP's keeps three canvases."""
+of progressive ones keep all coefficients, and WebP's keeps three canvases. Colours of 16 bits take
+40 to be read, and as much again for their 8 bits and the result."""
 ENCODER = 16
 """Bytes per pixel that encoders of other files than PNG take on top of that: WebP's most."""
 WAITING = 4
@@ -105,6 +107,8 @@ class MemoryLimit:
 
 def _bytes_per_pixel(header: Image.Image) -> int:
     """What a picture takes in a worker, of which nothing but the header was read."""
+    if ";16" in raw_mode(header):
+        return DEEP
     if header.format == "WEBP":
         return WEBP
     return PLAIN_JPEG if header.format == "JPEG" and _is_plain(header) else OTHERS

@@ -92,7 +92,8 @@ def _decoded(image: Image.Image, raw: str, name: str) -> NDArray[np.uint8]:
 def _as_raw(tile: Any, raw: str) -> Any:
     codec, box, offset, arguments = tile
     changed = (raw, *arguments[1:]) if isinstance(arguments, tuple) else raw
-    return type(tile)(codec, box, offset, changed)
+    parts = codec, box, offset, changed
+    return parts if type(tile) is tuple else type(tile)(*parts)  # named since Pillow 11
 
 
 def _divided(colours: NDArray[np.uint16], alpha: NDArray[np.uint16]) -> NDArray[np.uint16]:

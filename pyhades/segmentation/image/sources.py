@@ -15,7 +15,9 @@ import numpy as np
 from pyhades.errors import ArgumentTypeError, ImageError, ImageFileError, MissingImageError
 from pyhades.segmentation.buffers import FRESH, Buffers
 
-_URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
+_URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://|data:[a-z]+/")
+_LONGEST_NAME = 4096
+"""Of a path, for Linux."""
 
 
 def read_path(path: str | os.PathLike[str], buffers: Buffers = FRESH) -> memoryview:
@@ -32,13 +34,18 @@ def read_path(path: str | os.PathLike[str], buffers: Buffers = FRESH) -> memoryv
     if not text:
         raise ImageError("the path of the image is empty")
     if _URL.match(text):
-        raise ImageError(f"{text}: this is a URL and no path; fetch it, and give the bytes")
+        raise ImageError(f"{_short(text)}: this is a URL and no path; fetch it, and give the bytes")
     try:
         return read_file(Path(text), buffers)
     except ValueError as error:  # "embedded null byte"
-        raise ImageError(f"{text!r}: not a path ({error})") from error
+        raise ImageError(f"{_short(text)!r}: not a path ({error})") from error
     except OSError as error:
-        raise file_error(text, error) from error
+        raise file_error(_short(text), error) from error
+
+
+def _short(text: str) -> str:
+    """A name for messages; what is no path may have megabytes."""
+    return text if len(text) <= _LONGEST_NAME else f"{text[:40]}... ({len(text):,} characters)"
 
 
 def file_error(name: str, error: OSError) -> ImageFileError:

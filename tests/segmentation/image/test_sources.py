@@ -45,7 +45,13 @@ def test_a_folder_is_no_missing_file(tmp_path):
 
 @pytest.mark.parametrize(
     "path, complaint",
-    [("a\0b.jpg", "not a path"), ("", "empty"), ("https://a.org/a.jpg", "https://a.org/a.jpg: ")],
+    [
+        ("a\0b.jpg", "not a path"),
+        ("", "empty"),
+        ("https://a.org/a.jpg", "https://a.org/a.jpg: "),
+        ("data:image/png;base64,iVBO", "this is a URL"),
+        ("iVBO" * 9999, "39,996 characters"),
+    ],
 )
 def test_paths_that_are_none(path, complaint):
     with pytest.raises(ImageError, match=complaint):

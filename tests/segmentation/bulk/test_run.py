@@ -412,7 +412,7 @@ def test_memory_is_divided():
 
 def test_a_picture_that_needs_too_much(go, folder, monkeypatch):
     Image.fromarray(np.zeros((1200, 1200, 3), np.uint8)).save(folder / "large.png")
-    monkeypatch.setattr("pyhades.segmentation.bulk.memory.resident", lambda: 0)
+    monkeypatch.setattr("pyhades.segmentation.bulk.workforce.resident", lambda: 0)
     report = go(folder, max_memory=100_000_000)
     assert list(reasons(report)) == ["large.png"] and "--max-memory" in str(report)
     assert report.done == 9

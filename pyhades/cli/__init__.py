@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 import pyhades
+from pyhades.cli.streams import complete_writes
 from pyhades.errors import PyhadesError
 
 # heading of --help: {name: (module, one line)}
@@ -96,6 +97,7 @@ def main(context: click.Context) -> None:
     # Whoever wants no colours gets none, whatever command it is: see no-color.org.
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         context.color = False
+    complete_writes()
     for stream in (sys.stdout, sys.stderr):  # of a terminal that does not know every character
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")

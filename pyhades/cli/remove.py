@@ -14,6 +14,7 @@ from pyhades.cli.remove_bulk import remove_many
 from pyhades.cli.remove_one import One, is_one, remove_one
 from pyhades.cli.remove_options import Request, bulk_options, result_options
 from pyhades.cli.remove_out import check_out
+from pyhades.segmentation.image.limits import MAX_PIXELS
 from pyhades.segmentation.remover import Remover
 
 MODEL = "ONNX file, or a name of 'pyhades models list'; default: the embedded demonstration model."
@@ -34,6 +35,10 @@ remover_options = together(
     click.option(
         "--budget", metavar="LIMITS",
         help="What masks of int8 may differ by, such as mae=.002,iou=.997: auto keeps to it.",
+    ),
+    click.option(
+        "--max-pixels", type=click.IntRange(min=1), default=MAX_PIXELS, metavar="N",
+        help="Of a picture; a larger one fails before it is decoded. Default: 250 million.",
     ),
     model_options,
 )  # fmt: skip

@@ -92,7 +92,7 @@ def remove_one(remover: Remover, request: Request, one: One) -> int:
     try:
         if one.is_file and os.path.lexists(one.out) and not request.overwrite:
             return _exists(one, skip=request.skip_existing)
-        image = load_image(_read(one.source), name=_name(one.source))
+        image = load_image(_read(one.source), max_pixels=remover.max_pixels, name=_name(one.source))
         _write(one, request, one.rendering.encoded(remover.cut(image)))
     except (ArgumentError, ConfigurationError):
         raise

@@ -10,9 +10,11 @@ import click
 from PIL import Image
 
 from pyhades.cli.streams import STANDARD, check_standard_output, is_device
+from pyhades.segmentation.bulk.sources.naming import ARCHIVE_SUFFIXES, TABLE_SUFFIXES
 from pyhades.segmentation.bulk.sources.urls import is_url
 from pyhades.segmentation.cutout import FILE_FORMATS
 
+_CONTAINERS = (*ARCHIVE_SUFFIXES, *TABLE_SUFFIXES, ".zip", ".7z", ".rar")
 _ELSEWHERE = {".heic", ".heif", ".jxl", ".svg", ".raw", ".mp4", ".mov", ".webm", ".mkv", ".avi"}
 """Suffixes of pictures that Pillow does not know."""
 
@@ -27,6 +29,10 @@ def names_picture(out: str) -> bool:
     suffix = Path(out).suffix.lower()
     known = suffix in FILE_FORMATS or suffix in _ELSEWHERE
     return not named_folder(out) and (known or suffix in Image.registered_extensions())
+
+
+def _names_container(out: str) -> bool:
+    return out.lower().endswith(_CONTAINERS) and not named_folder(out)
 
 
 def check_out(out: str, *, is_single: bool, why_many: str, suffix: str | None) -> None:
@@ -51,8 +57,8 @@ def check_out(out: str, *, is_single: bool, why_many: str, suffix: str | None) -
     if out == STANDARD:
         check_standard_output()
         return
-    if is_url(out):
-        return
+    if Path(out).name.lower() in FILE_FORMATS and not named_folder(out):
+        raise click.UsageError(f"{out} is a suffix without a name; is a variable not set?")
     if out.startswith("~") and not os.path.lexists(out.partition("/")[0]):
         raise click.UsageError(
             f"{out} begins with ~, which no shell has replaced by the home folder; write $HOME, or "
@@ -60,9 +66,12 @@ def check_out(out: str, *, is_single: bool, why_many: str, suffix: str | None) -
         )
     if is_single:
         _check_file(out, suffix)
+    elif is_url(out):
+        if names_picture(out):
+            raise click.UsageError(f"{out} names a file; at a URL, name a folder for results")
     elif is_device(out):
         raise click.UsageError(f"{out} takes a single picture, but {why_many}; name a folder")
-    elif names_picture(out):
+    elif names_picture(out) or _names_container(out):
         raise click.UsageError(
             f"{out} names a file, but {why_many}; name a folder, or {out}/ for one of that name"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import select
 import stat
@@ -25,6 +26,19 @@ def standard_input(name: str) -> str:
 def standard_output(name: str) -> str:
     """``name``, or ``-`` where it means standard output."""
     return STANDARD if name in _OUTPUT else name
+
+
+def complete_writes() -> None:
+    """Put a buffer before standard output, where there is none.
+
+    A file without a buffer, which standard output is with PYTHONUNBUFFERED, takes what there is
+    room for, and a text is cut off in silence.
+    """
+    out = sys.stdout
+    if isinstance(out, io.TextIOWrapper) and isinstance(out.buffer, io.RawIOBase):
+        encoding, errors = out.encoding, out.errors
+        buffer = io.BufferedWriter(out.detach())
+        sys.stdout = io.TextIOWrapper(buffer, encoding, errors, line_buffering=True)
 
 
 def read_standard_input() -> bytes:
@@ -59,8 +73,7 @@ def write_standard_output(pieces: Iterable[Any]) -> None:
 def write_all(file: Any, pieces: Iterable[Any]) -> None:
     """Write to a binary file that may take less than it is given.
 
-    A file without a buffer, which standard output is with PYTHONUNBUFFERED, writes what there is
-    room for and says how much that was.
+    What has no buffer takes what there is room for, and says how much that was.
     """
     raw = getattr(file, "raw", file)
     file.flush()

@@ -45,6 +45,11 @@ def test_names_of_folders(name):
         (["a.jpg", "-o", "one.png", "--resume"], "--resume is of runs that write to a folder"),
         (["a.jpg", "-o", "x.webp", "--format", "png"], "--format says png"),
         (["a.jpg", "-o", "x.jpg"], "no transparency"),
+        (["a.jpg", "-o", ".png"], ".png is a suffix without a name"),
+        (["a.jpg", "-o", "sub/.JPG"], "is a suffix without a name"),
+        (["sub", "-o", "all.zip"], "all.zip names a file"),
+        (["sub", "-o", "all.tar.gz"], "all.tar.gz names a file"),
+        (["a.jpg", "-o", "memory://x/a.png"], "at a URL, name a folder"),
         (["a.jpg", "-o", "notes.txt"], "notes.txt is a file, and its name is not that of a"),
         (["a.jpg", "-o", "~/x.png"], "no shell has replaced"),
         (["a.jpg", "-o", ""], "--out is empty"),
@@ -128,6 +133,30 @@ def test_inputs_that_are_named_twice_are_done_once(run, here, tmp_path):
     names = "a.jpg\nc.png\n./a.jpg\na.jpg\n"
     result = run("remove", "--list", "-", "-o", tmp_path / "list", input=names.encode())
     assert result.exit_code == 0 and "done once: 2" in result.stderr
+
+
+def test_lists_never_replace_their_pictures(run, here, tmp_path):
+    before = {name: (here / name).read_bytes() for name in ("a.jpg", "c.jpg", "c.png")}
+    run("remove", "--list", "-", "-o", ".", input=b"a.jpg\n")
+    result = run("remove", "--list", "-", "-o", ".", "--overwrite", input=b"a.jpg\nc.jpg\nc.png\n")
+    assert result.exit_code == 1 and "1 of 3 images done" in result.stderr
+    assert result.stderr.count("would replace the input c.png") == 1
+    assert "another input has become c.png" in result.stderr
+    assert {name: (here / name).read_bytes() for name in before} == before
+    line = b'{"path": "c.jpg", "output": "c.png"}\n{"path": "c.png", "output": "sub/c.png"}'
+    result = run("remove", "--jsonl", "-", "-o", ".", "--overwrite", input=line)
+    assert result.exit_code == 1 and (here / "c.png").read_bytes() == before["c.png"]
+    assert (here / "sub" / "c.png").exists()
+
+
+def test_a_background_is_never_replaced(run, here):
+    (here / "out").mkdir()
+    Image.new("RGB", (9, 9), "red").save(here / "out" / "a.png")
+    before = (here / "out" / "a.png").read_bytes()
+    options = ["--background", "out/a.png", "--overwrite"]
+    result = run("remove", "a.jpg", "sub/deep", "-o", "out", *options)
+    assert result.exit_code == 2 and "would replace the input" in result.stderr
+    assert (here / "out" / "a.png").read_bytes() == before
 
 
 def test_lists_that_end_in_zeros(run, here, tmp_path):

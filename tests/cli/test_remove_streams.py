@@ -75,8 +75,8 @@ def test_named_pipes(run, folder, data, tmp_path):
 class Reluctant(io.RawIOBase):
     """Takes three bytes at a time, and sometimes none."""
 
-    def __init__(self):
-        self.taken, self.calls = b"", 0
+    def __init__(self, *, blocks=True):
+        self.taken, self.calls, self.blocks = b"", 0, blocks
 
     def writable(self):
         return True
@@ -86,7 +86,7 @@ class Reluctant(io.RawIOBase):
 
     def write(self, data):
         self.calls += 1
-        if self.calls % 4 == 0:
+        if self.blocks and self.calls % 4 == 0:
             return None
         self.taken += bytes(data[:3])
         return len(data[:3])
@@ -99,6 +99,20 @@ def test_all_is_written_though_little_is_taken_at_a_time(is_buffered, monkeypatc
     pieces = [b"one two three", b"", np.arange(5, dtype=np.uint8).data]
     write_all(io.BufferedWriter(raw) if is_buffered else raw, pieces)
     assert raw.taken == b"one two three\0\1\2\3\4"
+
+
+def test_texts_are_written_to_their_end(monkeypatch):
+    raw = Reluctant(blocks=False)
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, "utf-8", write_through=True))
+    sys.stdout.write("one two three\n")
+    assert raw.taken == b"one"  # as Python has it
+    streams.complete_writes()
+    raw.taken = b""
+    sys.stdout.write("one two three\n")
+    assert raw.taken == b"one two three\n"
+    before = sys.stdout
+    streams.complete_writes()
+    assert sys.stdout is before
 
 
 def test_a_terminal_wants_no_picture(run, folder, monkeypatch):

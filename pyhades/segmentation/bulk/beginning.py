@@ -34,6 +34,12 @@ def rendering_of(
     return Rendering(output, None if background is None else Background(background), suffix, png)
 
 
+def files_among(*given: object) -> list[Path]:
+    """Those that are paths of files."""
+    paths = [Path(value) for value in given if isinstance(value, str | os.PathLike)]
+    return [path for path in paths if path.is_file()]
+
+
 def listed(inputs: InputLike | Sequence[InputLike]) -> Sequence[InputLike]:
     """One or several, as several."""
     if isinstance(inputs, Sequence) and not isinstance(inputs, str):

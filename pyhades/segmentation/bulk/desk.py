@@ -65,7 +65,13 @@ class Desk:
         record = self.record(picture.key)
         if record is not None and self._is_settled(record, picture):
             return False
-        if self.rules.overwrite or not self.sink.exists(picture.target):
+        if not self.sink.exists(picture.target):
+            return True
+        if self._would_replace_an_input(picture):
+            error = ArgumentError(f"the result would replace the input {picture.target}")
+            self.books.fail(picture, error, "refused")
+            return False
+        if self.rules.overwrite:
             return True
         if self.rules.skip_existing and self.sink.size(picture.target) is not None:
             self.counts.existing += 1
@@ -88,6 +94,23 @@ class Desk:
         if record is None or not (is_done and self._is_settled(record, picture)):
             self.books.fail(picture, self.obstacle(picture.target), "refused")
         return True
+
+    def _would_replace_an_input(self, picture: Picture) -> bool:
+        """Where pictures come one by one, and nobody knows those that are still to come.
+
+        If results lie beside their pictures, only what is known as a result is replaced.
+        """
+        source = Path(str(picture))
+        if self.taken is None or self.root is None or not source.exists():
+            return False
+        if _is_same(self.root / picture.target, source):
+            return True
+        lies_beside = _is_same(self.root / picture.key, source)
+        return self.rules.overwrite and lies_beside and picture.target not in self._made
+
+    @functools.cached_property
+    def _made(self) -> set[str]:
+        return {record.output for record in self.before.records.values()}
 
     @functools.cached_property
     def before(self) -> History:
@@ -155,6 +178,10 @@ class Desk:
         return FileExistsError(
             f"{path} exists; pass --overwrite to replace it, or --skip-existing to keep it"
         )
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    return one.exists() and one.samefile(other)
 
 
 def _checksum(parts: Sequence[bytes]) -> int:

@@ -13,6 +13,7 @@ from pathlib import Path
 from pyhades.errors import ArgumentError, ArgumentTypeError
 from pyhades.segmentation.bulk.beginning import (
     earlier_results,
+    files_among,
     is_among,
     listed,
     manifest_path,
@@ -185,7 +186,9 @@ class BulkRun:
             watch,
         ))  # fmt: skip
         self._identity = Identity.of(remover, self._rendering, background)
-        count, notes = check(self._opened, self._root, self._settings.shard.holds)
+        count, notes = check(
+            self._opened, self._root, self._settings.shard.holds, spared=files_among(background)
+        )
         knows = not self._opened.passing and not self._opened.archives
         self.total = count if knows else None
         self.report = BulkReport(notes=notes)

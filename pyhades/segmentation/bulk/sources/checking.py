@@ -15,7 +15,10 @@ from pyhades.segmentation.bulk.sources.tree import Files, Tree
 
 
 def check(
-    opened: Opened, destination: Path | None, holds: Callable[[str], bool]
+    opened: Opened,
+    destination: Path | None,
+    holds: Callable[[str], bool],
+    spared: Sequence[Path] = (),
 ) -> tuple[int, list[str]]:
     """Go through all names once, before anything is read.
 
@@ -27,6 +30,8 @@ def check(
         Where results go; None where it is not a folder of this machine.
     holds
         Whether a picture, or a table, is of this run's shard.
+    spared
+        Other files that are read, and that no result replaces.
 
     Returns
     -------
@@ -40,6 +45,7 @@ def check(
         A folder has no pictures, two of them want the same file, or a result would be an input.
     """
     taken, count, warning = Taken(), 0, ""
+    inputs: list[Source] = [*opened.files, Files(spared, "")]
     remembers = opened.several or any(isinstance(source, Files) for source in opened.files)
     folder, names = "", Taken()
     for source in opened.files:
@@ -54,7 +60,7 @@ def check(
                     f"{picture} and another input would both become {picture.target}"
                 )
             if destination is not None:
-                _check_result(picture, destination / picture.target, opened.files)
+                _check_result(picture, destination / picture.target, inputs)
             above = picture.target.rpartition("/")[0]
             if above != folder:
                 folder, names = above, Taken()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -12,6 +13,7 @@ from PIL import Image
 from pyhades.errors import ArgumentTypeError
 from pyhades.segmentation.image.loaded import LoadedImage
 from pyhades.segmentation.image.reading import ImageLike
+from pyhades.segmentation.image.sources import read_open_file
 
 AnyImage = ImageLike | LoadedImage
 
@@ -49,14 +51,31 @@ def several(images: Iterable[AnyImage], what: str) -> Iterator[AnyImage]:
 
 
 def own(image: Any) -> Any:
-    """The image, or a copy if whoever holds it may change it."""
+    """The image, or what it is now if whoever holds it may change or close it.
+
+    What cannot be read is returned as it is: the error belongs to the result.
+    """
     if isinstance(image, np.ndarray):
         return image.copy()
     if isinstance(image, bytearray | memoryview):
         return bytes(image)
-    if isinstance(image, Image.Image) and _may_change(image):
-        return _copied(image)
+    try:
+        if isinstance(image, Image.Image):
+            return _copied(image)
+        if hasattr(image, "read"):
+            name = str(getattr(image, "name", "file"))
+            return NamedBytes(read_open_file(image, name), name)
+    except Exception:
+        return image
     return image
+
+
+class NamedBytes(io.BytesIO):
+    """What was read from a file, under its name."""
+
+    def __init__(self, data: bytes, name: str) -> None:
+        super().__init__(data)
+        self.name = name
 
 
 def _is_one(images: Any) -> bool:
@@ -66,15 +85,7 @@ def _is_one(images: Any) -> bool:
     return isinstance(images, kinds) or hasattr(images, "read")
 
 
-def _may_change(image: Image.Image) -> bool:
-    """Whether pixels are there to be changed, or another frame may take their place."""
-    return not getattr(image, "tile", None) or bool(getattr(image, "is_animated", False))
-
-
 def _copied(image: Image.Image) -> Image.Image:
-    try:
-        copy = image.copy()
-    except Exception:  # of what is broken it is said in its turn
-        return image
-    copy.format = image.format
+    copy = image.copy()
+    copy.format = image.format  # of a file it is defined what its numbers mean
     return copy

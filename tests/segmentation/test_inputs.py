@@ -66,6 +66,32 @@ def test_a_producer_may_fill_one_block_of_bytes_again(remover):
     assert where_bright(remover.map(files(), "mask", ahead=4)) == list(range(6))
 
 
+@pytest.mark.parametrize(
+    "opened", [Image.open, lambda path: path.open("rb")], ids=["image", "file"]
+)
+@pytest.mark.parametrize("file_format", ["PNG", "JPEG"])
+def test_a_producer_may_close_what_it_has_given(remover, tmp_path, opened, file_format):
+    def pictures():
+        for index, array in enumerate(bars()):
+            path = tmp_path / f"{index}.img"
+            Image.fromarray(array).save(path, file_format, quality=95)
+            with opened(path) as one:
+                yield one
+
+    assert where_bright(remover.map(pictures(), "mask", ahead=4)) == list(range(6))
+
+
+def test_files_that_cannot_be_read_are_errors_of_their_own(remover, tmp_path):
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no picture")
+    with broken.open("rb") as file, broken.open() as text:
+        given = [file, text, io.BytesIO(), np.zeros((4, 4, 3), np.uint8)]
+        found = list(remover.map(given, on_error="return"))
+    assert [type(each) for each in found[:3]] == [ImageError, ArgumentTypeError, ImageError]
+    assert "broken.png" in str(found[0]) and "'rb'" in str(found[1])
+    assert isinstance(found[3], Image.Image)
+
+
 def test_frames_of_one_image_of_pillow(remover):
     first, *others = (Image.fromarray(array) for array in bars())
     file = io.BytesIO()

@@ -25,6 +25,7 @@ def from_array(
     name: str,
 ) -> LoadedImage:
     """An array of shape ``[h, w]`` or ``[h, w, c]``, of which the result is a copy."""
+    array = np.asarray(array)  # a matrix, which is always flat, no longer is one
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
         raise ImageError(
             f"{name}: shape {array.shape}; expected [h, w], [h, w, 1], [h, w, 3] or [h, w, 4]"

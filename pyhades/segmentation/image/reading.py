@@ -97,7 +97,7 @@ def encoded(
     if isinstance(image, str | os.PathLike):
         return read_path(image, buffers), name or os.fspath(image)
     if isinstance(image, bytes | bytearray | memoryview):
-        return memoryview(image), name or "image bytes"
+        return _as_bytes(memoryview(image)), name or "image bytes"
     if not isinstance(image, np.ndarray | Image.Image) and hasattr(image, "read"):
         name = name or str(getattr(image, "name", "file"))
         return read_open_file(image, name), name
@@ -105,6 +105,12 @@ def encoded(
         "image: expected a path, bytes, a binary file object, a PIL image or a NumPy array, "
         f"got {type(image).__name__}"
     )
+
+
+def _as_bytes(view: memoryview) -> memoryview:
+    """The same as plain bytes, one after the other, whatever the shape."""
+    is_plain = view.ndim == 1 and view.itemsize == 1 and view.contiguous
+    return view if is_plain else memoryview(view.tobytes())
 
 
 def _decode_file(

@@ -113,3 +113,9 @@ def test_arrays_that_lie_in_memory_in_any_way():
         loaded = load_image(view)
         np.testing.assert_array_equal(loaded.rgb, view)
         assert loaded.rgb.flags.c_contiguous
+
+
+def test_kinds_of_arrays():
+    numbers = [[0, 128], [255, 7]]
+    for kind in (np.ma.array, np.array):
+        assert load_image(kind(numbers, dtype=np.uint8)).rgb[..., 1].tolist() == numbers

@@ -145,8 +145,13 @@ def test_the_image_of_the_caller_is_left_alone():
 
 def test_bytes_of_all_kinds():
     data = encoded(PICTURE)
-    for given in (data, bytearray(data), memoryview(data), np.frombuffer(data, np.uint8).data):
+    apart = np.frombuffer(data, np.uint8).repeat(2)[::2].data
+    square = np.frombuffer(data + bytes(-len(data) % 4), np.uint8).reshape(2, -1).data
+    words = np.frombuffer(data + bytes(-len(data) % 4), np.uint32).data
+    for given in (data, bytearray(data), memoryview(data), apart, square, words):
         assert load_image(given).size == (3, 4)
+    with pytest.raises(ImageError, match="the file is empty"):
+        load_image(memoryview(b""))
 
 
 def test_a_file_that_lies_about_its_length_gets_no_memory():

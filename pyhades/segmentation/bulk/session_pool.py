@@ -25,6 +25,7 @@ from pyhades.segmentation.bulk.pool import Pool
 from pyhades.segmentation.clock import StageReport
 from pyhades.segmentation.cutout import Cutout
 from pyhades.segmentation.image.loaded import LoadedImage
+from pyhades.segmentation.inputs import several
 from pyhades.segmentation.remover import Remover
 from pyhades.topology import Plan, plan_workers
 
@@ -135,7 +136,7 @@ class SessionPool:
         items: Iterable[Any],
         rendering: Rendering | None = None,
         *,
-        read: Read = lambda item: item,
+        read: Read | None = None,
         look: Look = no_doubt,
         in_order: bool = True,
     ) -> Iterator[tuple[Any, Rendered | Exception]]:
@@ -148,15 +149,19 @@ class SessionPool:
         rendering
             What is made of a cut-out; by default PNG with transparency.
         read
-            From an item to a path, bytes, a picture or an array; runs on the worker.
+            From an item to a path, bytes, a picture or an array; runs on the worker. By default
+            items are that themselves, and are copied where whoever gives them may change them.
         look
             Says what is doubtful about a matte, uint8 ``[height, width]``.
         in_order
             Whether results come in the order of the items.
         """
+        if read is None:
+            items = several(items, "items")
         chain = _Chain(
-            self.remover, self.plan.threads_per_worker, rendering or Rendering(), read, look
-        )
+            self.remover, self.plan.threads_per_worker, rendering or Rendering(),
+            read or (lambda item: item), look,
+        )  # fmt: skip
         nodes = sorted({worker.node for worker in self.plan.workers if worker.node is not None})
         pool: Pool[Any, Rendered] = Pool(
             self._crews(chain, nodes), most_items=self._most_items, most_bytes=self._most_bytes,

@@ -108,6 +108,22 @@ def test_items_may_be_anything_that_can_be_read(remover):
             assert rendered.data == remover.cut(arrays[number]).encode()
 
 
+def test_a_producer_may_use_one_array_again(remover):
+    pictures = [picture(number, 40, 50) for number in range(6)]
+
+    def frames():
+        array = np.empty_like(pictures[0])
+        for each in pictures:
+            array[:] = each
+            yield array
+
+    with SessionPool(remover, workers=2) as pool:
+        results = [rendered.data for _, rendered in pool.run(frames())]
+        with pytest.raises(ArgumentTypeError, match="got one"):
+            pool.run("photo.jpg")
+    assert results == [remover.cut(each).encode() for each in pictures]
+
+
 @pytest.mark.parametrize("crews", [{}, {"decoders": 1}, {"decoders": 1, "encoders": 1}], ids=len)
 def test_times_of_a_picture_are_told(files, remover, crews):
     with SessionPool(remover, workers=2, **crews) as pool:

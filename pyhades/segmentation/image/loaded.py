@@ -60,6 +60,8 @@ class LoadedImage:
         thumbnail; None where there is none.
     frame
         Which frame of an animation, or page of a file, it is; None for a picture that is alone.
+    xmp
+        The XMP packet, which says nothing else of the orientation; None where there is none.
     """
 
     rgb: NDArray[np.uint8]
@@ -71,6 +73,7 @@ class LoadedImage:
     deep_alpha: NDArray[np.uint16] | None = None
     exif: bytes | None = None
     frame: Frame | None = None
+    xmp: bytes | None = None
 
     @property
     def size(self) -> tuple[int, int]:

@@ -15,6 +15,7 @@ from PIL import Image
 PREFIX = b"Exif\0\0"
 _ORIENTATION, _EXIF, _WIDTH, _HEIGHT = 0x0112, 0x8769, 0xA002, 0xA003
 _THUMBNAIL, _THUMBNAIL_BYTES = 0x0201, 0x0202
+_RESOLUTIONS = 0x011A, 0x011B
 _SHORT, _LONG = 3, 4
 _XMP_ORIENTATION = re.compile(
     rb"""(tiff:Orientation\s*(?:=\s*["']|>)\s*)[1-8](?=\s*(?:["']|<))""",
@@ -112,8 +113,11 @@ def _written_anew(image: Image.Image) -> bytes | None:
 
 def _make_upright(data: bytearray, order: str, size: tuple[int, int] | None) -> None:
     (start,) = struct.unpack_from(f"{order}I", data, 4)
-    for tag, at in _entries(data, order, start):
+    places = dict(_entries(data, order, start))
+    for tag, at in places.items():
         if tag == _ORIENTATION:
+            if _number(data, order, at) >= 5 and places.keys() >= set(_RESOLUTIONS):
+                _swap(data, *(places[resolution] + 2 for resolution in _RESOLUTIONS))
             _set_number(data, order, at, 1)
         elif tag == _EXIF and size is not None:
             for inner, place in _entries(data, order, _number(data, order, at)):
@@ -147,6 +151,14 @@ def _set_number(data: bytearray, order: str, at: int, number: int) -> None:
         struct.pack_into(f"{order}HH", data, at + 8, number, 0)
     else:
         struct.pack_into(f"{order}HII", data, at + 2, _LONG, 1, number)
+
+
+def _swap(data: bytearray, one: int, other: int) -> None:
+    """Exchange what two entries say, all but their tags."""
+    data[one : one + 10], data[other : other + 10] = (
+        data[other : other + 10],
+        data[one : one + 10],
+    )
 
 
 def _blank_thumbnail(data: bytearray, order: str, second: int) -> None:

@@ -58,7 +58,7 @@ class WriteFormat:
     def is_available(self) -> bool:
         """Whether what is installed here can write it."""
         if self.name == "AVIF":
-            return features.check("avif")
+            return bool(features.check("avif"))
         return self.name != "HEIF" or _heif_is_written()
 
 

@@ -53,6 +53,11 @@ class WriteOptions:
         if self.quality is not None and check_count("quality", self.quality) > 100:
             raise ArgumentError(f"quality={self.quality} is above 100")
 
+    @property
+    def webp_loses(self) -> bool:
+        """Whether WebP is to lose something."""
+        return self.lossless is False or (self.lossless is None and self.quality is not None)
+
 
 def check_output(
     suffix: str,
@@ -112,10 +117,10 @@ def _check_loss(kind: WriteFormat, options: WriteOptions) -> None:
     if options.lossless and options.quality is not None:
         raise ArgumentError("lossless=True leaves no quality to choose; give one of the two")
     can_choose = kind.lossless == "by default"
-    if options.lossless is not None and not can_choose:
-        if options.lossless != (kind.lossless == "always"):
-            never = "loses nothing" if kind.lossless == "always" else "always loses something"
-            raise ArgumentError(f"lossless={options.lossless}: {kind.name} {never}; write WebP")
+    is_lossless = kind.lossless == "always"
+    if options.lossless not in (None, is_lossless) and not can_choose:
+        always = "loses nothing" if is_lossless else "always loses something"
+        raise ArgumentError(f"lossless={options.lossless}: {kind.name} {always}; write WebP")
 
 
 def check_size(size: tuple[int, int], kind: WriteFormat, name: str = "image") -> None:

@@ -1,0 +1,151 @@
+"""Several pictures in one file: the frames of an animation, or pages."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from pyhades.errors import ImageError
+from pyhades.segmentation.buffers import FRESH, Buffers
+from pyhades.segmentation.image.loaded import Frame
+from pyhades.segmentation.image.png import Pixels
+from pyhades.segmentation.image.write.apng import write_apng
+from pyhades.segmentation.image.write.by_pillow import write_by_pillow
+from pyhades.segmentation.image.write.formats import FORMATS, WriteFormat
+from pyhades.segmentation.image.write.gif import gif_frame, write_gif
+from pyhades.segmentation.image.write.image import in_known_space
+from pyhades.segmentation.image.write.info import Info
+from pyhades.segmentation.image.write.options import WriteOptions, check_size
+from pyhades.segmentation.image.write.tiff import write_tiff
+
+log = logging.getLogger(__name__)
+
+ONCE = 1
+"""How often an animation is played that says nothing of it."""
+
+
+@dataclass(frozen=True)
+class WrittenFrame:
+    """A frame, or page, as it goes into a file.
+
+    Attributes
+    ----------
+    pixels
+        As of :func:`~pyhades.segmentation.image.write.write_image`.
+    info
+        What else belongs to it.
+    frame
+        How long it is shown, and how often all of them are played.
+    """
+
+    pixels: Pixels
+    info: Info
+    frame: Frame
+
+
+def check_frames(frame: Frame, kind: WriteFormat, name: str) -> None:
+    """ImageError where a format cannot hold the frames that a picture is one of.
+
+    Examples
+    --------
+    >>> from pyhades.segmentation.image.write import format_of
+    >>> check_frames(Frame(0, 3, 40.0), format_of(".jpg"), "a.gif")
+    Traceback (most recent call last):
+        ...
+    pyhades.errors.ImageError: a.gif: 3 frames, and JPEG holds one; write PNG, WEBP, AVIF or GIF
+    """
+    if frame.count == 1:
+        return
+    are_pages = frame.duration is None
+    what = "pages" if are_pages else "frames"
+    wanted = "pages" if are_pages else "animation"
+    able = [each.name for each in FORMATS if each.frames == wanted and each.is_available]
+    advice = " or ".join(filter(None, [", ".join(able[:-1]), able[-1]]))
+    if kind.frames == "none":
+        raise ImageError(f"{name}: {frame.count} {what}, and {kind.name} holds one; write {advice}")
+    if are_pages and kind.frames == "animation":
+        raise ImageError(
+            f"{name}: {frame.count} pages without durations are no animation as {kind.name} has "
+            f"them; write {advice}"
+        )
+
+
+def write_frames(
+    frames: Iterable[WrittenFrame],
+    kind: WriteFormat,
+    options: WriteOptions,
+    *,
+    exact: bool = False,
+    threads: int | None = None,
+    buffers: Buffers = FRESH,
+) -> list[bytes]:
+    """The content of a file, in pieces that follow one another.
+
+    Parameters
+    ----------
+    frames
+        Of the animation, or pages. PNG and TIFF need one at a time, and its pixels no more when the
+        next is asked for; of other formats all are kept.
+    kind, options, exact, threads, buffers
+        See :func:`~pyhades.segmentation.image.write.write_image`.
+
+    Raises
+    ------
+    ImageError
+        The format cannot hold them.
+    """
+    coming = iter(frames)
+    first = next(coming)
+    check_frames(first.frame, kind, first.info.name)
+    checked = _checked(itertools.chain([first], coming), kind)
+    if kind.name == "TIFF":
+        if first.frame.duration is not None and first.frame.count > 1:
+            log.warning("%s: TIFF has pages, the durations are lost", first.info.name)
+        return write_tiff((each.pixels, each.info) for each in checked)
+    loop = ONCE if first.frame.loop is None else first.frame.loop
+    if kind.name == "PNG":
+        timed = ((each.pixels, each.frame.duration or 0) for each in checked)
+        return write_apng(
+            timed, first.info, loop=loop, compression=options.png, buffers=buffers
+        )  # fmt: skip
+    return _write_kept(checked, first, kind, options, exact=exact, threads=threads)
+
+
+def _checked(frames: Iterator[WrittenFrame], kind: WriteFormat) -> Iterator[WrittenFrame]:
+    shape: tuple[int, ...] | None = None
+    for each in frames:
+        check_size(each.pixels.shape[:2], kind, each.info.name)
+        if shape not in (None, each.pixels.shape) and kind.frames == "animation":
+            raise ImageError(f"{each.info.name}: the frame has another size than the first")
+        shape = each.pixels.shape
+        yield WrittenFrame(in_known_space(each.pixels, kind, each.info), each.info, each.frame)
+
+
+def _write_kept(
+    frames: Iterator[WrittenFrame],
+    first: WrittenFrame,
+    kind: WriteFormat,
+    options: WriteOptions,
+    **how: Any,
+) -> list[bytes]:
+    """By Pillow, which wants them all."""
+    durations: list[int] = []
+    images: list[Image.Image] = []
+    for each in frames:
+        durations.append(round(each.frame.duration or 0))
+        as_image = gif_frame if kind.name == "GIF" else Image.fromarray
+        images.append(as_image(np.array(each.pixels)))  # a copy: the next may use the same memory
+    animation: dict[str, Any] = {"duration": durations}
+    if kind.name != "GIF":
+        animation["loop"] = ONCE if first.frame.loop is None else first.frame.loop
+    elif first.frame.loop is not None:
+        animation["loop"] = first.frame.loop
+    if kind.name == "GIF":
+        return write_gif(images, **animation)
+    return write_by_pillow(images, kind, first.info, options, **how, **animation)

@@ -41,6 +41,10 @@ class ImageError(PyhadesError, ValueError):
     """An image cannot be read, is too large, or has a mode that cannot be interpreted."""
 
 
+class SeveralFramesError(ImageError):
+    """A file has several frames or pages, where one picture was expected."""
+
+
 class ImageFileError(ImageError, OSError):
     """The file of an image cannot be read."""
 

@@ -31,6 +31,7 @@ from pyhades.segmentation.bulk.sources.naming import (
 )
 from pyhades.segmentation.bulk.sources.urls import is_url, reach
 from pyhades.segmentation.image.reading import load_image
+from pyhades.segmentation.image.write import WriteOptions
 from pyhades.segmentation.remover import Remover
 
 
@@ -65,7 +66,8 @@ class One:
         out = _target(source, request)
         suffix = request.suffix_of(out)
         return cls(
-            source, out, rendering_of(request.output, request.background, suffix, request.png)
+            source, out,
+            rendering_of(request.output, request.background, suffix, WriteOptions(request.png)),
         )
 
     @property

@@ -11,9 +11,10 @@ from PIL import Image, ImageColor, ImageOps
 
 from pyhades import kernels
 from pyhades.errors import ArgumentError, ArgumentTypeError
+from pyhades.segmentation.image.loaded import LoadedImage
 from pyhades.segmentation.image.reading import load_image
+from pyhades.segmentation.image.write.spaces import Colour, converted, converted_colour
 
-Colour = tuple[int, int, int]
 BackgroundLike = str | os.PathLike[str] | Colour | Image.Image | NDArray[Any]
 
 BLUR_SIDE = 480
@@ -40,12 +41,15 @@ class Background:
     ----------
     value
         ``"blur"`` (the image itself, out of focus), a colour (name, ``"#rrggbb"`` or a triple of
-        0..255), or an image (a path, a PIL image, an array), scaled and cropped to cover.
+        0..255), or an image (a path, a PIL image, an array), scaled and cropped to cover. Colours
+        are sRGB, and so are images without a profile; they are shown as such on a picture with
+        another.
     """
 
     def __init__(self, value: BackgroundLike) -> None:
         self.colour: Colour | None = None
-        self.picture: Image.Image | None = None
+        self.picture: LoadedImage | None = None
+        self._placed: tuple[bytes | None, Image.Image] | None = None
         self.is_blur = isinstance(value, str) and value == "blur"
         if self.is_blur:
             return
@@ -58,22 +62,42 @@ class Background:
                     raise ArgumentError(
                         f"background={value!r} is neither 'blur' nor a colour nor an image file"
                     )
-                self.picture = Image.fromarray(load_image(value).rgb)
+                self.picture = load_image(value)
         else:
             raise ArgumentTypeError(
                 f"background: expected 'blur', a colour or an image, got {type(value).__name__}"
             )
 
     def render(
-        self, rgb: NDArray[np.uint8], alpha: NDArray[np.uint8]
+        self,
+        rgb: NDArray[np.uint8],
+        alpha: NDArray[np.uint8],
+        icc_profile: bytes | None = None,
     ) -> Colour | NDArray[np.uint8]:
-        """Fit it to the image ``rgb`` with matte ``alpha``: a colour, or uint8 ``[h, w, 3]``."""
+        """Fit it to an image: a colour, or uint8 ``[h, w, 3]``, in the image's colour space.
+
+        Parameters
+        ----------
+        rgb, alpha
+            The image and its matte.
+        icc_profile
+            Of the space that ``rgb`` is in; None for sRGB.
+        """
         if self.colour is not None:
-            return self.colour
+            return converted_colour(self.colour, icc_profile)
         if self.picture is not None:
             size = (rgb.shape[1], rgb.shape[0])
-            return np.asarray(ImageOps.fit(self.picture, size, Image.Resampling.BICUBIC))
+            picture = self._in_space(self.picture, icc_profile)
+            return np.asarray(ImageOps.fit(picture, size, Image.Resampling.BICUBIC))
         return blur_background(rgb, alpha)
+
+    def _in_space(self, picture: LoadedImage, icc_profile: bytes | None) -> Image.Image:
+        """The picture in a colour space, kept for the next image, which is likely to have it."""
+        placed = self._placed
+        if placed is None or placed[0] != icc_profile:
+            colours = converted(picture.rgb, picture.icc_profile, icc_profile)
+            placed = self._placed = icc_profile, Image.fromarray(colours)
+        return placed[1]
 
 
 def composite_over(

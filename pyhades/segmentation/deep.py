@@ -50,12 +50,14 @@ def deep_alpha(
     """
     if prediction is None or prediction.alpha is not alpha:
         return alpha.astype(np.uint16) * np.uint16(WIDER)
-    fine = upscale_float(prediction.plane, image.size, prediction.manifest, **options)
+    fine: NDArray[np.float32] = upscale_float(
+        prediction.plane, image.size, prediction.manifest, **options
+    )
     if image.deep_alpha is not None:
         fine = fine * (image.deep_alpha.astype(np.float32) / np.float32(65535))
     elif image.alpha is not None:
         fine = fine * (image.alpha.astype(np.float32) / np.float32(255))
-    return np.rint(fine * np.float32(65535)).astype(np.uint16)
+    return (fine * np.float32(65535) + np.float32(0.5)).astype(np.uint16)
 
 
 def deep_rgba(

@@ -24,6 +24,9 @@ NetworkPrecision = Literal["fp32", "bf16", "int8", "auto"]
 """Of a segmentation network; ``"auto"`` is the fastest that stays within a budget."""
 NETWORK_PRECISIONS: tuple[NetworkPrecision, ...] = get_args(NetworkPrecision)
 
+Run = Callable[[NDArray[np.float32], list[NDArray[Any]]], tuple[NDArray[Any], list[NDArray[Any]]]]
+"""From a picture and states to a prediction and the states behind it."""
+
 PROGRAMS_KEPT = 4
 """Programs specialised to an input size that a dynamic network keeps."""
 
@@ -101,7 +104,7 @@ class CompiledNetwork:
 
     def sequence(self) -> Network:
         """A network that carries what it saw from call to call."""
-        return _Sequence(self)
+        return _Sequence(self, self._run)
 
     def session(self, threads: int, replica: str = "") -> Network:
         """The network for one caller at a time, on threads and arenas of its own.
@@ -210,8 +213,9 @@ def fed_picture(planes: NDArray[np.float32], plan: InputPlan) -> NDArray[Any]:
 class _Sequence:
     """Frames in their order; a change of their size begins anew."""
 
-    def __init__(self, network: CompiledNetwork) -> None:
+    def __init__(self, network: CompiledNetwork, run: Run) -> None:
         self._network = network
+        self._run = run
         self._states: list[NDArray[Any]] | None = None
         self._shape: tuple[int, ...] = ()
 
@@ -219,7 +223,7 @@ class _Sequence:
         states = self._states
         if states is None or planes.shape != self._shape:
             states = self._network._first_states()
-        output, self._states = self._network._run(planes, states)
+        output, self._states = self._run(planes, states)
         self._shape = planes.shape
         return output
 
@@ -241,8 +245,17 @@ class _Session:
         self._programs: OrderedDict[int, tuple[Program, Program]] = OrderedDict()
 
     def __call__(self, planes: NDArray[np.float32], /) -> NDArray[Any]:
-        states = self._network._first_states()
-        return self._network._run(planes, states, self._own, self._replica)[0]
+        return self._run(planes, self._network._first_states())[0]
+
+    def sequence(self) -> Network:
+        """The same network, which carries what it saw from call to call."""
+        return _Sequence(self._network, self._run)
+
+    def _run(
+        self, planes: NDArray[np.float32], states: list[NDArray[Any]]
+    ) -> tuple[NDArray[Any], list[NDArray[Any]]]:
+        prediction, after = self._network._run(planes, states, self._own, self._replica)
+        return prediction, [state.copy() for state in after]  # they outlive the next call
 
     def _own(self, program: Program) -> Program:
         """The session of a program, which is held so that its number stays its own."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from pyhades.errors import ClosedError
 from pyhades.segmentation.buffers import FRESH, Buffers
 from pyhades.segmentation.clock import Clock
 from pyhades.segmentation.cutout import Cutout
+from pyhades.segmentation.deep import Prediction
 from pyhades.segmentation.image.loaded import LoadedImage
 from pyhades.segmentation.manifest import ModelManifest
 from pyhades.segmentation.matte import normalise_range, prediction_plane, upscale
@@ -75,8 +77,19 @@ class Session:
                 alpha = ((product + 127) // 255).astype(np.uint8)
         return Cutout(
             image, alpha, kernel_options=self._kernel_options, buffers=self._buffers,
-            **self._cutout_options,
+            prediction=Prediction(plane, self._manifest, alpha), **self._cutout_options,
         )  # fmt: skip
+
+    def cut_frames(self, images: Iterable[LoadedImage]) -> Iterator[Cutout]:
+        """The frames of an animation in their order, or pages; lazily.
+
+        A recurrent network remembers earlier frames, but no other pages.
+        """
+        sequence = getattr(self._network, "sequence", None)
+        network = None if sequence is None else sequence()
+        for image in images:
+            is_timed = image.frame is not None and image.frame.duration is not None
+            yield self.cut(image, network if is_timed else None)
 
     def predict(self, image: LoadedImage, network: Network | None = None) -> NDArray[np.float32]:
         """What the network says, in 0..1, at the size that it gives."""

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from pyhades.arguments import one_of
+from pyhades.arguments import check_flag, one_of
 from pyhades.errors import ArgumentError
 from pyhades.segmentation.bulk.chain import Rendering
 from pyhades.segmentation.bulk.manifest import NAME, read_lines
@@ -16,22 +16,24 @@ from pyhades.segmentation.bulk.sinks.urls import UrlSink
 from pyhades.segmentation.bulk.sources.opening import InputLike
 from pyhades.segmentation.bulk.sources.urls import is_url
 from pyhades.segmentation.compose import Background, BackgroundLike
-from pyhades.segmentation.cutout import FILE_FORMATS, Output
-from pyhades.segmentation.image.png import Compression
+from pyhades.segmentation.cutout import Output
+from pyhades.segmentation.image.write import WriteOptions, check_output
 
 
 def rendering_of(
-    output: Output, background: BackgroundLike | None, suffix: str, png: Compression
+    output: Output,
+    background: BackgroundLike | None,
+    suffix: str,
+    options: WriteOptions | None = None,
+    *,
+    first_frame: bool = False,
 ) -> Rendering:
     """What is made of cut-outs; whatever cannot be is refused before the first."""
     one_of("output", output, Output)
-    one_of("png", png, Compression)
-    kind = one_of("suffix", suffix, tuple(FILE_FORMATS))
-    if output == "mask" and background is not None:
-        raise ArgumentError("output='mask' has no colours to put on a background")
-    if FILE_FORMATS[kind] == "JPEG" and output == "rgba" and background is None:
-        raise ArgumentError("JPEG has no transparency; write PNG or WebP, or give a background")
-    return Rendering(output, None if background is None else Background(background), suffix, png)
+    options = options or WriteOptions()
+    check_output(suffix, output, background, options)
+    behind = None if background is None else Background(background)
+    return Rendering(output, behind, suffix, options, check_flag("first_frame", first_frame))
 
 
 def files_among(*given: object) -> list[Path]:

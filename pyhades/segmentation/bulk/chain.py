@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pyhades.segmentation.animation import Animation, load_whole
 from pyhades.segmentation.buffers import FRESH, Buffers
 from pyhades.segmentation.bulk.foreground import foreground_share
 from pyhades.segmentation.clock import Clock
 from pyhades.segmentation.compose import Background
-from pyhades.segmentation.cutout import Cutout, Output
+from pyhades.segmentation.cutout import Cutout, Output, encode_frames
 from pyhades.segmentation.image.loaded import LoadedImage
-from pyhades.segmentation.image.png import Compression
-from pyhades.segmentation.image.reading import ImageLike, load_image
+from pyhades.segmentation.image.reading import ImageLike
 from pyhades.segmentation.image.sources import read_path
+from pyhades.segmentation.image.write import (
+    WriteOptions,
+    check_frames,
+    check_size,
+    format_of,
+)
 from pyhades.segmentation.session import Session
 
 
@@ -28,18 +34,38 @@ class Rendering:
 
     Attributes
     ----------
-    output, background, suffix, png
+    output, background, suffix
         As :meth:`pyhades.segmentation.Cutout.encode` takes them.
+    options
+        How it is written.
+    first_frame
+        Take the first of several frames or pages; else all of them are cut out.
     """
 
     output: Output = "rgba"
     background: Background | None = None
     suffix: str = ".png"
-    png: Compression = "fast"
+    options: WriteOptions = field(default_factory=WriteOptions)
+    first_frame: bool = False
+
+    def check(self, image: LoadedImage) -> None:
+        """ImageError for a picture that its format cannot hold, before it is cut out."""
+        kind = format_of(self.suffix)
+        check_size(image.size, kind, image.name)
+        if image.frame is not None and not self.first_frame:
+            check_frames(image.frame, kind, image.name)
 
     def encoded(self, cutout: Cutout) -> list[bytes]:
         """The content of a file, in pieces."""
-        return cutout.encode_parts(self.output, self.background, suffix=self.suffix, png=self.png)
+        return cutout.encode_parts(
+            self.output, self.background, suffix=self.suffix, options=self.options
+        )
+
+    def encoded_frames(self, cutouts: Iterable[Cutout]) -> list[bytes]:
+        """The content of a file that holds them all, in pieces."""
+        return encode_frames(
+            cutouts, self.output, self.background, suffix=self.suffix, options=self.options
+        )
 
 
 @dataclass(frozen=True)
@@ -89,15 +115,25 @@ class Decoding:
         From an item to what :func:`load_image` takes: bytes, or a path.
     max_pixels
         Of a picture.
+    rendering
+        What is made of it, if that can be.
     """
 
-    def __init__(self, read: Read, max_pixels: int, clock: Clock, buffers: Buffers = FRESH) -> None:
+    def __init__(
+        self,
+        read: Read,
+        max_pixels: int,
+        rendering: Rendering,
+        clock: Clock,
+        buffers: Buffers = FRESH,
+    ) -> None:
         self._read = read
+        self._rendering = rendering
         self._max_pixels = max_pixels
         self._clock = clock
         self._buffers = buffers
 
-    def __call__(self, item: Any) -> LoadedImage:
+    def __call__(self, item: Any) -> LoadedImage | Animation:
         with self._clock.stage("read"):
             data = self._read(item)
             name = str(item)
@@ -105,19 +141,36 @@ class Decoding:
                 name = os.fspath(data)
                 data = read_path(data, self._buffers)
         with self._clock.stage("decode"):
-            return load_image(data, max_pixels=self._max_pixels, name=name, buffers=self._buffers)
+            loaded = load_whole(
+                data, first_frame=self._rendering.first_frame, max_pixels=self._max_pixels,
+                name=name, buffers=self._buffers,
+            )  # fmt: skip
+            self._rendering.check(loaded.first if isinstance(loaded, Animation) else loaded)
+            return loaded
 
     def close(self) -> None:
         """Nothing is held."""
 
 
 class Cutting:
-    """The network's part of the chain."""
+    """The network's part of the chain.
 
-    def __init__(self, session: Session) -> None:
+    Parameters
+    ----------
+    session
+        Cuts out.
+    encoding
+        The last part of the chain. It is called from here for the frames of an animation, which
+        come and go one by one.
+    """
+
+    def __init__(self, session: Session, encoding: Encoding) -> None:
         self._session = session
+        self._encoding = encoding
 
-    def __call__(self, image: LoadedImage) -> Cutout:
+    def __call__(self, image: LoadedImage | Animation) -> Cutout | Rendered:
+        if isinstance(image, Animation):
+            return self._encoding.frames(self._session.cut_frames(image))
         return self._session.cut(image)
 
     def close(self) -> None:
@@ -140,12 +193,31 @@ class Encoding:
         self._look = look
         self._clock = clock
 
-    def __call__(self, cutout: Cutout) -> Rendered:
+    def __call__(self, cutout: Cutout | Rendered) -> Rendered:
+        if isinstance(cutout, Rendered):
+            return cutout
         with self._clock.stage("encode"):
             parts = self._rendering.encoded(cutout)
         with self._clock.stage("look"):
             foreground, doubt = foreground_share(cutout.alpha), self._look(cutout.alpha)
         return Rendered(parts, cutout.image.size, foreground, doubt)
+
+    def frames(self, cutouts: Iterable[Cutout]) -> Rendered:
+        """A file of them all; the first doubt about any of them is that about the file."""
+        size, foreground, doubts = (0, 0), [0.0], [""]
+
+        def noted() -> Iterator[Cutout]:
+            nonlocal size
+            foreground.clear()
+            for cutout in cutouts:
+                size = cutout.image.size
+                foreground.append(foreground_share(cutout.alpha))
+                doubts.append(self._look(cutout.alpha))
+                yield cutout
+
+        parts = self._rendering.encoded_frames(noted())
+        doubt = next(filter(None, doubts), "")
+        return Rendered(parts, size, sum(foreground) / len(foreground), doubt)
 
     def close(self) -> None:
         """Nothing is held."""

@@ -45,7 +45,8 @@ class Identity:
         options = {
             "output": rendering.output,
             "suffix": rendering.suffix,
-            "png": rendering.png,
+            **dataclasses.asdict(rendering.options),
+            "first_frame": rendering.first_frame,
             "background": None if background is None else _told(background),
             "precision": remover.precision,
             **remover.cutout_options,

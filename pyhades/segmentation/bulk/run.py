@@ -39,6 +39,7 @@ from pyhades.segmentation.clock import StageReport
 from pyhades.segmentation.compose import BackgroundLike
 from pyhades.segmentation.cutout import Output
 from pyhades.segmentation.image.png import Compression
+from pyhades.segmentation.image.write import Bits, WriteOptions
 from pyhades.segmentation.remover import Remover
 
 
@@ -58,8 +59,10 @@ class BulkRun:
         A folder, or a URL.
     remover
         The model. Whoever made it closes it.
-    output, background, png
+    output, background, png, quality, lossless, bits, strip
         See :meth:`pyhades.segmentation.Cutout.encode`.
+    first_frame
+        Take the first of several frames or pages; else all are cut out, into one file.
     suffix
         Of results, such as ``".webp"``.
     recursive
@@ -138,6 +141,11 @@ class BulkRun:
         background: BackgroundLike | None = None,
         suffix: str = ".png",
         png: Compression = "fast",
+        quality: int | None = None,
+        lossless: bool | None = None,
+        bits: Bits = 8,
+        strip: bool = False,
+        first_frame: bool = False,
         recursive: bool = True,
         include: str | Sequence[str] = (),
         exclude: str | Sequence[str] = (),
@@ -165,7 +173,10 @@ class BulkRun:
         if not isinstance(remover, Remover):
             raise ArgumentTypeError(f"remover is {type(remover).__name__}, not a Remover")
         self._remover = remover
-        self._rendering = rendering_of(output, background, suffix, png)
+        self._rendering = rendering_of(
+            output, background, suffix, WriteOptions(png, quality, lossless, bits, strip),
+            first_frame=first_frame,
+        )  # fmt: skip
         self._settings = Settings.of(
             overwrite=overwrite, skip_existing=skip_existing, resume=resume,
             retry_failed=retry_failed, resume_anyway=resume_anyway, checksum=checksum, sync=sync,

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from pyhades.arguments import check_count
 from pyhades.errors import ArgumentTypeError
+from pyhades.segmentation.animation import Animation
 from pyhades.segmentation.buffers import FRESH, Buffers, KeptBuffers
 from pyhades.segmentation.bulk.chain import (
     Cutting,
@@ -57,7 +58,7 @@ class _Chain:
         return Whole(self.decoding(seat, buffers), self.cutting(seat, buffers), self.encoding(seat))
 
     def decoding(self, seat: Seat, buffers: Buffers = FRESH) -> Decoding:
-        return Decoding(self.read, self.remover.max_pixels, seat.clock, buffers)
+        return Decoding(self.read, self.remover.max_pixels, self.rendering, seat.clock, buffers)
 
     def cutting(self, seat: Seat, buffers: Buffers = FRESH) -> Cutting:
         # The first node uses the weights that are packed already.
@@ -65,7 +66,7 @@ class _Chain:
         session = self.remover.session(
             threads=self.threads, replica=replica, buffers=buffers, clock=seat.clock
         )
-        return Cutting(session)
+        return Cutting(session, self.encoding(seat))
 
     def decoding_and_cutting(self, seat: Seat) -> Whole:
         return Whole(self.decoding(seat), self.cutting(seat))
@@ -226,9 +227,13 @@ def _distances(plan: Plan, nodes: Sequence[int]) -> list[list[int]]:
     return [[orders[a].index(b) if b in orders[a] else far for b in nodes] for a in nodes]
 
 
-def _bytes_of_image(image: LoadedImage) -> int:
+def _bytes_of_image(image: LoadedImage | Animation) -> int:
+    if isinstance(image, Animation):  # the frames that follow are not there yet
+        image = image.first
     return image.rgb.nbytes + (0 if image.alpha is None else image.alpha.nbytes)
 
 
-def _bytes_of_cutout(cutout: Cutout) -> int:
+def _bytes_of_cutout(cutout: Cutout | Rendered) -> int:
+    if isinstance(cutout, Rendered):
+        return sum(map(len, cutout.parts))
     return _bytes_of_image(cutout.image) + cutout.alpha.nbytes

@@ -16,7 +16,7 @@ from pyhades.segmentation.image.colour import profile_of, space_of
 from pyhades.segmentation.image.depth import raw_mode, refuse_planes
 from pyhades.segmentation.image.limits import check_pixels, limited
 from pyhades.segmentation.image.loaded import LoadedImage
-from pyhades.segmentation.image.metadata import picture_exif
+from pyhades.segmentation.image.metadata import picture_exif, picture_xmp
 from pyhades.segmentation.image.opening import dpi_of, load_pixels, orientation_of
 from pyhades.segmentation.image.pixels import split
 
@@ -56,7 +56,8 @@ def decode(
     fields = pixels.mapped(lambda array: upright(array, orientation))
     rgb: NDArray[np.uint8] = fields["rgb"]
     exif = picture_exif(image, (rgb.shape[0], rgb.shape[1]))
-    return LoadedImage(**fields, dpi=dpi_of(image, in_file), name=name, exif=exif)
+    dpi, xmp = dpi_of(image, in_file), picture_xmp(image)
+    return LoadedImage(**fields, dpi=dpi, name=name, exif=exif, xmp=xmp)
 
 
 def decode_jpeg(
@@ -79,6 +80,7 @@ def decode_jpeg(
         dpi=dpi_of(header, orientation),
         name=name,
         exif=picture_exif(header, (rgb.shape[0], rgb.shape[1])),
+        xmp=picture_xmp(header),
     )
 
 

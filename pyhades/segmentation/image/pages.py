@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import Image
 
-from pyhades.errors import ImageError
+from pyhades.errors import ImageError, SeveralFramesError
 from pyhades.segmentation.image.limits import limited
 from pyhades.segmentation.image.loaded import Frame
 
@@ -63,10 +63,10 @@ def frame_of(image: Image.Image, index: int, pages: Sequence[int]) -> Frame | No
 
 
 def refuse_several(pages: Sequence[int], file_format: str | None, name: str) -> None:
-    """ImageError for a file with several frames, of which nobody said what to do with them."""
+    """SeveralFramesError where several frames are, and nobody said what to do with them."""
     if len(pages) > 1:
         what = "pages" if file_format == "TIFF" else "frames"
-        raise ImageError(
+        raise SeveralFramesError(
             f"{name}: the file has {len(pages)} {what}; read them all with "
             f"pyhades.segmentation.image.frames.frames(), or the first alone by first_frame=True"
         )

@@ -105,7 +105,7 @@ def format_of(suffix: str) -> WriteFormat:
     kind = _BY_SUFFIX.get(suffix.lower())
     if kind is None:
         known = ", ".join(kind.suffixes[0] for kind in FORMATS if kind.is_available)
-        raise ArgumentError(f"cannot write {suffix!r} files; choose one of {known}")
+        raise ArgumentError(f"suffix={suffix!r}: cannot write such files; choose one of {known}")
     if not kind.is_available:
         package = "pillow-heif" if kind.name == "HEIF" else "a Pillow that was built with libavif"
         raise ArgumentError(f"writing {suffix} files needs {package}; or write PNG or WebP")

@@ -139,8 +139,9 @@ def _write_kept(
     images: list[Image.Image] = []
     for each in frames:
         durations.append(round(each.frame.duration or 0))
-        as_image = gif_frame if kind.name == "GIF" else Image.fromarray
-        images.append(as_image(np.array(each.pixels)))  # a copy: the next may use the same memory
+        # A copy: the next may use the same memory.
+        pixels = np.array(each.pixels, np.uint8)
+        images.append(gif_frame(pixels) if kind.name == "GIF" else Image.fromarray(pixels))
     animation: dict[str, Any] = {"duration": durations}
     if kind.name != "GIF":
         animation["loop"] = ONCE if first.frame.loop is None else first.frame.loop

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
+
+from pyhades.segmentation.image.png import Pixels
 
 COLOURS = 255
 """Of a frame; one more stands for what is transparent."""
@@ -38,7 +39,7 @@ def write_gif(frames: Sequence[Image.Image], **animation: Any) -> list[bytes]:
     return [buffer.getvalue()]
 
 
-def gif_frame(pixels: NDArray[np.uint8]) -> Image.Image:
+def gif_frame(pixels: Pixels) -> Image.Image:
     """A picture with a palette, whose entry 255 is transparent.
 
     Parameters

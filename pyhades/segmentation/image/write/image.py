@@ -71,7 +71,6 @@ def in_known_space(pixels: Pixels, kind: WriteFormat, info: Info) -> Pixels:
     """The pixels, in sRGB where the format cannot say in which space they are."""
     if kind.metadata or info.icc_profile is None or pixels.ndim == 2:
         return pixels
-    assert pixels.dtype == np.uint8  # such formats have no more
-    result = np.array(pixels)
-    result[..., :3] = converted(np.ascontiguousarray(pixels[..., :3]), info.icc_profile, None)
+    result = np.array(pixels, np.uint8)
+    result[..., :3] = converted(np.ascontiguousarray(result[..., :3]), info.icc_profile, None)
     return result

@@ -22,7 +22,7 @@ from pyhades.cli.targets import check_apart
 from pyhades.errors import ArgumentError, ConfigurationError
 from pyhades.segmentation.bulk.beginning import rendering_of
 from pyhades.segmentation.bulk.books import reason_of
-from pyhades.segmentation.bulk.chain import Rendering
+from pyhades.segmentation.bulk.chain import Rendering, render
 from pyhades.segmentation.bulk.sinks.files import FileSink
 from pyhades.segmentation.bulk.sources.naming import (
     ARCHIVE_SUFFIXES,
@@ -30,7 +30,6 @@ from pyhades.segmentation.bulk.sources.naming import (
     result_of,
 )
 from pyhades.segmentation.bulk.sources.urls import is_url, reach
-from pyhades.segmentation.image.reading import load_image
 from pyhades.segmentation.image.write import WriteOptions
 from pyhades.segmentation.remover import Remover
 
@@ -94,8 +93,8 @@ def remove_one(remover: Remover, request: Request, one: One) -> int:
     try:
         if one.is_file and os.path.lexists(one.out) and not request.overwrite:
             return _exists(one, skip=request.skip_existing)
-        image = load_image(_read(one.source), max_pixels=remover.max_pixels, name=_name(one.source))
-        _write(one, request, one.rendering.encoded(remover.cut(image)))
+        data, name = _read(one.source), _name(one.source)
+        _write(one, request, render(remover, data, one.rendering, name=name).parts)
     except (ArgumentError, ConfigurationError):
         raise
     except FileExistsError as error:

@@ -27,6 +27,7 @@ from pyhades.errors import (
 from pyhades.ir.graph import Graph
 from pyhades.onnx.source import ModelSource, expanded, model_bytes
 from pyhades.options import EngineOptions, engine_options, refuse_precision
+from pyhades.segmentation.animation import Animation
 from pyhades.segmentation.buffers import FRESH, Buffers
 from pyhades.segmentation.bulk.overlap import overlap
 from pyhades.segmentation.catalogue import ENTRIES, Entry, Identification, Profile, identify
@@ -35,6 +36,7 @@ from pyhades.segmentation.clock import Clock
 from pyhades.segmentation.compose import Background, BackgroundLike
 from pyhades.segmentation.cutout import Cutout, Output
 from pyhades.segmentation.image.arrays import ValueRange
+from pyhades.segmentation.image.frames import frames as read_frames
 from pyhades.segmentation.image.limits import MAX_PIXELS
 from pyhades.segmentation.image.loaded import LoadedImage
 from pyhades.segmentation.image.reading import ChannelOrder, ImageLike, load_image
@@ -297,6 +299,23 @@ class Remover:
     ) -> Cutout:
         """Compute the matte, to be rendered or encoded together with its image."""
         return self._open().cut(self._load(image, channel_order, value_range))
+
+    def cut_frames(self, image: ImageLike | Animation) -> Iterator[Cutout]:
+        """Compute the mattes of all frames of an animated file, or of all pages, lazily.
+
+        Parameters
+        ----------
+        image
+            A path, bytes, a binary file object or a PIL image.
+
+        Examples
+        --------
+        >>> for cutout in remover.cut_frames("dance.gif"):            # doctest: +SKIP
+        ...     print(cutout.image.frame, cutout.alpha.mean())
+        """
+        if not isinstance(image, Animation):
+            return self._open().cut_frames(read_frames(image, max_pixels=self.max_pixels))
+        return self._open().cut_frames(image)
 
     def session(
         self,

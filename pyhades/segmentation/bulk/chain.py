@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,9 @@ from pyhades.segmentation.image.write import (
     format_of,
 )
 from pyhades.segmentation.session import Session
+
+if TYPE_CHECKING:
+    from pyhades.segmentation.remover import Remover
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,21 @@ class Rendering:
         check_size(image.size, kind, image.name)
         if image.frame is not None and not self.first_frame:
             check_frames(image.frame, kind, image.name)
+
+    def load(
+        self,
+        image: ImageLike,
+        *,
+        max_pixels: int,
+        name: str | None = None,
+        buffers: Buffers = FRESH,
+    ) -> LoadedImage | Animation:
+        """A picture, or all of a file's, that can be written as it is to be."""
+        loaded = load_whole(
+            image, first_frame=self.first_frame, max_pixels=max_pixels, name=name, buffers=buffers
+        )
+        self.check(loaded.first if isinstance(loaded, Animation) else loaded)
+        return loaded
 
     def encoded(self, cutout: Cutout) -> list[bytes]:
         """The content of a file, in pieces."""
@@ -141,12 +159,9 @@ class Decoding:
                 name = os.fspath(data)
                 data = read_path(data, self._buffers)
         with self._clock.stage("decode"):
-            loaded = load_whole(
-                data, first_frame=self._rendering.first_frame, max_pixels=self._max_pixels,
-                name=name, buffers=self._buffers,
-            )  # fmt: skip
-            self._rendering.check(loaded.first if isinstance(loaded, Animation) else loaded)
-            return loaded
+            return self._rendering.load(
+                data, max_pixels=self._max_pixels, name=name, buffers=self._buffers
+            )
 
     def close(self) -> None:
         """Nothing is held."""
@@ -237,6 +252,36 @@ class Whole:
     def close(self) -> None:
         for part in self._parts:
             part.close()
+
+
+def render(
+    remover: Remover, image: ImageLike, rendering: Rendering, *, name: str | None = None
+) -> Rendered:
+    """One picture, or a file with several frames or pages, as a file.
+
+    Parameters
+    ----------
+    remover
+        Cuts out.
+    image
+        A path, bytes, a file, or whatever else :func:`load_image` takes.
+    rendering
+        What is made of it.
+    name
+        What to call it in messages.
+
+    Examples
+    --------
+    >>> import pyhades
+    >>> with pyhades.Remover() as remover:
+    ...     render(remover, np.zeros((40, 60, 3), np.uint8), Rendering()).data[1:4]
+    b'PNG'
+    """
+    loaded = rendering.load(image, max_pixels=remover.max_pixels, name=name)
+    encoding = Encoding(rendering, no_doubt, Clock())
+    if isinstance(loaded, Animation):
+        return encoding.frames(remover.cut_frames(loaded))
+    return encoding(remover.cut(loaded))
 
 
 def no_doubt(alpha: NDArray[np.uint8]) -> str:

@@ -20,8 +20,8 @@ _SHORT, _LONG = 3, 4
 _XMP_ORIENTATION = re.compile(
     rb"""(tiff:Orientation\s*(?:=\s*["']|>)\s*)[1-8](?=\s*(?:["']|<))""",
 )
-_DESCRIBING = frozenset((
-    0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x013C, 0x8298, 0x8769, 0x8825,
+DESCRIBING = frozenset((
+    0x010D, 0x010E, 0x010F, 0x0110, 0x011D, 0x0131, 0x0132, 0x013B, 0x013C, 0x8298, 0x8769, 0x8825, 0x83BB,
     0x9C9B, 0x9C9C, 0x9C9D, 0x9C9E, 0x9C9F, 0x4746, 0x4749,
 ))  # fmt: skip
 """Tags of a TIFF that describe the picture and not the file: the maker, the time, EXIF, GPS."""
@@ -105,7 +105,7 @@ def _written_anew(image: Image.Image) -> bytes | None:
         return None
     kept = Image.Exif()
     for tag in found:
-        if tag in _DESCRIBING:
+        if tag in DESCRIBING:
             is_directory = tag in (_EXIF, 0x8825)
             kept[tag] = found.get_ifd(tag) if is_directory else found[tag]
     return kept.tobytes() if len(kept) else None

@@ -13,6 +13,8 @@ from pyhades.segmentation.image.loaded import Frame
 
 _SUBFILE = 254
 """Tag of a TIFF page; its lowest bit marks a smaller copy of another page."""
+_ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")
+"""Formats whose frames follow each other in time, also where it is not said how fast."""
 _SINGLE = ("JPEG", "MPO", "BMP", "DIB", "PPM", "QOI", "ICO", "TGA")
 """Formats with one picture; what follows it in an MPO are views and maps of the same."""
 
@@ -54,10 +56,11 @@ def frame_of(image: Image.Image, index: int, pages: Sequence[int]) -> Frame | No
     if len(pages) == 1:
         return None
     loop = image.info.get("loop")
+    shown = _milliseconds(image.info.get("duration"))
     return Frame(
         index,
         len(pages),
-        _milliseconds(image.info.get("duration")),
+        shown if shown is not None or image.format not in _ANIMATED else 0.0,
         loop if isinstance(loop, int) else None,
     )
 

@@ -9,6 +9,7 @@ from typing import Any
 from PIL import Image
 
 from pyhades.errors import ImageError
+from pyhades.segmentation.image.metadata import PREFIX
 from pyhades.segmentation.image.write.formats import WriteFormat
 from pyhades.segmentation.image.write.info import Info
 from pyhades.segmentation.image.write.options import WriteOptions
@@ -82,4 +83,6 @@ def _beside(kind: WriteFormat, info: Info) -> dict[str, Any]:
                     f"{info.name}: {len(found[name]):,} bytes of {name.upper()} are more than JPEG "
                     "holds; write another format, or strip them (strip=True, --strip)"
                 )
+        if info.exif:  # other formats know what the block is without being told
+            found["exif"] = PREFIX + info.exif
     return {name: value for name, value in found.items() if value}

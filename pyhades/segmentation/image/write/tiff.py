@@ -16,6 +16,7 @@ from PIL import Image, TiffTags
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from pyhades.errors import ImageError
+from pyhades.segmentation.image.metadata import DESCRIBING
 from pyhades.segmentation.image.png import Pixels
 from pyhades.segmentation.image.write.info import Info
 
@@ -108,13 +109,13 @@ def _directory(pixels: Pixels, lengths: list[int], info: Info, number: int, posi
 
 
 def _described(block: bytes | None) -> dict[int, Any]:
-    """EXIF as tags, all but those about how pixels are stored."""
+    """EXIF as tags: those about the picture, not those about how pixels are stored."""
     if not block:
         return {}
     exif = Image.Exif()
     exif.load(block)
     found: dict[int, Any] = {}
-    for tag in exif:
+    for tag in DESCRIBING.intersection(exif):
         is_directory = tag in TiffTags.TAGS_V2_GROUPS
         found[tag] = exif.get_ifd(tag) if is_directory else exif[tag]
     return {tag: value for tag, value in found.items() if value not in ({}, None)}

@@ -150,9 +150,7 @@ def deflated(pixels: Pixels, compression: Compression, buffers: Buffers) -> Iter
     distance = _channels(pixels) * pixels.itemsize
     if compression == "fast":
         out = buffers.array("filtered", (rows.shape[0], rows.shape[1] + 1), np.uint8)
-        yield from deflated_fast(
-            kernels.png_filter(rows, distance, "sub", out=out, threads=1).data
-        )
+        yield from deflated_fast(kernels.png_filter(rows, distance, "sub", out=out, threads=1).data)
         return
     deflater = zlib.compressobj(5 if compression == "balanced" else 9)
     for first in range(0, len(rows), _ROWS_PER_STRIP):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 
 import numpy as np
@@ -38,6 +39,7 @@ def opened(data):
     return image
 
 
+@functools.cache  # a profile says when it was made
 def wide_profile():
     """A space whose primaries are those of sRGB, in another order: one sees whether it counts."""
     profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())

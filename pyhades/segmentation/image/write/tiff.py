@@ -11,13 +11,12 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from isal import isal_zlib
 from PIL import Image, TiffTags
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from pyhades.errors import ImageError
 from pyhades.segmentation.image.metadata import DESCRIBING
-from pyhades.segmentation.image.png import Pixels
+from pyhades.segmentation.image.png import Pixels, deflated_fast
 from pyhades.segmentation.image.write.info import Info
 
 log = logging.getLogger(__name__)
@@ -78,7 +77,7 @@ def _strips(pixels: Pixels) -> list[bytes]:
         strip = pixels[first : first + rows]
         differences = np.array(strip, strip.dtype.newbyteorder("<"), order="C")
         np.subtract(strip[:, 1:], strip[:, :-1], out=differences[:, 1:])
-        strips.append(isal_zlib.compress(differences.tobytes(), 1))
+        strips.append(b"".join(deflated_fast(differences.data)))
     return strips
 
 

@@ -1,17 +1,12 @@
-"""The image kernels on a 1920 x 1080 photograph, and the whole pipeline without its network."""
+"""The image kernels on a 1920 x 1080 photograph."""
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 import pytest
-from PIL import Image
 
 from bench.traffic import benchmark_traffic
 from pyhades import _native, kernels
-from pyhades.segmentation import Remover
-from pyhades.segmentation.catalogue import CATALOGUE
 
 HEIGHT, WIDTH = 1080, 1920
 PIXELS = HEIGHT * WIDTH
@@ -66,11 +61,3 @@ class InstantNetwork:
 
     def close(self):
         pass
-
-
-def bench_jpeg_to_png_outside_the_network(benchmark):
-    buffer = io.BytesIO()
-    Image.fromarray(IMAGE).save(buffer, "JPEG", quality=92)
-    remover = Remover.from_network(InstantNetwork(), CATALOGUE["u2net"], threads=1)
-    data = benchmark(lambda: remover.cut(buffer.getvalue()).encode())
-    benchmark.extra_info["png_bytes"] = len(data)

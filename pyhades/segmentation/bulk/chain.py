@@ -154,7 +154,9 @@ class Decoding:
     def __call__(self, item: Any) -> LoadedImage | Animation:
         with self._clock.stage("read"):
             data = self._read(item)
-            name = str(item)
+            # Content is no name: writing it out would take longer than decoding it.
+            has_name = not isinstance(item, bytes | bytearray | memoryview | np.ndarray)
+            name = str(item) if has_name else None
             if isinstance(data, str | os.PathLike):
                 name = os.fspath(data)
                 data = read_path(data, self._buffers)

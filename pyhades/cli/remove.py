@@ -90,6 +90,8 @@ def command(ctx: click.Context, /, inputs: tuple[str, ...], out: str, **given: A
         suffix=request.suffix if named else None,
     )  # fmt: skip
     one = One.of(request) if is_single else None
+    if one is None:
+        request.check_writing()
     if request.cpus is not None:  # before threads are made
         os.sched_setaffinity(0, {int(cpu) for cpu in request.cpus.split(",")})
     with make_remover(**given) as remover:

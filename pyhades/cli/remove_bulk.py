@@ -58,9 +58,9 @@ def _make_run(remover: Remover, request: Request) -> BulkRun:
     options: dict[str, Any] = {name: getattr(request, name) for name in names}
     return BulkRun(
         inputs, request.out, remover=remover, output=request.output, background=request.background,
-        suffix=suffix, png=request.png, manifest=request.record, sync=request.fsync,
+        suffix=suffix, manifest=request.record, sync=request.fsync, first_frame=request.first_frame,
         watch=request.interval if request.watch else None, threads_per_worker=request.threads,
-        **options,
+        **vars(request.writing), **options,
     )  # fmt: skip
 
 

@@ -30,7 +30,6 @@ from pyhades.segmentation.bulk.sources.naming import (
     result_of,
 )
 from pyhades.segmentation.bulk.sources.urls import is_url, reach
-from pyhades.segmentation.image.write import WriteOptions
 from pyhades.segmentation.remover import Remover
 
 
@@ -64,10 +63,11 @@ class One:
         (source,) = request.inputs
         out = _target(source, request)
         suffix = request.suffix_of(out)
-        return cls(
-            source, out,
-            rendering_of(request.output, request.background, suffix, WriteOptions(request.png)),
-        )
+        rendering = rendering_of(
+            request.output, request.background, suffix, request.writing,
+            first_frame=request.first_frame,
+        )  # fmt: skip
+        return cls(source, out, rendering)
 
     @property
     def is_file(self) -> bool:

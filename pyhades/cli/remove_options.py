@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from pyhades.cli.options import together
+from pyhades.cli.remove_writing import writing_of, writing_options
 from pyhades.cli.streams import STANDARD, is_device, standard_input, standard_output
 from pyhades.cli.targets import check_apart
 from pyhades.segmentation.bulk.memory import parse_size
@@ -16,7 +17,7 @@ from pyhades.segmentation.bulk.shards import Shard
 from pyhades.segmentation.bulk.sources.opening import check_exists
 from pyhades.segmentation.bulk.sources.patterns import PLAIN, check_name_pattern
 from pyhades.segmentation.cutout import Output
-from pyhades.segmentation.image.png import Compression
+from pyhades.segmentation.image.write import WriteOptions, check_output
 
 result_options = together(
     click.option("--only-mask", is_flag=True, help="Write the matte in grey."),
@@ -29,14 +30,7 @@ result_options = together(
         "--name-pattern", default=PLAIN, show_default=True, metavar="PATTERN",
         help="Of results in a folder, such as {stem}-cut{suffix}; {name} has the picture's suffix.",
     ),
-    click.option(
-        "--format", "suffix", default="png", show_default=True,
-        type=click.Choice(["png", "webp", "tif", "jpg"]), help="Of files in an output folder.",
-    ),
-    click.option(
-        "--png", default="fast", show_default=True,
-        type=click.Choice(["fast", "balanced", "small"]), help="Speed against size.",
-    ),
+    writing_options,
     click.option(
         "--foreground/--no-foreground", "estimate_foreground", default=True,
         help="Free soft edges of the background's colour (default).",
@@ -144,8 +138,8 @@ class Request:
     ----------
     inputs, out
         As they were given.
-    rendering
-        Keywords of what is made of pictures.
+    output, background, suffix, writing
+        What is made of pictures, and how it is written.
     others
         All other options, by name.
     """
@@ -155,7 +149,7 @@ class Request:
     output: Output
     background: str | None
     suffix: str
-    png: Compression
+    writing: WriteOptions
     others: dict[str, Any]
 
     @classmethod
@@ -170,7 +164,7 @@ class Request:
             output,
             given.pop("background"),
             given.pop("suffix"),
-            given.pop("png"),
+            writing_of(given),
             others,
         )
 
@@ -218,15 +212,15 @@ class Request:
             raise click.UsageError("--overwrite replaces what exists, --skip-existing leaves it")
         if self.output == "mask" and self.background is not None:
             raise click.UsageError("--only-mask has no colours to put on a --background")
-        if self.suffix == "jpg" and self.output == "rgba" and self.background is None:
-            raise click.UsageError(
-                "--format jpg has no transparency; add --background or --only-mask"
-            )
         check_name_pattern(self.name_pattern)
         Shard.parse(self.shard)
         if self.max_memory is not None:
             parse_size(self.max_memory)
         check_apart(self.out, self.background, model)
+
+    def check_writing(self) -> None:
+        """Refuse what files of ``--format`` cannot hold."""
+        check_output(f".{self.suffix}", self.output, self.background, self.writing)
 
     def _check_streams(self) -> None:
         if self.streams and (len(self.inputs) > 1 or self.is_bulk):
@@ -265,6 +259,7 @@ _OTHERS = [
     "overwrite",
     "skip_existing",
     "name_pattern",
+    "first_frame",
     "quiet",
     "interval",
 ]

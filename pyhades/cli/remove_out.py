@@ -12,7 +12,7 @@ from PIL import Image
 from pyhades.cli.streams import STANDARD, check_standard_output, is_device
 from pyhades.segmentation.bulk.sources.naming import ARCHIVE_SUFFIXES, TABLE_SUFFIXES
 from pyhades.segmentation.bulk.sources.urls import is_url
-from pyhades.segmentation.cutout import FILE_FORMATS
+from pyhades.segmentation.image.write import FILE_FORMATS
 
 _CONTAINERS = (*ARCHIVE_SUFFIXES, *TABLE_SUFFIXES, ".zip", ".7z", ".rar")
 _ELSEWHERE = {".heic", ".heif", ".jxl", ".svg", ".raw", ".mp4", ".mov", ".webm", ".mkv", ".avi"}

@@ -214,6 +214,10 @@ OTHERS: dict[str, Callable[[], Call]] = {
         quant.QuantizedTensor, (), {"shape": (1, 32), "values": MATRIX[:1]}
     ),
     "pyhades.segmentation.bulk.run.BulkRun": bulk_run_call,
+    "pyhades.segmentation.cutout.Cutout.deep_pixels": lambda: cutout("deep_pixels"),
+    "pyhades.segmentation.cutout.Cutout.drawn": lambda: Call(
+        Cutout(LoadedImage(PHOTO), PHOTO[..., 0]).drawn, ("rgba", None, 8)
+    ),
     "pyhades.segmentation.cutout.Cutout.encode": lambda: cutout("encode"),
     "pyhades.segmentation.cutout.Cutout.encode_parts": lambda: cutout("encode_parts"),
     "pyhades.segmentation.cutout.Cutout.pixels": lambda: cutout("pixels"),

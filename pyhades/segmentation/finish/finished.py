@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyhades.segmentation.compose import Background, Colour
+from pyhades.segmentation.compose import Background
 from pyhades.segmentation.finish.finish import Finish
 from pyhades.segmentation.finish.layout import Layout
 from pyhades.segmentation.finish.shadow import Shadow
+from pyhades.segmentation.image.write.spaces import Colour
 
 Pixels = NDArray[Any]
 

@@ -14,6 +14,7 @@ from pyhades.cli.remove_bulk import remove_many
 from pyhades.cli.remove_one import One, is_one, remove_one
 from pyhades.cli.remove_options import Request, bulk_options, result_options
 from pyhades.cli.remove_out import check_out
+from pyhades.cli.signals import ending
 from pyhades.segmentation.image.limits import MAX_PIXELS
 from pyhades.segmentation.remover import Remover
 
@@ -94,7 +95,7 @@ def command(ctx: click.Context, /, inputs: tuple[str, ...], out: str, **given: A
         request.check_writing()
     if request.cpus is not None:  # before threads are made
         os.sched_setaffinity(0, {int(cpu) for cpu in request.cpus.split(",")})
-    with make_remover(**given) as remover:
+    with ending(), make_remover(**given) as remover:
         if one is not None:
             code = remove_one(remover, request, one)
         else:

@@ -10,7 +10,6 @@ from pathlib import Path
 from pyhades.cli.remove_options import Request
 from pyhades.cli.remove_out import named_folder, names_picture
 from pyhades.cli.remove_progress import tell
-from pyhades.cli.signals import ending
 from pyhades.cli.streams import (
     STANDARD,
     is_device,
@@ -162,5 +161,4 @@ def _write(one: One, request: Request, pieces: Sequence[bytes]) -> None:
         write_device(one.out, pieces)
     else:
         path = Path(one.out)
-        with ending():
-            FileSink(path.parent, request.fsync).write(path.name, pieces, replace=request.overwrite)
+        FileSink(path.parent, request.fsync).write(path.name, pieces, replace=request.overwrite)

@@ -165,8 +165,14 @@ def check_exists(text: str) -> None:
     """ArgumentError where a path leads to nothing. URLs are not looked up."""
     if not text:
         raise ArgumentError("an input is an empty text, not a path; is a variable not set?")
-    if not is_url(text) and not os.path.lexists(text.rstrip("/") or text):
-        raise ArgumentError(f"{text}: there is no such file or folder{_hint(text)}")
+    if is_url(text):
+        return
+    try:
+        os.lstat(text.rstrip("/") or text)
+    except (FileNotFoundError, NotADirectoryError):
+        raise ArgumentError(f"{text}: there is no such file or folder{_hint(text)}") from None
+    except OSError as error:
+        raise ArgumentError(f"{text}: {error.strerror}") from error
 
 
 def _remote(url: str, how: Finding) -> Remote:

@@ -47,6 +47,20 @@ def picture_suffixes() -> frozenset[str]:
     return frozenset(suffix for suffix, kind in known.items() if kind in kinds) | HEIF_SUFFIXES
 
 
+def opened_suffixes() -> frozenset[str]:
+    """Suffixes, in lower case, of the pictures among them that are opened.
+
+    Examples
+    --------
+    >>> ".jfif" in opened_suffixes(), ".psd" in opened_suffixes()
+    (True, False)
+    """
+    known = Image.registered_extensions()
+    kinds = {*FORMATS, *_registered(), *_BY_SUFFIX.values(), "MPO"}
+    found = frozenset(suffix for suffix, kind in known.items() if kind in kinds)
+    return found | HEIF_SUFFIXES if any(map(find_spec, _HEIF_PACKAGES)) else found
+
+
 def formats_for(name: str) -> list[str]:
     """Formats that a file of this name may have, in the order in which they are tried."""
     by_suffix = _BY_SUFFIX.get(_suffix(name))

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from pyhades.errors import ArgumentError
+from pyhades.segmentation.image.formats import opened_suffixes
 from pyhades.segmentation.image.reading import load_image
 from pyhades.segmentation.plausibility import SAMPLES
 from pyhades.segmentation.remover import Remover
@@ -21,8 +22,6 @@ from pyhades.segmentation.verification.fidelity import LEVEL, Fidelity
 from pyhades.segmentation.verification.quality import Quality
 from pyhades.segmentation.verification.rival import Interpreter, make_rival
 from pyhades.tables import as_html, as_table
-
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm")
 
 
 @dataclass(frozen=True)
@@ -199,14 +198,15 @@ def _row(remover: Remover, rival: Remover, picture: Path, truth: Path | None) ->
 
 def pictures_in(folder: Path) -> list[Path]:
     """The pictures of a folder, in the order of their names; ArgumentError where there are none."""
-    found = sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
+    suffixes = opened_suffixes()
+    found = sorted(p for p in folder.iterdir() if p.suffix.lower() in suffixes)
     if not found:
         raise ArgumentError(f"{folder}: no images in this folder")
     return found
 
 
 def _mask_of(picture: Path, folder: Path) -> Path:
-    for suffix in (".png", *IMAGE_SUFFIXES):
+    for suffix in (".png", *sorted(opened_suffixes())):
         path = folder / f"{picture.stem}{suffix}"
         if path.is_file():
             return path

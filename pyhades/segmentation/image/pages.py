@@ -71,7 +71,8 @@ def refuse_several(pages: Sequence[int], file_format: str | None, name: str) -> 
         what = "pages" if file_format == "TIFF" else "frames"
         raise SeveralFramesError(
             f"{name}: the file has {len(pages)} {what}; read them all with "
-            f"pyhades.segmentation.image.frames.frames(), or the first alone by first_frame=True (--first-frame)"
+            "pyhades.segmentation.image.frames.frames(), or the first alone by first_frame=True "
+            "(--first-frame)"
         )
 
 

@@ -95,7 +95,7 @@ def encoded(
 ) -> tuple[bytes | memoryview, str]:
     """The bytes of a file, and what to call it; ArgumentTypeError for what is no file."""
     if isinstance(image, str | os.PathLike):
-        return read_path(image, buffers), name or os.fspath(image)
+        return read_path(image, buffers), name or os.fsdecode(image)
     if isinstance(image, bytes | bytearray | memoryview):
         return _as_bytes(memoryview(image)), name or "image bytes"
     if not isinstance(image, np.ndarray | Image.Image) and hasattr(image, "read"):

@@ -30,7 +30,7 @@ def read_path(path: str | os.PathLike[str], buffers: Buffers = FRESH) -> memoryv
     ImageFileError
         It cannot be read; also caught as ``OSError``.
     """
-    text = os.fspath(path)
+    text = os.fsdecode(path)
     if not text:
         raise ImageError("the path of the image is empty")
     if _URL.match(text):
@@ -86,8 +86,8 @@ def read_open_file(file: IO[bytes], name: str) -> bytes:
     """
     if isinstance(file, io.TextIOBase):
         raise ArgumentTypeError(f"{name}: the file is open as text; open it with mode 'rb'")
+    position = _position_of(file)
     try:
-        position = file.tell() if hasattr(file, "tell") else 0
         data: Any = file.read()
     except (OSError, ValueError) as error:  # closed, or write-only, or the device fails
         raise ImageError(f"{name}: the file cannot be read ({error})") from error
@@ -98,12 +98,21 @@ def read_open_file(file: IO[bytes], name: str) -> bytes:
         raise ArgumentTypeError(f"{name}: read() is asynchronous; await it, and give the bytes")
     if not isinstance(data, bytes | bytearray | memoryview):
         raise ArgumentTypeError(f"{name}: read() gives {type(data).__name__}, not bytes")
-    if not len(data) and isinstance(position, int) and position:
+    if not len(data) and position:
         raise ImageError(
             f"{name}: nothing is left to read, as the position is at the end ({position:,}); "
             "call seek(0) first"
         )
     return bytes(data)
+
+
+def _position_of(file: Any) -> int:
+    """Where a file stands; 0 for pipes and for what has no positions."""
+    try:
+        position = file.tell()
+    except Exception:  # objects of callers raise what they like
+        return 0
+    return position if isinstance(position, int) else 0
 
 
 class Reader(io.RawIOBase):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import pickle
 import tempfile
 import zipfile
@@ -117,6 +118,20 @@ def test_other_files(path, tmp_path):
         spooled.write(path.read_bytes())
         spooled.seek(0)
         assert load_image(spooled).size == (3, 4)
+
+
+def test_entries_of_folders_are_paths(path):
+    for folder in (path.parent, os.fsencode(path.parent)):
+        (entry,) = os.scandir(folder)
+        assert load_image(entry).name == str(path)
+
+
+def test_pipes_have_no_position():
+    end, start = os.pipe()
+    with os.fdopen(end, "rb") as pipe:
+        with os.fdopen(start, "wb") as writer:
+            writer.write(encoded(PICTURE))
+        assert load_image(pipe).size == (3, 4)
 
 
 def test_closed_images_say_so(path, tmp_path):

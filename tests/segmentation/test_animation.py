@@ -95,7 +95,7 @@ def test_apng_of_16_bits(remover):
 @pytest.mark.parametrize(
     ("source", "suffix", "words"),
     [
-        ("TIFF", ".png", r"3 pages without durations .* write TIFF"),
+        ("TIFF", ".png", r"^a\.gif: 3 pages without durations .* write TIFF, or take the first"),
         ("TIFF", ".gif", r"3 pages"),
         ("GIF", ".bmp", r"3 frames, and BMP holds one; write PNG, WEBP"),
         ("PNG", ".jpg", r"3 frames, and JPEG holds one"),
@@ -108,6 +108,14 @@ def test_what_cannot_hold_them_is_refused_before_the_network(
     with pytest.raises(ImageError, match=words):
         render(remover, animation(source), rendering, name="a.gif")
     assert not network.inputs
+
+
+def test_more_frames_than_are_kept_are_refused(remover, network, monkeypatch):
+    monkeypatch.setattr("pyhades.segmentation.image.write.frames.MOST_KEPT", 32 * 48 * 2)
+    with pytest.raises(ImageError, match=r"a\.gif: 3 frames are 4,608 pixels, and WEBP .* PNG"):
+        render(remover, animation(), Rendering(suffix=".webp"), name="a.gif")
+    assert not network.inputs
+    assert render(remover, animation(), Rendering(suffix=".png"))
 
 
 def test_the_first_alone(remover):

@@ -56,7 +56,7 @@ class Rendering:
         kind = format_of(self.suffix)
         check_size(image.size, kind, image.name)
         if image.frame is not None and not self.first_frame:
-            check_frames(image.frame, kind, image.name)
+            check_frames(image.frame, kind, image.name, image.size)
 
     def load(
         self,

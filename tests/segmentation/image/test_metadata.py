@@ -145,6 +145,13 @@ def test_results_as_images_carry_it(remover):
     assert result.info["dpi"] == pytest.approx((72, 300))
 
 
+def test_exif_says_how_large_what_is_written_is():
+    info = Info(exif=upright_exif(camera_exif(), (60, 40)))
+    data = write_image(np.zeros((7, 9), np.uint8), format_of(".png"), info, WriteOptions())
+    inner = Image.open(io.BytesIO(b"".join(data))).getexif().get_ifd(EXIF)
+    assert (inner[WIDTH], inner[HEIGHT]) == (9, 7)
+
+
 def test_pictures_without_any(remover):
     cutout = remover.cut(photo_file())
     assert cutout.image.exif is None and cutout.image.xmp is None
@@ -152,7 +159,7 @@ def test_pictures_without_any(remover):
 
 
 def test_more_than_a_jpeg_holds_is_refused_by_name():
-    info = Info(exif=b"II*\0" + bytes(70_000), name="a.png")
+    info = Info(exif=b"II*\0\x08\0\0\0" + bytes(69_996), name="a.png")
     with pytest.raises(ImageError, match=r"a\.png: 70,004 bytes of EXIF.*--strip"):
         write_image(np.zeros((2, 2, 3), np.uint8), format_of(".jpg"), info, WriteOptions())
 

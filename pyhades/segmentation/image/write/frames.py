@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,10 @@ from pyhades.segmentation.image.write.tiff import write_tiff
 
 log = logging.getLogger(__name__)
 
+ONE_BY_ONE = ("PNG", "TIFF")
+"""Formats that are written frame by frame."""
+MOST_KEPT = 1_000_000_000
+"""Pixels of all frames together, where they are needed at once."""
 ONCE = 1
 """How often an animation is played that says nothing of it."""
 
@@ -49,31 +53,53 @@ class WrittenFrame:
     frame: Frame
 
 
-def check_frames(frame: Frame, kind: WriteFormat, name: str) -> None:
+def check_frames(
+    frame: Frame, kind: WriteFormat, name: str, size: tuple[int, int] = (1, 1)
+) -> None:
     """ImageError where a format cannot hold the frames that a picture is one of.
+
+    Parameters
+    ----------
+    frame
+        One of them.
+    kind
+        The format.
+    name
+        What to call the picture.
+    size
+        ``(height, width)`` of a frame.
 
     Examples
     --------
     >>> from pyhades.segmentation.image.write import format_of
-    >>> check_frames(Frame(0, 3, 40.0), format_of(".jpg"), "a.gif")
-    Traceback (most recent call last):
-        ...
-    pyhades.errors.ImageError: a.gif: 3 frames, and JPEG holds one; write PNG, WEBP, AVIF or GIF
+    >>> check_frames(Frame(0, 3, 40.0), format_of(".tif"), "a.gif")
     """
     if frame.count == 1:
         return
+    name = name.removesuffix(f"[{frame.index}]")
     are_pages = frame.duration is None
     what = "pages" if are_pages else "frames"
-    wanted = "pages" if are_pages else "animation"
-    able = [each.name for each in FORMATS if each.frames == wanted and each.is_available]
-    advice = " or ".join(filter(None, [", ".join(able[:-1]), able[-1]]))
+    advice = f"write {_able(are_pages)}, or take the first alone (first_frame=True, --first-frame)"
     if kind.frames == "none":
-        raise ImageError(f"{name}: {frame.count} {what}, and {kind.name} holds one; write {advice}")
+        raise ImageError(f"{name}: {frame.count} {what}, and {kind.name} holds one; {advice}")
     if are_pages and kind.frames == "animation":
         raise ImageError(
             f"{name}: {frame.count} pages without durations are no animation as {kind.name} has "
-            f"them; write {advice}"
+            f"them; {advice}"
         )
+    pixels = frame.count * size[0] * size[1]
+    if kind.name not in ONE_BY_ONE and pixels > MOST_KEPT:
+        raise ImageError(
+            f"{name}: {frame.count} frames are {pixels:,} pixels, and {kind.name} needs them at "
+            f"once, which is done up to {MOST_KEPT:,}; write PNG"
+        )
+
+
+def _able(are_pages: bool) -> str:
+    """Names of formats that hold pages, or frames."""
+    wanted = "pages" if are_pages else "animation"
+    names = [each.name for each in FORMATS if each.frames == wanted and each.is_available]
+    return " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def write_frames(
@@ -102,7 +128,9 @@ def write_frames(
     """
     coming = iter(frames)
     first = next(coming)
-    check_frames(first.frame, kind, first.info.name)
+    size = first.pixels.shape[:2]
+    check_frames(first.frame, kind, first.info.name, size)
+    first = replace(first, info=first.info.fitted(size))
     checked = _checked(itertools.chain([first], coming), kind)
     if kind.name == "TIFF":
         if first.frame.duration is not None and first.frame.count > 1:
@@ -124,7 +152,8 @@ def _checked(frames: Iterator[WrittenFrame], kind: WriteFormat) -> Iterator[Writ
         if shape not in (None, each.pixels.shape) and kind.frames == "animation":
             raise ImageError(f"{each.info.name}: the frame has another size than the first")
         shape = each.pixels.shape
-        yield WrittenFrame(in_known_space(each.pixels, kind, each.info), each.info, each.frame)
+        info = each.info.fitted(each.pixels.shape[:2])
+        yield WrittenFrame(in_known_space(each.pixels, kind, info), info, each.frame)
 
 
 def _write_kept(

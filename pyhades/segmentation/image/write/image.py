@@ -52,6 +52,7 @@ def write_image(
         The picture is larger than the format can hold, or there is more about it.
     """
     check_size(pixels.shape[:2], kind, info.name)
+    info = info.fitted(pixels.shape[:2])
     pixels = in_known_space(pixels, kind, info)
     if kind.name == "PNG":
         return png_parts(

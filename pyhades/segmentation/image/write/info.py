@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pyhades.segmentation.image.loaded import LoadedImage
+from pyhades.segmentation.image.metadata import upright_exif
 
 
 @dataclass(frozen=True)
@@ -48,3 +49,8 @@ class Info:
         if strip:
             return cls(profile, image.dpi, name=image.name)
         return cls(profile, image.dpi, image.exif, image.xmp, image.name)
+
+    def fitted(self, size: tuple[int, int]) -> Info:
+        """The same for pixels of this ``(height, width)``, which EXIF says, too."""
+        exif = None if self.exif is None else upright_exif(self.exif, size)
+        return self if exif == self.exif else replace(self, exif=exif)

@@ -91,8 +91,9 @@ def split(
 def _colours(image: Image.Image, raw: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
     key = image.info.get("transparency")
     if image.mode in ("1", "L", "RGB") and isinstance(key, int | tuple):
-        rgb = _rgb(image)
-        return rgb, _keyed(rgb, np.array(key) * _SAMPLE_SCALES.get(raw, 1))
+        rgb, colour = _rgb(image), np.array(key) * _SAMPLE_SCALES.get(raw, 1)
+        # Of 16 bits, of which an image of Pillow's has the upper eight alone.
+        return rgb, _keyed(rgb, colour >> 8 if colour.max() > 255 else colour)
     if not image.has_transparency_data:
         return _rgb(image), None
     rgba = np.asarray(_plain(image).convert("RGBA"))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from pyhades.errors import ImageError
 from pyhades.segmentation.image.reading import load_image
@@ -108,3 +111,11 @@ def test_tiff_in_planes(channels, extra, compressed):
 def test_planes_of_grey_with_alpha_are_refused():
     with pytest.raises(ImageError, match=r"2 planes|not supported"):
         load_image(tiff(drawn(2, 8), 8, 1, extra=2, planes=2, compressed=True))
+
+
+def test_a_transparent_colour_of_sixteen_bits_in_an_image_of_pillow():
+    samples = drawn(3, 16)
+    key = samples[3, 4]
+    image = Image.open(io.BytesIO(png(samples, 16, 2, key=key.tolist())))
+    expected = (samples >> 8 != key >> 8).any(axis=-1) * 255
+    np.testing.assert_array_equal(load_image(image).alpha, expected)

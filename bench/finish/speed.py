@@ -16,7 +16,8 @@ import time
 import numpy as np
 
 from pyhades import kernels
-from pyhades.segmentation import Cutout, Finish, Shadow
+from pyhades.segmentation import Cutout, Finish, ModelManifest, Shadow
+from pyhades.segmentation.deep import Prediction
 from pyhades.segmentation.image.loaded import LoadedImage
 
 SIZES = {"12": (3000, 4000), "50": (5776, 8664)}
@@ -92,7 +93,8 @@ def subject(size: tuple[int, int], side: int) -> Cutout:
     for top in range(0, height, 256):
         rgb[top : top + 256] = grain[: height - top] + np.uint8(80)
     alpha = kernels.upscale_mask(plane, size)
-    return Cutout(LoadedImage(rgb), alpha, made_at=side)
+    said = Prediction(plane, ModelManifest("shape", small), alpha)
+    return Cutout(LoadedImage(rgb), alpha, prediction=said)
 
 
 def peak() -> int:

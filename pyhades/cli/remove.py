@@ -11,6 +11,7 @@ from click.core import ParameterSource
 from pyhades.cli.model import PreparedModel, model_options
 from pyhades.cli.options import together
 from pyhades.cli.remove_bulk import remove_many
+from pyhades.cli.remove_finish import finish_options
 from pyhades.cli.remove_one import One, is_one, remove_one
 from pyhades.cli.remove_options import Request, bulk_options, result_options
 from pyhades.cli.remove_out import check_out
@@ -72,6 +73,7 @@ class Repeated(click.Command):
 @click.option("-o", "--out", required=True, help="File, folder, URL, or - for standard output.")
 @remover_options
 @result_options
+@finish_options
 @bulk_options
 @click.pass_context
 def command(ctx: click.Context, /, inputs: tuple[str, ...], out: str, **given: Any) -> None:

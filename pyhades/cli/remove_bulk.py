@@ -59,8 +59,8 @@ def _make_run(remover: Remover, request: Request) -> BulkRun:
     return BulkRun(
         inputs, request.out, remover=remover, output=request.output, background=request.background,
         suffix=suffix, manifest=request.record, sync=request.fsync, first_frame=request.first_frame,
-        watch=request.interval if request.watch else None, threads_per_worker=request.threads,
-        **vars(request.writing), **options,
+        finish=request.finish, watch=request.interval if request.watch else None,
+        threads_per_worker=request.threads, **vars(request.writing), **options,
     )  # fmt: skip
 
 

@@ -64,7 +64,7 @@ class One:
         suffix = request.suffix_of(out)
         rendering = rendering_of(
             request.output, request.background, suffix, request.writing,
-            first_frame=request.first_frame,
+            first_frame=request.first_frame, finish=request.finish,
         )  # fmt: skip
         return cls(source, out, rendering)
 

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from pyhades.cli.options import together
+from pyhades.cli.remove_finish import finish_of
 from pyhades.cli.remove_writing import writing_of, writing_options
 from pyhades.cli.streams import STANDARD, is_device, standard_input, standard_output
 from pyhades.cli.targets import check_apart
@@ -17,6 +18,7 @@ from pyhades.segmentation.bulk.shards import Shard
 from pyhades.segmentation.bulk.sources.opening import check_exists
 from pyhades.segmentation.bulk.sources.patterns import PLAIN, check_name_pattern
 from pyhades.segmentation.cutout import Output
+from pyhades.segmentation.finish import Finish
 from pyhades.segmentation.image.write import WriteOptions, check_output
 
 result_options = together(
@@ -150,6 +152,7 @@ class Request:
     background: str | None
     suffix: str
     writing: WriteOptions
+    finish: Finish | None
     others: dict[str, Any]
 
     @classmethod
@@ -165,6 +168,7 @@ class Request:
             given.pop("background"),
             given.pop("suffix"),
             writing_of(given),
+            finish_of(given),
             others,
         )
 
@@ -173,6 +177,11 @@ class Request:
             return self.others[name]
         except KeyError:
             raise AttributeError(name) from None
+
+    @property
+    def shows_matte(self) -> bool:
+        """Whether the matte alone is wanted."""
+        return self.output == "mask" or (self.finish is not None and self.finish.only is not None)
 
     @property
     def streams(self) -> bool:
@@ -210,8 +219,8 @@ class Request:
         self._check_streams()
         if self.overwrite and self.skip_existing:
             raise click.UsageError("--overwrite replaces what exists, --skip-existing leaves it")
-        if self.output == "mask" and self.background is not None:
-            raise click.UsageError("--only-mask has no colours to put on a --background")
+        if self.shows_matte and self.background is not None:
+            raise click.UsageError("--only-mask and --only have no colours for a --background")
         check_name_pattern(self.name_pattern)
         Shard.parse(self.shard)
         if self.max_memory is not None:
@@ -220,7 +229,8 @@ class Request:
 
     def check_writing(self) -> None:
         """Refuse what files of ``--format`` cannot hold."""
-        check_output(f".{self.suffix}", self.output, self.background, self.writing)
+        output = "mask" if self.shows_matte else "rgba"
+        check_output(f".{self.suffix}", output, self.background, self.writing)
 
     def _check_streams(self) -> None:
         if self.streams and (len(self.inputs) > 1 or self.is_bulk):

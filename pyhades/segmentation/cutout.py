@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -13,9 +13,12 @@ from PIL import Image
 
 from pyhades import kernels
 from pyhades.arguments import one_of
+from pyhades.errors import ArgumentError, ArgumentTypeError
 from pyhades.segmentation.buffers import FRESH, Buffers
 from pyhades.segmentation.compose import Background, composite_over
 from pyhades.segmentation.deep import Prediction, deep_alpha, deep_over, deep_rgba
+from pyhades.segmentation.finish.finish import Finish
+from pyhades.segmentation.finish.finished import Finished
 from pyhades.segmentation.image.loaded import Frame, LoadedImage
 from pyhades.segmentation.image.metadata import PREFIX
 from pyhades.segmentation.image.png import Compression, Pixels
@@ -31,6 +34,26 @@ from pyhades.segmentation.image.write import (
 from pyhades.segmentation.image.write.spaces import Colour
 
 Output = Literal["rgba", "mask"]
+
+
+def output_of(output: Output, background: object, finish: Finish | None) -> Output:
+    """What is to be shown; finishing may ask for the matte alone.
+
+    Raises
+    ------
+    ArgumentError
+        There is no such output, or it has no colours to put on the background.
+    ArgumentTypeError
+        ``finish`` is something else.
+    """
+    one_of("output", output, Output)
+    if finish is not None and not isinstance(finish, Finish):
+        raise ArgumentTypeError(f"finish is {type(finish).__name__}, not a Finish")
+    only = None if finish is None else finish.only
+    if background is not None and (output == "mask" or only is not None):
+        what = "output='mask'" if only is None else f"only={only!r}"
+        raise ArgumentError(f"{what} has no colours to put on a background")
+    return output if only is None else "mask"
 
 
 @dataclass(frozen=True)
@@ -53,6 +76,8 @@ class Cutout:
         Where arrays come from.
     prediction
         What the matte was made of; None where it was brought along.
+    finished
+        What :meth:`finish` left to be done once there are pixels.
     """
 
     image: LoadedImage
@@ -62,9 +87,37 @@ class Cutout:
     kernel_options: dict[str, Any] = field(default_factory=dict)
     buffers: Buffers = field(default=FRESH, repr=False, compare=False)
     prediction: Prediction | None = field(default=None, repr=False, compare=False)
+    finished: Finished | None = None
+
+    def finish(self, steps: Finish | None) -> Cutout:
+        """The same cut-out after steps such as cropping; itself where there are none.
+
+        Its matte is the one after all steps up to the feather, still at the size of the image. What
+        is shown of it, how large, and with what shadow, is seen in :meth:`pixels`.
+
+        Raises
+        ------
+        ImageError
+            There is no subject to crop to.
+        ArgumentError
+            The cut-out was finished before.
+        """
+        if steps is None:
+            return self
+        if self.finished is not None:
+            raise ArgumentError("the cut-out was finished already; give all steps at once")
+        made_at = None if self.prediction is None else max(self.prediction.plane.shape)
+        alpha = steps.matte(self.image.rgb, self.alpha, made_at=made_at)
+        layout = steps.layout(alpha, self.image.name)
+        return replace(self, alpha=alpha, finished=Finished(steps, layout))
 
     def rgba(self) -> NDArray[np.uint8]:
         """Return the cut-out with straight alpha; uint8 ``[height, width, 4]``."""
+        rgba = self._cut()
+        return rgba if self.finished is None else self.finished.rgba(rgba)
+
+    def _cut(self) -> NDArray[np.uint8]:
+        """The cut-out at the size of the image."""
         return kernels.cut_out(
             self.image.rgb,
             self.alpha,
@@ -79,14 +132,16 @@ class Cutout:
         return composite_over(self.rgba(), self._behind(background), **self.kernel_options)
 
     def _behind(self, background: Background) -> Colour | NDArray[np.uint8]:
+        if self.finished is not None:
+            return self.finished.behind(background, self.image, self.alpha)
         return background.render(self.image.rgb, self.alpha, self.image.icc_profile)
 
     def pixels(
         self, output: Output = "rgba", background: Background | None = None
     ) -> NDArray[np.uint8]:
         """Return the mask ``[h, w]``, the composite ``[h, w, 3]`` or the cut-out ``[h, w, 4]``."""
-        if one_of("output", output, Output) == "mask":
-            return self.alpha
+        if self._shown(output, background) == "mask":
+            return self.alpha if self.finished is None else self.finished.grey(self.alpha)
         return self.rgba() if background is None else self.over(background)
 
     def deep_pixels(
@@ -98,9 +153,11 @@ class Cutout:
         foreground's are estimated with eight, and the difference is applied.
         """
         alpha = deep_alpha(self.image, self.alpha, self.prediction, **self.kernel_options)
-        if one_of("output", output, Output) == "mask":
-            return alpha
-        rgba = deep_rgba(self.image, self.rgba(), alpha, keep_hidden=self.keep_hidden)
+        if self._shown(output, background) == "mask":
+            return alpha if self.finished is None else self.finished.deep_grey(alpha)
+        rgba = deep_rgba(self.image, self._cut(), alpha, keep_hidden=self.keep_hidden)
+        if self.finished is not None:
+            rgba = self.finished.rgba(rgba)
         return rgba if background is None else deep_over(rgba, self._behind(background))
 
     def to_pil(self, output: Output = "rgba", background: Background | None = None) -> Image.Image:
@@ -108,6 +165,7 @@ class Cutout:
 
         That is its resolution, EXIF, XMP and, unless a mask is asked for, its colour profile.
         """
+        output = self._shown(output, background)
         picture = Image.fromarray(self.pixels(output, background))
         info = Info.of(self.image, colour=output != "mask")
         exif = PREFIX + info.exif if info.exif else None
@@ -157,7 +215,7 @@ class Cutout:
         options: WriteOptions | None = None,
     ) -> list[bytes]:
         """As :meth:`encode`, in pieces that follow one another."""
-        one_of("output", output, Output)
+        output = self._shown(output, background)
         options = options or WriteOptions()
         kind = check_output(suffix, output, background, options)
         return write_image(
@@ -169,6 +227,9 @@ class Cutout:
             threads=self.kernel_options.get("threads"),
             buffers=self.buffers,
         )
+
+    def _shown(self, output: Output, background: Background | None) -> Output:
+        return output_of(output, background, self.finished.steps if self.finished else None)
 
     def drawn(self, output: Output, background: Background | None, bits: Bits) -> Pixels:
         """:meth:`pixels` or :meth:`deep_pixels`."""
@@ -203,11 +264,11 @@ def encode_frames(
     ImageError
         It cannot hold the frames.
     """
-    one_of("output", output, Output)
-    options = options or WriteOptions()
-    kind = check_output(suffix, output, background, options)
     coming = iter(cutouts)
     first = next(coming)
+    output = output_of(output, background, first.finished.steps if first.finished else None)
+    options = options or WriteOptions()
+    kind = check_output(suffix, output, background, options)
     written = (
         WrittenFrame(
             cutout.drawn(output, background, options.bits),

@@ -34,7 +34,8 @@ from pyhades.segmentation.catalogue import ENTRIES, Entry, Identification, Profi
 from pyhades.segmentation.catalogue.identify import foreground_text
 from pyhades.segmentation.clock import Clock
 from pyhades.segmentation.compose import Background, BackgroundLike
-from pyhades.segmentation.cutout import Cutout, Output
+from pyhades.segmentation.cutout import Cutout, Output, output_of
+from pyhades.segmentation.finish import Finish
 from pyhades.segmentation.image.arrays import ValueRange
 from pyhades.segmentation.image.frames import frames as read_frames
 from pyhades.segmentation.image.limits import MAX_PIXELS
@@ -262,6 +263,7 @@ class Remover:
         *,
         channel_order: ChannelOrder = "rgb",
         value_range: ValueRange | None = None,
+        finish: Finish | None = None,
     ) -> Image.Image:
         """Remove the background of one image.
 
@@ -279,6 +281,8 @@ class Remover:
             Of an array: ``"bgr"`` for what OpenCV returns. The result is RGB in any case.
         value_range
             Of an array: the numbers that are black and white, such as ``(0, 1)`` for floats.
+        finish
+            Steps such as cropping, see :class:`~pyhades.segmentation.Finish`.
 
         Returns
         -------
@@ -286,9 +290,9 @@ class Remover:
             Mode RGBA (straight alpha), L for a mask, RGB on a background; upright, with the colour
             profile and resolution of the image in ``info``.
         """
-        behind = _check_output(output, background)
+        behind = _check_output(output, background, finish)
         cutout = self.cut(image, channel_order=channel_order, value_range=value_range)
-        return cutout.to_pil(output, behind)
+        return cutout.finish(finish).to_pil(output, behind)
 
     def cut(
         self,
@@ -402,6 +406,7 @@ class Remover:
         channel_order: ChannelOrder = "rgb",
         value_range: ValueRange | None = None,
         ahead: int = 2,
+        finish: Finish | None = None,
     ) -> Iterator[Image.Image]:
         """Results for the frames of a video, in their order, lazily.
 
@@ -413,7 +418,7 @@ class Remover:
         frames
             Images in the order of time. They may all be one array that is filled again and again.
             Those of an animated file: :func:`pyhades.segmentation.image.frames.frames`.
-        output, background, channel_order, value_range
+        output, background, channel_order, value_range, finish
             See calling a remover.
         ahead
             How many frames are read ahead, and finished behind.
@@ -430,7 +435,7 @@ class Remover:
         >>> [cutout.size for cutout in remover.frames([still, still])]
         [(60, 40), (60, 40)]
         """
-        behind = _check_output(output, background)
+        behind = _check_output(output, background, finish)
         one_of("channel_order", channel_order, ChannelOrder)
         session, network = self._open(), self._network
         if isinstance(network, CompiledNetwork):
@@ -439,7 +444,7 @@ class Remover:
             several(frames, "frames"),
             lambda frame: self._load(frame, channel_order, value_range),
             lambda frame: session.cut(frame, network),
-            lambda cut: cut.to_pil(output, behind),
+            lambda cut: cut.finish(finish).to_pil(output, behind),
             ahead=ahead,
         )
 
@@ -461,6 +466,7 @@ class Remover:
         value_range: ValueRange | None = None,
         on_error: OnError = "raise",
         ahead: int = 2,
+        finish: Finish | None = None,
     ) -> Iterator[Image.Image | Exception]:
         """Results for many images in their order, lazily.
 
@@ -471,12 +477,12 @@ class Remover:
         """
         one_of("on_error", on_error, OnError)
         one_of("channel_order", channel_order, ChannelOrder)
-        behind = _check_output(output, background)
+        behind = _check_output(output, background, finish)
         steps = overlap(
             several(images, "images"),
             lambda image: self._load(image, channel_order, value_range),
             self.cut,
-            lambda cut: cut.to_pil(output, behind),
+            lambda cut: cut.finish(finish).to_pil(output, behind),
             ahead=ahead,
         )
 
@@ -581,13 +587,14 @@ def remove_background(
     model: str | os.PathLike[str] | None = None,
     channel_order: ChannelOrder = "rgb",
     value_range: ValueRange | None = None,
+    finish: Finish | None = None,
     **options: Any,
 ) -> Image.Image:
     """Remove the background of one image with a remover that is kept for the next call.
 
     Parameters
     ----------
-    image, output, background, channel_order, value_range
+    image, output, background, channel_order, value_range, finish
         See calling a :class:`Remover`.
     model
         Path of an ONNX file, or the name of a model; None for the small demonstration model in the
@@ -619,7 +626,8 @@ def remove_background(
     hashable = {key: _hashable(value) for key, value in options.items()}
     path = None if model is None else os.fspath(model)
     remover = _kept_remover(path, ModelFile.now(path), **hashable)
-    return remover(image, output, background, channel_order=channel_order, value_range=value_range)
+    how: dict[str, Any] = {"channel_order": channel_order, "value_range": value_range}
+    return remover(image, output, background, finish=finish, **how)
 
 
 @functools.lru_cache(maxsize=2)
@@ -685,10 +693,8 @@ def check_model(model: ModelLike | None, download: bool) -> tuple[Path | bytes, 
     return path.absolute(), None
 
 
-def _check_output(output: Output, background: BackgroundLike | None) -> Background | None:
-    one_of("output", output, Output)
-    if background is None:
-        return None
-    if output == "mask":
-        raise ArgumentError("output='mask' has no colours to put on a background")
-    return Background(background)
+def _check_output(
+    output: Output, background: BackgroundLike | None, finish: Finish | None
+) -> Background | None:
+    output_of(output, background, finish)
+    return None if background is None else Background(background)

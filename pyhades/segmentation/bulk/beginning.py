@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from pyhades.arguments import check_flag, one_of
+from pyhades.arguments import check_flag
 from pyhades.errors import ArgumentError
 from pyhades.segmentation.bulk.chain import Rendering
 from pyhades.segmentation.bulk.manifest import NAME, read_lines
@@ -16,7 +16,8 @@ from pyhades.segmentation.bulk.sinks.urls import UrlSink
 from pyhades.segmentation.bulk.sources.opening import InputLike
 from pyhades.segmentation.bulk.sources.urls import is_url
 from pyhades.segmentation.compose import Background, BackgroundLike
-from pyhades.segmentation.cutout import Output
+from pyhades.segmentation.cutout import Output, output_of
+from pyhades.segmentation.finish import Finish
 from pyhades.segmentation.image.write import WriteOptions, check_output
 
 
@@ -27,13 +28,15 @@ def rendering_of(
     options: WriteOptions | None = None,
     *,
     first_frame: bool = False,
+    finish: Finish | None = None,
 ) -> Rendering:
     """What is made of cut-outs; whatever cannot be is refused before the first."""
-    one_of("output", output, Output)
+    output = output_of(output, background, finish)
     options = options or WriteOptions()
     check_output(suffix, output, background, options)
     behind = None if background is None else Background(background)
-    return Rendering(output, behind, suffix, options, check_flag("first_frame", first_frame))
+    first_frame = check_flag("first_frame", first_frame)
+    return Rendering(output, behind, suffix, options, first_frame, finish)
 
 
 def files_among(*given: object) -> list[Path]:

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pyhades.errors import ImageError
 from pyhades.segmentation.animation import Animation, load_whole
 from pyhades.segmentation.buffers import FRESH, Buffers
 from pyhades.segmentation.bulk.foreground import foreground_share
 from pyhades.segmentation.clock import Clock
 from pyhades.segmentation.compose import Background
 from pyhades.segmentation.cutout import Cutout, Output, encode_frames
+from pyhades.segmentation.finish import Finish
 from pyhades.segmentation.image.loaded import LoadedImage
 from pyhades.segmentation.image.reading import ImageLike
 from pyhades.segmentation.image.sources import read_path
@@ -43,6 +45,8 @@ class Rendering:
         How it is written.
     first_frame
         Take the first of several frames or pages; else all of them are cut out.
+    finish
+        Steps before it is written.
     """
 
     output: Output = "rgba"
@@ -50,13 +54,24 @@ class Rendering:
     suffix: str = ".png"
     options: WriteOptions = field(default_factory=WriteOptions)
     first_frame: bool = False
+    finish: Finish | None = None
 
     def check(self, image: LoadedImage) -> None:
         """ImageError for a picture that its format cannot hold, before it is cut out."""
         kind = format_of(self.suffix)
-        check_size(image.size, kind, image.name)
+        if self.finish is None or self.finish.keeps_size:
+            check_size(image.size, kind, image.name)
         if image.frame is not None and not self.first_frame:
             check_frames(image.frame, kind, image.name, image.size)
+            self._check_sizes_of_frames(image)
+
+    def _check_sizes_of_frames(self, image: LoadedImage) -> None:
+        """Cropping makes frames of different sizes, which only pages may have."""
+        crops = self.finish is not None and self.finish.crop and self.finish.canvas is None
+        if crops and image.frame is not None and image.frame.duration is not None:
+            raise ImageError(
+                f"{image.name}: cropped frames of an animation would differ in size; add a canvas"
+            )
 
     def load(
         self,
@@ -75,14 +90,16 @@ class Rendering:
 
     def encoded(self, cutout: Cutout) -> list[bytes]:
         """The content of a file, in pieces."""
+        cutout = cutout.finish(self.finish)
         return cutout.encode_parts(
             self.output, self.background, suffix=self.suffix, options=self.options
         )
 
     def encoded_frames(self, cutouts: Iterable[Cutout]) -> list[bytes]:
         """The content of a file that holds them all, in pieces."""
+        finished = (cutout.finish(self.finish) for cutout in cutouts)
         return encode_frames(
-            cutouts, self.output, self.background, suffix=self.suffix, options=self.options
+            finished, self.output, self.background, suffix=self.suffix, options=self.options
         )
 
 

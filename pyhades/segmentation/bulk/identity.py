@@ -53,6 +53,8 @@ class Identity:
             "max_pixels": remover.max_pixels,
             "manifest": dataclasses.asdict(remover.manifest),
         }
+        if rendering.finish is not None:
+            options["finish"] = repr(rendering.finish)
         return cls(model, sha256, json.loads(json.dumps(options, default=str)))
 
     @classmethod

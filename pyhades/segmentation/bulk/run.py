@@ -38,6 +38,7 @@ from pyhades.segmentation.bulk.workforce import Workforce
 from pyhades.segmentation.clock import StageReport
 from pyhades.segmentation.compose import BackgroundLike
 from pyhades.segmentation.cutout import Output
+from pyhades.segmentation.finish import Finish
 from pyhades.segmentation.image.png import Compression
 from pyhades.segmentation.image.write import Bits, WriteOptions
 from pyhades.segmentation.remover import Remover
@@ -63,6 +64,8 @@ class BulkRun:
         See :meth:`pyhades.segmentation.Cutout.encode`.
     first_frame
         Take the first of several frames or pages; else all are cut out, into one file.
+    finish
+        Steps such as cropping, see :class:`pyhades.segmentation.Finish`.
     suffix
         Of results, such as ``".webp"``.
     recursive
@@ -146,6 +149,7 @@ class BulkRun:
         bits: Bits = 8,
         strip: bool = False,
         first_frame: bool = False,
+        finish: Finish | None = None,
         recursive: bool = True,
         include: str | Sequence[str] = (),
         exclude: str | Sequence[str] = (),
@@ -175,7 +179,7 @@ class BulkRun:
         self._remover = remover
         self._rendering = rendering_of(
             output, background, suffix, WriteOptions(png, quality, lossless, bits, strip),
-            first_frame=first_frame,
+            first_frame=first_frame, finish=finish,
         )  # fmt: skip
         self._settings = Settings.of(
             overwrite=overwrite, skip_existing=skip_existing, resume=resume,

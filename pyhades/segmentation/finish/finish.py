@@ -188,7 +188,7 @@ class Finish:
         ImageError
             There is no subject to crop to, or the result would be too large.
         """
-        if not self.crop and self.long_side is None and self.canvas is None:
+        if self.keeps_size:
             return None
         height, width = alpha.shape
         box = (0, 0, width, height)
@@ -201,6 +201,11 @@ class Finish:
         if layout.size[0] * layout.size[1] > LARGEST_RESULT:
             raise ImageError(f"{name}: long_side={self.long_side} makes it too large")
         return layout
+
+    @property
+    def keeps_size(self) -> bool:
+        """Whether a result is as large as its picture."""
+        return not self.crop and self.long_side is None and self.canvas is None
 
     def grey(self, alpha: Pixels) -> Pixels:
         """The matte alone, as ``only`` says; ``alpha`` is that of the result."""

@@ -12,6 +12,7 @@ from pyhades.segmentation.compose import Background
 from pyhades.segmentation.finish.finish import Finish
 from pyhades.segmentation.finish.layout import Layout
 from pyhades.segmentation.finish.shadow import Shadow
+from pyhades.segmentation.image.loaded import LoadedImage
 from pyhades.segmentation.image.write.spaces import Colour
 
 Pixels = NDArray[Any]
@@ -33,7 +34,7 @@ class Finished:
     layout: Layout | None
 
     def rgba(self, pixels: Pixels) -> Pixels:
-        """The cut-out ``[h, w, 4]`` as it is shown, with its shadow."""
+        """The cut-out ``[h, w, 4]``, of 8 or 16 bits, as it is shown, with its shadow."""
         shown = self._laid_out(pixels)
         return self.steps.shadow.under(shown) if isinstance(self.steps.shadow, Shadow) else shown
 
@@ -41,8 +42,16 @@ class Finished:
         """The matte as it is shown."""
         return self.steps.grey(self._laid_out(alpha))
 
+    def deep_grey(self, alpha: NDArray[np.uint16]) -> NDArray[np.uint16]:
+        """The same of 16 bits; masks and trimaps are decided with eight."""
+        shown = self._laid_out(alpha)
+        if self.steps.only in (None, "alpha"):
+            return shown
+        coarse = ((shown.astype(np.uint32) + 128) // 257).astype(np.uint8)
+        return self.steps.grey(coarse).astype(np.uint16) * np.uint16(257)
+
     def behind(
-        self, background: Background, rgb: NDArray[np.uint8], alpha: NDArray[np.uint8]
+        self, background: Background, image: LoadedImage, alpha: NDArray[np.uint8]
     ) -> Colour | NDArray[np.uint8]:
         """The background, as large as what is shown.
 
@@ -50,12 +59,13 @@ class Finished:
         lies, and goes on to the edges of a canvas.
         """
         if self.layout is None:
-            return background.render(rgb, alpha)
+            return background.render(image.rgb, alpha, image.icc_profile)
         if background.is_blur:
-            return self.layout.apply(np.asarray(background.render(rgb, alpha)), edge=True)
+            behind = np.asarray(background.render(image.rgb, alpha, image.icc_profile))
+            return self.layout.apply(behind, edge=True)
         height, width = self.layout.size
-        nothing = np.zeros((1, 1, 3), np.uint8)
-        return background.render(np.broadcast_to(nothing, (height, width, 3)), alpha)
+        room = np.broadcast_to(np.zeros((1, 1, 3), np.uint8), (height, width, 3))
+        return background.render(room, alpha, image.icc_profile)
 
     def _laid_out(self, pixels: Pixels) -> Pixels:
         return pixels if self.layout is None else self.layout.apply(pixels)

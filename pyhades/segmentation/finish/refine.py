@@ -39,7 +39,7 @@ class Refinement:
 
     Notes
     -----
-    Memory: the grid takes about 300 bytes a cell, 240 MB for 1024 x 768, whatever the size of the
+    Memory: the grid takes about 240 bytes a cell, 190 MB for 1024 x 768, whatever the size of the
     picture; the tiles take a few MB, and the result one byte a pixel.
     """
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -112,3 +114,19 @@ def test_strange_sizes(shape):
 def test_wrong_values(wrong):
     with pytest.raises(ArgumentError, match=next(iter(wrong))):
         Refinement(**wrong)
+
+
+@pytest.mark.slow
+def test_fifty_megapixels_take_little_memory():
+    shape = 5776, 8664
+    row = RNG.integers(0, 256, (1, shape[1], 3)).astype(np.uint8)
+    rgb = np.broadcast_to(row, (*shape, 3))
+    alpha = np.zeros(shape, np.uint8)
+    alpha[1500:4000, 2000:6000] = 255
+    tracemalloc.start()
+    try:
+        Refinement().apply(rgb, alpha)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < alpha.nbytes + 250_000_000

@@ -88,7 +88,7 @@ _records = together(
     ),
     click.option(
         "--record", type=click.Path(dir_okay=False), metavar="FILE",
-        help="The manifest; default: .pyhades-manifest.jsonl in OUT.",
+        help="The manifest; default: .OUT.pyhades-manifest.jsonl beside OUT.",
     ),
     click.option(
         "--checksum", is_flag=True, help="Tell pictures by their content, not by size and time."

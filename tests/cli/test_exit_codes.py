@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from pyhades.segmentation.bulk.manifest import NAME
+from pyhades.segmentation.bulk.manifest import beside
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "command_line.md"
 
@@ -30,7 +30,7 @@ def of_a_signal(tmp_path, number):
         os.link(tmp_path / "0.png", tmp_path / f"{name}.png")
     command = [sys.executable, "-m", "pyhades", "remove", ".", "-o", "out"]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE)
-    manifest = tmp_path / "out" / NAME
+    manifest = beside(tmp_path / "out")
     while process.poll() is None and not (manifest.exists() and b'"done"' in manifest.read_bytes()):
         time.sleep(0.01)
     process.send_signal(number)

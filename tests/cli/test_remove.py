@@ -15,7 +15,7 @@ from pyhades.segmentation.bulk.sinks.files import FileSink
 
 def files_in(folder):
     """Results, that is, without the manifest."""
-    found = (p for p in folder.rglob("*") if p.is_file() and p.name != manifest.NAME)
+    found = (p for p in folder.rglob("*") if p.is_file() and not p.name.endswith(manifest.NAME))
     return sorted(p.relative_to(folder).as_posix() for p in found)
 
 

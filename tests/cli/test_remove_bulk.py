@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from pyhades.segmentation.bulk.manifest import NAME
+from pyhades.segmentation.bulk.manifest import beside
 from tests.support.bulk_runs import encoded, lines, results, write_archive, write_folder
 
 
@@ -80,13 +80,13 @@ def test_review_and_the_record(run, many, out, tmp_path):
     arguments = ["--review", review, "--record", record, "--checksum", "--fsync", "full"]
     result = run("remove", many, "-o", out, *arguments)
     assert result.exit_code == 0 and "masks are doubtful" in result.stderr
-    assert (review / "black.png.jpg").exists() and record.exists() and not (out / NAME).exists()
+    assert (review / "black.png.jpg").exists() and record.exists() and not beside(out).exists()
 
 
 def test_one_image_has_no_manifest(run, many, tmp_path):
     for out in (tmp_path / "x", tmp_path / "y.png"):
         assert run("remove", many / "d0" / "p000.png", "-o", out).exit_code == 0
-    assert set(results(tmp_path / "x")) == {"p000.png"} and not (tmp_path / "x" / NAME).exists()
+    assert set(results(tmp_path / "x")) == {"p000.png"} and not beside(tmp_path / "x").exists()
 
 
 @pytest.mark.parametrize(

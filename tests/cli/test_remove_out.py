@@ -14,7 +14,7 @@ from pyhades.segmentation.bulk.manifest import NAME
 
 
 def files_in(folder):
-    found = (p for p in folder.rglob("*") if p.is_file() and p.name != NAME)
+    found = (p for p in folder.rglob("*") if p.is_file() and not p.name.endswith(NAME))
     return sorted(p.relative_to(folder).as_posix() for p in found)
 
 
@@ -94,7 +94,7 @@ def test_names_of_every_kind(run, here, tmp_path):
         os.link(here / "a.jpg", here / "odd" / name)
     out = tmp_path / "out"
     assert run("remove", "odd", "-o", out).exit_code == 0
-    assert {p.stem for p in out.iterdir()} - {NAME[:-6]} == {name[:-4] for name in names}
+    assert {p.stem for p in out.iterdir()} == {name[:-4] for name in names}
     os.chdir(here / "odd")
     assert run("remove", "-o", out / "one", "--", "-x.jpg").exit_code == 0
     assert run("remove", "-o", out / "two", "--", *names).exit_code == 0

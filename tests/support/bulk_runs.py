@@ -17,7 +17,7 @@ from PIL import Image
 
 from pyhades import BulkRun
 from pyhades.segmentation import ModelManifest, Remover
-from pyhades.segmentation.bulk.manifest import NAME
+from pyhades.segmentation.bulk.manifest import NAME, beside
 from pyhades.segmentation.bulk.passage import Passage
 from pyhades.segmentation.bulk.sinks import whole
 
@@ -99,13 +99,13 @@ def write_table(path: Path, count: int, first: int = 0) -> Path:
 
 def results(folder: Path) -> dict[str, bytes]:
     """Content of all files but the manifest."""
-    found = [path for path in folder.rglob("*") if path.is_file() and path.name != NAME]
+    found = [path for path in folder.rglob("*") if path.is_file() and not path.name.endswith(NAME)]
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(found)}
 
 
 def lines(folder: Path) -> list[dict[str, Any]]:
     """Of the manifest, those of pictures and archives."""
-    path = folder / NAME
+    path = beside(folder)
     if not path.exists():
         return []
     parsed = [json.loads(text) for text in path.read_bytes().splitlines(keepends=True)

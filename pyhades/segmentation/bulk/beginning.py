@@ -9,7 +9,7 @@ from pathlib import Path
 from pyhades.arguments import check_flag
 from pyhades.errors import ArgumentError
 from pyhades.segmentation.bulk.chain import Rendering
-from pyhades.segmentation.bulk.manifest import NAME, read_lines
+from pyhades.segmentation.bulk.manifest import beside, read_lines
 from pyhades.segmentation.bulk.rules import Sink
 from pyhades.segmentation.bulk.sinks.files import FileSink, Sync
 from pyhades.segmentation.bulk.sinks.urls import UrlSink
@@ -73,7 +73,7 @@ def manifest_path(given: str | os.PathLike[str] | None, root: Path | None) -> Pa
         raise ArgumentError(
             "manifest is missing (--record): results that go to a URL need a file on this machine"
         )
-    return root / NAME
+    return beside(root)
 
 
 def is_among(root: Path | None, inputs: Sequence[InputLike]) -> bool:

@@ -12,8 +12,30 @@ from pathlib import Path
 from typing import Any, Self
 
 NAME = ".pyhades-manifest.jsonl"
-"""Of the file, next to the outputs."""
+"""Of the file; the name of the folder of results stands before it."""
+_LONGEST_NAME = 255  # bytes, as file systems have it
 _BLOCK = 1 << 16
+
+
+def beside(folder: Path) -> Path:
+    """Where the manifest of a folder of results lies.
+
+    Beside it, so that it holds results and nothing else; in it where the folder above takes no
+    files, and where one lies already.
+
+    Examples
+    --------
+    >>> beside(Path("/tmp/cutouts")).as_posix()
+    '/tmp/.cutouts.pyhades-manifest.jsonl'
+    """
+    folder = folder.resolve()
+    inside, outside = folder / NAME, folder.parent / f".{folder.name}{NAME}"
+    for earlier in (outside, inside):
+        if os.path.lexists(earlier):  # False for a name that is too long, too
+            return earlier
+    above = next((path for path in folder.parents if path.exists()), folder)
+    fits = folder.name and len(os.fsencode(outside.name)) <= _LONGEST_NAME
+    return outside if fits and os.access(above, os.W_OK) else inside
 
 
 class Manifest:

@@ -47,7 +47,7 @@ from pyhades.segmentation.remover import Remover
 class BulkRun:
     """Removes the background of many pictures, and keeps a record of it.
 
-    A line is added to a manifest next to the results for every picture, after its result was put in
+    A line is added to a manifest beside the results for every picture, after its result was put in
     place. Killed at any moment, a run leaves no half files, and ``resume=True`` goes on with what
     is missing.
 
@@ -93,7 +93,7 @@ class BulkRun:
     column
         Of Parquet files, that holds pictures.
     manifest
-        Its file; by default one in the destination.
+        Its file; by default one beside the destination, whose name begins with a dot.
     sync
         What is on the disk before a picture counts as done: ``"file"``, its result; ``"full"``, its
         name and the line in the manifest as well; ``"none"`` leaves all to the kernel. A kill does

@@ -9,7 +9,7 @@ from collections import Counter
 
 import pytest
 
-from pyhades.segmentation.bulk.manifest import NAME
+from pyhades.segmentation.bulk.manifest import beside
 from pyhades.segmentation.bulk.sinks.parts import part_name, release
 from tests.support.bulk_runs import (
     begin,
@@ -135,7 +135,7 @@ def test_names_are_whole_after_every_kill(folder, tmp_path):
 def test_a_result_without_its_line_is_taken_for_what_it_is(folder, tmp_path):
     """Killed between both: the picture is cut out again, and the line added."""
     expected, out = whole(folder, tmp_path), tmp_path / "whole"
-    manifest = out / NAME
+    manifest = beside(out)
     kept = manifest.read_bytes().splitlines(keepends=True)
     manifest.write_bytes(b"".join(kept[:30]) + kept[30][:40])
     process = begin(folder, out, tmp_path / "log", resume=True)

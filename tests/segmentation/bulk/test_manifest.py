@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,7 @@ from pyhades.errors import ArgumentError
 from pyhades.segmentation.bulk import manifest as module
 from pyhades.segmentation.bulk.history import History
 from pyhades.segmentation.bulk.identity import Identity
-from pyhades.segmentation.bulk.manifest import Manifest
+from pyhades.segmentation.bulk.manifest import NAME, Manifest, beside
 
 THIS = Identity("u2net.onnx", "aa", {"png": "fast"})
 OTHER = Identity("u2net.onnx", "aa", {"png": "small"})
@@ -133,3 +134,29 @@ def test_others_are_refused_by_name(other, words):
         history.refuse_others(THIS)
     assert all(word in str(caught.value) for word in [*words, "1 results", "--resume-anyway"])
     assert set(read(lines, any_identity=True).records) == {"a", "b"}
+
+
+def test_it_lies_beside_the_results(tmp_path):
+    results = tmp_path / "new" / "cutouts"
+    outside = tmp_path / "new" / f".cutouts{NAME}"
+    assert beside(results) == outside
+    inside = results / NAME
+    results.mkdir(parents=True)
+    inside.touch()  # of an earlier run
+    assert beside(results) == inside
+    outside.touch()
+    assert beside(results) == outside
+    long_name = tmp_path / ("x" * 250)
+    assert beside(long_name) == long_name / NAME
+    assert beside(Path("/")) == Path("/") / NAME
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_it_lies_in_the_results_where_the_folder_above_takes_no_files(tmp_path):
+    results = tmp_path / "cutouts"
+    results.mkdir()
+    tmp_path.chmod(0o555)
+    try:
+        assert beside(results) == results / NAME
+    finally:
+        tmp_path.chmod(0o755)

@@ -15,7 +15,7 @@ from PIL import Image
 
 from pyhades import BulkRun
 from pyhades.errors import ArgumentError, ArgumentTypeError
-from pyhades.segmentation.bulk.manifest import NAME, Manifest
+from pyhades.segmentation.bulk.manifest import Manifest, beside
 from pyhades.segmentation.bulk.memory import MemoryLimit, parse_size
 from pyhades.segmentation.bulk.passage import Passage
 from pyhades.segmentation.bulk.sinks import files, whole
@@ -76,7 +76,7 @@ def test_a_folder(go, folder, out):
         "read", "decode", "preprocess", "network", "matte", "encode", "look", "write",
     ]  # fmt: skip
     assert 0 < sum(line["stages"].values()) <= line["seconds"] + 0.001
-    began, *_, ended = map(json.loads, (out / NAME).read_text().splitlines())
+    began, *_, ended = map(json.loads, beside(out).read_text().splitlines())
     assert began["options"]["png"] == "fast" and began["made_with"] == line["made_with"]
     assert ended["done"] == 9 and "network" in ended["stages"]
     assert "9 of 9 images done" in str(report) and "<table>" in report._repr_html_()

@@ -11,6 +11,8 @@ from pathlib import Path
 from PIL import Image
 
 from pyhades.errors import ArgumentError, ImageError
+from pyhades.segmentation.finish import Finish
+from pyhades.segmentation.finish.memory import bytes_of
 from pyhades.segmentation.image.depth import raw_mode
 from pyhades.segmentation.image.opening import open_header, orientation_of
 
@@ -43,16 +45,25 @@ class MemoryLimit:
         What one may take, in a worker and while its result waits.
     encoder
         Bytes per pixel that results take, on top of what they do as PNG.
+    finish
+        Steps that take memory as well.
     """
 
     most_items: int
     most_bytes: int
     bytes_per_picture: int
     encoder: int = 0
+    finish: Finish | None = None
 
     @classmethod
     def of(
-        cls, most: int, workers: int, used: int | None = None, *, suffix: str = ".png"
+        cls,
+        most: int,
+        workers: int,
+        used: int | None = None,
+        *,
+        suffix: str = ".png",
+        finish: Finish | None = None,
     ) -> MemoryLimit:
         """Divide ``most`` bytes of memory.
 
@@ -64,8 +75,8 @@ class MemoryLimit:
             Threads that hold a picture at a time.
         used
             What is taken already; by default by this process, now.
-        suffix
-            Of results.
+        suffix, finish
+            Of results, and the steps before.
 
         Raises
         ------
@@ -81,13 +92,14 @@ class MemoryLimit:
         share = (most - taken) // workers
         encoder = 0 if suffix.lower() == ".png" else ENCODER
         of_least = LEAST_PIXELS * (WEBP + encoder + WAITING)
+        of_least += 0 if finish is None else bytes_of(finish, LEAST_PIXELS)
         if share < of_least:
             least = taken + workers * of_least
             raise ArgumentError(
                 f"max_memory={most}: the model takes {taken >> 20} MiB, and {workers} workers need "
                 f"{least >> 20} MiB for pictures of a megapixel; allow more, or fewer workers"
             )
-        return cls(2 * workers, (most - taken) // 2, share, encoder)
+        return cls(2 * workers, (most - taken) // 2, share, encoder, finish)
 
     def check(self, data: bytes, name: str) -> None:
         """ImageError for a picture that is too large; one that is none is for others to refuse."""
@@ -96,7 +108,9 @@ class MemoryLimit:
         except ImageError:
             return
         per_pixel = _bytes_per_pixel(header) + self.encoder + WAITING
-        needed = header.width * header.height * per_pixel
+        pixels = header.width * header.height
+        needed = pixels * per_pixel
+        needed += 0 if self.finish is None else bytes_of(self.finish, pixels)
         if needed > self.bytes_per_picture:
             width, height = header.size
             raise ImageError(

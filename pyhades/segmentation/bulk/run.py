@@ -188,7 +188,7 @@ class BulkRun:
         )  # fmt: skip
         self._workforce = Workforce(
             remover, max_memory, {"decoders": decoders, "encoders": encoders},
-            suffix=suffix, workers=workers, threads_per_worker=threads_per_worker,
+            suffix=suffix, finish=finish, workers=workers, threads_per_worker=threads_per_worker,
         )  # fmt: skip
         self._sink, self._root = sink_of(destination, sync)
         self._manifest = manifest_path(manifest, self._root)

@@ -14,6 +14,7 @@ from pyhades.segmentation.bulk.chain import Rendering
 from pyhades.segmentation.bulk.memory import MemoryLimit, parse_size, resident
 from pyhades.segmentation.bulk.picture import Picture
 from pyhades.segmentation.bulk.session_pool import SessionPool
+from pyhades.segmentation.finish import Finish
 from pyhades.segmentation.image.reading import ImageLike, load_image
 from pyhades.segmentation.remover import Remover
 
@@ -32,7 +33,7 @@ class Workforce:
         Of this process, in bytes or as ``"2G"``; None for any amount.
     codecs
         ``decoders`` and ``encoders`` of the pool.
-    suffix
+    suffix, finish
         Of results: some encoders take more memory than others.
     **given
         ``workers`` and ``threads_per_worker`` of the pool.
@@ -52,10 +53,11 @@ class Workforce:
         codecs: dict[str, int],
         *,
         suffix: str = ".png",
+        finish: Finish | None = None,
         **given: Any,
     ) -> None:
         self._remover = remover
-        self._suffix = suffix
+        self._result: dict[str, Any] = {"suffix": suffix, "finish": finish}
         self._codecs: dict[str, Any] = dict(codecs)
         self._most = parse_size(max_memory) if isinstance(max_memory, str) else max_memory
         self.pool, self.memory = self._engaged(**given)
@@ -81,6 +83,6 @@ class Workforce:
         holders = len(pool.plan.workers) + pool.decoders + pool.encoders
         most = check_count("max_memory", self._most)
         taken = resident() + len(pool.plan.workers) * self._remover.arena_bytes
-        limit = MemoryLimit.of(most, holders, taken, suffix=self._suffix)
+        limit = MemoryLimit.of(most, holders, taken, **self._result)
         bounds: dict[str, Any] = {"most_items": limit.most_items, "most_bytes": limit.most_bytes}
         return SessionPool(self._remover, plan=pool.plan, **self._codecs, **bounds), limit

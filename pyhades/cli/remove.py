@@ -16,6 +16,7 @@ from pyhades.cli.remove_one import One, is_one, remove_one
 from pyhades.cli.remove_options import Request, bulk_options, result_options
 from pyhades.cli.remove_out import check_out
 from pyhades.cli.signals import ending
+from pyhades.cli.remove_video import check_clip, is_clip, remove_clip
 from pyhades.segmentation.image.limits import MAX_PIXELS
 from pyhades.segmentation.remover import Remover
 
@@ -86,6 +87,10 @@ def command(ctx: click.Context, /, inputs: tuple[str, ...], out: str, **given: A
     _refuse_empty(ctx)
     request = Request.of(inputs, out, given)
     request.check(model=given.get("model"))
+    if is_clip(request):
+        target = check_clip(request)
+        with make_remover(**given) as remover:
+            ctx.exit(remove_clip(remover, request, target))
     is_single = is_one(request)
     named = ctx.get_parameter_source("suffix") is ParameterSource.COMMANDLINE
     check_out(

@@ -17,6 +17,7 @@ from pyhades.cli.remove_options import Request, bulk_options, result_options
 from pyhades.cli.remove_out import check_out
 from pyhades.cli.signals import ending
 from pyhades.cli.remove_video import check_clip, is_clip, remove_clip
+from pyhades.cli.remove_video import is_clip, remove_clip
 from pyhades.segmentation.image.limits import MAX_PIXELS
 from pyhades.segmentation.remover import Remover
 
@@ -83,14 +84,14 @@ def command(ctx: click.Context, /, inputs: tuple[str, ...], out: str, **given: A
     A folder's tree is mirrored under OUT. Results appear all at once or not at all, and an existing
     one is left alone without --overwrite. A file that fails is reported by name and does not stop
     the others. What was stopped, or killed, goes on with --resume.
+
+    A clip becomes a .webm, a .mov or a folder of PNG files, and needs pyhades[video].
     """
     _refuse_empty(ctx)
     request = Request.of(inputs, out, given)
     request.check(model=given.get("model"))
     if is_clip(request):
-        target = check_clip(request)
-        with make_remover(**given) as remover:
-            ctx.exit(remove_clip(remover, request, target))
+        ctx.exit(remove_clip(request, lambda: make_remover(**given)))
     is_single = is_one(request)
     named = ctx.get_parameter_source("suffix") is ParameterSource.COMMANDLINE
     check_out(

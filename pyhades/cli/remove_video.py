@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -13,6 +14,7 @@ from pyhades.cli.remove_progress import tell
 from pyhades.cli.signals import ending
 from pyhades.cli.streams import STANDARD
 from pyhades.errors import ConfigurationError, PyhadesError
+from pyhades.segmentation.bulk.sources.patterns import PLAIN
 from pyhades.segmentation.image.write import WriteOptions
 from pyhades.segmentation.remover import Remover
 from pyhades.segmentation.video import VIDEO_SUFFIXES, check_target, remove_video
@@ -34,17 +36,35 @@ def is_clip(request: Request) -> bool:
     return True
 
 
-def check_clip(request: Request) -> Path:
-    """Where the result goes.
+def remove_clip(request: Request, make: Callable[[], Remover]) -> int:
+    """Cut it out; the exit code.
+
+    Parameters
+    ----------
+    request
+        What is to be done.
+    make
+        Makes the remover, once it is known that the result has a place.
 
     Raises
     ------
     click.UsageError
-        It cannot go there.
+        It has none.
     """
+    if request.skip_existing and Path(request.out).is_file():
+        tell(f"{request.out} exists, and is as it was")
+        return 0
+    target = _target(request)
+    with make() as remover:
+        return _remove(remover, request, target)
+
+
+def _target(request: Request) -> Path:
     (source,) = request.inputs
     if request.out == STANDARD:
         raise click.UsageError("a clip does not go to standard output; name a file or a folder")
+    if request.name_pattern != PLAIN:
+        raise click.UsageError("--name-pattern is of pictures; frames have numbers")
     if request.suffix != "png" or request.writing != WriteOptions(request.writing.png):
         raise click.UsageError(
             "--format, --quality, --lossless, --bits and --strip are of pictures; a clip becomes a "
@@ -58,8 +78,7 @@ def check_clip(request: Request) -> Path:
         raise click.UsageError(str(error)) from error
 
 
-def remove_clip(remover: Remover, request: Request, target: Path) -> int:
-    """Cut it out; the exit code."""
+def _remove(remover: Remover, request: Request, target: Path) -> int:
     (source,) = request.inputs
     hidden = True if request.quiet else None  # None: where nobody looks
     with (

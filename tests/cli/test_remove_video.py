@@ -21,6 +21,8 @@ def test_a_clip(make_clip, tmp_path):
     assert done.exit_code == 0 and out.stat().st_size > 1000
     again = remove(clip, "-o", out)
     assert again.exit_code == 2 and "exists" in again.output
+    skipped = remove(clip, "-o", out, "--skip-existing")
+    assert skipped.exit_code == 0 and "is as it was" in skipped.output
     assert remove(clip, "-o", out, "--overwrite", "-q").exit_code == 0
 
 
@@ -37,6 +39,7 @@ def test_a_broken_clip(make_clip, tmp_path):
         ("out.mp4", [], "clips are written as .webm or .mov"),
         ("-", [], "does not go to standard output"),
         ("out", ["--resume"], "a clip is done alone"),
+        ("out", ["--name-pattern", "{name}{suffix}"], "frames have numbers"),
         ("out", ["--format", "webp"], "a folder of PNG files"),
         ("out", ["--quality", "80", "--format", "webp"], "a folder of PNG files"),
     ],

@@ -126,7 +126,7 @@ def check_target(
 
 @contextmanager
 def _as_os_error(path: Path) -> Iterator[None]:
-    """What FFmpeg says while ``path`` is written; what it says of a clip has another name by then."""
+    """What FFmpeg says while ``path`` is written; of the clip it was told before, as ImageError."""
     try:
         yield
     except pyav().FFmpegError as error:

@@ -15,9 +15,8 @@ from pyhades.cli.remove_finish import finish_options
 from pyhades.cli.remove_one import One, is_one, remove_one
 from pyhades.cli.remove_options import Request, bulk_options, result_options
 from pyhades.cli.remove_out import check_out
-from pyhades.cli.signals import ending
-from pyhades.cli.remove_video import check_clip, is_clip, remove_clip
 from pyhades.cli.remove_video import is_clip, remove_clip
+from pyhades.cli.signals import ending
 from pyhades.segmentation.image.limits import MAX_PIXELS
 from pyhades.segmentation.remover import Remover
 

@@ -28,10 +28,10 @@ def is_clip(request: Request) -> bool:
     click.UsageError
         It is not alone.
     """
-    suffixes = [Path(name).suffix.lower() for name in request.inputs]
-    if not VIDEO_SUFFIXES.intersection(suffixes):
+    files = [Path(name) for name in request.inputs if not Path(name).is_dir()]
+    if not any(path.suffix.lower() in VIDEO_SUFFIXES for path in files):
         return False
-    if len(suffixes) > 1 or request.is_bulk:
+    if len(request.inputs) > 1 or request.is_bulk:
         raise click.UsageError("a clip is done alone, without options of runs through pictures")
     return True
 
@@ -55,7 +55,7 @@ def remove_clip(request: Request, make: Callable[[], Remover]) -> int:
         tell(f"{request.out} exists, and is as it was")
         return 0
     target = _target(request)
-    with make() as remover:
+    with ending(), make() as remover:
         return _remove(remover, request, target)
 
 
@@ -65,10 +65,14 @@ def _target(request: Request) -> Path:
         raise click.UsageError("a clip does not go to standard output; name a file or a folder")
     if request.name_pattern != PLAIN:
         raise click.UsageError("--name-pattern is of pictures; frames have numbers")
-    if request.suffix != "png" or request.writing != WriteOptions(request.writing.png):
+    if (
+        request.first_frame
+        or request.suffix != "png"
+        or request.writing != WriteOptions(request.writing.png)
+    ):
         raise click.UsageError(
-            "--format, --quality, --lossless, --bits and --strip are of pictures; a clip becomes a "
-            ".webm, a .mov or a folder of PNG files"
+            "--format, --quality, --lossless, --bits, --strip and --first-frame are of pictures; a "
+            "clip becomes a .webm, a .mov or a folder of PNG files"
         )
     try:
         return check_target(source, request.out, overwrite=request.overwrite)
@@ -81,10 +85,7 @@ def _target(request: Request) -> Path:
 def _remove(remover: Remover, request: Request, target: Path) -> int:
     (source,) = request.inputs
     hidden = True if request.quiet else None  # None: where nobody looks
-    with (
-        tqdm(unit="frame", disable=hidden, file=sys.stderr, dynamic_ncols=True) as bar,
-        ending(),
-    ):
+    with tqdm(unit="frame", disable=hidden, file=sys.stderr, dynamic_ncols=True) as bar:
 
         def advance(done: int, total: int | None) -> None:
             bar.total = total

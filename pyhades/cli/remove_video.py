@@ -94,7 +94,8 @@ def _remove(remover: Remover, request: Request, target: Path) -> int:
         try:
             remove_video(
                 remover, source, target, request.output, request.background,
-                png=request.writing.png, overwrite=request.overwrite, progress=advance,
+                finish=request.finish, png=request.writing.png,
+                overwrite=request.overwrite, progress=advance,
             )  # fmt: skip
         except (PyhadesError, OSError) as error:
             tell(f"error: {error}" if source in str(error) else f"error: {source}: {error}")

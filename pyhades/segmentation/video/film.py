@@ -76,7 +76,10 @@ class Film:
         if self._stream is None:
             self._stream = self._begin(picture)
         if (self._stream.width, self._stream.height) != picture.size:
-            raise ImageError(f"a frame is {picture.size}, the first was of another size")
+            raise ImageError(
+                f"a frame is {picture.size}, the first was of another size; put a crop on a "
+                "canvas, or write a folder of PNG files"
+            )
         frame = self._av.VideoFrame.from_ndarray(np.asarray(picture), _PIXELS[picture.mode])
         frame = frame.reformat(format=self._stream.pix_fmt, dst_colorspace="ITU709")
         frame.pts, frame.time_base = self._clip.times.popleft(), self._clip.video.time_base

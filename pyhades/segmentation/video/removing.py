@@ -12,6 +12,7 @@ from pyhades.errors import ArgumentError, ImageError
 from pyhades.segmentation.bulk.sinks.parts import part_name, release
 from pyhades.segmentation.compose import BackgroundLike
 from pyhades.segmentation.cutout import Output
+from pyhades.segmentation.finish import Finish
 from pyhades.segmentation.image.png import Compression
 from pyhades.segmentation.remover import Remover
 from pyhades.segmentation.video.clip import Clip, pyav
@@ -25,6 +26,7 @@ def remove_video(
     output: Output = "rgba",
     background: BackgroundLike | None = None,
     *,
+    finish: Finish | None = None,
     png: Compression = "fast",
     overwrite: bool = False,
     progress: Callable[[int, int | None], object] | None = None,
@@ -44,8 +46,8 @@ def remove_video(
     target
         ``.webm`` (VP9) or ``.mov`` (ProRes 4444); any other name is that of a new folder, for a
         PNG file per frame. It is there as a whole or not at all.
-    output, background
-        See calling a remover.
+    output, background, finish
+        See calling a remover. Frames of a film are all of one size: a crop needs a canvas.
     png
         Compression of PNG files.
     overwrite
@@ -80,7 +82,7 @@ def remove_video(
     with _as_os_error(path), Clip(Path(source)) as clip, _part_of(path) as part:
         film = PngFolder(part, clip, png) if kind is None else Film(part, kind, clip)
         with closing(film):
-            for picture in remover.frames(clip.frames(), output, background):
+            for picture in remover.frames(clip.frames(), output, background, finish=finish):
                 film.write(picture)
                 count += 1
                 if progress is not None:

@@ -24,16 +24,16 @@ def make_clip(tmp_path):
     """Write a clip; its path."""
     av = pytest.importorskip("av")
 
-    def make(name="clip.mp4", sound="aac", times=range(8), rotation=None, codec="libx264"):
+    def make(name="clip.mp4", sound="aac", times=range(8), rotation=None, places=None):
         path = tmp_path / name
         with av.open(str(path), "w") as container:
-            video = container.add_stream(codec, rate=RATE)
+            video = container.add_stream("libx264", rate=RATE)
             video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
             if rotation is not None:
                 video.set_display_rotation(rotation)
             audio = container.add_stream(sound, rate=48_000) if sound else None
-            for i, time in enumerate(times):
-                frame = av.VideoFrame.from_ndarray(disc(20 + 4 * i))
+            for time, place in zip(times, places or range(20, 96, 4), strict=False):
+                frame = av.VideoFrame.from_ndarray(disc(place))
                 frame.pts, frame.time_base = time, Fraction(1, RATE)
                 container.mux(video.encode(frame))
             container.mux(video.encode(None))

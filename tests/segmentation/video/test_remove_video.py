@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from pyhades.errors import ArgumentError, ConfigurationError, ImageError
-from pyhades.segmentation import ModelManifest, Remover
+from pyhades.segmentation import Finish, ModelManifest, Remover
 from pyhades.segmentation.video import remove_video
 
 av = pytest.importorskip("av")
@@ -90,6 +90,20 @@ def test_a_folder_of_files(remover, make_clip, tmp_path):
     assert Image.open(folder / names[0]).getpixel((20, 32))[3] == 255
     with pytest.raises(ArgumentError, match="a folder that holds something"):
         remove_video(remover, clip, folder, overwrite=True)
+
+
+def test_finishing(remover, make_clip, tmp_path):
+    clip, crop = make_clip(sound=None), Finish(crop=True)
+    remove_video(remover, clip, tmp_path / "small.webm", finish=Finish(long_side=48))
+    (frame, *_), _ = pictures(tmp_path / "small.webm")
+    assert frame.shape == (32, 48, 4)
+    remove_video(remover, clip, tmp_path / "sizes", finish=crop)
+    assert Image.open(tmp_path / "sizes" / "000001.png").width < 48
+    wide = make_clip("wide.mp4", sound=None, places=[20, 90])
+    with pytest.raises(ImageError, match="put a crop on a canvas"):
+        remove_video(remover, wide, tmp_path / "out.mov", finish=crop)
+    remove_video(remover, wide, tmp_path / "out.mov", finish=Finish(crop=True, canvas=(40, 40)))
+    assert pictures(tmp_path / "out.mov")[0][1].shape == (40, 40, 4)
 
 
 @pytest.mark.parametrize(("degrees", "turns"), [(90, 1), (180, 2), (-90, -1)])

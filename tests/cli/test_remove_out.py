@@ -125,6 +125,18 @@ def test_results_among_the_pictures_are_no_pictures(run, here):
     assert result.exit_code == 2 and "would replace the input" in result.stderr
 
 
+def test_results_of_this_run_are_no_pictures_either(run, here):
+    """Where a folder is looked into only after results have come to lie there."""
+    for name in ("sub", "sub/sub", "sub/sub/z", "sub/z"):
+        (here / name).mkdir(exist_ok=True)
+        Image.new("RGB", (30, 20), "white").save(here / name / "p.jpg")
+    for _ in range(2):
+        result = run("remove", "sub", "-o", ".", "--jobs", "1", "--overwrite")
+        assert result.exit_code == 0 and "6 of 6 images done" in result.stderr
+    result = run("remove", "sub", "-o", ".", "--shard", "1/2")
+    assert result.exit_code == 2 and "shared with other processes" in result.stderr
+
+
 def test_inputs_that_are_named_twice_are_done_once(run, here, tmp_path):
     (here / "link.jpg").symlink_to("a.jpg")
     given = ["a.jpg", "./a.jpg", here / "a.jpg", "link.jpg", "sub", "sub/deep/b.png"]

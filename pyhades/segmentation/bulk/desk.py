@@ -39,6 +39,8 @@ class Desk:
         Where names of results may clash that nobody has seen together.
     look_up
         What earlier runs have done in the same way, where this one does not go on with them.
+    results
+        Sizes of results by their paths, where they come to lie among pictures, and are none.
     counts
         What needs no work.
     clock
@@ -52,6 +54,7 @@ class Desk:
     rules: Rules
     taken: Taken | None = None
     look_up: Callable[[], History] = History
+    results: dict[str, int] | None = None
     counts: Counts = field(default_factory=Counts)
     clock: Clock = field(default_factory=Clock)
 
@@ -159,6 +162,9 @@ class Desk:
                 self.books.done(picture, result.timed(stages), _checksum(result.parts))
 
     def _write(self, picture: Picture, parts: Sequence[bytes]) -> None:
+        if self.results is not None and self.root is not None:
+            result = self.root.resolve() / picture.target
+            self.results[str(result)] = sum(map(len, parts))  # before anybody can come upon it
         record = self.record(picture.key)
         replace = self.rules.overwrite
         if record is not None and record.status == "done" and record.output == picture.target:

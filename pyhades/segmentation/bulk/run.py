@@ -195,9 +195,10 @@ class BulkRun:
         self._review = None if review is None else Review(Path(review))
         excluded = [Path(path) for path in (self._root, review) if path is not None]
         given = listed(inputs)
+        self._results = self._earlier_results(given)
         self._opened = open_inputs(given, Finding(
             suffix, check_name_pattern(name_pattern), recursive, excluded,
-            Selection.of(include, exclude), self._earlier_results(given, watch), unpack, column,
+            Selection.of(include, exclude), self._results, unpack, column,
             watch,
         ))  # fmt: skip
         self._identity = Identity.of(remover, self._rendering, background)
@@ -267,16 +268,15 @@ class BulkRun:
         """Workers and threads, in a line."""
         return self._workforce.pool.plan.line()
 
-    def _earlier_results(
-        self, inputs: Sequence[InputLike], watch: float | None
-    ) -> dict[str, int] | None:
+    def _earlier_results(self, inputs: Sequence[InputLike]) -> dict[str, int] | None:
         """Files that are no pictures, because this or another run has made them of pictures."""
         if self._root is None or not is_among(self._root, inputs):
             return None
-        if watch is not None:
+        if self._settings.follows or self._settings.shard.count > 1:
             raise ArgumentError(
-                f"{self._root}: results would come to lie in a folder that is followed, and be "
-                "taken for pictures; choose another destination"
+                f"{self._root}: results would come to lie among the pictures of a folder that is "
+                "followed, or shared with other processes, and be taken for pictures; choose "
+                "another destination"
             )
         return earlier_results(self._root, self._manifest)
 
@@ -285,6 +285,7 @@ class BulkRun:
         desk = desk_of(manifest, self._settings, self._identity, self._opened, place, self._review)
         if manifest.torn:
             self.report.notes.append("the manifest ended in half a line, which was cut off")
+        desk.results = self._results
         return desk
 
     def _counted(self, desk: Desk) -> Iterator[Outcome]:

@@ -6,11 +6,12 @@ import itertools
 
 import pytest
 
+from pyhades import BulkRun
 from pyhades.errors import ArgumentError
 from pyhades.segmentation.bulk.sources.naming import results_of
 from pyhades.segmentation.bulk.sources.opening import Finding, open_inputs
 from pyhades.segmentation.bulk.sources.patterns import Selection, check_name_pattern
-from tests.support.bulk_runs import write_archive, write_folder
+from tests.support.bulk_runs import brightness, encoded, write_archive, write_folder
 
 
 @pytest.mark.parametrize(
@@ -69,6 +70,19 @@ def test_names_by_a_pattern():
     made = results_of(names, ".webp", "{stem}-cut{suffix}")
     assert list(made.values()) == ["a-cut.webp", "b.jpg-cut.webp", "b.png-cut.webp"]
     assert results_of(["a.jpg"], ".png", "{{{name}}}{suffix}") == {"a.jpg": "{a.jpg}.png"}
+
+
+def test_a_folder_is_in_the_way_of_no_result(tmp_path):
+    assert results_of(["a.jpg", "b.jpg"], ".png", folders={"a.png"}) == {
+        "a.jpg": "a.jpg.png",
+        "b.jpg": "b.png",
+    }
+    root = write_folder(tmp_path / "in", 3)
+    (root / "a.png").mkdir()
+    for name in ("a.jpg", "a.png/x.jpg"):
+        (root / name).write_bytes(encoded(1))
+    with brightness() as remover:
+        assert BulkRun(root, tmp_path / "out", remover=remover).run().done == 5
 
 
 @pytest.mark.parametrize("pattern", ["{stem}{suffix}", "x{stem}{suffix}", "{stem}.{name}{suffix}"])

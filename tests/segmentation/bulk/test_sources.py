@@ -144,6 +144,18 @@ def test_results_below_the_input_are_left_out(tree):
     assert len(targets(Tree(tree, ".png", excluded=[tree]))) == 9
 
 
+def test_results_that_come_while_it_is_gone_through_are_left_out(tree):
+    results = {}
+    source = Tree(tree, ".png", results=results)
+    for number, _ in enumerate(source):
+        if number == 0:
+            (tree / "d2" / "result.png").write_bytes(b"result")
+            results[str((tree / "d2" / "result.png").resolve())] = 6
+    assert number == 5 and source.left_out.results == 1
+    (tree / "d2" / "result.png").write_bytes(b"a picture of somebody")
+    assert len(list(source)) == 7
+
+
 def test_what_a_tree_holds(tree):
     source = Tree(tree, ".png", excluded=[tree / "d2"])
     assert source.holds(tree / "d0" / "p000.png")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path, PurePosixPath
 
 from PIL import Image
@@ -34,10 +34,13 @@ def is_hidden(name: str) -> bool:
     return name.startswith(".")
 
 
-def results_of(names: Iterable[str], suffix: str, pattern: str = PLAIN) -> dict[str, str]:
+def results_of(
+    names: Iterable[str], suffix: str, pattern: str = PLAIN, folders: Collection[str] = ()
+) -> dict[str, str]:
     """Names of the results of files that lie in one folder, all of them different.
 
-    Those that differ in their suffix only keep it.
+    Those that differ in their suffix only keep it, and so do those that would be called as one of
+    the ``folders`` beside them.
 
     Examples
     --------
@@ -48,8 +51,8 @@ def results_of(names: Iterable[str], suffix: str, pattern: str = PLAIN) -> dict[
     short = {name: result_of(name, suffix, pattern) for name in files}
     long = {name: result_of(name, suffix, pattern, keep=True) for name in files}
     count = Counter(short.values())
-    keeping = [name for name in files if count[short[name]] > 1]
-    plain = {short[name]: name for name in files if count[short[name]] == 1}
+    keeping = [name for name in files if count[short[name]] > 1 or short[name] in folders]
+    plain = {short[name]: name for name in files if name not in set(keeping)}
     for name in keeping:  # grows: "a.jpg" and "a.png" make "a.jpg.tif" keep its suffix, too
         if long[name] in plain:
             keeping.append(plain.pop(long[name]))

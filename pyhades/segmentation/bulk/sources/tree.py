@@ -32,7 +32,7 @@ class Tree:
     selection
         Which pictures are meant.
     results
-        Files that earlier runs have made, with their sizes: they are no pictures.
+        Files that runs have made, with their sizes: they are no pictures. It may grow.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class Tree:
         self._recursive = recursive
         self._excluded = {path.resolve() for path in excluded} - {root.resolve()}
         self._selection = selection
-        self._results = results or {}
+        self._results = {} if results is None else results
         self.left_out = LeftOut()
 
     def __iter__(self) -> Iterator[Picture]:
@@ -103,7 +103,7 @@ class Tree:
         folders = [entry for entry in visible if _is_folder(entry)]
         below = {entry.name for entry in folders}
         files = [e for e in visible if e.name not in below and self._takes(e, prefix)]
-        names = results_of((entry.name for entry in files), self._suffix, self._pattern)
+        names = results_of((entry.name for entry in files), self._suffix, self._pattern, below)
         for entry in files:
             yield picture_of(Path(entry.path), prefix + entry.name, prefix + names[entry.name])
         for entry in folders if self._recursive else []:

@@ -15,7 +15,7 @@ from pyhades.bench.pictures.scenes import scene
 from pyhades.cli import main
 
 ROOT = Path(__file__).parents[2]
-STAGES = ["read", "decode", "preprocess", "network", "matte", "encode", "write", "rest"]
+STAGES = ["read", "decode", "preprocess", "network", "matte", "encode", "look", "write", "rest"]
 QUICK = ["--seconds", 0.05, "--stretches", 2]
 
 

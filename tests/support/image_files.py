@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import struct
 import zlib
@@ -75,6 +76,7 @@ def _strip(samples, bits, order, compressed, predictor):
     return zlib.compress(content) if compressed else content
 
 
+@functools.cache  # a profile says when it was made
 def srgb_profile():
     """The profile of sRGB."""
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

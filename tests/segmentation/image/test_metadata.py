@@ -109,6 +109,12 @@ def test_xmp_says_upright(packet):
     assert upright_xmp(element) == b"<tiff:Orientation>1</tiff:Orientation>"
 
 
+def test_xmp_shows_no_background():
+    inner = b"<rdf:Alt><rdf:li>/9j/4AAQ</rdf:li></rdf:Alt>"
+    packet = b"<a><xmp:Thumbnails>" + inner + b"</xmp:Thumbnails><b>kept</b></a>"
+    assert upright_xmp(packet) == b"<a><b>kept</b></a>"
+
+
 @pytest.mark.parametrize("suffix", WRITTEN)
 def test_metadata_is_in_the_result(suffix, remover):
     given = photo_file(exif=camera_exif(), xmp=XMP)

@@ -20,7 +20,7 @@ _SHORT, _LONG = 3, 4
 _XMP_ORIENTATION = re.compile(
     rb"""(tiff:Orientation\s*(?:=\s*["']|>)\s*)[1-8](?=\s*(?:["']|<))""",
 )
-_XMP_THUMBNAILS = re.compile(rb"<xmp:Thumbnails\b.*?</xmp:Thumbnails>", re.DOTALL)
+_XMP_THUMBNAILS = b"<xmp:Thumbnails>", b"</xmp:Thumbnails>"
 DESCRIBING = frozenset((
     0x010D, 0x010E, 0x010F, 0x0110, 0x011D, 0x0131, 0x0132, 0x013B, 0x013C, 0x4746, 0x4749,
     0x8298, 0x83BB, 0x8769, 0x8825, 0x9C9B, 0x9C9C, 0x9C9D, 0x9C9E, 0x9C9F,
@@ -96,7 +96,11 @@ def upright_xmp(packet: bytes) -> bytes:
     >>> upright_xmp(b'<rdf:Description tiff:Orientation="6"/>')
     b'<rdf:Description tiff:Orientation="1"/>'
     """
-    return _XMP_ORIENTATION.sub(rb"\g<1>1", _XMP_THUMBNAILS.sub(b"", packet))
+    opening, closing = _XMP_THUMBNAILS
+    first, last = packet.find(opening), packet.rfind(closing)
+    if 0 <= first < last:
+        packet = packet[:first] + packet[last + len(closing) :]
+    return _XMP_ORIENTATION.sub(rb"\g<1>1", packet)
 
 
 def _written_anew(image: Image.Image) -> bytes | None:

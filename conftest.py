@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,11 @@ from tests.support.kernel_census import count_kernels as count_kernels
 from tests.support.kernel_census import kernels_run as kernels_run
 
 ROOT = Path(__file__).parent
+
+IS_MAIN = threading.current_thread() is threading.main_thread()
+if IS_MAIN and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Begun by a shell with &: programs that tests begin would never hear of Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 REAL_GRAPHS = ROOT.parent / "shared" / "models"
 
 

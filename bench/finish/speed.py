@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ import time
 import numpy as np
 
 from pyhades import kernels
+from pyhades.bench.memory import high_water_mark
 from pyhades.segmentation import Cutout, Finish, ModelManifest, Shadow
 from pyhades.segmentation.deep import Prediction
 from pyhades.segmentation.image.loaded import LoadedImage
@@ -62,7 +62,7 @@ def measured(name: str) -> dict[str, float]:
     megapixels, finish = STEPS[name]
     cutout = subject(SIZES[megapixels], 320 if name.endswith("320") else 1024)
     rgba = cutout.rgba() if geometric(finish) else None
-    before = peak()
+    before = high_water_mark()
     times = []
     for _ in range(RUNS):
         began = time.perf_counter()
@@ -72,7 +72,7 @@ def measured(name: str) -> dict[str, float]:
         elif rgba is not None and done.finished is not None:
             done.finished.rgba(rgba)
         times.append(time.perf_counter() - began)
-    return {"seconds": min(times), "bytes": peak() - before}
+    return {"seconds": min(times), "bytes": high_water_mark() - before}
 
 
 def geometric(finish: Finish) -> bool:
@@ -95,11 +95,6 @@ def subject(size: tuple[int, int], side: int) -> Cutout:
     alpha = kernels.upscale_mask(plane, size)
     said = Prediction(plane, ModelManifest("shape", small), alpha)
     return Cutout(LoadedImage(rgb), alpha, prediction=said)
-
-
-def peak() -> int:
-    """Largest memory of this process so far, in bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 if __name__ == "__main__":

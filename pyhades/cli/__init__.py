@@ -20,7 +20,7 @@ SECTIONS = {
     "Images": {
         "remove": (
             "pyhades.cli.remove",
-            "Remove the background of images; watch folders for more.",
+            "Remove the background of images and video; watch folders.",
         ),
         "models": ("pyhades.cli.models", "Models by name: list, download, find and check them."),
         "inspect": ("pyhades.cli.inspect", "Tell what a model is, and what is made of it."),

@@ -20,6 +20,7 @@ from itertools import islice
 import numpy as np
 from PIL import Image
 
+from pyhades.bench.memory import high_water_mark
 from pyhades.errors import ArgumentError, ImageError
 from pyhades.segmentation.image.frames import frames
 from pyhades.segmentation.image.reading import load_image
@@ -117,7 +118,7 @@ def run(first, count):
     for name, data in originals.items():
         if outcome(name, data) != "read" and name != "a.pfm":
             raise AssertionError(f"{name} is refused as it is")
-    before, counts, slowest = _peak(), Counter(), 0.0
+    before, counts, slowest = high_water_mark(), Counter(), 0.0
     least = before + 2 * MOST_MEMORY
     address_space = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()  # noqa: SIM115, PTH123
     resource.setrlimit(resource.RLIMIT_AS, (address_space + least, resource.RLIM_INFINITY))
@@ -131,14 +132,10 @@ def run(first, count):
             raise AssertionError(f"file {number} ({name}): {error!r}") from error
         slowest = max(slowest, time.process_time() - began)
     faulthandler.cancel_dump_traceback_later()
-    grown = _peak() - before
+    grown = high_water_mark() - before
     if grown > MOST_MEMORY:
         raise AssertionError(f"memory has grown by {grown >> 20} MiB")
     return {**counts, "slowest_s": round(slowest, 3), "grown_mib": grown >> 20}
-
-
-def _peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
 
 
 def _place(rng, data):

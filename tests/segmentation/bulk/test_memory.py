@@ -80,8 +80,9 @@ def test_arenas_of_workers_are_counted(monkeypatch):
 
 
 BOUNDED = """
-import resource, sys
+import sys
 import pyhades
+from pyhades.bench.memory import high_water_mark
 
 folder, most, suffix = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 with pyhades.Remover(threads=1) as remover:
@@ -90,7 +91,7 @@ with pyhades.Remover(threads=1) as remover:
         suffix=suffix,
     )
     report = run.run()
-print(report.done, report.failed, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10)
+print(report.done, report.failed, high_water_mark())
 """
 MEGABYTE = 10**6
 

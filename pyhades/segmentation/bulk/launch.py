@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import IO, Any
 
 from pyhades.errors import ArgumentError
@@ -108,7 +108,6 @@ class Child:
     process: subprocess.Popen[str]
     errors: IO[str]
     is_second: bool = False
-    is_heard: bool = field(default=False)
 
     def complaint(self) -> str:
         """What it wrote to standard error."""

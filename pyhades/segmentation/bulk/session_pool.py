@@ -30,9 +30,6 @@ from pyhades.segmentation.inputs import several
 from pyhades.segmentation.remover import Remover
 from pyhades.topology import Plan, plan_workers
 
-SHARE_OF_MEMORY = 0.25
-"""Of the machine's memory, that pictures on their way between crews may take."""
-
 
 @dataclass(frozen=True)
 class _Chain:

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from pyhades.arguments import check_count, check_flag, one_of, renamed
 from pyhades.errors import ArgumentError, ArgumentTypeError, ClosedError, ConfigurationError
 from pyhades.kernels.paged_attention import KvFormat
+from pyhades.llm.cache.kv_cache import cache_tokens
 from pyhades.llm.checkpoint.locating import toy_model
 from pyhades.llm.engine.engine import Engine
 from pyhades.llm.engine.generation import Collector, begun_elsewhere
 from pyhades.llm.engine.guided import guided
 from pyhades.llm.engine.handle import Handle
-from pyhades.llm.engine.kv_cache import cache_tokens
 from pyhades.llm.engine.prepared import PreparedChat, PreparedTexts
 from pyhades.llm.engine.request import (
     Prompt,

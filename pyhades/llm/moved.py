@@ -38,7 +38,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "harmony.rendering": ("text.harmony.rendering",),
     "harmony.stops": ("text.chat_stops",),
     "harmony.tool_types": ("text.harmony.tool_types", "text.tools"),
-    "kv_cache": ("engine.kv_cache",),
+    "kv_cache": ("cache.kv_cache",),
     "layers": ("models.layers",),
     "loading": ("precision.loading", "checkpoint.locating"),
     "measuring": ("precision.measuring",),

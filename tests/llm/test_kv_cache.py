@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pyhades.errors import ArgumentError, CapacityError
-from pyhades.llm.engine.kv_cache import FREED, KvCache, Sequence
+from pyhades.llm.cache.kv_cache import FREED, KvCache, Sequence
 from pyhades.llm.models.gpt_oss.config import GptOssConfig
 from pyhades.llm.models.layers import CACHE_BLOCK
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import pyhades
-from pyhades.llm.engine import prefixes as tree
-from pyhades.llm.engine.addresses import root_of
-from pyhades.llm.engine.pool import FREED
+from pyhades.llm.cache import prefixes as tree
+from pyhades.llm.cache.addresses import root_of
+from pyhades.llm.cache.pool import FREED
 from pyhades.llm.engine.request import Request
 from pyhades.llm.engine.runner import Piece, Runner
 from pyhades.llm.engine.sampling import SamplingParams

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pyhades import kernels
-from pyhades.llm.engine.kv_cache import KvCache
+from pyhades.llm.cache.kv_cache import KvCache
 from pyhades.llm.measure.synthetic import random_weights
 from pyhades.llm.measure.traffic import bytes_per_token
 from pyhades.llm.models.gpt_oss.sizes import tiny_config

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pyhades.llm.engine.addresses import Address
-from pyhades.llm.engine.kv_cache import Sequence
+from pyhades.llm.cache.addresses import Address
+from pyhades.llm.cache.kv_cache import Sequence
 from pyhades.llm.engine.request import Request
 from pyhades.llm.engine.runner import Logits
 from pyhades.llm.engine.sampling import Sampler

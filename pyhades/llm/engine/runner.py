@@ -15,9 +15,9 @@ from pyhades.compiler.view import Array
 from pyhades.config import thread_count
 from pyhades.errors import ArgumentError, CancelledError
 from pyhades.kernels.paged_attention import KvFormat
+from pyhades.llm.cache.kv_cache import KvCache, Sequence
+from pyhades.llm.cache.pool import FREED
 from pyhades.llm.engine.few_logits import FewLogits
-from pyhades.llm.engine.kv_cache import KvCache, Sequence
-from pyhades.llm.engine.pool import FREED
 from pyhades.llm.engine.token_filter import Words
 from pyhades.llm.models.config import ModelConfig
 from pyhades.llm.models.registry import architecture_of

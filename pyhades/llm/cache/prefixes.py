@@ -19,8 +19,8 @@ from collections.abc import Sequence as Items
 from dataclasses import dataclass
 from functools import partial
 
-from pyhades.llm.engine.addresses import Address, Digest, Node, bytes_of, digest_of, root_of
-from pyhades.llm.engine.pool import FREED, Pool
+from pyhades.llm.cache.addresses import Address, Digest, Node, bytes_of, digest_of, root_of
+from pyhades.llm.cache.pool import FREED, Pool
 from pyhades.llm.models.layers import CACHE_BLOCK
 
 CHECKPOINT_TOKENS = 1024

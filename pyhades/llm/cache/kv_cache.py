@@ -3,7 +3,7 @@
 Layers with a sliding window have a pool of their own, whose blocks are given back once no later
 token can see them. Users of blocks are counted: a fork shares every full block, and copies the last
 one. What was read is kept after its sequence has gone, as long as nobody needs the room: see
-:mod:`pyhades.llm.engine.prefixes`.
+:mod:`pyhades.llm.cache.prefixes`.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from pyhades.arguments import check_count, one_of
 from pyhades.config import memory_bytes
 from pyhades.errors import ArgumentError, CapacityError
 from pyhades.kernels.paged_attention import KvFormat
-from pyhades.llm.engine.addresses import Address
-from pyhades.llm.engine.pool import FREED, Pool
-from pyhades.llm.engine.prefixes import CHECKPOINT_TOKENS, Prefixes, Trail
+from pyhades.llm.cache.addresses import Address
+from pyhades.llm.cache.pool import FREED, Pool
+from pyhades.llm.cache.prefixes import CHECKPOINT_TOKENS, Prefixes, Trail
 from pyhades.llm.models.config import ModelConfig
 from pyhades.llm.models.layers import CACHE_BLOCK
 from pyhades.llm.text.outputs import CacheInfo
@@ -78,7 +78,7 @@ class KvCache:
 
     Examples
     --------
-    >>> from pyhades.llm.engine.kv_cache import KvCache
+    >>> from pyhades.llm.cache.kv_cache import KvCache
     >>> from pyhades.llm.models.gpt_oss.sizes import tiny_config
     >>> cache = KvCache(tiny_config(), context_length=64, sequences=1, step_tokens=32)
     >>> text = cache.sequence()

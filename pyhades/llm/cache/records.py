@@ -98,6 +98,8 @@ class Level(Protocol):
     """A place below the pool where records are kept. Any thread may call it."""
 
     name: str
+    outlives: bool
+    """Whether records are still there when another process asks."""
 
     def has(self, key: Key) -> bool:
         """Whether a record is there, as far as is known without looking at a disk."""

@@ -1,0 +1,216 @@
+"""Level 2: records in memory, in fewer bytes than the pool needs for them."""
+
+from __future__ import annotations
+
+import heapq
+import logging
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+
+from pyhades.arguments import check_count
+from pyhades.llm.cache.addresses import Digest
+from pyhades.llm.cache.codec import Codec, DamagedError
+from pyhades.llm.cache.policies import DEFAULT_POLICY, POLICIES, PolicyName, Rank, Use
+from pyhades.llm.cache.records import Key, LevelCounts, Record
+
+OVERHEAD = 1536
+"""Bytes that a record takes besides its contents: its names, tokens, use and place in the order."""
+_OUTDATED = 2
+"""So many times as many places in the order as records: then those that are outdated go."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Kept:
+    """A record as it is kept."""
+
+    parent: Digest
+    tokens: bytes
+    parts: dict[str, tuple[tuple[int, ...], bytes]]
+    """Per kind of layer the shape of the contents, and what the codec made of them."""
+    use: Use
+    raw_bytes: int
+    size: int
+    place: int = -1
+    """Which of its entries in the order counts."""
+
+
+class MemoryLevel:
+    """Records that the pool had no room for, encoded.
+
+    Parameters
+    ----------
+    room_bytes
+        What all of it may take, with names and administration; never more.
+    policy
+        What is given up first, see :mod:`pyhades.llm.cache.policies`.
+    codec
+        How contents are kept, see :func:`pyhades.llm.cache.codec.codec_of`.
+    clock
+        Seconds since the epoch.
+
+    Examples
+    --------
+    >>> from pyhades.llm.cache.codec import codec_of
+    >>> from pyhades.llm.cache.memory import MemoryLevel
+    >>> MemoryLevel(1 << 20, codec=codec_of("int8"))
+    MemoryLevel(0 records, 0.0 of 1.0 MB, contents as they are)
+    """
+
+    name = "memory"
+    outlives = False
+
+    def __init__(
+        self,
+        room_bytes: int,
+        policy: PolicyName = DEFAULT_POLICY,
+        *,
+        codec: Codec,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._room = check_count("room_bytes", room_bytes)
+        self._policy = POLICIES[policy]
+        self._codec = codec
+        self._clock = clock
+        self._begin()
+        _LEVELS.add(self)
+        log.info("records in memory: up to %.0f MB, %r", self._room / 1e6, codec)
+
+    def _begin(self) -> None:
+        self._lock = threading.Lock()
+        self._records: dict[Key, _Kept] = {}
+        self._order: list[tuple[Rank, int, Key]] = []
+        """A heap. An entry whose number is not the place of its record is outdated."""
+        self._places = count()
+        self._counts = LevelCounts(self.name, room=self._room)
+
+    def has(self, key: Key) -> bool:
+        """Whether a record is there."""
+        return key in self._records
+
+    def put(self, record: Record) -> None:
+        """Keep a record; what ranks lowest is given up for it, or it is, where it ranks lowest."""
+        if record.key in self._records:
+            return
+        kept = self._encoded(record)
+        with self._lock:
+            if record.key in self._records:
+                return
+            if kept.size > self._room:
+                self._count(skipped=1)
+                return
+            self._records[record.key] = kept
+            self._place(record.key, kept)
+            self._count(1, kept, written=1)
+            while self._counts.bytes > self._room:
+                self._give_up_lowest()
+
+    def get(self, key: Key) -> Record | None:
+        """A record as it was put; None where there is none any more, or it is damaged."""
+        kept = self._records.get(key)
+        if kept is None:
+            with self._lock:
+                self._count(misses=1)
+            return None
+        try:
+            contents = {
+                kind: self._codec.decode(data, shape) for kind, (shape, data) in kept.parts.items()
+            }
+        except DamagedError as error:
+            log.warning("a record in memory is damaged, and dropped: %s", error)
+            self._drop_damaged(key, kept)
+            return None
+        with self._lock:
+            self._count(hits=1)
+            return Record(key, kept.parent, kept.tokens, contents, replace(kept.use))
+
+    def touch(self, keys: Sequence[Key], use: Use) -> None:
+        """Records were used again, on whatever level: ``last`` and ``purpose`` are those of use."""
+        with self._lock:
+            for key in keys:
+                kept = self._records.get(key)
+                if kept is not None:
+                    kept.use.last, kept.use.purpose = use.last, use.purpose
+                    kept.use.count += 1
+                    self._place(key, kept)
+
+    def counts(self) -> LevelCounts:
+        """What it holds and has done."""
+        return self._counts
+
+    def close(self) -> None:
+        """Free the memory."""
+        with self._lock:
+            self._records.clear()
+            self._order.clear()
+            self._counts = replace(self._counts, records=0, bytes=0, raw_bytes=0)
+
+    def after_fork(self) -> None:
+        """In a forked child: empty, since the parent may have been in the midst of a change."""
+        self._begin()
+
+    def __repr__(self) -> str:
+        counts, room = self._counts, self._room / 2**20
+        held = f"{counts.records} records, {counts.bytes / 2**20:.1f} of {room:.1f} MB"
+        ratio = f": {counts.raw_bytes / counts.bytes:.2f} times smaller" if counts.bytes else ""
+        return f"MemoryLevel({held}, {self._codec!r}{ratio})"
+
+    def _encoded(self, record: Record) -> _Kept:
+        parts = {
+            kind: (contents.shape, self._codec.encode(contents))
+            for kind, contents in record.contents.items()
+        }
+        use = replace(record.use, first=record.use.first or self._clock())
+        size = OVERHEAD + sum(len(data) for _, data in parts.values())
+        return _Kept(record.parent, record.tokens, parts, use, record.nbytes, size)
+
+    def _place(self, key: Key, kept: _Kept) -> None:
+        """Enter a record into the order by its present rank."""
+        kept.place = next(self._places)
+        heapq.heappush(self._order, (self._policy(kept.use), kept.place, key))
+        if len(self._order) > _OUTDATED * len(self._records) + 64:
+            self._order = [entry for entry in self._order if self._counts_still(entry)]
+            heapq.heapify(self._order)
+
+    def _counts_still(self, entry: tuple[Rank, int, Key]) -> bool:
+        kept = self._records.get(entry[2])
+        return kept is not None and kept.place == entry[1]
+
+    def _give_up_lowest(self) -> None:
+        while True:
+            entry = heapq.heappop(self._order)
+            if self._counts_still(entry):
+                self._count(-1, self._records.pop(entry[2]), evicted=1)
+                return
+
+    def _drop_damaged(self, key: Key, kept: _Kept) -> None:
+        with self._lock:
+            if self._records.get(key) is kept:
+                self._count(-1, self._records.pop(key), damaged=1)
+
+    def _count(self, more: int = 0, kept: _Kept | None = None, **events: int) -> None:
+        """Note that so many more (or less) of such a record are there, and what has happened."""
+        counts = self._counts
+        happened = {name: getattr(counts, name) + number for name, number in events.items()}
+        if kept is not None:
+            happened["records"] = counts.records + more
+            happened["bytes"] = counts.bytes + more * kept.size
+            happened["raw_bytes"] = counts.raw_bytes + more * kept.raw_bytes
+        self._counts = replace(counts, **happened)
+
+
+_LEVELS: weakref.WeakSet[MemoryLevel] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for level in list(_LEVELS):
+        level.after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,86 @@
+"""A thread that carries out orders, for as long as somebody may give any."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+
+Order = Callable[[], object]
+
+log = logging.getLogger(__name__)
+
+
+class Worker:
+    """Carries out orders one after the other, on a thread that starts with the first of them.
+
+    It knows nobody who gives orders, so that they can go, and then end it.
+
+    Parameters
+    ----------
+    name
+        Of the thread.
+    inline
+        Whether to do everything at once, in the thread of whoever orders.
+    """
+
+    def __init__(self, name: str, *, inline: bool = False) -> None:
+        self.name = name
+        self._inline = inline
+        self.begin()
+
+    def begin(self) -> None:
+        """As if nothing had been ordered yet; in a forked child, where the thread is gone."""
+        # Unlike a condition, it may be used by what the garbage collector calls, at any time.
+        self._orders: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
+        self._door = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def order(self, order: Order) -> None:
+        """Have something done; returns at once, unless it is done here and now."""
+        if self._inline:
+            _carry_out(order)
+            return
+        self._orders.put(order)
+        if self._thread is None:
+            with self._door:
+                if self._thread is None:
+                    self._thread = self._started()
+
+    def _started(self) -> threading.Thread:
+        thread = threading.Thread(target=_serve, args=(self._orders,), daemon=True, name=self.name)
+        thread.start()
+        return thread
+
+    def flush(self, seconds: float) -> bool:
+        """Wait until everything is done that was ordered so far; whether it is."""
+        if self._thread is None or not self._thread.is_alive():
+            return True
+        done = threading.Event()
+        self._orders.put(done.set)
+        return done.wait(seconds)
+
+    def end(self) -> None:
+        """Let the thread go once it has done what was ordered; a destructor may call it."""
+        self._orders.put(None)
+
+    def join(self, seconds: float) -> bool:
+        """Wait for the thread to go; whether it has."""
+        if self._thread is None or self._thread is threading.current_thread():
+            return True
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+
+def _serve(orders: queue.SimpleQueue[Order | None]) -> None:
+    while (order := orders.get()) is not None:
+        _carry_out(order)
+        del order  # and whatever it holds, while there is nothing to do
+
+
+def _carry_out(order: Order) -> None:
+    try:
+        order()
+    except Exception:  # nobody waits for it who could hear of it, and the thread goes on
+        log.exception("an order for the levels of the cache has failed")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pyhades.arguments import check_count, check_flag, one_of, renamed
 from pyhades.errors import ArgumentError, ArgumentTypeError, ClosedError, ConfigurationError
 from pyhades.kernels.paged_attention import KvFormat
-from pyhades.llm.cache.kv_cache import cache_tokens
+from pyhades.llm.cache.sizes import cache_tokens
 from pyhades.llm.checkpoint.locating import toy_model
 from pyhades.llm.engine.engine import Engine
 from pyhades.llm.engine.generation import Collector, begun_elsewhere

@@ -230,6 +230,9 @@ def test_chats_that_come_and_go_at_random(open_runner):
             tokens.update({answer: [] for answer in live[chat][1]})
         if live and dice.random() < 0.02:
             model.scheduler.drop(live.pop(dice.choice(list(live)))[1])
+        kept = model.runner.cache.prefixes
+        if kept.checkpoints and dice.random() < 0.2:
+            kept._drop_checkpoint(dice.choice(list(kept._checkpoints)))
         events = model.step()
         for event in events:
             tokens[event.answer].append(event.token)
@@ -243,7 +246,9 @@ def test_chats_that_come_and_go_at_random(open_runner):
                 assert [tokens[answer] for answer in answers] == known[key]
                 chats[chat] += [*tokens[answers[0]], *ids(dice.randrange(99), 20)]
     assert len(known) > 12
-    assert model.runner.cache.prefixes.counts.found > 1500
+    counts = model.runner.cache.prefixes.counts
+    assert counts.found > 1500
+    assert (counts.rederived > 0) == (SLIDING in model.runner.cache.pools)
     for _, answers in live.values():
         model.scheduler.drop(answers)
     check_books(model.runner, [])

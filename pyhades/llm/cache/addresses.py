@@ -8,6 +8,7 @@ from collections.abc import Sequence as Items
 from dataclasses import dataclass
 from hashlib import sha256
 
+from pyhades.llm.cache.resuming import Place
 from pyhades.llm.models.layers import CACHE_BLOCK
 
 Digest = bytes
@@ -41,8 +42,8 @@ class Address:
     ----------
     digests
         One per whole block.
-    found
-        Up to where it need not be read again, as of the last :meth:`Prefixes.look_up`.
+    place
+        Where it can be resumed, as of the last :meth:`Prefixes.look_up`.
     points
         Of its trail, once it has one.
     """
@@ -50,14 +51,14 @@ class Address:
     def __init__(self, root: Digest) -> None:
         self.root = root
         self.digests: list[Digest] = []
-        self.found: Node | None = None
+        self.place = Place()
         self.points: set[int] = set()
         self.as_of = -1
 
     @property
-    def depth(self) -> int:
-        """Blocks that need not be read again."""
-        return 0 if self.found is None else self.found.depth
+    def read(self) -> int:
+        """Tokens that need not be read again."""
+        return self.place.start
 
     def extend(self, tokens: Items[int]) -> None:
         """Name the blocks of a text that begins as it did when this was last called.
@@ -92,6 +93,11 @@ def digest_of(parent: Digest, tokens: bytes) -> Digest:
 def bytes_of(tokens: Items[int]) -> bytes:
     """Tokens as int32."""
     return array("i", tokens).tobytes()
+
+
+def tokens_of(block: bytes) -> list[int]:
+    """Of int32."""
+    return array("i", block).tolist()
 
 
 def root_of(facts: Mapping[str, str], client: str) -> Digest:

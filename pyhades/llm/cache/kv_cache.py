@@ -15,13 +15,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from pyhades.arguments import check_count, one_of
-from pyhades.config import memory_bytes
+from pyhades.arguments import one_of
 from pyhades.errors import ArgumentError, CapacityError
 from pyhades.kernels.paged_attention import KvFormat
 from pyhades.llm.cache.addresses import Address
 from pyhades.llm.cache.pool import FREED, Pool
 from pyhades.llm.cache.prefixes import CHECKPOINT_TOKENS, Prefixes, Trail
+from pyhades.llm.cache.resuming import reach_of, sees_everything
+from pyhades.llm.cache.sizes import cached_bytes_per_token
 from pyhades.llm.models.config import ModelConfig
 from pyhades.llm.models.layers import CACHE_BLOCK
 from pyhades.llm.text.outputs import CacheInfo
@@ -30,11 +31,6 @@ SLACK = CACHE_BLOCK
 """Tokens that may be dropped again after the window has moved on over them."""
 FEWEST_CHECKPOINTS = 4
 """Windows that can be kept, however small the cache is."""
-SHARE_OF_MEMORY = 0.25
-"""Of the machine's memory, that keys and values may take unless told otherwise."""
-_BYTES_PER_VALUE = {"bf16": 2, "int8": 1}
-_BYTES_PER_SCALE = {"bf16": 0, "int8": 4}
-"""One per key and per value of a head."""
 
 
 @dataclass
@@ -42,11 +38,24 @@ class Sequence:
     """A text in the cache: its length, and the blocks that hold it, per kind of layer.
 
     With a trail, others that begin with the same text find what it has read.
+
+    Attributes
+    ----------
+    known
+        Tokens whose keys and values stand in layers that see everything, even those from
+        ``length`` on: they go through the model for lost windows, and nothing is written there.
     """
 
     length: int = 0
     blocks: dict[str, list[int]] = field(default_factory=dict)
     trail: Trail | None = None
+    known: int = 0
+
+    def begun_block(self, kind: str, *, is_whole: bool) -> int | None:
+        """Index of the block that the next token is written into, if there is one already."""
+        index, place = divmod(self.length, CACHE_BLOCK)
+        is_written = not is_whole or self.length >= self.known
+        return index if place and is_written and index < len(self.blocks[kind]) else None
 
 
 class KvCache:
@@ -114,7 +123,8 @@ class KvCache:
         self.prefixes: Prefixes | None = None
         if keeps_windows:
             facts = {"model": repr(config), "keys and values": kv_format}
-            self.prefixes = Prefixes(self.pools, facts | {"block": str(CACHE_BLOCK)})
+            facts["block"] = str(CACHE_BLOCK)
+            self.prefixes = Prefixes(self.pools, facts, reach_of(config))
 
     def _blocks_of_pool(self, window: int, sequences: int, step_tokens: int) -> int:
         """Blocks for all tokens, and a begun one per sequence; of windows, one at either end."""
@@ -145,23 +155,25 @@ class KvCache:
         """A sequence that holds what was found of a text, and will be found by others."""
         assert self.prefixes is not None
         trail, blocks = self.prefixes.begin(address)
-        return Sequence(trail.node.depth * CACHE_BLOCK, blocks, trail)
+        return Sequence(trail.length, blocks, trail, address.place.known * CACHE_BLOCK)
 
     def needed(self, sequence: Sequence, tokens: int) -> dict[str, int]:
         """Free blocks that :meth:`append` takes, per kind of layer."""
-        new = _new_blocks(sequence, tokens)
-        begun = sequence.length % CACHE_BLOCK and tokens
-        return {
-            kind: new + int(bool(begun) and pool.is_shared(sequence.blocks[kind][-1]))
-            for kind, pool in self.pools.items()
-        }
+        needed = {}
+        for kind, pool in self.pools.items():
+            needed[kind] = _new_blocks(sequence, kind, tokens)
+            begun = sequence.begun_block(kind, is_whole=not pool.window) if tokens else None
+            if begun is not None and pool.is_shared(sequence.blocks[kind][begun]):
+                needed[kind] += 1
+        return needed
 
     def needed_to_begin(self, tokens: int, address: Address | None) -> dict[str, int]:
         """Free blocks that a text of so many tokens takes, where it begins with what was found."""
         if address is None or self.prefixes is None:
             return dict.fromkeys(self.pools, -(-tokens // CACHE_BLOCK))
         idle = self.prefixes.idle_blocks(address)
-        return {kind: -(-tokens // CACHE_BLOCK) - address.depth + idle[kind] for kind in idle}
+        more = -(-tokens // CACHE_BLOCK) - address.place.known
+        return {kind: more + idle[kind] for kind in idle}
 
     @property
     def free_blocks(self) -> dict[str, int]:
@@ -170,6 +182,8 @@ class KvCache:
 
     def append(self, sequence: Sequence, tokens: int) -> Mapping[str, NDArray[np.int32]]:
         """Make room for ``tokens`` more tokens; their slots, int32 ``[tokens]``, per kind of layer.
+
+        A slot of -1 stands for what is there already.
 
         Raises
         ------
@@ -185,26 +199,40 @@ class KvCache:
         for kind, count in self.needed(sequence, tokens).items():
             if self.pools[kind].free_blocks < count:
                 raise CapacityError(f"the cache is full: no blocks left for {kind} layers")
-        slots = {}
-        needed = _new_blocks(sequence, tokens)
-        first = sequence.length // CACHE_BLOCK
-        places = np.arange(sequence.length - first * CACHE_BLOCK, end - first * CACHE_BLOCK)
-        for kind, pool in self.pools.items():
-            blocks = sequence.blocks[kind]
-            if sequence.length % CACHE_BLOCK and tokens:
-                blocks[-1] = pool.own(blocks[-1])
-            blocks.extend(pool.take() for _ in range(needed))
-            written = np.asarray(blocks[first:], np.int32)
-            slots[kind] = (
-                written[places // CACHE_BLOCK] * CACHE_BLOCK + places % CACHE_BLOCK
-            ).astype(np.int32)
+        slots = {
+            kind: self._append_to(kind, sequence, np.arange(sequence.length, end, dtype=np.int32))
+            for kind in self.pools
+        }
         sequence.length = end
+        return slots
+
+    def _append_to(
+        self, kind: str, sequence: Sequence, positions: NDArray[np.int32]
+    ) -> NDArray[np.int32]:
+        """The slots of tokens at ``positions``, behind all others, in blocks of their own."""
+        pool, blocks = self.pools[kind], sequence.blocks[kind]
+        if not positions.size:
+            return positions
+        begun = sequence.begun_block(kind, is_whole=not pool.window)
+        if begun is not None:
+            blocks[begun] = pool.own(blocks[begun])
+        taken = [pool.take() for _ in range(_new_blocks(sequence, kind, positions.size))]
+        if taken and len(blocks) * CACHE_BLOCK < sequence.length:
+            pool.of_blocks[:, taken[0]] = 0  # it begins with tokens that are not read again
+        blocks.extend(taken)
+        first = sequence.length // CACHE_BLOCK
+        written = np.asarray(blocks[first:], np.int32)
+        slots = written[positions // CACHE_BLOCK - first] * CACHE_BLOCK + positions % CACHE_BLOCK
+        if not pool.window:
+            slots[positions < sequence.known] = -1
         return slots
 
     def follow(self, sequence: Sequence, tokens: Items[int]) -> None:
         """Take note of what was read into the blocks of the last :meth:`append`, and forget."""
-        if sequence.trail is not None and self.prefixes is not None:
-            self.prefixes.follow(sequence.trail, sequence.blocks, tokens)
+        trail, prefixes = sequence.trail, self.prefixes
+        if trail is not None and prefixes is not None:
+            prefixes.counts.rederived += max(min(sequence.known, sequence.length) - trail.length, 0)
+            prefixes.follow(trail, sequence.blocks, tokens)
         self.forget(sequence)
 
     def forget(self, sequence: Sequence) -> None:
@@ -225,33 +253,51 @@ class KvCache:
             for block in sequence.blocks[kind]:
                 pool.share(block)
         trail = None if sequence.trail is None else sequence.trail.copy()
-        return Sequence(sequence.length, {k: list(b) for k, b in sequence.blocks.items()}, trail)
+        blocks = {kind: list(blocks) for kind, blocks in sequence.blocks.items()}
+        return Sequence(sequence.length, blocks, trail, sequence.known)
 
     def truncate(self, sequence: Sequence, length: int) -> None:
-        """Drop the tokens from ``length`` on; the last 16 can always be dropped.
+        """Drop the tokens from ``length`` on; the last 16 that were read can always be dropped.
 
         Raises
         ------
         ArgumentError
-            The window before ``length`` has been given back: go back to a fork instead.
+            The window before ``length`` has been given back, or never was there: go back to a
+            fork instead.
         """
         if not 0 <= length <= sequence.length:
             raise ArgumentError(f"length={length}: the sequence has {sequence.length} tokens")
-        kept = -(-length // CACHE_BLOCK)
+        kept, trail = -(-length // CACHE_BLOCK), sequence.trail
+        is_read = trail is not None and length < trail.length
+        if not self._has_windows(sequence, length, kept, is_read=is_read):
+            raise ArgumentError(
+                f"the window before token {length} is no longer in the cache; "
+                "fork the sequence where you may want to return to"
+            )
+        if is_read:  # other tokens may follow now
+            sequence.known = min(sequence.known, length // CACHE_BLOCK * CACHE_BLOCK)
         for kind, pool in self.pools.items():
-            first = max(length + 1 - pool.window, 0) // CACHE_BLOCK if pool.window else 0
-            if FREED in sequence.blocks[kind][first:kept]:
-                raise ArgumentError(
-                    f"the window before token {length} is no longer in the cache; "
-                    "fork the sequence where you may want to return to"
-                )
-        for kind, pool in self.pools.items():
-            for block in reversed(sequence.blocks[kind][kept:]):
+            blocks, end = sequence.blocks[kind], kept
+            if not pool.window:
+                end = max(kept, sequence.known // CACHE_BLOCK)
+            for block in reversed(blocks[end:]):
                 pool.release(block)
-            del sequence.blocks[kind][kept:]
+            del blocks[end:]
         sequence.length = length
-        if sequence.trail is not None and self.prefixes is not None:
-            self.prefixes.back(sequence.trail, length)
+        if trail is not None and self.prefixes is not None:
+            self.prefixes.back(trail, length)
+
+    def _has_windows(self, sequence: Sequence, length: int, kept: int, *, is_read: bool) -> bool:
+        """Whether a sequence can go on at ``length``, in any way or with the same tokens only."""
+        if is_read and sequence.trail and length < sequence.trail.sound * CACHE_BLOCK:
+            return False
+        if not is_read and sequence.trail:  # it stood there a moment ago
+            return True
+        windows = [(kind, pool.window) for kind, pool in self.pools.items() if pool.window]
+        return not any(
+            FREED in sequence.blocks[kind][max(length + 1 - window, 0) // CACHE_BLOCK : kept]
+            for kind, window in windows
+        )
 
     def free(self, sequence: Sequence) -> None:
         """Give back everything; the sequence is empty afterwards.
@@ -264,7 +310,7 @@ class KvCache:
             for block in reversed(sequence.blocks[kind]):  # so that what follows others goes first
                 pool.release(block)
             sequence.blocks[kind].clear()
-        sequence.length = 0
+        sequence.length = sequence.known = 0
         sequence.trail = None
 
     def reset(self) -> None:
@@ -281,7 +327,9 @@ class KvCache:
             return CacheInfo(0, 0, 0, 0, 0, 0)
         counts, evicted = prefixes.counts, prefixes.counts.evicted * CACHE_BLOCK
         kept, checkpoints = len(prefixes) * CACHE_BLOCK, prefixes.checkpoints
-        return CacheInfo(counts.asked, counts.found, kept, self.tokens, checkpoints, evicted)
+        return CacheInfo(
+            counts.asked, counts.found, kept, self.tokens, checkpoints, evicted, counts.rederived
+        )
 
     def close(self) -> None:
         """Free the memory."""
@@ -295,34 +343,5 @@ class KvCache:
         return f"KvCache({self.tokens} tokens, {self.kv_format}, up to {size / 1e6:.0f} MB)"
 
 
-def _new_blocks(sequence: Sequence, tokens: int) -> int:
-    return -(-(sequence.length + tokens) // CACHE_BLOCK) - -(-sequence.length // CACHE_BLOCK)
-
-
-def sees_everything(kind: str) -> bool:
-    """Whether a query of such a layer sees all tokens before it, and not a window of them."""
-    return kind != "sliding_attention"
-
-
-def cached_bytes_per_token(config: ModelConfig, kv_format: KvFormat) -> int:
-    """Bytes that a layer keeps of a token: keys, values and their scales."""
-    vector = config.head_dim * _BYTES_PER_VALUE[kv_format] + _BYTES_PER_SCALE[kv_format]
-    return 2 * config.num_key_value_heads * vector
-
-
-def cache_tokens(
-    config: ModelConfig, kv_format: KvFormat, memory: int | None, *, prefixes: bool = True
-) -> int:
-    """For how many tokens there is room in so many bytes; by default in a share of all.
-
-    Of layers that see everything and, with ``prefixes``, of the windows that are kept for later.
-    Those of answers in progress, which do not grow with their text, come on top.
-    """
-    if memory is None:
-        memory = int(memory_bytes() * SHARE_OF_MEMORY)
-    else:
-        memory = check_count("kv_memory", memory)
-    full = sum(map(sees_everything, config.layer_types))
-    windowed = len(config.layer_types) - full if prefixes else 0
-    layers = full + windowed * config.sliding_window / CHECKPOINT_TOKENS
-    return int(memory / max(layers * cached_bytes_per_token(config, kv_format), 1))
+def _new_blocks(sequence: Sequence, kind: str, tokens: int) -> int:
+    return max(-(-(sequence.length + tokens) // CACHE_BLOCK) - len(sequence.blocks[kind]), 0)

@@ -23,6 +23,9 @@ class Pool:
     ----------
     memory
         uint8 ``[layers, bytes per layer]``; pages appear when they are first written.
+    blank
+        Number of a block of zeros behind all others, which stands in for those before a window;
+        only where there is one.
     window
         How many tokens a query sees, itself included; 0 for all.
     reclaim
@@ -32,10 +35,11 @@ class Pool:
     """
 
     def __init__(self, layers: int, blocks: int, block_bytes: int, window: int) -> None:
-        self.memory: NDArray[np.uint8] = np.zeros((layers, blocks * block_bytes), np.uint8)
         self.window = window
-        self.blocks = blocks
+        self.blocks = self.blank = blocks
         self.block_bytes = block_bytes
+        there = blocks + 1 if window else blocks
+        self.memory: NDArray[np.uint8] = np.zeros((layers, there * block_bytes), np.uint8)
         self.reclaim: Callable[[], object] | None = None
         self.reset()
 
@@ -45,6 +49,11 @@ class Pool:
         self._kept = [0] * self.blocks
         self._free = list(range(self.blocks - 1, -1, -1))
         self.idle: OrderedDict[int, None] = OrderedDict()
+
+    @property
+    def of_blocks(self) -> NDArray[np.uint8]:
+        """The memory as uint8 ``[layers, blocks, bytes per block]``."""
+        return self.memory.reshape(len(self.memory), -1, self.block_bytes)
 
     @property
     def free_blocks(self) -> int:
@@ -101,7 +110,6 @@ class Pool:
         if self._users[block] == 1:
             return block
         copy = self.take()
-        of_layers = self.memory.reshape(len(self.memory), self.blocks, self.block_bytes)
-        of_layers[:, copy] = of_layers[:, block]
+        self.of_blocks[:, copy] = self.of_blocks[:, block]
         self.release(block)
         return copy

@@ -3,8 +3,8 @@
 A tree of blocks of the KV cache. A block is named by a hash of the name of the one before it, of
 its tokens, and at the root of all else that changes what is computed; so equal names are equal
 contents. Layers that see everything keep one block per node. Layers with a sliding window keep the
-last window before some nodes, the *checkpoints*, whole or not at all: a text can be resumed at a
-checkpoint only. Without such layers every node is one.
+last window before some nodes, the *checkpoints*, whole or not at all. Between them a window is
+computed again, see :mod:`pyhades.llm.cache.resuming`. Without such layers every node is one.
 
 Nothing that is kept here is ever in the way: blocks that no sequence holds are given up, those that
 were used longest ago first, as soon as they are needed. See docs/decisions/0012.
@@ -12,22 +12,30 @@ were used longest ago first, as soon as they are needed. See docs/decisions/0012
 
 from __future__ import annotations
 
-from array import array
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from collections.abc import Sequence as Items
 from dataclasses import dataclass
 from functools import partial
 
-from pyhades.llm.cache.addresses import Address, Digest, Node, bytes_of, digest_of, root_of
+from pyhades.llm.cache.addresses import (
+    Address,
+    Digest,
+    Node,
+    bytes_of,
+    digest_of,
+    root_of,
+    tokens_of,
+)
 from pyhades.llm.cache.pool import FREED, Pool
+from pyhades.llm.cache.resuming import best_place
 from pyhades.llm.models.layers import CACHE_BLOCK
 
-CHECKPOINT_TOKENS = 1024
-"""Distance of the checkpoints of a long text: so many tokens are read again at worst.
+CHECKPOINT_TOKENS = 2048
+"""Distance of the checkpoints of a long text.
 
-A window of 128 tokens each adds an eighth to what layers that see everything keep of as many
-tokens, where half of the layers have one.
+A window of 128 tokens each adds a sixteenth to what layers that see everything keep of as many
+tokens, where half of the layers have one. Between them windows are computed again.
 """
 
 Blocks = dict[str, list[int]]
@@ -48,16 +56,24 @@ class Trail:
         Depths at which others may want to resume; whoever knows of one adds it.
     last
         Depth of its last checkpoint.
+    sound
+        Depth from which on its windows are right: before, those that were lost are on their way.
     """
 
     node: Node
     begun: list[int]
     points: set[int]
-    last: int
+    last: int = 0
+    sound: int = 0
+
+    @property
+    def length(self) -> int:
+        """Tokens of the text so far."""
+        return self.node.depth * CACHE_BLOCK + len(self.begun)
 
     def copy(self) -> Trail:
         """For another sequence with the same text."""
-        return Trail(self.node, list(self.begun), set(), self.last)
+        return Trail(self.node, list(self.begun), set(), self.last, self.sound)
 
 
 @dataclass
@@ -70,6 +86,8 @@ class PrefixCounts:
     """Windows that were kept."""
     evicted: int = 0
     """Blocks of layers that see everything which were given up."""
+    rederived: int = 0
+    """Tokens that went through the model once more, for windows."""
 
 
 class Prefixes:
@@ -81,11 +99,14 @@ class Prefixes:
         Where blocks come from, per kind of layer; at least one has no window.
     facts
         What changes the contents of blocks besides tokens, by name: the model, formats.
+    reach
+        Tokens by which a lost window is computed.
     """
 
-    def __init__(self, pools: Mapping[str, Pool], facts: Mapping[str, str]) -> None:
+    def __init__(self, pools: Mapping[str, Pool], facts: Mapping[str, str], reach: int) -> None:
         self.counts = PrefixCounts()
         self._facts = facts
+        self._reach = reach
         self._full = {kind: pool for kind, pool in pools.items() if not pool.window}
         self._windowed = {kind: pool for kind, pool in pools.items() if pool.window}
         assert self._full, "a tree hangs on the blocks of layers that see everything"
@@ -127,7 +148,12 @@ class Prefixes:
         """Note in ``address`` up to where its text need not be read again."""
         if address.as_of != self._version:
             address.as_of = self._version
-            address.found = self._deepest_point(address.digests)
+            digests = address.digests
+            address.place = best_place(
+                self.known(digests),
+                self._reach,
+                lambda depth: not self._windowed or digests[depth - 1] in self._checkpoints,
+            )
 
     def known(self, digests: Items[Digest]) -> int:
         """How many of the blocks are in the tree: a beginning of them, whose parents all are."""
@@ -140,57 +166,54 @@ class Prefixes:
                 high = middle - 1
         return low
 
-    def _deepest_point(self, digests: Items[Digest]) -> Node | None:
-        for depth in range(self.known(digests), 0, -1):
-            if not self._windowed or digests[depth - 1] in self._checkpoints:
-                return self._nodes[digests[depth - 1]]
-        return None
-
     def idle_blocks(self, address: Address) -> dict[str, int]:
         """How many idle blocks resuming would take into use, per kind of layer."""
         idle = dict.fromkeys([*self._full, *self._windowed], 0)
-        if address.found is None:
-            return idle
+        known = address.place.known
         for kind, pool in self._full.items():
             # Where a sequence holds a block, it holds all before it.
-            low, high = 0, address.depth
+            low, high = 0, known
             while low < high:
                 middle = (low + high) // 2
                 if self._nodes[address.digests[middle]].blocks[kind] in pool.idle:
                     high = middle
                 else:
                     low = middle + 1
-            idle[kind] = address.depth - low
+            idle[kind] = known - low
         for kind, pool in self._windowed.items():
-            window = self._checkpoints[address.found.digest][kind]
-            idle[kind] = sum(block in pool.idle for block in window)
+            idle[kind] = sum(block in pool.idle for block in self._window(address, kind))
         return idle
+
+    def _window(self, address: Address, kind: str) -> list[int]:
+        """The blocks of the window that a text is resumed with."""
+        depth = address.place.checkpoint
+        return self._checkpoints[address.digests[depth - 1]][kind] if depth else []
 
     # Using.
 
     def begin(self, address: Address) -> tuple[Trail, Blocks]:
         """The trail and the blocks of a new sequence, resumed where its text was found."""
-        node = address.found
-        blocks: Blocks = {kind: [] for kind in [*self._full, *self._windowed]}
-        known = self.known(address.digests)
-        if known > address.depth:  # others may come this way, and part from it here as well
-            address.points.add(known)
-        if node is None:
-            root = Node(address.root, None, 0, b"", {})
-            return Trail(root, [], address.points, 0), blocks
-        path = [self._nodes[digest] for digest in address.digests[: node.depth]]
+        place = address.place
+        root = Node(address.root, None, 0, b"", {})
+        path = [root, *(self._nodes[digest] for digest in address.digests[: place.known])]
+        blocks: Blocks = {}
         for kind, pool in self._full.items():
-            blocks[kind] = [step.blocks[kind] for step in path]
+            blocks[kind] = [node.blocks[kind] for node in path[1:]]
             for block in blocks[kind]:
                 pool.share(block)
+        depth, rest = divmod(place.start, CACHE_BLOCK)
         for kind, pool in self._windowed.items():
-            window = self._checkpoints[node.digest][kind]
-            blocks[kind] = [FREED] * (node.depth - len(window)) + window
+            window = self._window(address, kind)
+            blocks[kind] = [FREED] * (depth - len(window)) + window
             for block in window:
                 pool.share(block)
-        if self._windowed:
-            self._checkpoints.move_to_end(node.digest)
-        return Trail(node, [], address.points, node.depth), blocks
+        if place.start < place.known * CACHE_BLOCK:  # others may part from it here as well
+            address.points.add(place.known)
+        if self._windowed and place.checkpoint:
+            self._checkpoints.move_to_end(path[place.checkpoint].digest)
+        begun = tokens_of(path[depth + 1].tokens)[:rest] if rest else []
+        sound = place.sound if self._windowed else 0
+        return Trail(path[depth], begun, address.points, place.sound, sound), blocks
 
     def follow(self, trail: Trail, blocks: Blocks, tokens: Iterable[int]) -> None:
         """Take note of tokens that were read into ``blocks``, of which no window has gone yet."""
@@ -206,15 +229,15 @@ class Prefixes:
         """Take note that the tokens from ``length`` on were dropped."""
         while trail.node.depth * CACHE_BLOCK > length:
             assert trail.node.parent is not None
-            trail.begun[:0] = array("i", trail.node.tokens)
+            trail.begun[:0] = tokens_of(trail.node.tokens)
             trail.node = trail.node.parent
         del trail.begun[length - trail.node.depth * CACHE_BLOCK :]
         trail.last = min(trail.last, trail.node.depth)
 
     def save(self, trail: Trail, blocks: Blocks) -> None:
-        """Make a checkpoint of the last full block of a sequence."""
+        """Make a checkpoint of the last full block of a sequence, where its windows are right."""
         node = trail.node
-        if not self._windowed or not node.depth:
+        if not self._windowed or not node.depth or node.depth < trail.sound:
             return
         trail.last = node.depth
         if node.digest in self._checkpoints:

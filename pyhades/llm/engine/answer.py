@@ -9,7 +9,6 @@ from pyhades.llm.cache.kv_cache import Sequence
 from pyhades.llm.engine.request import Request
 from pyhades.llm.engine.runner import Logits
 from pyhades.llm.engine.sampling import Sampler
-from pyhades.llm.models.layers import CACHE_BLOCK
 from pyhades.llm.text.outputs import FinishReason, TokenLogprob
 
 
@@ -54,7 +53,7 @@ class Answer:
         """How many of its tokens need not go through the model (again)."""
         if self.is_admitted or self.address is None:
             return self.sequence.length
-        return self.address.depth * CACHE_BLOCK
+        return self.address.read
 
     @property
     def unread(self) -> int:

@@ -255,5 +255,8 @@ class Runner:
     ) -> None:
         for kind, places in slots.items():
             self._feeds[f"{kind}.slots"][first : first + len(places)] = places
-            blocks = sequence.blocks[kind]
+            blocks = np.asarray(sequence.blocks[kind], np.int32)
+            pool = self.cache.pools[kind]
+            if pool.window:  # what reads a lost window again looks at nothing before it
+                blocks[blocks == FREED] = pool.blank
             self._feeds[f"{kind}.block_table"][index, : len(blocks)] = blocks

@@ -465,17 +465,15 @@ class Scheduler:
 def _reader_for(answer: Answer, readers: Items[Answer]) -> Answer | None:
     """Who is about to read what a prompt needs next, and will leave it where they part."""
     mine = answer.address
-    if mine is None or mine.depth == len(mine.digests):
+    if mine is None:
         return None
     for reader in readers:
         other = reader.address
-        if other is None or len(other.digests) <= mine.depth:
-            continue
-        if other.digests[mine.depth] != mine.digests[mine.depth]:
+        if other is None:
             continue
         common = mine.common_depth(other)
-        is_ahead = reader.read < common * CACHE_BLOCK
-        if is_ahead and (common - mine.depth) * CACHE_BLOCK >= WORTH_WAITING:
+        will_pass = reader.read < common * CACHE_BLOCK and common >= other.place.sound
+        if will_pass and common * CACHE_BLOCK - answer.read >= WORTH_WAITING:
             other.points.add(common)
             return reader
     return None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pyhades.kernels.paged_attention import KvFormat
-from pyhades.llm.cache.kv_cache import cached_bytes_per_token
+from pyhades.llm.cache.sizes import cached_bytes_per_token
 from pyhades.llm.models.config import ModelConfig
 from pyhades.llm.models.weights import Experts, Linear, ModelWeights
 

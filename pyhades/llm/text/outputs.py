@@ -87,6 +87,8 @@ class CacheInfo:
         Places of those texts at which layers with a sliding window can go on.
     evicted_tokens
         Tokens that were given up because others needed the room.
+    rederived_tokens
+        Tokens that went through the model once more, for windows that had been given up.
     """
 
     prompt_tokens: int
@@ -95,6 +97,7 @@ class CacheInfo:
     room: int
     checkpoints: int
     evicted_tokens: int
+    rederived_tokens: int = 0
 
 
 @dataclass(frozen=True)

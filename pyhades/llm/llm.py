@@ -48,6 +48,7 @@ from pyhades.llm.precision.recipe import Precision
 from pyhades.llm.text.chat import ChatAnswer, ChatDelta, ReasoningEffort
 from pyhades.llm.text.chat_options import ChatOptions
 from pyhades.llm.text.outputs import CacheInfo, Delta, EngineStats, Generation
+from pyhades.llm.text.recall import Recall
 from pyhades.llm.text.tokenizer import Tokenizer
 from pyhades.options import EngineOptions, engine_options, refuse_precision
 
@@ -206,6 +207,7 @@ class LLM:
         self.context_length = context_length_of(context_length, config)
         self.max_sequences = check_count("max_sequences", max_sequences)
         self._tokenizer = tokenizer
+        self._recall = Recall()
         prefix_cache = check_flag("prefix_cache", prefix_cache)
         runner = Runner(
             config, weights, self.context_length, self.max_sequences, self.threads, options.isa,
@@ -247,6 +249,7 @@ class LLM:
         *,
         on_delta: Callable[[Delta], object] = lambda delta: None,
         constraint: Constraint | None = None,
+        prediction: Prompt | None = None,
         client: str = "",
         **keywords: Any,
     ) -> Generation | list[Generation]:
@@ -263,6 +266,9 @@ class LLM:
         constraint
             What the answers have to be, made by :mod:`pyhades.llm.grammar`. One that is cut off,
             by ``max_tokens`` or a stop string, is the beginning of such an answer.
+        prediction
+            What the answers are likely to repeat, as text or token ids. They are the same without,
+            and sooner there with it where speculation pays.
         client
             On whose behalf. Clients get equal shares of the model, however many requests they make,
             and what was read for one is not found by another.
@@ -283,7 +289,7 @@ class LLM:
         """
         if not callable(on_delta):
             raise ArgumentTypeError(f"on_delta={on_delta!r} cannot be called")
-        prepared = self._prepared(prompts, params, keywords, constraint, client)
+        prepared = self._prepared(prompts, params, keywords, constraint, client, prediction)
         collector = Collector(prepared.requests)
         for delta in prepared:
             collector.add(delta)
@@ -297,6 +303,7 @@ class LLM:
         params: SamplingParams | None = None,
         *,
         constraint: Constraint | None = None,
+        prediction: Prompt | None = None,
         client: str = "",
         **keywords: Any,
     ) -> Generator[Delta, None, None]:
@@ -305,7 +312,7 @@ class LLM:
         The answer is written from now on, while other answers are, too; one that is not read is
         written no further than some hundred tokens ahead.
         """
-        return iter(self._prepared(prompts, params, keywords, constraint, client))
+        return iter(self._prepared(prompts, params, keywords, constraint, client, prediction))
 
     def astream(
         self,
@@ -313,13 +320,14 @@ class LLM:
         params: SamplingParams | None = None,
         *,
         constraint: Constraint | None = None,
+        prediction: Prompt | None = None,
         client: str = "",
         **keywords: Any,
     ) -> AsyncGenerator[Delta, None]:
         """Like :meth:`stream`, for ``async for``; with a constraint, written once it is read."""
 
         def begun() -> AsyncGenerator[Delta, None]:
-            return aiter(self._prepared(prompts, params, keywords, constraint, client))
+            return aiter(self._prepared(prompts, params, keywords, constraint, client, prediction))
 
         return begun() if constraint is None else begun_elsewhere(begun)
 
@@ -329,15 +337,16 @@ class LLM:
         params: SamplingParams | None = None,
         *,
         constraint: Constraint | None = None,
+        prediction: Prompt | None = None,
         client: str = "",
         **keywords: Any,
     ) -> Generation | list[Generation]:
         """Like :meth:`generate`, for ``await``; cancelling the task stops the work."""
         if constraint is None:
-            prepared = self._prepared(prompts, params, keywords, None, client)
+            prepared = self._prepared(prompts, params, keywords, None, client, prediction)
         else:
             prepared = await asyncio.to_thread(
-                self._prepared, prompts, params, keywords, constraint, client
+                self._prepared, prompts, params, keywords, constraint, client, prediction
             )
         collector = Collector(prepared.requests)
         async for delta in prepared:
@@ -351,6 +360,7 @@ class LLM:
         params: SamplingParams | None = None,
         *,
         constraint: Constraint | None = None,
+        prediction: Prompt | None = None,
         client: str = "",
         **keywords: Any,
     ) -> PreparedTexts:
@@ -359,7 +369,7 @@ class LLM:
         For those who look at how long a prompt is before they let it in. Iterate over the result to
         have it written. Other threads may call this: with a constraint it may take a second.
         """
-        return self._prepared(prompts, params, keywords, constraint, client)
+        return self._prepared(prompts, params, keywords, constraint, client, prediction)
 
     # Chat.
 
@@ -379,6 +389,7 @@ class LLM:
         builtin_tools: Items[str | Mapping[str, Any]] | None = None,
         response_format: Any = None,
         continue_final_message: bool = False,
+        prediction: Any = None,
         constraint: Constraint | None = None,
         client: str = "",
         stream: bool = False,
@@ -423,6 +434,10 @@ class LLM:
         continue_final_message
             Go on with the last message, which is the assistant's, instead of beginning another; the
             answer is what follows it.
+        prediction
+            What the answer is likely to repeat, such as a file that is changed a little: text, or
+            ``{"type": "content", "content": ...}`` as in OpenAI's API. The answer is the same
+            without, and sooner there with it where speculation pays.
         constraint
             What the content has to be, made by :mod:`pyhades.llm.grammar`; the model is not told.
             Reasoning is free. An answer that was cut off (``finish_reason="length"``) is the
@@ -451,9 +466,10 @@ class LLM:
             reasoning_effort=reasoning_effort, reasoning_budget=reasoning_budget, date=date,
             instructions=instructions, model_identity=model_identity, builtin_tools=builtin_tools,
             response_format=response_format, continue_final_message=continue_final_message,
+            prediction=prediction,
         )  # fmt: skip
         deltas = iter(self._prepared_chat(messages, params, options, constraint, client, keywords))
-        return deltas if stream else ChatAnswer.collect(deltas)
+        return deltas if stream else self._remembered(ChatAnswer.collect(deltas), client)
 
     async def achat(
         self,
@@ -462,9 +478,10 @@ class LLM:
         **keywords: Any,
     ) -> ChatAnswer:
         """Like :meth:`chat`, for ``await``; cancelling the task stops the work."""
-        return ChatAnswer.collect(
+        answer = ChatAnswer.collect(
             [delta async for delta in self.astream_chat(messages, params, **keywords)]
         )
+        return self._remembered(answer, keywords.get("client", ""))
 
     def astream_chat(
         self,
@@ -632,7 +649,8 @@ class LLM:
         chat = architecture_of(self.config).chat
         grammar = turn_constraint(options, constraint, chat, self.tokenizer)
         options = replace(options, is_constrained=grammar is not None)
-        prompt = chat.prompt(messages, self.tokenizer, options)
+        recalled = self._recall.recalled(client, messages)
+        prompt = chat.prompt(recalled, self.tokenizer, options)
         params = self._checked(params, keywords)
         # Stop strings end what is said to the user, and not the reasoning before it.
         request = request_of(
@@ -640,7 +658,18 @@ class LLM:
             self._stop_ids(params) - prompt.goes_on, self.config.vocab_size, client,
             filter_factory=guided(prompt.guide, self._filters(grammar, prompt.begun)),
         )  # fmt: skip
+        request = replace(
+            request, points=prompt.points, opens=prompt.opens,
+            drafts=self._drafts(options.predicted),
+        )  # fmt: skip
         return PreparedChat(self._stream, request, prompt, params.stop)
+
+    def _remembered(self, answer: ChatAnswer, client: str) -> ChatAnswer:
+        """An answer, which is known by the ids of its calls when it comes back as history."""
+        for choice in answer.choices:
+            ids = [call.id for call in choice.tool_calls]
+            self._recall.remember(client, ids, choice.written)
+        return answer
 
     def _prepared(
         self,
@@ -649,6 +678,7 @@ class LLM:
         keywords: Mapping[str, Any],
         constraint: Constraint | None,
         client: str,
+        prediction: Prompt | None = None,
     ) -> PreparedTexts:
         """Prompts, ready to be continued."""
         params = self._checked(params, keywords)
@@ -657,14 +687,25 @@ class LLM:
             ends = self.config.eos_token_ids
             stop_ids, filters = frozenset(ends), self._filters(Grammar.of(constraint, ends))
         items, several = as_list(prompts)
+        drafts = self._drafts(prediction)
         requests = [
-            request_of(
-                number, self.tokenize(prompt) if isinstance(prompt, str) else prompt, params,
-                self.context_length, stop_ids, self.config.vocab_size, client, filters,
+            replace(
+                request_of(
+                    number, self.tokenize(prompt) if isinstance(prompt, str) else prompt, params,
+                    self.context_length, stop_ids, self.config.vocab_size, client, filters,
+                ),
+                drafts=drafts,
             )
             for number, prompt in enumerate(items)
         ]  # fmt: skip
         return PreparedTexts(self._stream, requests, are_several=several)
+
+    def _drafts(self, prediction: Prompt | None) -> tuple[tuple[int, ...], ...]:
+        """What answers are likely to repeat, as tokens."""
+        if prediction is None or isinstance(prediction, str):
+            return (tuple(self.tokenize(prediction)),) if prediction else ()
+        tokens = checked_tokens(prediction, "prediction", self.config.vocab_size)
+        return (tokens,) if tokens else ()
 
     def _checked(
         self, params: SamplingParams | None, keywords: Mapping[str, Any]

@@ -38,7 +38,7 @@ class Service:
         self.settings = settings
         self.state: State = "loading"
         self.began = int(time.time())
-        self.chains = OpenChains(settings.max_stored)
+        self.chains = OpenChains(settings.max_stored, settings.max_stored_bytes)
         self.runs = Runs()
         self.stored = StoredResponses(settings.max_stored, settings.max_stored_bytes)
         self.admission = Admission(settings, lambda: self.llm.reading_speed())

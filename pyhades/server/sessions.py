@@ -2,111 +2,68 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import msgspec
 
-from pyhades.llm.text.chat import ToolCall
+from pyhades.llm.text.bounded import Bounded
 from pyhades.llm.text.chat_messages import reasoning_of
+from pyhades.llm.text.recall import Recall, ids_of
+from pyhades.llm.text.written import Written
 from pyhades.server.errors import ApiError
-
-T = TypeVar("T")
-
-
-class Bounded(Generic[T]):
-    """A dict of the most recent things, each of which belongs to a client.
-
-    Nobody finds what is somebody else's.
-
-    Parameters
-    ----------
-    most
-        Things that there can be.
-    most_bytes
-        Of all of them together; None for as many as there are.
-    """
-
-    def __init__(self, most: int, most_bytes: int | None = None) -> None:
-        self._most = most
-        self._most_bytes = most_bytes
-        self._items: OrderedDict[tuple[str, str], tuple[T, int]] = OrderedDict()
-        self.bytes = 0
-        """Of what is remembered, as far as it was told."""
-
-    def put(self, client: str, key: str, item: T, size: int = 0) -> None:
-        """Remember something of so many bytes; what was used longest ago is forgotten for it."""
-        self.pop(client, key)
-        self._items[client, key] = item, size
-        self.bytes += size
-        while self._items and self._is_too_much():
-            _, (_, freed) = self._items.popitem(last=False)
-            self.bytes -= freed
-
-    def get(self, client: str, key: str) -> T | None:
-        """What is known under a key."""
-        if (client, key) not in self._items:
-            return None
-        self._items.move_to_end((client, key))
-        return self._items[client, key][0]
-
-    def pop(self, client: str, key: str) -> T | None:
-        """Forget something; what it was."""
-        item, size = self._items.pop((client, key), (None, 0))
-        self.bytes -= size
-        return item
-
-    def of(self, client: str) -> Iterator[T]:
-        """What belongs to a client, the most recent first."""
-        return (item for (owner, _), (item, _) in reversed(self._items.items()) if owner == client)
-
-    def _is_too_much(self) -> bool:
-        is_heavy = self._most_bytes is not None and self.bytes > self._most_bytes
-        return is_heavy or len(self._items) > self._most
-
-    def __len__(self) -> int:
-        return len(self._items)
 
 
 class OpenChains:
-    """The reasoning that led to calls of tools, for clients that send calls back without it.
+    """What the model wrote and thought when it called tools, for when the calls come back.
 
     The models go on better, and what was read is found again, where a chain of calls keeps its
-    reasoning; but some clients drop what they do not know.
+    reasoning and its tokens; but some clients drop what they do not know, and spell JSON anew.
 
     Parameters
     ----------
     most
         Calls that are remembered.
+    most_bytes
+        Memory for what was written.
     """
 
-    def __init__(self, most: int) -> None:
-        self._reasoning: Bounded[str] = Bounded(most)
+    def __init__(self, most: int, most_bytes: int = 64 << 20) -> None:
+        self._reasoning: Bounded[str] = Bounded(most, most_bytes)
+        self._written = Recall(most, most_bytes)
 
-    def remember(self, client: str, calls: Iterable[ToolCall], reasoning: str) -> None:
-        """Calls, and what was thought before them."""
+    def remember(
+        self, client: str, ids: Iterable[str], reasoning: str, written: Written | None = None
+    ) -> None:
+        """An answer by the ids of its calls, and of its messages where clients name them."""
+        ids = list(ids)
         if reasoning:
-            for call in calls:
-                self._reasoning.put(client, call.id, reasoning)
+            for identity in ids:
+                self._reasoning.put(client, identity, reasoning, len(reasoning))
+        self._written.remember(client, ids, written)
+
+    def knows(self, client: str, identity: object) -> bool:
+        """Whether it is known what was written under an id."""
+        return self._written.knows(client, identity)
 
     def completed(
         self, client: str, messages: Sequence[Mapping[str, Any]]
     ) -> list[Mapping[str, Any]]:
-        """Messages, those that call tools with the reasoning that led to it."""
-        return [self._completed(client, message) for message in messages]
+        """Messages, those that call tools with the reasoning that led to it.
+
+        They know their tokens, which are used where they still mean the same.
+        """
+        known = [self._completed(client, message) for message in messages]
+        recalled: list[Mapping[str, Any]] = self._written.recalled(client, known)
+        return recalled
 
     def _completed(self, client: str, message: Mapping[str, Any]) -> Mapping[str, Any]:
-        calls = message.get("tool_calls")
-        if not isinstance(calls, list) or reasoning_of(message) is not None:
+        if not isinstance(message.get("tool_calls"), list) or reasoning_of(message) is not None:
             return message
-        for call in calls:
-            if isinstance(call, Mapping):
-                reasoning = self._reasoning.get(client, str(call.get("id")))
-                if reasoning is not None:
-                    return {**message, "reasoning": reasoning}
-        return message
+        known = (self._reasoning.get(client, identity) for identity in ids_of(message))
+        reasoning = next(filter(None, known), None)
+        return message if reasoning is None else {**message, "reasoning": reasoning}
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from pyhades.llm.text.chat import ToolCall
 from pyhades.server.errors import ApiError
 from pyhades.server.protocol.responses import ResponsesBody, understand
 from pyhades.server.protocol.sealing import sealed, unsealed
@@ -87,7 +86,7 @@ def test_what_is_sealed_cannot_be_made_up():
 
 def test_reasoning_that_a_client_has_dropped_is_remembered():
     at = desk()
-    at.chains.remember("alice", [ToolCall("weather", "{}", "call_1")], "Hm.")
+    at.chains.remember("alice", ["call_1"], "Hm.")
     assert messages([CALL], at)[0]["reasoning"] == "Hm."
     assert "reasoning" not in messages([CALL], desk("bob", chains=at.chains))[0]
 

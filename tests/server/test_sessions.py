@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from pyhades.llm.text.bounded import Bounded
 from pyhades.server.errors import ApiError
-from pyhades.server.sessions import Bounded, StoredResponse, StoredResponses
+from pyhades.server.sessions import StoredResponse, StoredResponses
 
 
 def test_what_was_used_longest_ago_is_forgotten():

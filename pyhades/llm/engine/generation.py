@@ -16,6 +16,7 @@ from pyhades.llm.text.chat import ChatDelta
 from pyhades.llm.text.chat_prompt import ChatPrompt
 from pyhades.llm.text.chat_stops import ContentStops
 from pyhades.llm.text.outputs import Completion, Delta, Generation, Timing, TokenLogprob, Usage
+from pyhades.llm.text.turn import Turn
 
 T = TypeVar("T")
 
@@ -41,6 +42,7 @@ class ChatStream:
         self._unread: list[int] = []
         self._logprobs: list[TokenLogprob] = []
         self._usage = Usage(len(prompt.tokens), 0)
+        self._turn = Turn(prompt, self._begun)
 
     @property
     def stopped(self) -> bool:
@@ -62,10 +64,14 @@ class ChatStream:
         self._logprobs += delta.logprobs
         for token in delta.token_ids:
             self._unread.append(token)
-            yield from self._with_tokens(self._parser.push(token))
+            pieces = self._parser.push(token)
+            self._turn.add(token, pieces)
+            yield from self._with_tokens(pieces)
         if delta.finish_reason is not None:
             is_cut = delta.finish_reason == "length"
-            yield from self._with_tokens(self._parser.finish("length" if is_cut else None))
+            *pieces, last = self._parser.finish("length" if is_cut else None)
+            written = None if is_cut else self._turn.written([*pieces, last])
+            yield from self._with_tokens([*pieces, replace(last, written=written)])
 
     def _beginnings(self) -> list[ChatDelta]:
         """Of messages that were begun in the prompt: their headers, and none of their text."""

@@ -33,6 +33,12 @@ class Request:
         Whether the logits after every token are wanted, and no answer.
     filter_factory
         Makes what allows the tokens of an answer, for each of them; None allows all.
+    points
+        Offsets in the prompt from which other prompts are likely to go on.
+    opens
+        Tokens that an answer ends with, or before its last, where it leaves a chain of calls open.
+    drafts
+        Texts that the answer is likely to repeat.
     """
 
     number: int
@@ -43,6 +49,9 @@ class Request:
     client: str = ""
     wants_rows: bool = False
     filter_factory: FilterFactory | None = None
+    points: tuple[int, ...] = ()
+    opens: frozenset[int] = frozenset()
+    drafts: tuple[tuple[int, ...], ...] = ()
 
 
 def as_list(prompts: Prompt | Items[Prompt]) -> tuple[list[Prompt], bool]:

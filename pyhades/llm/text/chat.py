@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pyhades.arguments import one_of
 from pyhades.llm.text.outputs import TokenLogprob, Usage
+from pyhades.llm.text.written import Written, WrittenMessage
 
 ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 """How long a model thinks before it answers; what it does not know is the nearest that it does."""
@@ -90,6 +91,8 @@ class ChatDelta:
         Of these tokens, where they were asked for.
     usage
         Of the last piece: how many tokens it took.
+    written
+        Of the last piece: the whole answer as it was written, where it came to its end by itself.
     """
 
     channel: str | None
@@ -104,6 +107,7 @@ class ChatDelta:
     token_ids: tuple[int, ...] = ()
     logprobs: tuple[TokenLogprob, ...] = ()
     usage: Usage | None = None
+    written: Written | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         one_of("kind", self.kind, Kind)
@@ -150,6 +154,8 @@ class ChatAnswer:
         How many tokens it took; None where that is not known.
     others
         The other answers, where ``n`` asked for several.
+    written
+        The answer as the model wrote it, where it came to its end by itself.
     """
 
     messages: tuple[Message, ...]
@@ -160,6 +166,7 @@ class ChatAnswer:
     all_logprobs: tuple[TokenLogprob, ...] = field(default=(), compare=False, repr=False)
     usage: Usage | None = field(default=None, compare=False)
     others: tuple[ChatAnswer, ...] = field(default=(), repr=False)
+    written: Written | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         one_of("finish_reason", self.finish_reason, FinishReason)
@@ -186,6 +193,7 @@ class ChatAnswer:
             logprobs=tuple(logprob for piece in content for logprob in piece.logprobs),
             all_logprobs=tuple(logprob for piece in pieces for logprob in piece.logprobs),
             usage=next((piece.usage for piece in pieces if piece.usage is not None), None),
+            written=next((piece.written for piece in pieces if piece.written is not None), None),
         )
 
     @property
@@ -205,7 +213,10 @@ class ChatAnswer:
 
     @property
     def message(self) -> dict[str, Any]:
-        """The answer as a message for the history, as in OpenAI's API."""
+        """The answer as a message for the history, as in OpenAI's API.
+
+        It knows which tokens the model wrote: given back as it is, it is read from the cache.
+        """
         message: dict[str, Any] = {"role": "assistant", "content": self.content or None}
         if self.reasoning:
             message["reasoning"] = self.reasoning
@@ -213,7 +224,7 @@ class ChatAnswer:
             message["tool_calls"] = [call.to_dict() for call in self.tool_calls]
         elif not self.reasoning:
             message["content"] = self.content
-        return message
+        return message if self.written is None else WrittenMessage(message, self.written)
 
     def _joined(self, kind: Kind) -> str:
         texts = (message.content for message in self.messages if message.kind == kind)

@@ -10,6 +10,7 @@ from typing import Any
 from pyhades.arguments import check_count, one_of
 from pyhades.errors import ArgumentError, ArgumentTypeError
 from pyhades.llm.text.chat import KnownEffort, ReasoningEffort
+from pyhades.llm.text.prediction import predicted_text
 from pyhades.llm.text.response_format import ResponseFormat, response_format_of
 from pyhades.llm.text.tools import Choice, Offer, function_names, offer
 
@@ -33,6 +34,8 @@ class ChatOptions:
         Names of all tools, also of those that it is not told of.
     form
         What ``response_format`` asks for.
+    predicted
+        The text of ``prediction``; empty where there is none.
     is_constrained
         Whether a grammar keeps the answer to what is asked, so that nothing is begun for it.
 
@@ -55,10 +58,12 @@ class ChatOptions:
     builtin_tools: Sequence[str | Mapping[str, Any]] | None = None
     response_format: Any = None
     continue_final_message: bool = False
+    prediction: Any = None
     is_constrained: bool = False
     offer: Offer = field(init=False, compare=False)
     functions: frozenset[str] = field(init=False, compare=False)
     form: ResponseFormat | None = field(init=False, compare=False)
+    predicted: str = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.reasoning_effort is None:
@@ -81,6 +86,7 @@ class ChatOptions:
         self._set("offer", offer(tools, self.tool_choice))
         self._set("functions", frozenset(function_names(tools)))
         self._set("form", response_format_of(self.response_format))
+        self._set("predicted", predicted_text(self.prediction))
         if self.continue_final_message and self.offer.is_required:
             raise ArgumentError(
                 "continue_final_message goes on with a text, but tool_choice asks for a call; "

@@ -46,6 +46,14 @@ class ChatPrompt:
         Makes what one answer is guided by.
     goes_on
         Tokens at which the answer does not end, although the model's answers do.
+    ends
+        Tokens that end a turn, or a call in it: up to the last of them an answer is whole.
+    points
+        Offsets in the prompt from which other prompts are likely to go on, in order: the end of the
+        instructions, the beginning of the last message of the user, and the end of the
+        conversation, where the answer begins.
+    opens
+        Tokens that an answer ends with, or before its last, where it leaves a chain of calls open.
     """
 
     tokens: tuple[int, ...]
@@ -53,6 +61,9 @@ class ChatPrompt:
     parser: Callable[[], ChatParser]
     guide: Callable[[], Guide] | None = None
     goes_on: frozenset[int] = frozenset()
+    ends: frozenset[int] = frozenset()
+    points: tuple[int, ...] = ()
+    opens: frozenset[int] = frozenset()
 
 
 def common_beginning(answers: Sequence[Sequence[int]]) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from pyhades.llm.text.chat import NAMESPACE, ChatDelta, ToolCall
+from pyhades.llm.text.chat import NAMESPACE, ChatDelta
 from pyhades.llm.text.outputs import Usage
 from pyhades.server.errors import ApiError
 from pyhades.server.protocol.face import Desk, Event
@@ -78,7 +78,7 @@ class AnthropicFace:
         if piece.finish_reason is not None:
             self._reason, self._usage = piece.finish_reason, piece.usage
             events += self._closed()
-            self._remember_calls()
+            self._remember_calls(piece)
         return events
 
     def finish(self) -> list[Event]:
@@ -160,10 +160,10 @@ class AnthropicFace:
         delta = {"type": kind, name: text}
         return _event("content_block_delta", index=len(self._blocks), delta=delta)
 
-    def _remember_calls(self) -> None:
-        calls = [ToolCall(block["name"], "", block["id"])
-                 for block in self._blocks if block["type"] == "tool_use"]  # fmt: skip
-        self._desk.chains.remember(self._desk.client, calls, "\n\n".join(self._thoughts))
+    def _remember_calls(self, last: ChatDelta) -> None:
+        ids = [block["id"] for block in self._blocks if block["type"] == "tool_use"]
+        thoughts = "\n\n".join(self._thoughts)
+        self._desk.chains.remember(self._desk.client, ids, thoughts, last.written)
 
     def _stop_string(self) -> str | None:
         """Which string has ended the answer: its tokens tell, its text does not have it."""

@@ -46,10 +46,10 @@ class ChatBody(Sampling, kw_only=True):
     response_format: dict[str, Any] | None = None
     reasoning_effort: str | None = None
     modalities: list[str] | None = None
+    prediction: Any = None
 
     # Known, and without an effect on what this server does.
     metadata: Any = None
-    prediction: Any = None
     prompt_cache_key: Any = None
     prompt_cache_options: Any = None
     prompt_cache_retention: Any = None
@@ -99,7 +99,7 @@ def understand(body: ChatBody, desk: Desk) -> Call[ChatDelta]:
         for name in (
             "tools", "tool_choice", "parallel_tool_calls", "response_format", "reasoning_effort",
             "reasoning_budget", "continue_final_message", "instructions", "model_identity", "date",
-            "builtin_tools",
+            "builtin_tools", "prediction",
         )
     }  # fmt: skip
     if body.continue_final_message is None:
@@ -199,10 +199,11 @@ class ChatFace:
         }
 
     def _answer(self) -> ChatAnswer:
-        """All choices; the reasoning of those that call tools is remembered."""
+        """All choices; what was thought and written by those that call tools is remembered."""
         answer = ChatAnswer.collect(self._pieces)
         for index, each in enumerate(answer.choices):
-            self._desk.chains.remember(self._desk.client, self._calls(index, each), each.reasoning)
+            ids = [call.id for call in self._calls(index, each)]
+            self._desk.chains.remember(self._desk.client, ids, each.reasoning, each.written)
         return answer
 
     def _calls(self, choice: int, answer: ChatAnswer) -> list[ToolCall]:

@@ -82,7 +82,8 @@ class OllamaFace:
         if piece.finish_reason is not None:
             self._reason = _REASONS[piece.finish_reason]
             events += self._called()
-            self._desk.chains.remember(self._desk.client, self._calls, self._said["reasoning"])
+            ids, written = [call.id for call in self._calls], getattr(piece, "written", None)
+            self._desk.chains.remember(self._desk.client, ids, self._said["reasoning"], written)
         return events
 
     def finish(self) -> list[Event]:

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pyhades.llm.text.chat import ChatDelta, ToolCall
+from pyhades.llm.text.chat import ChatDelta
 from pyhades.llm.text.outputs import Usage
+from pyhades.llm.text.written import Written
 from pyhades.server.errors import ApiError
 from pyhades.server.protocol.face import Desk, Event
 from pyhades.server.protocol.responses_output import (
@@ -67,6 +68,7 @@ class ResponsesFace:
         self._status = "queued" if asked.is_detached else "in_progress"
         self._error: ApiError | None = None
         self._usage: Usage | None = None
+        self._written: Written | None = None
         self._reason: str | None = None
         self._items: list[OutputItem] = []
         self._open: OutputItem | None = None
@@ -91,6 +93,7 @@ class ResponsesFace:
             told += self._added(piece)
         if piece.finish_reason is not None:
             self._reason, self._usage = piece.finish_reason, piece.usage
+            self._written = piece.written
         return self._events(told)
 
     def finish(self) -> list[Event]:
@@ -178,13 +181,13 @@ class ResponsesFace:
         return told
 
     def _remember_calls(self) -> None:
-        calls = [
-            ToolCall(item.name, item.text, item.call_id)
-            for item in self._items
-            if isinstance(item, CallItem)
-        ]
+        """What was thought by its calls; what was written by its messages, too."""
+        calls = [item.call_id for item in self._items if isinstance(item, CallItem)]
+        said = [item.id for item in self._items if isinstance(item, MessageItem)]
         thoughts = [item.text for item in self._items if isinstance(item, ReasoningItem)]
-        self._desk.chains.remember(self._desk.client, calls, "\n\n".join(thoughts))
+        chains, client = self._desk.chains, self._desk.client
+        chains.remember(client, calls, "\n\n".join(thoughts), self._written)
+        chains.remember(client, said, "", self._written)
 
     def _store(self) -> None:
         """Remembered are whole responses, and from their beginning those that are detached."""

@@ -127,6 +127,8 @@ class _Writer:
         text = _text(item.get("content"), f"{where}.content")
         opened = self._opened(is_new=self._has_answer or self._has_calls)
         opened["content"] = "\n\n".join(filter(None, (opened["content"], text)))
+        if self._desk.chains.knows(self._desk.client, item.get("id")):
+            opened["id"] = item["id"]
         self._has_answer = item.get("phase") != "commentary"
 
     def _call(self, item: Item, where: str) -> None:

@@ -65,11 +65,13 @@ def chatml_prompt(
     if options.continue_final_message:
         check_continued(said)
     unended = said.pop() if options.continue_final_message else None
-    tokens = Renderer(said, tokenizer, options).tokens()
+    tokens, points = Renderer(said, tokenizer, options).tokens()
     begun = _begun(unended, len(said), tokenizer, options)
+    markers = Markers.of(tokenizer)
     return ChatPrompt(
         (*tokens, *begun), begun, lambda: ChatmlParser(tokenizer),
-        _guide(tokenizer, options, begun),
+        _guide(tokenizer, options, begun), ends=frozenset({markers.end}), points=points,
+        opens=frozenset() if markers.called is None else frozenset({markers.called}),
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from pyhades.errors import ArgumentError
@@ -11,6 +12,7 @@ from pyhades.llm.models.qwen3_moe.calls import CALL_END, call_beginning
 from pyhades.llm.models.qwen3_moe.markers import Markers
 from pyhades.llm.text.chat_messages import called_function, calls_of, reasoning_of, text_of
 from pyhades.llm.text.chat_options import ChatOptions
+from pyhades.llm.text.recall import tokens_of
 from pyhades.llm.text.response_format import ResponseFormat
 from pyhades.llm.text.tokenizer import Tokenizer
 from pyhades.llm.text.tools import Given, as_json
@@ -48,17 +50,34 @@ class Renderer:
             (at for at, message in enumerate(messages) if message.get("role") == "user"), default=-1
         )
 
-    def tokens(self) -> list[int]:
-        """Of everything that has been said, and of the beginning of the next turn."""
-        pieces = [*self._pieces(), self._markers.start, "assistant\n"]
-        return encoded(self._tokenizer, pieces)
+    def tokens(self) -> tuple[list[int], tuple[int, ...]]:
+        """Of everything that has been said, and of the beginning of the next turn.
 
-    def _pieces(self) -> Iterator[Piece]:
+        Returns
+        -------
+        tokens, points
+            With offsets from which other prompts are likely to go on, see
+            :class:`pyhades.llm.text.chat_prompt.ChatPrompt`.
+        """
         count, instructions = self._instructions()
-        for text in instructions:
-            yield from self._turn("system", *text)
+        pieces = [piece for text in instructions for piece in self._turn("system", *text)]
+        told = asked = None
         for number in range(count, len(self._messages)):
-            yield from self._said(number)
+            role = self._messages[number].get("role")
+            if told is None and not _is_instruction(self._messages[number]):
+                told = len(pieces)
+            if role == "user":
+                asked = len(pieces)
+            pieces += self._said(number)
+        pieces += [self._markers.start, "assistant\n"]
+        # Every turn begins with a special token, so that no text is cut across its beginning.
+        places = sorted({place for place in (told, asked, len(pieces)) if place is not None})
+        tokens: list[int] = []
+        points = []
+        for first, end in pairwise([0, *places]):
+            tokens += encoded(self._tokenizer, pieces[first:end])
+            points.append(len(tokens))
+        return tokens, tuple(points)
 
     def _turn(self, role: str, *content: Piece) -> Iterator[Piece]:
         yield from (self._markers.start, f"{role}\n", *content, self._markers.end, "\n")
@@ -110,8 +129,13 @@ class Renderer:
 
     def _answer(self, message: Given, number: int) -> Iterator[Piece]:
         """Reasoning, unless the user has spoken since, what was said, and what was called."""
+        keeps_reasoning = number > self._last_question
+        tokens = tokens_of(message, number, keeps_reasoning=True) if keeps_reasoning else None
+        if tokens is not None:  # where also the marks of no reasoning are kept
+            yield from tokens[:-1]  # without the end of the turn
+            return
         reasoning = reasoning_of(message)
-        if reasoning is not None and number > self._last_question:
+        if reasoning is not None and keeps_reasoning:
             text = text_of({"content": reasoning}, number).strip("\n")
             yield from (self._markers.think, f"\n{text}\n", self._markers.thought, "\n\n")
         content = text_of(message, number)

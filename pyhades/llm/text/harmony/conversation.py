@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pyhades.errors import ArgumentError, ArgumentTypeError
@@ -19,6 +20,7 @@ from pyhades.llm.text.chat_messages import (
 from pyhades.llm.text.chat_options import ChatOptions
 from pyhades.llm.text.harmony.builtin_tools import builtin_section
 from pyhades.llm.text.harmony.tool_types import comment_lines, tools_section
+from pyhades.llm.text.recall import tokens_of
 from pyhades.llm.text.response_format import ResponseFormat
 from pyhades.llm.text.tools import as_json
 
@@ -30,6 +32,16 @@ CHANNELS = (
 TOOL_CHANNEL = f"Calls to these tools must go to the commentary channel: '{NAMESPACE}'."
 
 Given = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Verbatim:
+    """A whole turn of the assistant, as the tokens that it wrote after ``<|start|>assistant``."""
+
+    tokens: tuple[int, ...]
+
+
+Said = Message | Verbatim
 
 
 def system_message(options: ChatOptions) -> Message:
@@ -62,8 +74,8 @@ def developer_message(instructions: Sequence[str], options: ChatOptions) -> Mess
     return Message("developer", "\n\n".join(sections)) if sections else None
 
 
-def conversation(messages: Sequence[Any], options: ChatOptions) -> list[Message]:
-    """The messages of a prompt; see :func:`pyhades.llm.text.harmony.render_chat`."""
+def conversation(messages: Sequence[Any], options: ChatOptions) -> tuple[list[Message], list[Said]]:
+    """Instructions and messages of a prompt; see :func:`pyhades.llm.text.harmony.render_chat`."""
     given = checked_messages(messages)
     if options.continue_final_message:
         check_continued(given)
@@ -71,9 +83,9 @@ def conversation(messages: Sequence[Any], options: ChatOptions) -> list[Message]
     leading = [options.instructions] if options.instructions else []
     leading += [text_of(message, number) for number, message in enumerate(given[:count])]
     developer = developer_message([text for text in leading if text], options)
-    result = [system_message(options)]
-    result += [developer] if developer else []
-    return result + _Translation(given, options).all(count)
+    instructions = [system_message(options)]
+    instructions += [developer] if developer else []
+    return instructions, _Translation(given, options).all(count)
 
 
 def _leading_instructions(messages: Sequence[Given]) -> int:
@@ -94,22 +106,25 @@ class _Translation:
         self._called: dict[str, str] = {}
         # An answer that goes on has not come to an end: its reasoning is kept.
         ended = messages[:-1] if options.continue_final_message else messages
+        self._ended = len(ended)
         self._last_final = max(
             (number for number, message in enumerate(ended) if _is_final(message)), default=-1
         )
 
-    def all(self, first: int) -> list[Message]:
+    def all(self, first: int) -> list[Said]:
         """The messages from the ``first`` on."""
-        result: list[Message] = []
+        result: list[Said] = []
         for number in range(first, len(self._messages)):
             result += self._translated(number)
         return result
 
-    def _translated(self, number: int) -> list[Message]:
+    def _translated(self, number: int) -> Sequence[Said]:
         message = self._messages[number]
         role = message.get("role")
         if role == "assistant":
-            return self._assistant(message, number)
+            said = self._assistant(message, number)
+            tokens = self._written(message, number)
+            return said if tokens is None else [Verbatim(tokens)]
         if role in ("tool", "function"):
             return [self._tool(message, number)]
         if role in ("system", "developer"):
@@ -121,6 +136,12 @@ class _Translation:
             f"messages[{number}] has role {role!r}; known are system, developer, user, assistant "
             "and tool"
         )
+
+    def _written(self, message: Given, number: int) -> tuple[int, ...] | None:
+        """The tokens of an answer that has ended, if they still say what it says."""
+        if number >= self._ended:
+            return None
+        return tokens_of(message, number, keeps_reasoning=number > self._last_final)
 
     def _assistant(self, message: Given, number: int) -> list[Message]:
         """Reasoning, unless an answer came after it, then what was said or called."""

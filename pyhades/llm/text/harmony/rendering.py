@@ -8,7 +8,7 @@ from typing import Any
 from pyhades.llm.text.chat import NAMESPACE, Message
 from pyhades.llm.text.chat_options import ChatOptions
 from pyhades.llm.text.chat_prompt import ChatPrompt, Guide, common_beginning
-from pyhades.llm.text.harmony.conversation import conversation
+from pyhades.llm.text.harmony.conversation import Said, Verbatim, conversation
 from pyhades.llm.text.harmony.guide import HarmonyGuide
 from pyhades.llm.text.harmony.markers import Markers
 from pyhades.llm.text.harmony.parser import HarmonyParser
@@ -54,12 +54,18 @@ def harmony_prompt(
     messages: Sequence[Mapping[str, Any]], tokenizer: Tokenizer, options: ChatOptions
 ) -> ChatPrompt:
     """As :func:`render_chat`, with what reads the answer."""
-    said = conversation(messages, options)
+    instructions, said = conversation(messages, options)
     markers = Markers.of(tokenizer)
     unended = said.pop() if options.continue_final_message else None
+    assert not isinstance(unended, Verbatim)
     tokens: list[int] = []
-    for message in said:
-        tokens += render_message(message, tokenizer, markers)
+    begins: list[int] = []
+    for message in (*instructions, *said):
+        begins.append(len(tokens))
+        tokens += _rendered(message, tokenizer, markers)
+    asked = [begin for begin, message in zip(begins[len(instructions) :], said, strict=True)
+             if isinstance(message, Message) and message.role.startswith("user")]  # fmt: skip
+    told = [*begins, len(tokens)][len(instructions)]
     tokens += [markers.start, *tokenizer.encode("assistant")]
     begun = _begun(unended, tokenizer, markers, options)
 
@@ -72,7 +78,21 @@ def harmony_prompt(
     return ChatPrompt(
         (*tokens, *begun), begun, parser, guide if HarmonyGuide.is_needed(options) else None,
         frozenset({markers.call} if options.parallel_tool_calls else ()),
+        ends=frozenset({markers.call, markers.return_}),
+        points=tuple(sorted({told, *asked[-1:], len(tokens)})), opens=frozenset({markers.call}),
     )  # fmt: skip
+
+
+def _rendered(said: Said, tokenizer: Tokenizer, markers: Markers) -> list[int]:
+    """Tokens of a message, or of a turn as it was written."""
+    if isinstance(said, Message):
+        return render_message(said, tokenizer, markers)
+    *tokens, last = said.tokens
+    if last == markers.call:
+        tokens.append(last)
+    elif not tokens or tokens[-1] not in (markers.call, markers.end):
+        tokens.append(markers.end)  # what ended an answer is the end of a message in a history
+    return [markers.start, *tokenizer.encode("assistant"), *tokens]
 
 
 def render_message(message: Message, tokenizer: Tokenizer, markers: Markers) -> list[int]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, get_args
 
 from pyhades.arguments import one_of
-from pyhades.errors import ArgumentTypeError
+from pyhades.errors import ArgumentError, ArgumentTypeError
 from pyhades.llm.engine.sampling import SamplingParams
 from pyhades.llm.llm import LLM
 from pyhades.llm.text.chat import ChatAnswer, ChatDelta, ReasoningEffort
@@ -91,6 +91,31 @@ class Conversation:
         """Forget the last answer, so that the question stands again."""
         if self._said and self._said[-1]["role"] == "assistant":
             self._said.pop()
+
+    def edit(self, turn: int, text: str) -> None:
+        """Ask another question in place of an earlier one; what came after it is forgotten.
+
+        What was read up to there is not read again.
+
+        Parameters
+        ----------
+        turn
+            Which question: 0 for the first, -1 for the last.
+        text
+            What is asked in its place.
+
+        Raises
+        ------
+        ArgumentError
+            There is no such question.
+        """
+        asked = [at for at, message in enumerate(self._said) if message["role"] == "user"]
+        if not -len(asked) <= turn < len(asked):
+            raise ArgumentError(f"turn={turn}: {len(asked)} questions were asked, the first is 0")
+        if not isinstance(text, str):
+            raise ArgumentTypeError(f"a question is text, not {type(text).__name__}")
+        del self._said[asked[turn] :]
+        self.ask(text)
 
     def reset(self) -> None:
         """Forget everything but the instructions."""

@@ -13,6 +13,8 @@ from pyhades.llm.models.qwen3_moe.chat import ChatmlParser, chatml_prompt, rende
 from pyhades.llm.models.qwen3_moe.config import Qwen3MoeConfig
 from pyhades.llm.text.chat_options import ChatOptions
 from pyhades.llm.text.tokenizer import Tokenizer
+from pyhades.llm.text.turn import Turn
+from pyhades.llm.text.written import WrittenMessage
 from tests.support.toy_tokenizer import tokenizer_json
 
 SPECIALS = (
@@ -203,3 +205,46 @@ def test_strict_tools_may_be_left_alone(llm):
         for called in given.tool_calls:
             if given.finish_reason == "tool_calls":
                 assert set(json.loads(called.arguments)) == {"city"}
+
+
+def written_turn(prompt, *pieces: str):
+    """A turn cut into letters, as no tokenizer would cut it."""
+    turn = Turn(prompt, [])
+    parser = prompt.parser()
+    for token in (t for piece in pieces for t in letters(piece)):
+        turn.add(token, parser.push(token))
+    return turn.written(parser.finish())
+
+
+def letters(piece: str) -> list[int]:
+    special = TOKENIZER.specials.get(piece)
+    return [t for c in piece for t in TOKENIZER.encode(c)] if special is None else [special]
+
+
+def test_a_chain_of_calls_is_told_as_it_was_written():
+    options = ChatOptions(tools=[WEATHER])
+    prompt = chatml_prompt([ASK], TOKENIZER, options)
+    pieces = ("<think>", "\nParis, then.\n", "</think>", "\n\nLet me see.\n",
+              *call('{"city":  "Paris"}'), "<|im_end|>")  # fmt: skip
+    written = written_turn(prompt, *pieces)
+    told = dict(written.message)
+    (made,) = told["tool_calls"]
+    told["tool_calls"] = [
+        {**made, "function": {**made["function"], "arguments": {"city": "Paris"}}}
+    ]
+    result = {"role": "tool", "tool_call_id": made["id"], "content": "rain"}
+    history = [ASK, WrittenMessage(told, written), result]
+    tokens = chatml_prompt(history, TOKENIZER, options).tokens
+    assert tokens[: len(prompt.tokens) + len(written.tokens)] == prompt.tokens + written.tokens
+    again = [*history, {"role": "assistant", "content": "Rain."}, ASK]
+    assert "Paris, then." not in text(chatml_prompt(again, TOKENIZER, options).tokens)
+
+
+def test_where_others_go_on():
+    system = {"role": "system", "content": "Be brief."}
+    history = [system, ASK, {"role": "assistant", "content": "No."}, ASK]
+    prompt = chatml_prompt(history, TOKENIZER, ChatOptions(tools=[WEATHER]))
+    told, asked, end = prompt.points
+    assert text(prompt.tokens[told:]).startswith("<|im_start|>user") and end == len(prompt.tokens)
+    assert text(prompt.tokens[asked:]).count("<|im_start|>user") == 1
+    assert prompt.opens == {TOKENIZER.specials["</tool_call>"]}

@@ -1,4 +1,4 @@
-"""What a caller knows of an answer before it is written, such as a file that it changes a little."""
+"""What a caller knows of an answer beforehand, such as a file that it changes a little."""
 
 from __future__ import annotations
 

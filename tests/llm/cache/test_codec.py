@@ -64,7 +64,7 @@ class TestEveryCodec:
 
 def test_bf16_shrinks():
     contents = gaussian(1 << 16)
-    assert contents.nbytes / len(Planes().encode(contents)) > 1.3
+    assert contents.nbytes / len(Planes().encode(contents)) > 1.45
 
 
 def test_equal_contents_are_equal_data():
@@ -76,7 +76,7 @@ def test_equal_contents_are_equal_data():
 
 def test_mantissas_that_shrink_are_deflated_too():
     contents = bf16(np.repeat(np.arange(1, 9), 4096))
-    assert contents.nbytes / len(Planes().encode(contents)) > 20
+    assert contents.nbytes / len(Planes().encode(contents)) > 3
     returns(Planes(), contents)
 
 

@@ -9,8 +9,8 @@ Integers of eight bits were scaled to use them all: they are kept as they are.
 
 That won in ``bench/cache/codec.py``, on keys and values of two models: 1.49 and 1.51 times smaller,
 where the entropy of the bytes allows 1.50 and 1.52. Looking for repetitions takes longer and brings
-less (isal 1.42, zstd 1.43 to 1.47, lz4 1.1 to 1.2), and without planes nothing brings more than 1.3.
-Int8 would be 1.03 to 1.05 times smaller. See docs/decisions/0016.
+less: isal 1.42, zstd 1.43 to 1.47, lz4 1.1 to 1.2. Without planes nothing brings more than 1.3, and
+int8 becomes 1.03 to 1.05 times smaller. See docs/decisions/0016.
 """
 
 from __future__ import annotations

@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
-from pyhades.arguments import check_count
+from pyhades.arguments import check_count, one_of
 from pyhades.llm.cache.addresses import Digest
-from pyhades.llm.cache.codec import Codec, DamagedError
-from pyhades.llm.cache.policies import DEFAULT_POLICY, POLICIES, PolicyName, Rank, Use
+from pyhades.llm.cache.codec import CODECS, Codec, DamagedError
+from pyhades.llm.cache.policies import DEFAULT_POLICY, POLICIES, Policy, PolicyName, Rank, Use
 from pyhades.llm.cache.records import Key, LevelCounts, Record
 
 OVERHEAD = 1536
@@ -49,7 +49,7 @@ class MemoryLevel:
     room_bytes
         What all of it may take, with names and administration; never more.
     policy
-        What is given up first, see :mod:`pyhades.llm.cache.policies`.
+        What is given up first, by name or as a function; see :mod:`pyhades.llm.cache.policies`.
     codec
         How contents are kept, see :func:`pyhades.llm.cache.codec.codec_of`.
     clock
@@ -69,13 +69,14 @@ class MemoryLevel:
     def __init__(
         self,
         room_bytes: int,
-        policy: PolicyName = DEFAULT_POLICY,
-        *,
-        codec: Codec,
+        policy: PolicyName | Policy = DEFAULT_POLICY,
+        codec: Codec = CODECS["planes"],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._room = check_count("room_bytes", room_bytes)
-        self._policy = POLICIES[policy]
+        if not callable(policy):
+            policy = POLICIES[one_of("policy", policy, PolicyName)]
+        self._policy = policy
         self._codec = codec
         self._clock = clock
         self._begin()

@@ -236,6 +236,18 @@ def test_rooms_that_are_none(room):
         MemoryLevel(room, codec=RAW)
 
 
+def test_policies_that_are_none():
+    with pytest.raises(ArgumentError, match="policy"):
+        MemoryLevel(1 << 20, "best")
+
+
+def test_a_policy_may_be_a_function():
+    level = level_of(2, lambda use: (-use.depth,))
+    for number in (3, 1, 2):
+        level.put(record_of(number))
+    assert held(level) == [1, 2]
+
+
 def test_ranks_are_in_order():
     """Whatever the policy, records are given up in the order of their ranks."""
     for policy in ("lru", "lfu", "class"):

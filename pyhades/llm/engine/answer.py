@@ -34,6 +34,9 @@ class Answer:
         Whether it may hold blocks.
     cached_tokens
         Tokens of its prompt that had been read before.
+    accepted, rejected
+        Of the tokens that the request predicted, how many were right when they were tried, and how
+        many wrong.
     """
 
     request: Request
@@ -46,6 +49,8 @@ class Answer:
     address: Address | None = None
     is_admitted: bool = False
     cached_tokens: int = 0
+    accepted: int = 0
+    rejected: int = 0
     finish_reason: FinishReason | None = None
 
     @property
@@ -78,10 +83,23 @@ class Answer:
 
 @dataclass(frozen=True)
 class Event:
-    """What a step brought to an answer: a token, rows of logits, or an error that ends it."""
+    """What a step brought to an answer: a token, rows of logits, or an error that ends it.
+
+    A step brings several tokens, one event each, where drafts of them were right.
+
+    Attributes
+    ----------
+    finish_reason
+        Why the answer ends with it; None where it goes on.
+    accepted, rejected
+        Of the tokens that the request predicted, how many were right so far, and how many wrong.
+    """
 
     answer: Answer
     token: int | None = None
     logprob: TokenLogprob | None = None
     rows: Logits | None = None
     error: Exception | None = None
+    finish_reason: FinishReason | None = None
+    accepted: int = 0
+    rejected: int = 0

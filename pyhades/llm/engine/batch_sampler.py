@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import cast
 
 import numpy as np
@@ -27,6 +28,7 @@ from pyhades.llm.engine.token_filter import Words, words_of
 
 ROW, TOP_K, LIKELIEST, MASK_ROW = range(len(NUMBERS))
 NO_MASK = -1
+NO_DRAFTS: Mapping[int, Sequence[int]] = MappingProxyType({})
 
 Logits = NDArray[np.float32]
 
@@ -72,10 +74,19 @@ class BatchSampler:
         self._asked: list[SamplerState] | None = None
         self._failures: dict[int, Exception] = {}
 
-    def allowed(self, samplers: Sequence[SamplerState]) -> Words | None:
+    def allowed(
+        self, samplers: Sequence[SamplerState], drafts: Mapping[int, Sequence[int]] = NO_DRAFTS
+    ) -> Words | None:
         """Ask what the next token of each answer may be, before there are logits.
 
         :meth:`sample`, which has to follow for the same answers, does not ask again.
+
+        Parameters
+        ----------
+        samplers
+            What is known of the answers.
+        drafts
+            Guesses of what comes next, by place of the answer: logits after those are needed, too.
 
         Returns
         -------
@@ -91,7 +102,13 @@ class BatchSampler:
         if self._reports or is_any:
             return None
         masks = self._masks[rows[rows != NO_MASK]]
-        return cast("Words", np.bitwise_or.reduce(masks, axis=0)) if len(masks) else None
+        if not len(masks):
+            return None
+        words = cast("Words", np.bitwise_or.reduce(masks, axis=0))
+        for place, guesses in drafts.items():
+            if place not in failures and not samplers[place].add_after(guesses, words):
+                return None
+        return words
 
     def sample(
         self, logits: Logits, rows: Sequence[int], samplers: Sequence[SamplerState]

@@ -21,6 +21,7 @@ from pyhades.llm.engine.runner import Logits, Runner
 from pyhades.llm.engine.scheduler import Scheduler
 from pyhades.llm.engine.step_costs import StepCosts
 from pyhades.llm.engine.text_stream import TextStream
+from pyhades.llm.speculation.speculation import Speculation
 from pyhades.llm.text.outputs import Delta, EngineStats
 from pyhades.llm.text.tokenizer import Tokenizer
 
@@ -78,6 +79,8 @@ class Engine:
         For messages.
     costs
         How long steps take; measured at start where None.
+    speculation
+        Drafts of tokens, tried where that pays; None for none. It belongs to the engine.
     """
 
     def __init__(
@@ -86,8 +89,10 @@ class Engine:
         tokenizer: Tokenizer | None,
         name: str,
         costs: StepCosts | None = None,
+        speculation: Speculation | None = None,
     ) -> None:
         self.name = name
+        self.speculation = speculation
         self.runner = runner
         self._tokenizer = tokenizer
         self.costs = StepCosts.measured(runner) if costs is None else costs
@@ -96,7 +101,9 @@ class Engine:
 
     def _begin(self) -> None:
         """As if no request had come yet."""
-        self.scheduler = Scheduler(self.runner, self.costs, self._is_suspended)
+        self.scheduler = Scheduler(
+            self.runner, self.costs, self._is_suspended, speculation=self.speculation
+        )
         # Unlike a condition, a SimpleQueue may be used by a destructor, which the garbage
         # collector may call while the same thread is inside of it.
         self._orders: queue.SimpleQueue[Order] = queue.SimpleQueue()
@@ -167,6 +174,7 @@ class Engine:
             scheduler.running, scheduler.waiting, scheduler.steps, scheduler.seconds,
             scheduler.seconds_in_model, scheduler.preemptions,
             blocks - sum(pool.free_blocks for pool in pools), blocks,
+            None if self.speculation is None else self.speculation.counts(),
         )  # fmt: skip
 
     def _added(
@@ -256,23 +264,27 @@ class Engine:
 
     def _deliver(self, events: Sequence[Event]) -> None:
         items: dict[Work[Any], list[Any]] = {}
-        done: list[Answer] = []
+        done: dict[Answer, None] = {}
         failed: dict[Work[Any], Exception] = {}
         for event in events:
-            work = self._of_answer[event.answer]
+            answer = event.answer
+            work = self._of_answer[answer]
+            if answer in done:
+                continue  # it came to a stop string, and this behind it in the same step
             if event.error is not None:
                 failed.setdefault(work, event.error)
             elif work not in failed:
+                answer.finish_reason = event.finish_reason
                 try:
                     items.setdefault(work, []).append(work.receive(event))
                 except Exception as failure:  # ends that work alone, and not the thread
                     failed[work] = failure
                     continue
-                if event.answer.finish_reason is not None:
-                    done.append(event.answer)
+                if answer.finish_reason is not None:
+                    done[answer] = None
         for work, of_work in items.items():
             work.mailbox.put(of_work, self._wakings)
-        self._finish(done)
+        self._finish(list(done))
         for work, error in failed.items():
             self._end(work, error)
 

@@ -59,7 +59,12 @@ class ChatStream:
                 return
 
     def _parsed(self, delta: Delta) -> Iterator[ChatDelta]:
-        self._usage = replace(self._usage, cached_tokens=delta.cached_tokens)
+        self._usage = replace(
+            self._usage,
+            cached_tokens=delta.cached_tokens,
+            accepted_prediction_tokens=delta.accepted_prediction_tokens,
+            rejected_prediction_tokens=delta.rejected_prediction_tokens,
+        )
         yield from self._beginnings()
         self._logprobs += delta.logprobs
         for token in delta.token_ids:
@@ -188,7 +193,13 @@ class Collector:
             token_ids=tokens,
             finish_reason=reason,
             timing=Timing(
-                times[0], times[-1], len(request.tokens), len(tokens), deltas[0].cached_tokens
+                first_token=times[0],
+                total=times[-1],
+                prompt_tokens=len(request.tokens),
+                tokens=len(tokens),
+                cached_tokens=deltas[0].cached_tokens,
+                accepted_prediction_tokens=deltas[-1].accepted_prediction_tokens,
+                rejected_prediction_tokens=deltas[-1].rejected_prediction_tokens,
             ),
             logprobs=tuple(logprob for delta in deltas for logprob in delta.logprobs),
         )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from pyhades.llm.engine.token_filter import FilterFactory, TokenFilter, Words
+from pyhades.llm.engine.token_filter import FilterFactory, ForeseeingFilter, TokenFilter, Words
 from pyhades.llm.text.chat_prompt import Guide
 
 
@@ -46,6 +46,25 @@ class GuidedFilter:
         self._forced.extend(self._guide.after(token))
         if self._others is not None:
             self._others.accept(token)
+
+    def forced(self, most: int) -> Sequence[int]:
+        """What the guide demands, or the other filter where it does nothing."""
+        if self._forced:
+            return list(self._forced)[:most]
+        return self._others.forced(most) if isinstance(self._others, ForeseeingFilter) else ()
+
+    def count_allowed(self, tokens: Sequence[int]) -> int:
+        """How many of the first of some tokens may come next, but for what is demanded later."""
+        for place, (token, demanded) in enumerate(zip(tokens, self._forced, strict=False)):
+            if token != demanded:
+                return place
+        if self._forced or not isinstance(self._others, ForeseeingFilter):
+            return len(tokens)
+        return self._others.count_allowed(tokens)
+
+    def add_after(self, tokens: Sequence[int], words: Words) -> bool:
+        """Not known: only the guide knows what it will demand."""
+        return False
 
 
 def guided(

@@ -39,6 +39,8 @@ class Request:
         Tokens that an answer ends with, or before its last, where it leaves a chain of calls open.
     drafts
         Texts that the answer is likely to repeat.
+    headers
+        What may stand between the messages of the answer, the likelier first.
     """
 
     number: int
@@ -52,6 +54,7 @@ class Request:
     points: tuple[int, ...] = ()
     opens: frozenset[int] = frozenset()
     drafts: tuple[tuple[int, ...], ...] = ()
+    headers: tuple[tuple[int, ...], ...] = ()
 
 
 def as_list(prompts: Prompt | Items[Prompt]) -> tuple[list[Prompt], bool]:

@@ -35,12 +35,14 @@ WANTED_ROWS = 64
 class Piece:
     """Tokens to append to a sequence, and which of their logits are wanted.
 
-    ``wanted`` counts from the end: 1 for the last token only, 0 for none.
+    ``wanted`` counts from the end: 1 for the last token only, 0 for none. The last ``drafts``
+    tokens are guesses: :meth:`Runner.keep` has to say how many of all were right.
     """
 
     sequence: Sequence
     tokens: Items[int]
     wanted: int = 1
+    drafts: int = 0
 
 
 class Runner:
@@ -141,13 +143,30 @@ class Runner:
         if self.few_logits is not None:
             self.few_logits.place()
         for piece in pieces:
-            self.cache.follow(piece.sequence, piece.tokens)
+            if not piece.drafts:
+                self.cache.follow(piece.sequence, piece.tokens)
         logits: list[Logits] = []
         first = 0
         for piece in pieces:
             logits.append(self._feeds["logits"][first : first + piece.wanted])
             first += piece.wanted
         return logits
+
+    def keep(self, piece: Piece, count: int) -> None:
+        """Keep the first tokens of a piece with drafts that was just run, and drop the others.
+
+        Nothing remembers those: the cache is as if they had never been there.
+
+        Parameters
+        ----------
+        piece
+            With drafts; it was part of the last step.
+        count
+            How many of its tokens stay.
+        """
+        sequence = piece.sequence
+        self.cache.truncate(sequence, sequence.length - len(piece.tokens) + count)
+        self.cache.follow(sequence, piece.tokens[:count])
 
     @property
     def logits(self) -> Logits:
@@ -222,6 +241,11 @@ class Runner:
         for piece in pieces:
             if not 0 <= piece.wanted <= len(piece.tokens):
                 raise ArgumentError(f"wanted={piece.wanted} of {len(piece.tokens)} tokens")
+            if not 0 <= piece.drafts <= max(piece.wanted - 1, 0):
+                raise ArgumentError(
+                    f"drafts={piece.drafts} with wanted={piece.wanted}: the logits of every draft "
+                    "are needed, and those before it"
+                )
             ids = np.asarray(piece.tokens)
             if ids.size and not (ids.min() >= 0 and ids.max() < self.config.vocab_size):
                 raise ArgumentError(

@@ -6,7 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pyhades.llm.engine.token_filter import FilterFactory, TokenFilter, Words
+from pyhades.llm.engine.token_filter import (
+    FilterFactory,
+    ForeseeingFilter,
+    TokenFilter,
+    Words,
+)
 from pyhades.llm.engine.token_table import TokenTable
 
 
@@ -47,6 +52,7 @@ class SamplerState:
         self._counts_tokens = counts_tokens
         self._filter_factory = filter_factory
         self._filter: TokenFilter | None = None
+        self._foresight: ForeseeingFilter | None = None
 
     def uniform(self) -> float:
         """The random number of the next token."""
@@ -67,7 +73,30 @@ class SamplerState:
         if self._filter is None:
             assert self._filter_factory is not None
             self._filter = self._filter_factory()
+            if isinstance(self._filter, ForeseeingFilter):
+                self._foresight = self._filter
         return self._filter.fill(words)
+
+    def forced(self, most: int) -> Sequence[int]:
+        """Tokens that come next because nothing else may, as far as the filter of tokens knows."""
+        try:
+            return () if self._foresight is None else self._foresight.forced(most)
+        except Exception:  # the filter will say so again when it has to
+            return ()
+
+    def count_allowed(self, tokens: Sequence[int]) -> int:
+        """How many of the first of some tokens the filter would let pass, as far as it knows."""
+        try:
+            return len(tokens) if self._foresight is None else self._foresight.count_allowed(tokens)
+        except Exception:
+            return 0
+
+    def add_after(self, tokens: Sequence[int], words: Words) -> bool:
+        """See :meth:`pyhades.llm.engine.token_filter.ForeseeingFilter.add_after`."""
+        try:
+            return self._foresight is not None and self._foresight.add_after(tokens, words)
+        except Exception:
+            return False
 
     def accept(self, token: int) -> None:
         """Take note of a token that was chosen."""

@@ -6,12 +6,12 @@ Decisions are those of :mod:`pyhades.llm.engine.policy`; this is the bookkeeping
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Sequence as Items
 
 from pyhades.errors import CancelledError, PyhadesError
 from pyhades.llm.engine.answer import Answer, Event
-from pyhades.llm.engine.batch_sampler import BatchSampler, Sampled
+from pyhades.llm.engine.batch_sampler import BatchSampler
 from pyhades.llm.engine.policy import (
     READING_SECONDS,
     WRITING_SECONDS,
@@ -28,9 +28,12 @@ from pyhades.llm.engine.runner import Logits, Piece, Runner
 from pyhades.llm.engine.sampling import Sampler
 from pyhades.llm.engine.step_costs import StepCosts
 from pyhades.llm.engine.token_filter import Words
+from pyhades.llm.engine.turns import Turn, take_turns
 from pyhades.llm.models.layers import CACHE_BLOCK
-from pyhades.llm.text.outputs import TokenLogprob
+from pyhades.llm.speculation.sources import Draft
+from pyhades.llm.speculation.speculation import Speculation
 
+Drafts = Mapping[Answer, Draft]
 Suspended = Callable[[Answer], bool]
 
 WORTH_WAITING = 128
@@ -50,6 +53,8 @@ class Scheduler:
         Whether the reader of an answer does not read, so that it has to wait.
     clock
         Seconds.
+    speculation
+        Drafts of tokens, tried where that pays; None for none. It belongs to the scheduler.
     """
 
     def __init__(
@@ -58,6 +63,7 @@ class Scheduler:
         costs: StepCosts,
         is_suspended: Suspended = lambda answer: False,
         clock: Callable[[], float] = time.monotonic,
+        speculation: Speculation | None = None,
     ) -> None:
         self.runner = runner
         self.costs = costs
@@ -76,6 +82,9 @@ class Scheduler:
         self._sampler = BatchSampler(
             runner.config.vocab_size, threads=runner.threads, isa=runner.isa
         )
+        self._speculation = speculation
+        if speculation is not None:
+            speculation.begin(costs.seconds)
 
     # Requests.
 
@@ -105,6 +114,8 @@ class Scheduler:
         gone = set(answers)
         for answer in gone:
             self.runner.cache.free(answer.sequence)
+            if self._speculation is not None:
+                self._speculation.forget(answer)
         for leader in self._all():
             leader.siblings = [sibling for sibling in leader.siblings if sibling not in gone]
         self._holding, heirs = self._without(self._holding, gone)
@@ -154,7 +165,7 @@ class Scheduler:
     # A step.
 
     def step(self) -> list[Event]:
-        """Bring answers forward by a token, and prompts as far as time allows.
+        """Bring answers forward by a token, or several at once, and prompts as far as time allows.
 
         Raises
         ------
@@ -163,7 +174,10 @@ class Scheduler:
         """
         began = self._clock()
         try:
-            return self._step()
+            events = self._step()
+            if self._speculation is not None:
+                self._speculation.learn(self._clock() - began)
+            return events
         finally:
             self.seconds += self._clock() - began
 
@@ -176,11 +190,12 @@ class Scheduler:
         if not chosen:
             return []
         answers = [answer for answer, _ in chosen]
-        pieces = [self._piece(answer, count) for answer, count in chosen]
+        drafts = self._drafts(chosen)
+        pieces = [self._piece(answer, count, drafts.get(answer)) for answer, count in chosen]
         looks = sum(len(piece.tokens) * piece.sequence.length for piece in pieces)
         began = self._clock()
         try:
-            logits = self.runner.run(pieces, self._allowed(answers, pieces))
+            logits = self.runner.run(pieces, self._allowed(answers, pieces, drafts))
         except CancelledError:
             raise
         except (PyhadesError, MemoryError) as error:
@@ -189,10 +204,11 @@ class Scheduler:
         self.steps += 1
         self.seconds_in_model += seconds
         rows = sum(len(piece.tokens) for piece in pieces)
-        self.costs.learn(rows, looks, seconds)
+        if not drafts:  # whose rows take less than others: speculation knows what
+            self.costs.learn(rows, looks, seconds)
         for answer, piece in zip(answers, pieces, strict=True):
             self._shares.serve(answer.request.client, seconds * len(piece.tokens) / rows)
-        return self._events(answers, pieces, logits)
+        return self._events(answers, pieces, logits, drafts)
 
     def _chosen(self) -> list[tuple[Answer, int]]:
         """Who takes part in the next step, and with how many tokens."""
@@ -203,11 +219,31 @@ class Scheduler:
         return [*((answer, 1) for answer in writing), *reading]
 
     @staticmethod
-    def _piece(answer: Answer, count: int) -> Piece:
+    def _piece(answer: Answer, count: int, draft: Draft | None) -> Piece:
         tokens = answer.next_tokens(count)
         if answer.request.wants_rows:
             return Piece(answer.sequence, tokens, len(tokens))
-        return Piece(answer.sequence, tokens, int(len(tokens) == answer.unread))
+        wanted = int(len(tokens) == answer.unread)
+        guesses = () if draft is None else draft.tokens
+        return Piece(answer.sequence, [*tokens, *guesses], wanted + len(guesses), len(guesses))
+
+    def _drafts(self, chosen: Items[tuple[Answer, int]]) -> Drafts:
+        """Guesses of what those who write go on with: they take what room the others leave."""
+        speculation = self._speculation
+        if speculation is None:
+            return {}
+        writers = [answer for answer, _ in chosen if answer.is_writing]
+        rows = sum(count for _, count in chosen)
+        looks = sum(count * answer.sequence.length for answer, count in chosen)
+        wanted = sum(count if a.request.wants_rows else 1 for a, count in chosen)
+        limits = self.runner.limits
+        room = min(limits.tokens - rows, limits.wanted - wanted)
+        drafts = speculation.propose(writers, rows, looks, max(room, 0))
+        lengths = {answer: len(draft.tokens) for answer, draft in drafts.items()}
+        if drafts and not self._have_room((a, count + lengths.get(a, 0)) for a, count in chosen):
+            speculation.drop()
+            return {}
+        return drafts
 
     # Who writes.
 
@@ -401,7 +437,9 @@ class Scheduler:
 
     # What comes of it.
 
-    def _allowed(self, answers: Items[Answer], pieces: Items[Piece]) -> Words | None:
+    def _allowed(
+        self, answers: Items[Answer], pieces: Items[Piece], drafts: Drafts
+    ) -> Words | None:
         """The tokens whose logits are needed; None for all."""
         writers = [
             each
@@ -412,29 +450,29 @@ class Scheduler:
         are_filtered = any(writer.sampler.is_filtered for writer in writers)
         if not are_filtered or any(writer.request.wants_rows for writer in writers):
             return None
-        return self._sampler.allowed([writer.sampler for writer in writers])
+        guesses = {place: drafts[w].tokens for place, w in enumerate(writers) if w in drafts}
+        return self._sampler.allowed([writer.sampler for writer in writers], guesses)
 
     def _events(
-        self, answers: Items[Answer], pieces: Items[Piece], logits: Items[Logits]
+        self,
+        answers: Items[Answer],
+        pieces: Items[Piece],
+        logits: Items[Logits],
+        drafts: Drafts,
     ) -> list[Event]:
         events: list[Event] = []
-        writers: list[Answer] = []
-        rows: list[int] = []
-        row = -1
+        turns: list[Turn] = []
+        row = 0
         for answer, piece, given in zip(answers, pieces, logits, strict=True):
-            row += piece.wanted
             if answer.request.wants_rows:
                 if not answer.unread:
                     answer.finish_reason = "length"
-                events.append(Event(answer, rows=given.copy()))
+                events.append(Event(answer, rows=given.copy(), finish_reason=answer.finish_reason))
             elif piece.wanted:
                 branches = [answer, *self._branches(answer)]
-                writers += branches
-                rows += [row] * len(branches)
-        samplers = [writer.sampler for writer in writers]
-        sampled = self._sampler.sample(self.runner.logits, rows, samplers)
-        events += [self._next(writer, one) for writer, one in zip(writers, sampled, strict=True)]
-        return events
+                turns += [Turn(branch, row, piece, drafts.get(branch)) for branch in branches]
+            row += piece.wanted
+        return events + take_turns(turns, self._sampler, self.runner)
 
     def _branches(self, answer: Answer) -> list[Answer]:
         """Siblings of an answer that has just read their prompt: they go on from there."""
@@ -446,20 +484,6 @@ class Scheduler:
         at = self._holding.index(answer) + 1
         self._holding[at:at] = siblings
         return siblings
-
-    @staticmethod
-    def _next(answer: Answer, sampled: Sampled | Exception) -> Event:
-        if isinstance(sampled, Exception):
-            return Event(answer, error=sampled)
-        answer.tokens.append(sampled.token)
-        if sampled.token in answer.request.stop_ids or answer.sampler.is_finished:
-            answer.finish_reason = "stop"
-        elif answer.written == answer.request.max_tokens:
-            answer.finish_reason = "length"
-        logprob = None
-        if sampled.logprob is not None:
-            logprob = TokenLogprob(sampled.token, sampled.logprob, sampled.top)
-        return Event(answer, sampled.token, logprob)
 
 
 def _reader_for(answer: Answer, readers: Items[Answer]) -> Answer | None:

@@ -37,4 +37,7 @@ class TextStream:
         logprobs: tuple[TokenLogprob, ...] = () if event.logprob is None else (event.logprob,)
         answer = self.answer
         number, cached = answer.request.number, answer.cached_tokens
-        return Delta(number, answer.index, text, (token,), reason, logprobs, cached)
+        return Delta(
+            number, answer.index, text, (token,), reason, logprobs, cached,
+            event.accepted, event.rejected,
+        )  # fmt: skip

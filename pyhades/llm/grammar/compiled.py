@@ -109,6 +109,37 @@ class Filter:
         """Whether nothing may follow."""
         return bool(self._matcher.is_stopped())
 
+    def forced(self, most: int) -> Sequence[int]:
+        """Tokens that come next because nothing else may."""
+        if self.finished:
+            return ()
+        tokens: list[int] = guarded(self._matcher.compute_ff_tokens)
+        return tokens[:most]
+
+    def count_allowed(self, tokens: Sequence[int]) -> int:
+        """How many of the first of some tokens may come next."""
+        if self.finished:
+            return 0
+        return int(guarded(lambda: self._matcher.validate_tokens(list(tokens))))
+
+    def add_after(self, tokens: Sequence[int], words: NDArray[np.uint32]) -> bool:
+        """Set the bits of what may come after the first, the first two ... of some tokens."""
+        taken = 0
+        mask = np.empty_like(words)
+        try:
+            for token in tokens:
+                if not guarded(partial(self._matcher.try_consume_tokens, [token])):
+                    return False
+                taken += 1
+                if self.finished:
+                    break
+                self.fill(mask)
+                words |= mask
+        finally:
+            if taken:
+                guarded(lambda: self._matcher.rollback(taken))
+        return True
+
     def _check(self) -> None:
         if self._matcher.is_error():
             raise ArgumentError(f"the constraint cannot be followed: {_first_line(self._matcher)}")

@@ -7,6 +7,7 @@ from html import escape
 from typing import Literal
 
 from pyhades.arguments import one_of
+from pyhades.llm.speculation.counts import SpeculationCounts
 
 FinishReason = Literal["stop", "length"]
 
@@ -36,6 +37,9 @@ class Delta:
         Set on the last delta of an answer.
     cached_tokens
         Tokens of the prompt that did not have to be read, because they had been before.
+    accepted_prediction_tokens, rejected_prediction_tokens
+        Of the tokens that were tried because the request predicted them, how many have been right
+        so far in this answer, and how many wrong.
     """
 
     prompt: int
@@ -45,6 +49,8 @@ class Delta:
     finish_reason: FinishReason | None = None
     logprobs: tuple[TokenLogprob, ...] = ()
     cached_tokens: int = 0
+    accepted_prediction_tokens: int = 0
+    rejected_prediction_tokens: int = 0
 
     def __post_init__(self) -> None:
         if self.finish_reason is not None:
@@ -62,6 +68,10 @@ class Usage:
     """Of them, those of the chain of thought."""
     cached_tokens: int = 0
     """Of the prompt, those that did not have to be read, because they had been before."""
+    accepted_prediction_tokens: int = 0
+    """Of the predicted tokens that were tried, those that were right, which are in the answer."""
+    rejected_prediction_tokens: int = 0
+    """Of the predicted tokens that were tried, those that were wrong; no part of the answer."""
 
     @property
     def total_tokens(self) -> int:
@@ -118,6 +128,8 @@ class EngineStats:
         How often an answer gave way for want of room.
     blocks_held, blocks
         Blocks of keys and values that answers in progress hold, and how many there are.
+    speculation
+        What drafts have brought; None where none are tried.
     """
 
     running: int
@@ -128,6 +140,7 @@ class EngineStats:
     preemptions: int
     blocks_held: int
     blocks: int
+    speculation: SpeculationCounts | None = None
 
 
 @dataclass(frozen=True)
@@ -141,6 +154,10 @@ class Timing:
     tokens: int
     cached_tokens: int = 0
     """Of the prompt, those that did not have to be read, because they had been before."""
+    accepted_prediction_tokens: int = 0
+    """Of the predicted tokens that were tried, those that were right."""
+    rejected_prediction_tokens: int = 0
+    """Of the predicted tokens that were tried, those that were wrong."""
 
     @property
     def tokens_per_second(self) -> float:

@@ -1,0 +1,262 @@
+"""Drafts for all answers of a step, as many as pay, and what has come of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from pyhades.arguments import check_count
+from pyhades.llm.speculation.acceptance import Acceptance
+from pyhades.llm.speculation.counts import SourceCounts, SourceName, SpeculationCounts
+from pyhades.llm.speculation.draft_costs import UNTRIED, DraftCosts, StepSeconds
+from pyhades.llm.speculation.drafter import Drafter, Writer
+from pyhades.llm.speculation.gate import Stakes, choose, may_pay
+from pyhades.llm.speculation.ledger import Ledger
+from pyhades.llm.speculation.past import PastAnswers
+from pyhades.llm.speculation.sources import Draft
+
+MOST_DRAFTS = 15
+"""Of an answer in a step: the cache can take back 16 tokens of a sliding window."""
+CATCHING_UP = 2048
+"""Tokens of prompts per step that are looked through: some milliseconds."""
+CONTROL = 32
+"""Every so many steps one goes without drafts: what they gain is known by comparison."""
+PAST_TOKENS = 16_384
+"""Of earlier answers to a client."""
+
+AnyWriter = TypeVar("AnyWriter", bound=Writer)
+
+
+@dataclass
+class _Step:
+    """What was decided for a step."""
+
+    writers: Sequence[Writer]
+    rows: int
+    looks: int
+    lengths: Sequence[int]
+    proposed: dict[Writer, Draft] = field(default_factory=dict)
+    tried: dict[Writer, Draft] = field(default_factory=dict)
+    seconds: float = 0.0
+    """Spent on finding drafts."""
+
+
+class Speculation:
+    """Decides on drafts, step by step; belongs to one engine.
+
+    Parameters
+    ----------
+    is_optimistic
+        Whether to assume at first that drafts are right more often, and cost less.
+    most
+        Drafts of an answer in a step, at most 15.
+    past_tokens
+        How many tokens of earlier answers to a client its drafts may come from; 0 for none. Those
+        of one client never serve another.
+    clock
+        Seconds.
+
+    Examples
+    --------
+    >>> speculation = Speculation()
+    >>> speculation.counts().drafted
+    0
+    """
+
+    def __init__(
+        self,
+        *,
+        is_optimistic: bool = False,
+        most: int = MOST_DRAFTS,
+        past_tokens: int = PAST_TOKENS,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._most = check_count("most", most, least=0)
+        self._most = min(self._most, MOST_DRAFTS)
+        self._untried = UNTRIED / 2 if is_optimistic else UNTRIED
+        self._acceptance = Acceptance(is_optimistic=is_optimistic)
+        self._past = PastAnswers(check_count("past_tokens", past_tokens, least=0))
+        self._clock = clock
+        self._ledger = Ledger()
+        self._by_source: dict[SourceName, SourceCounts] = {}
+        self._steps = 0
+        self._seconds_gained = self._seconds_drafting = 0.0
+        self.begin(lambda rows, looks: 1e-3 * rows)
+
+    @classmethod
+    def wanted(cls, speculation: bool | None) -> Speculation | None:
+        """As ``LLM(speculation=...)`` says: None and True are tried where it pays, False never.
+
+        Examples
+        --------
+        >>> Speculation.wanted(False) is None
+        True
+        """
+        return None if speculation is False else cls(is_optimistic=speculation is True)
+
+    def begin(self, seconds: StepSeconds) -> None:
+        """Start with no answers, on a machine whose steps take so long."""
+        self._costs = DraftCosts(seconds, self._untried)
+        self._drafters: dict[Writer, Drafter] = {}
+        self._step: _Step | None = None
+        self._since_control = 0
+
+    def propose(
+        self, writers: Sequence[AnyWriter], rows: int, looks: int, room: int
+    ) -> Mapping[AnyWriter, Draft]:
+        """Which drafts a step tries.
+
+        Parameters
+        ----------
+        writers
+            The answers that get a token.
+        rows, looks
+            Of the step without drafts, prompts included: tokens that go in, and those in front of
+            each of them, added up.
+        room
+            Most drafts of all answers.
+
+        Returns
+        -------
+        mapping
+            Drafts by answer; those without have none.
+        """
+        began = self._clock()
+        step = self._step = _Step(writers, rows, looks, [len(w.tokens) for w in writers])
+        if writers and not self._ledger.is_paused:
+            stakes = self._stakes(step, room)
+            if may_pay(stakes, lambda drafts: self._extra(step, drafts)):
+                self._choose(step, stakes)
+            step.seconds = self._clock() - began
+        return {writer: step.tried[writer] for writer in writers if writer in step.tried}
+
+    def drop(self) -> None:
+        """Try no drafts in this step after all: there is no room for them."""
+        if self._step is not None:
+            self._step.tried = {}
+
+    def learn(self, seconds: float) -> None:
+        """Take note of what came of the step that was decided on last.
+
+        Parameters
+        ----------
+        seconds
+            That it has taken altogether.
+        """
+        step, self._step = self._step, None
+        if step is None or not step.writers:
+            return
+        came = {
+            writer: writer.tokens[length:]
+            for writer, length in zip(step.writers, step.lengths, strict=True)
+        }
+        for writer, draft in step.proposed.items():
+            if writer in self._drafters:
+                self._drafters[writer].learn(draft, came[writer])
+        accepted = self._count(step, came)
+        self._account(step, accepted, seconds)
+
+    def forget(self, writer: Writer) -> None:
+        """An answer is done, or not wanted any more."""
+        if self._drafters.pop(writer, None) is not None and not self._ledger.is_paused:
+            request = writer.request
+            self._past.add(request.client, writer.tokens[len(request.tokens) :])
+
+    def counts(self) -> SpeculationCounts:
+        """What drafts have brought so far; any thread may ask."""
+        by_source = {
+            name: SourceCounts(counts.drafted, counts.accepted)
+            for name, counts in list(self._by_source.items())
+        }
+        return SpeculationCounts(
+            self._steps,
+            sum(counts.drafted for counts in by_source.values()),
+            sum(counts.accepted for counts in by_source.values()),
+            by_source, self._seconds_gained, self._seconds_drafting,
+            self._ledger.pauses, self._ledger.is_paused,
+        )  # fmt: skip
+
+    # Inside.
+
+    def _stakes(self, step: _Step, room: int) -> Stakes:
+        writers, plain = len(step.writers), self._plain(step)
+        # What a step takes that does nothing but write; prompts that it reads count by their time.
+        writing = self._costs.plain(writers, step.looks * writers // step.rows, writers)
+        tokens = writers * max(plain / writing, 1.0)
+        return Stakes(tokens, plain, room, self._ledger.balance * plain)
+
+    def _choose(self, step: _Step, stakes: Stakes) -> None:
+        most = CATCHING_UP
+        chances: dict[Writer, list[float]] = {}
+        for writer in step.writers:
+            drafter = self._drafters.get(writer)
+            if drafter is None:
+                past = self._past.of(writer.request.client)
+                drafter = self._drafters[writer] = Drafter(writer, self._acceptance, past)
+            most -= drafter.catch_up(most)
+            request = writer.request
+            left = len(request.tokens) + request.max_tokens - len(writer.tokens)
+            found = drafter.propose(min(self._most, left - 1)) if left > 1 else None
+            if found is not None:
+                step.proposed[writer], chances[writer] = found
+        if not chances or self._since_control >= CONTROL:
+            self._since_control = 0
+            return
+        counts = choose(list(chances.values()), stakes, lambda drafts: self._extra(step, drafts))
+        self._since_control = self._since_control + 1 if any(counts) else 0
+        for writer, count in zip(chances, counts, strict=True):
+            if count:
+                step.tried[writer] = step.proposed[writer].beginning(count)
+
+    def _plain(self, step: _Step) -> float:
+        return self._costs.plain(step.rows, step.looks, len(step.writers))
+
+    def _extra(self, step: _Step, drafts: int) -> float:
+        return self._costs.extra(step.rows, step.looks, len(step.writers), drafts)
+
+    def _count(self, step: _Step, came: Mapping[Writer, Sequence[int]]) -> int:
+        """How many drafts were right."""
+        total = 0
+        for writer, draft in step.tried.items():
+            accepted = common_length(draft.tokens, came[writer])
+            counts = self._by_source.setdefault(draft.source, SourceCounts())
+            counts.drafted += len(draft.tokens)
+            counts.accepted += accepted
+            total += accepted
+        self._steps += bool(step.tried)
+        return total
+
+    def _account(self, step: _Step, accepted: int, seconds: float) -> None:
+        writers, plain = len(step.writers), self._plain(step)
+        drafts = sum(len(draft.tokens) for draft in step.tried.values())
+        spent = step.seconds
+        if drafts:
+            expected = plain + self._extra(step, drafts)
+            spent = min(seconds, 2 * expected) - plain
+        # Each draft that was right has saved its answer's part of a step.
+        writing = self._costs.plain(writers, step.looks * writers // step.rows, writers)
+        gained = accepted * writing / writers - spent
+        self._costs.learn(
+            step.rows, step.looks, writers, drafts, seconds - (0.0 if drafts else step.seconds)
+        )
+        self._seconds_gained += gained
+        self._seconds_drafting += step.seconds
+        self._ledger.enter(gained / plain)
+
+
+def common_length(first: Sequence[int], second: Sequence[int]) -> int:
+    """How many tokens two texts begin with alike.
+
+    Examples
+    --------
+    >>> common_length([1, 2, 3], [1, 2, 4, 5])
+    2
+    """
+    count = 0
+    for one, other in zip(first, second, strict=False):
+        if one != other:
+            break
+        count += 1
+    return count

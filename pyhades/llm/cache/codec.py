@@ -106,14 +106,14 @@ class Planes:
         """A head and both planes; after a zero as they are, if they shrink by less than 1/64."""
         flat = np.ascontiguousarray(contents).reshape(-1)
         if flat.size and flat.size % 2 == 0:
-            planes = [plane.tobytes() for plane in split_planes(flat)]
+            planes = [plane.data for plane in split_planes(flat)]
             streams = [_deflated(plane) for plane in planes]
             marks = sum((stream is not None) << index for index, stream in enumerate(streams))
             parts = [stream or plane for stream, plane in zip(streams, planes, strict=True)]
             data = _HEAD.pack(marks, *map(len, parts)) + b"".join(parts)
             if _shrinks(data, flat.size):
                 return data
-        return b"\0" + flat.tobytes()
+        return b"".join((b"\0", flat.data))
 
     def decode(self, data: bytes, shape: Sequence[int]) -> Bytes:
         """The contents, which may be written."""
@@ -175,7 +175,7 @@ def join_planes(exponents: bytes, mantissas: bytes) -> Bytes:
     return values.view(np.uint8)
 
 
-def _deflated(plane: bytes) -> bytes | None:
+def _deflated(plane: memoryview) -> bytes | None:
     """A stream without checksum, which levels have of their own; None where it is hardly less."""
     if len(plane) >= 4 * SAMPLE and not _shrinks(_stream(plane[:SAMPLE]), SAMPLE):
         return None
@@ -183,7 +183,7 @@ def _deflated(plane: bytes) -> bytes | None:
     return stream if _shrinks(stream, len(plane)) else None
 
 
-def _stream(plane: bytes) -> bytes:
+def _stream(plane: memoryview) -> bytes:
     return igzip_lib.compress(plane, _LEVEL, hist_bits=_HISTORY_BITS)
 
 

@@ -15,10 +15,10 @@ LONGEST = 24_000
 def agents(
     seed: int,
     *,
-    tasks: int = 24,
-    people: int = 6,
+    tasks: int = 40,
+    people: int = 9,
     mean_steps: float = 14.0,
-    mean_gap: float = 900.0,
+    mean_gap: float = 240.0,
 ) -> Trace:
     """Tasks under long instructions with tools.
 

@@ -27,10 +27,10 @@ class _Turn:
 def chats(
     seed: int,
     *,
-    count: int = 130,
-    people: int = 30,
+    count: int = 240,
+    people: int = 60,
     mean_turns: float = 7.0,
-    mean_gap: float = 240.0,
+    mean_gap: float = 90.0,
     instructions: float = 500,
 ) -> Trace:
     """Chats as in public logs: short questions, longer answers, some seven turns.

@@ -15,8 +15,8 @@ def mixed(seed: int) -> Trace:
     """Half as much of each kind, over the same hours; clients of one are none of another."""
     parts = (
         tenants(4 * seed, calls=600, mean_gap=40),
-        chats(4 * seed + 1, count=65, mean_gap=400),
-        agents(4 * seed + 2, tasks=12, mean_gap=1800),
+        chats(4 * seed + 1, count=120, mean_gap=180),
+        agents(4 * seed + 2, tasks=20, mean_gap=600),
         documents(4 * seed + 3, questions=150, mean_gap=120),
     )
     asked = [

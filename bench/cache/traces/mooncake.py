@@ -50,7 +50,9 @@ def _ask(line: str, number: int, where: str) -> Ask:
     said = _said(line, where)
     length, names = said["input_length"], said["hash_ids"]
     if len(names) != -(-length // BLOCK):
-        raise ArgumentError(f"{where}: {len(names)} hash_ids for {length} tokens, blocks of {BLOCK}")
+        raise ArgumentError(
+            f"{where}: {len(names)} hash_ids for {length} tokens, blocks of {BLOCK}"
+        )
     prompt = [Span(name, BLOCK) for name in names]
     if length % BLOCK:
         prompt[-1] = Span(names[-1], length % BLOCK)

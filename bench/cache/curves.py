@@ -1,0 +1,124 @@
+"""What every policy finds on every trace, by how much room there is.
+
+``python -m bench.cache.curves --json docs/figures/reports/cache.json`` takes some minutes;
+``python docs/figures/speed.py`` then draws it and fills docs/reference/cache_speed.md. Nothing here
+depends on the machine: numbers are those of the traces and of the cache.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from tqdm import tqdm
+
+from bench.cache.rooms import GB, Rooms
+from bench.cache.simulator import Outcome, simulate
+from bench.cache.traces import KINDS, SEEDS, TUNING_SEEDS
+from bench.cache.traces.mooncake import read_mooncake
+from bench.cache.traces.trace import Trace
+from pyhades.bench.machine import describe_machine
+from pyhades.llm.cache.policies import PolicyName
+
+MEMORY = tuple(Rooms(gb * GB) for gb in (0.5, 1, 2, 4, 8, 16))
+"""Level 1 alone."""
+DISK = tuple(Rooms(1 * GB, gb * GB) for gb in (1, 2, 4, 8, 16))
+"""One GB of memory, and a disk."""
+POLICIES: tuple[PolicyName, ...] = get_args(PolicyName)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One trace of one seed in one room under one policy."""
+
+    trace: str
+    """Of ``KINDS``, or the path of a file."""
+    seed: int
+    rooms: Rooms
+    policy: PolicyName
+
+    def run(self) -> Outcome:
+        """What is found."""
+        return simulate(trace_named(self.trace, self.seed), self.rooms, self.policy)
+
+
+def trace_named(name: str, seed: int) -> Trace:
+    """A trace of a seed, or of a file, which has none."""
+    return KINDS[name](seed) if name in KINDS else read_mooncake(name)
+
+
+def tasks(traces: Sequence[str], seeds: Sequence[int]) -> list[Task]:
+    """All there are: of documents, where there is nothing to choose, one policy."""
+    found = []
+    for name in traces:
+        policies = POLICIES if name != "documents" else POLICIES[:1]
+        for rooms in (*MEMORY, *DISK):
+            for policy in policies:
+                found += [Task(name, seed, rooms, policy) for seed in seeds if name in KINDS]
+                found += [Task(name, 0, rooms, policy)] * (name not in KINDS)
+    return found
+
+
+def rows(done: Iterable[tuple[Task, Outcome]]) -> list[dict[str, Any]]:
+    """A row per trace, room and policy, of all seeds together."""
+    together: dict[tuple[str, Rooms, PolicyName], list[Outcome]] = {}
+    for task, outcome in done:
+        together.setdefault((task.trace, task.rooms, task.policy), []).append(outcome)
+    return [_row(Path(key[0]).stem, *key[1:], outcomes) for key, outcomes in together.items()]
+
+
+def _row(
+    name: str, rooms: Rooms, policy: PolicyName, outcomes: Sequence[Outcome]
+) -> dict[str, Any]:
+    all_of = Outcome(
+        *(
+            sum(getattr(outcome, field) for outcome in outcomes)
+            for field in ("asked", "reusable", "found", "rederived")
+        )
+    )
+    return {
+        "trace": name, "policy": policy,
+        "memory_gb": rooms.memory / GB, "memory_tokens": rooms.tokens,
+        "below_gb": rooms.below / GB, "below_tokens": rooms.below_tokens,
+        "runs": len(outcomes), "prompts": sum(len(o.per_ask) for o in outcomes),
+        "prompt_tokens": all_of.asked, "reusable_tokens": all_of.reusable,
+        "found_tokens": all_of.found, "rederived_tokens": all_of.rederived,
+        "of_reusable": round(all_of.of_reusable, 4), "of_asked": round(all_of.of_asked, 4),
+    }  # fmt: skip
+
+
+def _done(task: Task) -> tuple[Task, Outcome]:
+    return task, task.run()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Simulate, and write the report."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "traces", nargs="*", default=list(KINDS), help="kinds, or files of Mooncake"
+    )
+    parser.add_argument("--json", type=Path, help="where the report goes")
+    parser.add_argument("--tuning", action="store_true", help="other seeds than the reported ones")
+    parser.add_argument("--processes", type=int, default=2)
+    options = parser.parse_args(arguments)
+    todo = tasks(options.traces, TUNING_SEEDS if options.tuning else SEEDS)
+    with ProcessPoolExecutor(options.processes) as pool:
+        done = list(tqdm(pool.map(_done, todo), total=len(todo), disable=None))
+    results = rows(done)
+    for row in results:
+        print(
+            f"{row['trace']:10} {row['policy']:7} {row['memory_gb']:5g} + {row['below_gb']:3g} GB: "
+            f"{row['of_reusable']:.3f} of what is reusable, {row['of_asked']:.3f} of all"
+        )
+    if options.json is not None:
+        report = {"machine": describe_machine(None, [1], {}), "results": results}
+        options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -36,7 +36,7 @@ def read_mooncake(path: str | Path, most: int | None = None) -> Trace:
         A line is none of such a trace; the message names it.
     """
     path = Path(path)
-    asked = []
+    asked: list[Ask] = []
     with path.open(encoding="utf-8") as lines:
         for number, line in enumerate(lines, 1):
             if most is not None and len(asked) == most:
@@ -50,9 +50,7 @@ def _ask(line: str, number: int, where: str) -> Ask:
     said = _said(line, where)
     length, names = said["input_length"], said["hash_ids"]
     if len(names) != -(-length // BLOCK):
-        raise ArgumentError(
-            f"{where}: {len(names)} hash_ids for {length} tokens, blocks of {BLOCK}"
-        )
+        raise ArgumentError(f"{where}: {length} tokens are not {len(names)} blocks of {BLOCK}")
     prompt = [Span(name, BLOCK) for name in names]
     if length % BLOCK:
         prompt[-1] = Span(names[-1], length % BLOCK)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import numpy as np
@@ -22,7 +23,10 @@ SYSTEM, QUESTION, THOUGHT, WORDS, MORE = (
 )
 
 
-def ask(time, *prompt, answer=(Span(99, 17),), client="a", points=(), opens=False):
+SHORT = (Span(99, 17),)
+
+
+def ask(time, *prompt, answer=SHORT, client="a", points=(), opens=False):
     return Ask(float(time), client, prompt, answer, points, opens)
 
 
@@ -61,7 +65,7 @@ class TestKinds:
     def test_prompts_come_in_order_and_points_lie_in_them(self, kind):
         asked = KINDS[kind](7).asked
         assert len(asked) > 200
-        assert all(one.time <= other.time for one, other in zip(asked, asked[1:], strict=False))
+        assert all(one.time <= other.time for one, other in itertools.pairwise(asked))
         assert all(0 < at < each.prompt_length for each in asked for at in each.points)
 
     def test_thoughts_of_chats_are_dropped(self):
@@ -213,7 +217,7 @@ class TestMooncake:
             ("[]", "line 1 is no object"),
             ({**LINES[0], "timestamp": -1}, "timestamp is -1"),
             ({**LINES[0], "input_length": 10.5}, "input_length is 10.5"),
-            ({**LINES[0], "hash_ids": [1]}, "1 hash_ids for 1024 tokens"),
+            ({**LINES[0], "hash_ids": [1]}, "1024 tokens are not 1 blocks of 512"),
             ({**LINES[0], "hash_ids": ["a", "b"]}, "no list of whole numbers"),
             ({**LINES[0], "input_length": 0, "hash_ids": []}, "prompt is empty"),
         ],

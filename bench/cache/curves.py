@@ -25,9 +25,9 @@ from bench.cache.traces.trace import Trace
 from pyhades.bench.machine import describe_machine
 from pyhades.llm.cache.policies import PolicyName
 
-MEMORY = tuple(Rooms(gb * GB) for gb in (0.5, 1, 2, 4, 8, 16))
+MEMORY = tuple(Rooms(gb * GB) for gb in (0.5, 1, 2, 4, 8))
 """Level 1 alone."""
-DISK = tuple(Rooms(1 * GB, gb * GB) for gb in (1, 2, 4, 8, 16))
+DISK = tuple(Rooms(1 * GB, gb * GB) for gb in (2, 4, 16))
 """One GB of memory, and a disk."""
 POLICIES: tuple[PolicyName, ...] = get_args(PolicyName)
 

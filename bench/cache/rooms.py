@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from pyhades.kernels.paged_attention import KvFormat
-from pyhades.llm.cache.kv_cache import cache_tokens, cached_bytes_per_token, sees_everything
+from pyhades.llm.cache.resuming import sees_everything
+from pyhades.llm.cache.sizes import cache_tokens, cached_bytes_per_token
 from pyhades.llm.models.config import ModelConfig
 from pyhades.llm.models.gpt_oss.sizes import gpt_oss_config
 from pyhades.llm.models.layers import CACHE_BLOCK

@@ -38,18 +38,18 @@ class Outcome:
     reusable
         Of them, those that an endless cache would have found.
     found
-        Those that the cache had.
+        Those of which layers that see everything had keys and values.
     rederived
-        Of the found ones, those that were read once more, because their windows were lost.
+        Of the found ones, those that went through the model once more for the sake of windows.
     per_ask
-        Found and reusable tokens of each prompt, in the order in which they began.
+        Found, spared and reusable tokens of each prompt, in the order in which they began.
     """
 
     asked: int = 0
     reusable: int = 0
     found: int = 0
     rederived: int = 0
-    per_ask: list[tuple[int, int]] = field(default_factory=list)
+    per_ask: list[tuple[int, int, int]] = field(default_factory=list)
 
     @property
     def spared(self) -> int:
@@ -153,7 +153,7 @@ class Simulation:
         prompt = tokens_of(ask.prompt, self._known)
         answer = tokens_of(ask.answer, self._known)
         sequence = self._looked_up(prompt, ask)
-        self._count(prompt, ask, sequence.length)
+        self._count(prompt, ask, sequence)
         self._read(sequence, prompt[sequence.length :])
         self._endless.add(prompt, ask.client)
         self._begun += 1
@@ -185,14 +185,16 @@ class Simulation:
         self.cache.free(done.sequence)
         self._endless.add(done.text, done.ask.client)
 
-    def _count(self, prompt: Tokens, ask: Ask, found: int) -> None:
+    def _count(self, prompt: Tokens, ask: Ask, sequence: Sequence) -> None:
         outcome = self.outcome
+        found = max(sequence.known, sequence.length)
         reusable = self._endless.found(prompt, ask.client)
         assert found <= reusable, "the cache found what nobody has read"
         outcome.asked += len(prompt)
         outcome.reusable += reusable
         outcome.found += found
-        outcome.per_ask.append((found, reusable))
+        outcome.rederived += found - sequence.length
+        outcome.per_ask.append((found, sequence.length, reusable))
 
 
 def simulate(

@@ -13,6 +13,7 @@ REPORTS = Path(__file__).parent / "reports"
 OURS = "pyhades"
 SEGMENTATION, LANGUAGE_MODEL, MANY_ANSWERS = "segmentation", "language_model", "many_answers"
 SERVING, PICTURES = "serving", "pictures"
+CACHE, TURNS = "cache", "turns_of_chats"
 NETWORKS = {
     "u2netp_320": "U\N{SUPERSCRIPT TWO}-Netp 320",
     "u2net_320": "U\N{SUPERSCRIPT TWO}-Net 320",
@@ -64,6 +65,21 @@ def by_network(rows: Sequence[Row]) -> dict[str, list[Row]]:
     for row in rows:
         groups.setdefault(f"{network_name(row['model'])}, {row['precision']}", []).append(row)
     return groups
+
+
+def cache_traces(rows: Sequence[Row]) -> list[str]:
+    """The traces of a simulation, in order."""
+    return list(dict.fromkeys(row["trace"] for row in rows))
+
+
+def cache_policies(rows: Sequence[Row], trace: str | None = None) -> list[str]:
+    """The policies, of all traces or of one."""
+    return list(dict.fromkeys(r["policy"] for r in rows if trace in (None, r["trace"])))
+
+
+def cache_rooms(rows: Sequence[Row], field: str) -> list[float]:
+    """How much room there was, in GB."""
+    return sorted({row[field] for row in rows})
 
 
 def cached(depth: int) -> str:

@@ -15,7 +15,7 @@ LONGEST = 24_000
 def agents(
     seed: int,
     *,
-    tasks: int = 40,
+    tasks: int = 24,
     people: int = 9,
     mean_steps: float = 14.0,
     mean_gap: float = 240.0,

@@ -27,8 +27,8 @@ class _Turn:
 def chats(
     seed: int,
     *,
-    count: int = 240,
-    people: int = 60,
+    count: int = 120,
+    people: int = 40,
     mean_turns: float = 7.0,
     mean_gap: float = 90.0,
     instructions: float = 500,

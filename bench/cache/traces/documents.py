@@ -10,8 +10,8 @@ from bench.cache.traces.trace import Ask, Trace, trace_of
 def documents(
     seed: int,
     *,
-    questions: int = 300,
-    library: int = 400,
+    questions: int = 200,
+    library: int = 300,
     of_each: int = 6,
     mean_gap: float = 60.0,
 ) -> Trace:

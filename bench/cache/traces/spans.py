@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,13 +37,18 @@ class Span:
     length: int
 
     def tokens(self, words: int = WORDS) -> NDArray[np.int32]:
-        """The tokens, int32 ``[length]``, all below ``words``."""
-        with np.errstate(over="ignore"):
-            mixed = np.arange(1, self.length + 1, dtype=np.uint64) * _ODD
-            mixed += np.uint64(self.name) * _SECOND
-            for shift, factor in ((30, _FIRST), (27, _SECOND)):
-                mixed = (mixed ^ (mixed >> np.uint64(shift))) * factor
-        return ((mixed >> np.uint64(33)) % np.uint64(words)).astype(np.int32)
+        """The tokens, int32 ``[length]``, all below ``words``; not to be written to."""
+        return _tokens(self.name, self.length, words)
+
+
+@lru_cache(maxsize=1 << 15)
+def _tokens(name: int, length: int, words: int) -> NDArray[np.int32]:
+    with np.errstate(over="ignore"):
+        mixed = np.arange(1, length + 1, dtype=np.uint64) * _ODD
+        mixed += np.uint64(name) * _SECOND
+        for shift, factor in ((30, _FIRST), (27, _SECOND)):
+            mixed = (mixed ^ (mixed >> np.uint64(shift))) * factor
+    return ((mixed >> np.uint64(33)) % np.uint64(words)).astype(np.int32)
 
 
 def length_of(text: Iterable[Span]) -> int:

@@ -10,7 +10,7 @@ from bench.cache.traces.trace import Ask, Trace, trace_of
 def tenants(
     seed: int,
     *,
-    calls: int = 1200,
+    calls: int = 800,
     applications: int = 24,
     clients: int = 60,
     mean_gap: float = 20.0,

@@ -12,9 +12,11 @@ import heapq
 from collections import deque
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from bench.cache.reusable import Reusable, Tokens
 from bench.cache.rooms import STAND_IN, Rooms
-from bench.cache.traces.spans import Known, tokens_of
+from bench.cache.traces.spans import WORDS, Known, Text, tokens_of
 from bench.cache.traces.trace import Ask, Trace
 from pyhades.llm.cache.kv_cache import KvCache, Sequence
 from pyhades.llm.cache.policies import DEFAULT_POLICY, PolicyName
@@ -88,12 +90,14 @@ class Simulation:
     ----------
     trace
         What is asked.
-    rooms
-        Of the levels.
+    tokens
+        For which level 1 has room.
     policy
         What is given up first, on every level.
     known
         Tokens of spans that are not those that their names stand for.
+    words
+        How many token ids the others are made of.
     config
         The model; by default one with the shape of gpt-oss-20b.
     """
@@ -101,23 +105,27 @@ class Simulation:
     def __init__(
         self,
         trace: Trace,
-        rooms: Rooms,
+        tokens: int,
         policy: PolicyName = DEFAULT_POLICY,
         *,
         known: Known | None = None,
+        words: int = WORDS,
         config: ModelConfig = STAND_IN,
     ) -> None:
         self.trace = trace
         self.now = 0.0
         self.outcome = Outcome()
-        self._known = known
+        self._known, self._words = known, words
         context = -(-max(trace.longest, 1) // CACHE_BLOCK) * CACHE_BLOCK
-        at_once = max(AT_ONCE, -(-rooms.tokens // context))  # a cache is no larger than all texts
-        self.cache = KvCache(config, context, at_once, STEP, tokens=rooms.tokens)
-        self._endless = Reusable([tokens_of(text, known) for text in trace.declared])
+        at_once = max(AT_ONCE, -(-tokens // context))  # a cache is no larger than all texts
+        self.cache = KvCache(config, context, at_once, STEP, tokens=tokens)
+        self._endless = Reusable([self._tokens(text) for text in trace.declared])
         self._waiting: deque[Ask] = deque()
         self._running: list[_Running] = []
         self._begun = 0
+
+    def _tokens(self, text: Text) -> Tokens:
+        return tokens_of(text, self._known, self._words)
 
     def run(self) -> Outcome:
         """All prompts, to the end of the last answer."""
@@ -150,15 +158,15 @@ class Simulation:
 
     def _begin(self, ask: Ask) -> None:
         """Look a prompt up, and read what was not found."""
-        prompt = tokens_of(ask.prompt, self._known)
-        answer = tokens_of(ask.answer, self._known)
+        prompt = self._tokens(ask.prompt)
+        answer = self._tokens(ask.answer)
         sequence = self._looked_up(prompt, ask)
         self._count(prompt, ask, sequence)
         self._read(sequence, prompt[sequence.length :])
         self._endless.add(prompt, ask.client)
         self._begun += 1
         rest = answer[:-1]
-        text = tokens_of(ask.prompt + ask.answer, self._known)[:-1]
+        text = np.concatenate([prompt, rest])
         ends = self.now + ask.seconds
         heapq.heappush(self._running, _Running(ends, self._begun, ask, sequence, rest, text))
 
@@ -201,9 +209,6 @@ def simulate(
     trace: Trace,
     rooms: Rooms,
     policy: PolicyName = DEFAULT_POLICY,
-    *,
-    known: Known | None = None,
-    config: ModelConfig = STAND_IN,
 ) -> Outcome:
     """What a trace finds in rooms of that size."""
-    return Simulation(trace, rooms, policy, known=known, config=config).run()
+    return Simulation(trace, rooms.tokens, policy).run()

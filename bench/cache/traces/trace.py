@@ -28,6 +28,8 @@ class Ask:
         After how many tokens of the prompt texts are likely to go on, besides its end.
     opens
         Whether the answer ended with a call, so that more is coming.
+    took
+        Seconds from the question to the end of the answer, where they were measured.
     """
 
     time: float
@@ -36,6 +38,7 @@ class Ask:
     answer: Text
     points: tuple[int, ...] = ()
     opens: bool = False
+    took: float | None = None
 
     @property
     def prompt_length(self) -> int:
@@ -49,8 +52,8 @@ class Ask:
 
     @property
     def seconds(self) -> float:
-        """How long it takes to write the answer, about."""
-        return self.answer_length / WRITTEN_PER_SECOND
+        """How long it takes to write the answer, as measured or about."""
+        return self.answer_length / WRITTEN_PER_SECOND if self.took is None else self.took
 
 
 @dataclass(frozen=True)

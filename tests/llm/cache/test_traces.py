@@ -64,7 +64,7 @@ class TestKinds:
     @pytest.mark.parametrize("kind", KINDS)
     def test_prompts_come_in_order_and_points_lie_in_them(self, kind):
         asked = KINDS[kind](7).asked
-        assert len(asked) > 200
+        assert len(asked) >= 200
         assert all(one.time <= other.time for one, other in itertools.pairwise(asked))
         assert all(0 < at < each.prompt_length for each in asked for at in each.points)
 
@@ -132,11 +132,12 @@ class TestSimulator:
     def test_the_next_turn_without_the_thought(self):
         """It begins as the prompt before it did, which is found up to the block of its last token.
 
-        Where it parts, nothing stands ready but 5 blocks: the sixth holds the last token.
+        There is a window before the sixth block only, which has the last token, so that one is read
+        once more.
         """
         first = ask(0, SYSTEM, QUESTION, answer=(THOUGHT, WORDS))
         found = simulate(trace_of("t", [first, ask(100, SYSTEM, QUESTION, WORDS, MORE)]), ENOUGH)
-        assert (found.reusable, found.found) == (96, 80)
+        assert (found.reusable, found.found, found.spared) == (96, 96, 80)
 
     def test_clients_find_nothing_of_each_other(self):
         both = [ask(0, SYSTEM, QUESTION), ask(100, SYSTEM, QUESTION, client="b")]

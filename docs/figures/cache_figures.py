@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import log2
 
 from drawing import Drawing, width_of
@@ -41,7 +42,7 @@ def cache_figure(report: Report) -> str:
             chosen = [r for r in rows if r["trace"] == name and bool(r["below_gb"]) == with_disk]
             left = MARGIN + column * (width + GAP)
             _panel(drawing, name, chosen, left, top, width, with_disk=with_disk)
-    note = "Simulated by bench/cache with the cache itself; bytes are those of gpt-oss-20b, bfloat16."
+    note = "Simulated by bench/cache with the cache itself; bytes are of gpt-oss-20b, bfloat16."
     drawing.text(MARGIN, height - 18, note, 11)
     return drawing.svg()
 
@@ -83,7 +84,7 @@ def _panel(
     for policy in cache_policies(rows):
         curve = sorted((r[field], r["of_reusable"]) for r in rows if r["policy"] == policy)
         places = [(across(room), up(share)) for room, share in curve]
-        for (x0, y0), (x1, y1) in zip(places, places[1:], strict=False):
+        for (x0, y0), (x1, y1) in pairwise(places):
             drawing.line(x0, y0, x1, y1, f"p-{policy}", width=2)
         for x, y in places:
             drawing.circle(x, y, 2.6, f"p-{policy}")

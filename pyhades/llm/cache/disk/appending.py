@@ -1,0 +1,112 @@
+"""Records to the end of a segment of our own, one segment after the other."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pyhades.llm.cache.disk.files import alone
+from pyhades.llm.cache.disk.framing import Header
+from pyhades.llm.cache.disk.index import FORWARD, Index, Segment
+from pyhades.llm.cache.disk.making_room import Forward, NotWorthIt, make_room
+from pyhades.llm.cache.disk.room import Room
+from pyhades.llm.cache.disk.troubles import Troubles
+from pyhades.llm.cache.disk.writing import SMALLEST_SEGMENT, LiveSegment
+from pyhades.llm.cache.policies import Policy, Rank
+
+PAUSE = 1.0
+"""Seconds for which what was not worth its room is not weighed again."""
+
+
+@dataclass
+class Appender:
+    """Writes records where there is room; whoever calls sees to it that nobody else does.
+
+    Attributes
+    ----------
+    segment_bytes
+        Of a segment, unless a record needs more.
+    """
+
+    room: Room
+    index: Index
+    troubles: Troubles
+    shapes: bytes
+    policy: Policy
+    segment_bytes: int
+    clock: Callable[[], float]
+    _live: LiveSegment | None = None
+    _segment: Segment | None = None
+    _refused: tuple[float, Rank] = (0.0, ())
+
+    def append(self, header: Header, payload: list[bytes]) -> None:
+        """Add a record, in a new segment where the last one is full.
+
+        Raises
+        ------
+        NoRoom, NotWorthIt
+            There is no room, see :func:`pyhades.llm.cache.disk.making_room.make_room`.
+        OSError
+            It cannot be written. Nothing was added.
+        """
+        if self._live is None or not self._live.fits(header.length, header.payload):
+            self._next_segment(header)
+        self._add(header, payload)
+
+    def make_room(self, needed: int) -> None:
+        """Remove what exceeds the room less so many bytes; whoever calls has the folder alone."""
+        make_room(self.room, self.index, self.policy, self.troubles, needed, None)
+
+    def free_bytes(self) -> int:
+        """What may still be written."""
+        survey = self.room.survey()
+        return survey.limit - survey.taken
+
+    def close(self) -> None:
+        """End the segment that was written last."""
+        live, self._live, self._segment = self._live, None, None
+        if live is not None and live.is_empty:
+            live.discard()
+        elif live is not None:
+            live.seal()
+
+    def after_fork(self) -> None:
+        """In the child: what was written last goes on growing, but not by us."""
+        if self._live is not None and self._segment is not None:
+            self._live.let_go()
+            self._segment.is_growing = True
+        self._live = self._segment = None
+
+    def _next_segment(self, header: Header) -> None:
+        self.close()
+        rank = self.policy(header.use)
+        if time.monotonic() < self._refused[0] and rank <= self._refused[1]:
+            raise NotWorthIt
+        needed = SMALLEST_SEGMENT + 2 * header.length + header.payload
+        size = max(self.segment_bytes, needed)
+        with alone(self.room.root):
+            try:
+                forwards = make_room(self.room, self.index, self.policy, self.troubles, size, rank)
+            except NotWorthIt:
+                self._refused = time.monotonic() + PAUSE, rank
+                raise
+            self._live = LiveSegment.create(self.room.folder, size, self.clock(), self.shapes)
+        live = self._live
+        self._segment = Segment(live.path, live.head, live.end, is_growing=False)
+        self.index.add(self._segment, [])
+        self._copy(forwards, min(int(size * FORWARD), size - needed))
+
+    def _copy(self, forwards: Sequence[Forward], most_bytes: int) -> None:
+        """Write records of segments that are gone, the first before others."""
+        for number, (header, payload) in enumerate(forwards):
+            most_bytes -= 2 * header.length + header.payload
+            if most_bytes < 0:
+                self.troubles.count("evicted", len(forwards) - number)
+                return
+            self._add(header, [payload])
+
+    def _add(self, header: Header, payload: list[bytes]) -> None:
+        assert self._live is not None and self._segment is not None
+        self._live.append(header, payload)
+        self.index.add(self._segment, [header])

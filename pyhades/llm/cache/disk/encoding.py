@@ -1,0 +1,101 @@
+"""Contents of records to bytes of a payload, and back."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyhades.errors import ArgumentError, PyhadesError
+from pyhades.llm.cache.disk.framing import Header, NotOurs, Piece, Shapes, crc32
+from pyhades.llm.cache.records import Record
+
+
+class Codec(Protocol):
+    """Seam."""
+
+    name: str
+
+    def encode(self, contents: NDArray[np.uint8]) -> bytes: ...
+    def decode(self, data: bytes, shape: Sequence[int]) -> NDArray[np.uint8]: ...
+
+
+class Raw:
+    """Seam."""
+
+    name = "raw"
+
+    def encode(self, contents: NDArray[np.uint8]) -> bytes:
+        return contents.tobytes()
+
+    def decode(self, data: bytes, shape: Sequence[int]) -> NDArray[np.uint8]:
+        if len(data) != math.prod(shape):
+            raise PyhadesError("wrong size")
+        return np.frombuffer(data, np.uint8).reshape(shape).copy()
+
+
+CODECS: dict[str, Codec] = {"raw": Raw()}
+
+
+def encoded(record: Record, codec: Codec, shapes: Shapes) -> tuple[Header, list[bytes]]:
+    """The header of a record, but for its place, and what its payload is made of.
+
+    Raises
+    ------
+    ArgumentError
+        The contents have not the shapes of the level, or a name or text is too long.
+    """
+    payload, pieces, crc = [], [], 0
+    for kind, contents in sorted(record.contents.items()):
+        shape = _checked(kind, contents.shape, shapes)
+        data = codec.encode(contents)
+        crc = crc32(data, crc)
+        payload.append(data)
+        pieces.append(Piece(kind, shape, len(data)))
+    header = Header(
+        0, 0, sum(map(len, payload)), crc, record.nbytes, record.key, record.parent,
+        record.tokens, codec.name, replace(record.use), tuple(pieces),
+    )  # fmt: skip
+    try:
+        header.pack(0)  # so that its length is known
+    except struct.error as error:
+        raise ArgumentError(f"{record.key}: such a record cannot be written: {error}") from error
+    return header, payload
+
+
+def decoded(header: Header, payload: bytes, shapes: Shapes) -> Record:
+    """A record from its header and its payload, whose checksums are right.
+
+    Raises
+    ------
+    NotOurs
+        It is not of these shapes, or of a codec that is not known.
+    """
+    codec = CODECS.get(header.codec)
+    if codec is None:
+        raise NotOurs(f"a record is written by codec {header.codec!r}, which is not known here")
+    contents, at = {}, 0
+    for kind, shape, length in header.pieces:
+        try:
+            _checked(kind, shape, shapes)
+            contents[kind] = codec.decode(payload[at : at + length], shape)
+        except PyhadesError as error:
+            raise NotOurs(f"contents of a record: {error}") from error
+        at += length
+    return Record(header.key, header.parent, header.tokens, contents, header.use)
+
+
+def _checked(kind: str, shape: Sequence[int], shapes: Mapping[str, Sequence[int]]) -> _Shape:
+    layers, block_bytes = shapes.get(kind, (None, None))
+    if len(shape) != 3 or shape[0] != layers or shape[2] != block_bytes:
+        known = {name: f"[{layers}, blocks, {size}]" for name, (layers, size) in shapes.items()}
+        raise ArgumentError(f"{kind} of shape {list(shape)}: records here have {known}")
+    return shape[0], shape[1], shape[2]
+
+
+_Shape = tuple[int, int, int]

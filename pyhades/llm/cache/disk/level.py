@@ -1,0 +1,252 @@
+"""The level of a cache that outlives the process: records in the files of a folder."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from pyhades.arguments import check_count, one_of
+from pyhades.errors import ConfigurationError
+from pyhades.llm.cache.disk.appending import Appender
+from pyhades.llm.cache.disk.encoding import CODECS, decoded, encoded
+from pyhades.llm.cache.disk.files import alone
+from pyhades.llm.cache.disk.forking import take_care_of
+from pyhades.llm.cache.disk.framing import Header, NotOurs, Shapes, shapes_digest
+from pyhades.llm.cache.disk.index import Index, Place
+from pyhades.llm.cache.disk.loading import Loader
+from pyhades.llm.cache.disk.making_room import NoRoom, NotWorthIt
+from pyhades.llm.cache.disk.opening import is_writable, make_folder
+from pyhades.llm.cache.disk.room import Room
+from pyhades.llm.cache.disk.scanning import read_record
+from pyhades.llm.cache.disk.troubles import Troubles
+from pyhades.llm.cache.policies import DEFAULT_POLICY, POLICIES, Policy, PolicyName, Use
+from pyhades.llm.cache.records import Key, LevelCounts, Record
+
+BYTES_OF_SEGMENT = 64 << 20
+SEGMENTS = 8
+"""At least, in any room: so that little goes at a time."""
+LOOK_AGAIN = 1.0
+"""Seconds between two looks at what other processes have written."""
+
+
+class DiskLevel:
+    """Records in files that outlive the process, written by any number of processes.
+
+    Every process appends to segments of its own and reads those of all. What is there is known
+    from an index in memory, which is rebuilt when a folder is opened. Everything is checked before
+    it is used; what is damaged is counted, told once, and left out.
+
+    Parameters
+    ----------
+    folder
+        For records of one model and one format; made if it does not exist.
+    room_bytes
+        What all files may take together, those of other processes included.
+    shapes
+        Per kind of layer how many layers there are, and the bytes of a block of one of them.
+    policy
+        What is given up first, by name or as a function.
+    codec
+        How contents are written; records of others can be read.
+    segment_bytes
+        Of a file; smaller ones in a small room.
+    root
+        The folder whose folders share the room; see
+        :func:`pyhades.llm.cache.disk.models.open_disk_level`.
+    clock
+        Seconds since the epoch.
+
+    Raises
+    ------
+    ArgumentError
+        There is no room for anything, no such policy or codec.
+    ConfigurationError
+        The folder cannot be made, or neither written nor read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from pyhades.llm.cache.policies import Use
+    >>> from pyhades.llm.cache.records import Key, Part, Record
+    >>> key = Key(b"name", Part.BLOCK)
+    >>> contents = {"full_attention": np.zeros((2, 1, 64), np.uint8)}
+    >>> shapes = {"full_attention": (2, 64)}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     level = DiskLevel(folder, 1 << 20, shapes)
+    ...     level.put(Record(key, b"root", b"tokens", contents, Use(0.0)))
+    ...     level.close()
+    ...     again = DiskLevel(folder, 1 << 20, shapes)
+    ...     again.get(key).tokens
+    b'tokens'
+    """
+
+    name = "disk"
+    outlives = True
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        room_bytes: int,
+        shapes: Shapes,
+        policy: PolicyName | Policy = DEFAULT_POLICY,
+        *,
+        codec: str = "raw",
+        segment_bytes: int = BYTES_OF_SEGMENT,
+        root: str | os.PathLike[str] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.folder = Path(folder).absolute()
+        self.shapes = dict(shapes)
+        self.room_bytes = check_count("room_bytes", room_bytes)
+        self._codec = CODECS[one_of("codec", codec, tuple(CODECS))]
+        segment_bytes = min(check_count("segment_bytes", segment_bytes), room_bytes // SEGMENTS)
+        if not callable(policy):
+            policy = POLICIES[one_of("policy", policy, PolicyName)]
+        self.writing = threading.RLock()
+        self._is_closed = False
+        self._looked = 0.0
+        self._index = Index()
+        self.troubles = Troubles(self.folder)
+        digest = shapes_digest(shapes)
+        self._loader = Loader(self.folder, digest, self._index, self.troubles)
+        root = self.folder if root is None else Path(root).absolute()
+        room = Room(root, self.folder, self.room_bytes)
+        self._appender = Appender(
+            room, self._index, self.troubles, digest, policy, segment_bytes, clock
+        )
+        self._open(root)
+        take_care_of(self)
+
+    def _open(self, root: Path) -> None:
+        make_folder(root)
+        make_folder(self.folder)
+        self._can_write = is_writable(self.folder) and is_writable(root)
+        if not self._can_write:
+            self.troubles.tell("skipped", f"{self.folder} cannot be written: it is only read")
+            self._loader.refresh()
+            return
+        try:
+            with alone(root):
+                self._loader.refresh()
+                self._loader.mend(self._appender.free_bytes())
+                self._appender.make_room(0)
+        except NoRoom as error:
+            self.troubles.tell("skipped", f"{self.folder}: {error}")
+        except OSError as error:
+            raise ConfigurationError(f"cannot use {self.folder}: {error.strerror}") from error
+
+    def has(self, key: Key) -> bool:
+        """Whether a record is there, as far as is known; nothing is waited for."""
+        return key in self._index.places
+
+    def put(self, record: Record) -> None:
+        """Append a record, unless it is there; what is worth least is given up for it.
+
+        What cannot be written is counted as skipped, and the first time warned about.
+
+        Raises
+        ------
+        ArgumentError
+            Its contents have not the shapes of the level.
+        """
+        if record.key in self._index.places:
+            return
+        header, payload = encoded(record, self._codec, self.shapes)
+        with self.writing:
+            if self._is_closed or not self._can_write:
+                self.troubles.count("skipped")
+                return
+            self._look()
+            if record.key not in self._index.places:
+                self._append(header, payload)
+
+    def _append(self, header: Header, payload: list[bytes]) -> None:
+        try:
+            self._appender.append(header, payload)
+        except NotWorthIt:
+            self.troubles.count("skipped")
+        except (NoRoom, OSError) as error:
+            self.troubles.skipped(error)
+        else:
+            self.troubles.count("written")
+
+    def get(self, key: Key) -> Record | None:
+        """A record as it was put; None where there is none, or it is damaged."""
+        place = self._index.places.get(key)
+        if place is None and self.writing.acquire(blocking=False):
+            try:
+                self._look()
+            finally:
+                self.writing.release()
+            place = self._index.places.get(key)
+        record = None if place is None else self._read(key, place)
+        self.troubles.count("misses" if record is None else "hits")
+        return record
+
+    def _read(self, key: Key, place: Place) -> Record | None:
+        segment = place.segment
+        try:
+            header, payload = read_record(
+                segment.path, segment.head.seed, place.offset, place.length
+            )
+            if header.key != key:
+                raise NotOurs("a record has the name of another")
+            record = decoded(header, payload, self.shapes)
+        except FileNotFoundError:  # another process has made room
+            self._index.forget(segment)
+        except (NotOurs, OSError) as error:
+            self._index.drop(key, place)
+            self.troubles.damaged(segment.path, error)
+        else:
+            return replace(record, use=replace(place.use))
+        return None
+
+    def touch(self, keys: Sequence[Key], use: Use) -> None:
+        """Records were used again, on whatever level: ``last`` and ``purpose`` are those of use."""
+        for key in keys:
+            place = self._index.places.get(key)
+            if place is not None:
+                place.use.last = max(place.use.last, use.last)
+                place.use.purpose = use.purpose
+                place.use.count += 1
+
+    def counts(self) -> LevelCounts:
+        """What it holds and has done; bytes of the folder as of the last look at it."""
+        told = ("hits", "misses", "written", "evicted", "damaged", "skipped")
+        return LevelCounts(
+            self.name, len(self._index.places), self._index.bytes, self.room_bytes,
+            self._index.raw_bytes, *(self.troubles[name] for name in told),
+        )  # fmt: skip
+
+    def close(self) -> None:
+        """End the segment that was written, and let go of everything."""
+        with self.writing:
+            self._is_closed = True
+            self._appender.close()
+            self._index.clear()
+
+    def _look(self) -> None:
+        """Take note of what others have written, unless that was done just now."""
+        now = time.monotonic()
+        if self._is_closed or now - self._looked < LOOK_AGAIN:
+            return
+        self._looked = now
+        try:
+            self._loader.refresh()
+        except OSError as error:
+            self.troubles.tell("look", f"{self.folder} cannot be listed: {error}")
+
+    def after_fork(self) -> None:
+        """In the child: the segment that was written is the parent's."""
+        self._index.after_fork()
+        self.troubles.after_fork()
+        self._appender.after_fork()
+
+    def __repr__(self) -> str:
+        counts = self.counts()
+        return f"DiskLevel({str(self.folder)!r}, {counts.records} records, {counts.bytes} bytes)"

@@ -1,0 +1,106 @@
+"""Segments of a folder into the index: once when it is opened, later what others have written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pyhades.llm.cache.disk.files import idle_file, is_live, segment_paths
+from pyhades.llm.cache.disk.framing import FOOTER_BYTES, NotOurs
+from pyhades.llm.cache.disk.index import Index, Segment
+from pyhades.llm.cache.disk.scanning import Contents, contents_of, scan
+from pyhades.llm.cache.disk.troubles import Troubles
+from pyhades.llm.cache.disk.writing import LiveSegment
+
+
+@dataclass
+class Loader:
+    """Reads the segments of a folder.
+
+    Attributes
+    ----------
+    shapes
+        Digest of those that records must have.
+    unread
+        Names of files that are not for us.
+    unsealed
+        Segments whose writer has gone without an end.
+    """
+
+    folder: Path
+    shapes: bytes
+    index: Index
+    troubles: Troubles
+    unread: set[str] = field(default_factory=set)
+    unsealed: list[Path] = field(default_factory=list)
+
+    def refresh(self) -> None:
+        """Take note of what others have written or removed since."""
+        paths = {path.name: path for path in segment_paths(self.folder)}
+        for name, segment in list(self.index.segments.items()):
+            if name not in paths:
+                self.index.forget(segment)
+            elif segment.is_growing:
+                self._carefully(segment.path, self._grow)
+        for name, path in paths.items():
+            if name not in self.index.segments and name not in self.unread:
+                self._carefully(path, self._load)
+
+    def mend(self, free: int) -> None:
+        """Give segments whose writers are gone an end, as far as there is room for that."""
+        for path in self.unsealed:
+            self._carefully(path, lambda path: _mend(path, free))
+        self.unsealed.clear()
+
+    def _carefully(self, path: Path, read: Callable[[Path], None]) -> None:
+        try:
+            read(path)
+        except FileNotFoundError:
+            pass
+        except (NotOurs, OSError) as error:
+            self.unread.add(path.name)
+            self.troubles.damaged(path, error)
+
+    def _load(self, path: Path) -> None:
+        with path.open("rb", buffering=0) as file:
+            is_growing = is_live(file.fileno())
+            if is_growing and not os.fstat(file.fileno()).st_size:
+                return  # it has just been made
+            contents = contents_of(file.fileno())
+        if contents.head.shapes != self.shapes:
+            raise NotOurs("it holds records of other shapes")
+        self.index.add(Segment(path, contents.head, contents.end, is_growing), contents.headers)
+        if contents.damaged:
+            self.troubles.damaged(path, "records are damaged", contents.damaged)
+        if is_growing or contents.is_sealed:
+            return
+        self.unsealed.append(path)
+        if contents.torn:
+            self.troubles.damaged(path, "its last record, or its index, was not written whole")
+
+    def _grow(self, path: Path) -> None:
+        segment = self.index.segments[path.name]
+        with path.open("rb", buffering=0) as file:
+            segment.is_growing = is_live(file.fileno())
+            contents = Contents(segment.head, end=segment.end)
+            scan(file.fileno(), contents)
+        self.index.add(segment, contents.headers)
+
+
+def _mend(path: Path, free: int) -> None:
+    """Cut off torn bytes and add an index, so that it need not be looked through again."""
+    with idle_file(path, os.O_RDWR) as descriptor:
+        if descriptor is None:
+            return
+        contents = contents_of(descriptor)
+        if not contents.headers:
+            path.unlink()
+            return
+        index_bytes = sum(header.length for header in contents.headers) + FOOTER_BYTES
+        if contents.is_sealed or index_bytes > free + contents.torn:
+            return
+        os.ftruncate(descriptor, contents.end)
+        headers = [header.pack(contents.head.seed) for header in contents.headers]
+        LiveSegment.adopt(path, os.dup(descriptor), contents.head, headers, contents.end).seal()

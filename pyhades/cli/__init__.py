@@ -31,6 +31,7 @@ SECTIONS = {
         "generate": ("pyhades.cli.generate", "Continue a text with a language model."),
         "chat": ("pyhades.cli.chat", "Talk with a language model."),
         "serve": ("pyhades.cli.serve", "Serve a language model to clients of OpenAI's API."),
+        "cache": ("pyhades.cli.cache", "What is kept on disk of texts: show, clear, check it."),
         "convert": ("pyhades.cli.convert", "Pack a language model into a file that loads at once."),
         "evaluate": ("pyhades.cli.evaluate", "Measure what the precision of a model costs."),
     },

@@ -8,5 +8,6 @@ models (``models``). The files are described in docs/reference/cache_files.md.
 """
 
 from pyhades.llm.cache.disk.level import DiskLevel
+from pyhades.llm.cache.disk.models import describe, open_disk_level
 
-__all__ = ["DiskLevel"]
+__all__ = ["DiskLevel", "describe", "open_disk_level"]

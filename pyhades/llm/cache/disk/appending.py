@@ -12,6 +12,7 @@ from pyhades.llm.cache.disk.index import FORWARD, Index, Segment
 from pyhades.llm.cache.disk.making_room import Forward, NotWorthIt, make_room
 from pyhades.llm.cache.disk.room import Room
 from pyhades.llm.cache.disk.troubles import Troubles
+from pyhades.llm.cache.disk.uses import is_uses
 from pyhades.llm.cache.disk.writing import SMALLEST_SEGMENT, LiveSegment
 from pyhades.llm.cache.policies import Policy, Rank
 
@@ -109,4 +110,4 @@ class Appender:
     def _add(self, header: Header, payload: list[bytes]) -> None:
         assert self._live is not None and self._segment is not None
         self._live.append(header, payload)
-        self.index.add(self._segment, [header])
+        self.index.add(self._segment, [] if is_uses(header) else [header])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,10 +20,11 @@ from pyhades.llm.cache.disk.framing import Header, NotOurs, Shapes, shapes_diges
 from pyhades.llm.cache.disk.index import Index, Place
 from pyhades.llm.cache.disk.loading import Loader
 from pyhades.llm.cache.disk.making_room import NoRoom, NotWorthIt
-from pyhades.llm.cache.disk.opening import is_writable, make_folder
+from pyhades.llm.cache.disk.opening import is_writable, make_folder, open_folder
 from pyhades.llm.cache.disk.room import Room
 from pyhades.llm.cache.disk.scanning import read_record
 from pyhades.llm.cache.disk.troubles import Troubles
+from pyhades.llm.cache.disk.uses import EVERY, MOST, uses_record
 from pyhades.llm.cache.policies import DEFAULT_POLICY, POLICIES, Policy, PolicyName, Use
 from pyhades.llm.cache.records import Key, LevelCounts, Record
 
@@ -107,9 +109,12 @@ class DiskLevel:
         segment_bytes = min(check_count("segment_bytes", segment_bytes), room_bytes // SEGMENTS)
         if not callable(policy):
             policy = POLICIES[one_of("policy", policy, PolicyName)]
+        self._clock = clock
         self.writing = threading.RLock()
         self._is_closed = False
         self._looked = 0.0
+        self._told = time.monotonic()
+        self._touched: set[Key] = set()
         self._index = Index()
         self.troubles = Troubles(self.folder)
         digest = shapes_digest(shapes)
@@ -124,7 +129,7 @@ class DiskLevel:
 
     def _open(self, root: Path) -> None:
         make_folder(root)
-        make_folder(self.folder)
+        self._let_go = weakref.finalize(self, os.close, open_folder(self.folder))
         self._can_write = is_writable(self.folder) and is_writable(root)
         if not self._can_write:
             self.troubles.tell("skipped", f"{self.folder} cannot be written: it is only read")
@@ -162,10 +167,14 @@ class DiskLevel:
                 self.troubles.count("skipped")
                 return
             self._look()
-            if record.key not in self._index.places:
-                self._append(header, payload)
+            if record.key in self._index.places:
+                return
+            if self._append(header, payload):
+                self.troubles.count("written")
+            if time.monotonic() - self._told > EVERY:
+                self._tell_uses()
 
-    def _append(self, header: Header, payload: list[bytes]) -> None:
+    def _append(self, header: Header, payload: list[bytes]) -> bool:
         try:
             self._appender.append(header, payload)
         except NotWorthIt:
@@ -173,7 +182,15 @@ class DiskLevel:
         except (NoRoom, OSError) as error:
             self.troubles.skipped(error)
         else:
-            self.troubles.count("written")
+            return True
+        return False
+
+    def _tell_uses(self) -> None:
+        """Write down what was used since that was last done."""
+        self._told = time.monotonic()
+        keys = [self._touched.pop() for _ in range(min(len(self._touched), MOST))]
+        if keys:
+            self._append(*uses_record(self._index, keys, self._clock()))
 
     def get(self, key: Key) -> Record | None:
         """A record as it was put; None where there is none, or it is damaged."""
@@ -214,6 +231,7 @@ class DiskLevel:
                 place.use.last = max(place.use.last, use.last)
                 place.use.purpose = use.purpose
                 place.use.count += 1
+                self._touched.add(key)
 
     def counts(self) -> LevelCounts:
         """What it holds and has done; bytes of the folder as of the last look at it."""
@@ -226,9 +244,12 @@ class DiskLevel:
     def close(self) -> None:
         """End the segment that was written, and let go of everything."""
         with self.writing:
+            if self._can_write and not self._is_closed:
+                self._tell_uses()
             self._is_closed = True
             self._appender.close()
             self._index.clear()
+            self._let_go()
 
     def _look(self) -> None:
         """Take note of what others have written, unless that was done just now."""

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pyhades.llm.cache.disk.files import idle_file, is_live, segment_paths
-from pyhades.llm.cache.disk.framing import FOOTER_BYTES, NotOurs
+from pyhades.llm.cache.disk.framing import FOOTER_BYTES, Header, NotOurs
 from pyhades.llm.cache.disk.index import Index, Segment
-from pyhades.llm.cache.disk.scanning import Contents, contents_of, scan
+from pyhades.llm.cache.disk.scanning import Contents, contents_of, read_record, scan
 from pyhades.llm.cache.disk.troubles import Troubles
+from pyhades.llm.cache.disk.uses import apply_uses, is_uses
 from pyhades.llm.cache.disk.writing import LiveSegment
 
 
@@ -35,6 +36,7 @@ class Loader:
     troubles: Troubles
     unread: set[str] = field(default_factory=set)
     unsealed: list[Path] = field(default_factory=list)
+    _told: list[tuple[Segment, Header]] = field(default_factory=list)
 
     def refresh(self) -> None:
         """Take note of what others have written or removed since."""
@@ -47,6 +49,7 @@ class Loader:
         for name, path in paths.items():
             if name not in self.index.segments and name not in self.unread:
                 self._carefully(path, self._load)
+        self._hear()
 
     def mend(self, free: int) -> None:
         """Give segments whose writers are gone an end, as far as there is room for that."""
@@ -71,14 +74,14 @@ class Loader:
             contents = contents_of(file.fileno())
         if contents.head.shapes != self.shapes:
             raise NotOurs("it holds records of other shapes")
-        self.index.add(Segment(path, contents.head, contents.end, is_growing), contents.headers)
+        self._add(Segment(path, contents.head, contents.end, is_growing), contents.headers)
         if contents.damaged:
-            self.troubles.damaged(path, "records are damaged", contents.damaged)
+            self.troubles.damaged(path, "records, or its index, are damaged", contents.damaged)
         if is_growing or contents.is_sealed:
             return
         self.unsealed.append(path)
         if contents.torn:
-            self.troubles.damaged(path, "its last record, or its index, was not written whole")
+            self.troubles.damaged(path, "its last record was not written whole")
 
     def _grow(self, path: Path) -> None:
         segment = self.index.segments[path.name]
@@ -86,7 +89,24 @@ class Loader:
             segment.is_growing = is_live(file.fileno())
             contents = Contents(segment.head, end=segment.end)
             scan(file.fileno(), contents)
-        self.index.add(segment, contents.headers)
+        self._add(segment, contents.headers)
+
+    def _add(self, segment: Segment, headers: list[Header]) -> None:
+        self.index.add(segment, (header for header in headers if not is_uses(header)))
+        self._told += [(segment, header) for header in headers if is_uses(header)]
+
+    def _hear(self) -> None:
+        """Take over how records were used, now that all of them are known."""
+        for segment, header in self._told:
+            try:
+                length = header.length + header.payload
+                _, payload = read_record(segment.path, segment.head.seed, header.offset, length)
+                apply_uses(self.index, payload)
+            except FileNotFoundError:
+                pass
+            except (NotOurs, OSError) as error:
+                self.troubles.damaged(segment.path, error)
+        self._told.clear()
 
 
 def _mend(path: Path, free: int) -> None:
@@ -99,7 +119,7 @@ def _mend(path: Path, free: int) -> None:
             path.unlink()
             return
         index_bytes = sum(header.length for header in contents.headers) + FOOTER_BYTES
-        if contents.is_sealed or index_bytes > free + contents.torn:
+        if contents.is_sealed or index_bytes > free:
             return
         os.ftruncate(descriptor, contents.end)
         headers = [header.pack(contents.head.seed) for header in contents.headers]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from pathlib import Path
 
@@ -30,6 +31,28 @@ def make_folder(folder: Path) -> None:
         raise ConfigurationError(
             f"cannot make the folder {folder}: {error.strerror}; {_ADVICE}"
         ) from error
+
+
+def open_folder(folder: Path) -> int:
+    """Make a folder, and say that it is in use until the descriptor is closed.
+
+    Raises
+    ------
+    ConfigurationError
+        It cannot be made, or processes cannot tell each other there what they use.
+    """
+    while True:
+        make_folder(folder)
+        try:
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
+        except OSError as error:
+            raise ConfigurationError(
+                f"cannot open or lock the folder {folder}: {error.strerror}; {_ADVICE}"
+            ) from error
+        if os.fstat(descriptor).st_nlink:
+            return descriptor
+        os.close(descriptor)  # somebody has cleared it while we waited
 
 
 def is_writable(folder: Path) -> bool:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from pyhades.llm.cache.disk.files import (
+    ABOUT,
     SegmentFile,
     other_bytes,
     remove_idle,
@@ -39,7 +39,7 @@ class Room:
     def survey(self) -> Survey:
         """What there is now."""
         files = {folder: segment_files(folder) for folder in folders_below(self.root, self.folder)}
-        others = sum(other_bytes(folder) for folder in {self.root, *files})
+        others = sum(map(other_bytes, files))
         taken = others + sum(file.taken for found in files.values() for file in found)
         ours = files.pop(self.folder, [])
         theirs = sorted((f for found in files.values() for f in found), key=lambda f: f.path.name)
@@ -82,11 +82,18 @@ class Survey:
             self.remove(file)
 
 
-def folders_below(root: Path, *also: Path) -> Iterator[Path]:
-    """The folders of models below one, and others, each once; ``root`` if segments are in it."""
-    found = set(also)
-    if segment_paths(root):
-        found.add(root)
+def folders_below(root: Path, *also: Path) -> list[Path]:
+    """The folders of models below one, that itself if segments are in it, and others."""
+    found = {*also, *([root] if segment_paths(root) else [])}
     with os.scandir(root) as entries:
-        found.update(Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False))
-    yield from sorted(found)
+        below = [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
+    found.update(folder for folder in below if is_of_a_model(folder))
+    return sorted(found)
+
+
+def is_of_a_model(folder: Path) -> bool:
+    """Whether records of a model are, or were, kept in a folder."""
+    try:
+        return (folder / ABOUT).exists() or bool(segment_paths(folder))
+    except OSError:
+        return False  # nobody's to read

@@ -77,6 +77,8 @@ def contents_of(descriptor: int) -> Contents:
         contents.end = max((header.end for header in contents.headers), default=SEGMENT_BYTES)
     except NotOurs:
         scan(descriptor, contents)
+        if contents.torn == FOOTER_BYTES + sum(header.length for header in contents.headers):
+            contents.torn, contents.damaged = 0, contents.damaged + 1  # an index, but not right
     return contents
 
 

@@ -55,6 +55,23 @@ class Appender:
             self._next_segment(header)
         self._add(header, payload)
 
+    def note(self, header: Header, payload: list[bytes]) -> None:
+        """Add what may as well be left out: nothing goes for it.
+
+        Raises
+        ------
+        OSError
+            It cannot be written.
+        """
+        if self._live is not None and self._live.fits(header.length, header.payload):
+            self._add(header, payload)
+            return
+        needed = SMALLEST_SEGMENT + 2 * header.length + header.payload
+        with alone(self.room.root):
+            if self.room.survey().has_room(needed):
+                self._begin(needed)
+                self._add(header, payload)
+
     def make_room(self, needed: int) -> None:
         """Remove what exceeds the room less so many bytes; whoever calls has the folder alone."""
         make_room(self.room, self.index, self.policy, self.troubles, needed, None)
@@ -92,11 +109,14 @@ class Appender:
             except NotWorthIt:
                 self._refused = time.monotonic() + PAUSE, rank
                 raise
-            self._live = LiveSegment.create(self.room.folder, size, self.clock(), self.shapes)
-        live = self._live
-        self._segment = Segment(live.path, live.head, live.end, is_growing=False)
-        self.index.add(self._segment, [])
+            self._begin(size)
         self._copy(forwards, min(int(size * FORWARD), size - needed))
+
+    def _begin(self, size: int) -> None:
+        self.close()
+        live = LiveSegment.create(self.room.folder, size, self.clock(), self.shapes)
+        self._live, self._segment = live, Segment(live.path, live.head, live.end, is_growing=False)
+        self.index.add(self._segment, [])
 
     def _copy(self, forwards: Sequence[Forward], most_bytes: int) -> None:
         """Write records of segments that are gone, the first before others."""

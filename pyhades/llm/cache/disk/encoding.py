@@ -2,44 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from pyhades.errors import ArgumentError, PyhadesError
+from pyhades.errors import ArgumentError
+from pyhades.llm.cache.codec import Codec, DamagedError
 from pyhades.llm.cache.disk.framing import Header, NotOurs, Piece, Shapes, crc32
 from pyhades.llm.cache.records import Record
 
-
-class Codec(Protocol):
-    """Seam."""
-
-    name: str
-
-    def encode(self, contents: NDArray[np.uint8]) -> bytes: ...
-    def decode(self, data: bytes, shape: Sequence[int]) -> NDArray[np.uint8]: ...
-
-
-class Raw:
-    """Seam."""
-
-    name = "raw"
-
-    def encode(self, contents: NDArray[np.uint8]) -> bytes:
-        return contents.tobytes()
-
-    def decode(self, data: bytes, shape: Sequence[int]) -> NDArray[np.uint8]:
-        if len(data) != math.prod(shape):
-            raise PyhadesError("wrong size")
-        return np.frombuffer(data, np.uint8).reshape(shape).copy()
-
-
-CODECS: dict[str, Codec] = {"raw": Raw()}
+_Shape = tuple[int, int, int]
 
 
 def encoded(record: Record, codec: Codec, shapes: Shapes) -> tuple[Header, list[bytes]]:
@@ -68,7 +40,7 @@ def encoded(record: Record, codec: Codec, shapes: Shapes) -> tuple[Header, list[
     return header, payload
 
 
-def decoded(header: Header, payload: bytes, shapes: Shapes) -> Record:
+def decoded(header: Header, payload: bytes, codecs: Mapping[str, Codec], shapes: Shapes) -> Record:
     """A record from its header and its payload, whose checksums are right.
 
     Raises
@@ -76,7 +48,7 @@ def decoded(header: Header, payload: bytes, shapes: Shapes) -> Record:
     NotOurs
         It is not of these shapes, or of a codec that is not known.
     """
-    codec = CODECS.get(header.codec)
+    codec = codecs.get(header.codec)
     if codec is None:
         raise NotOurs(f"a record is written by codec {header.codec!r}, which is not known here")
     contents, at = {}, 0
@@ -84,7 +56,7 @@ def decoded(header: Header, payload: bytes, shapes: Shapes) -> Record:
         try:
             _checked(kind, shape, shapes)
             contents[kind] = codec.decode(payload[at : at + length], shape)
-        except PyhadesError as error:
+        except (ArgumentError, DamagedError) as error:
             raise NotOurs(f"contents of a record: {error}") from error
         at += length
     return Record(header.key, header.parent, header.tokens, contents, header.use)
@@ -96,6 +68,3 @@ def _checked(kind: str, shape: Sequence[int], shapes: Mapping[str, Sequence[int]
         known = {name: f"[{layers}, blocks, {size}]" for name, (layers, size) in shapes.items()}
         raise ArgumentError(f"{kind} of shape {list(shape)}: records here have {known}")
     return shape[0], shape[1], shape[2]
-
-
-_Shape = tuple[int, int, int]

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pyhades.llm.cache.disk.encoding import CODECS
+from pyhades.llm.cache.codec import CODECS
 from pyhades.llm.cache.disk.files import (
     ABOUT,
     LOCK,

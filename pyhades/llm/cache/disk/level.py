@@ -12,8 +12,9 @@ from pathlib import Path
 
 from pyhades.arguments import check_count, one_of
 from pyhades.errors import ConfigurationError
+from pyhades.llm.cache.codec import CODECS, Codec
 from pyhades.llm.cache.disk.appending import Appender
-from pyhades.llm.cache.disk.encoding import CODECS, decoded, encoded
+from pyhades.llm.cache.disk.encoding import decoded, encoded
 from pyhades.llm.cache.disk.files import alone
 from pyhades.llm.cache.disk.forking import take_care_of
 from pyhades.llm.cache.disk.framing import Header, NotOurs, Shapes, shapes_digest
@@ -53,7 +54,8 @@ class DiskLevel:
     policy
         What is given up first, by name or as a function.
     codec
-        How contents are written; records of others can be read.
+        How contents are written, see :func:`pyhades.llm.cache.codec.codec_of`; those that others
+        have written are read, too.
     segment_bytes
         Of a file; smaller ones in a small room.
     root
@@ -65,7 +67,7 @@ class DiskLevel:
     Raises
     ------
     ArgumentError
-        There is no room for anything, no such policy or codec.
+        There is no room for anything, no such policy.
     ConfigurationError
         The folder cannot be made, or neither written nor read.
 
@@ -97,7 +99,7 @@ class DiskLevel:
         shapes: Shapes,
         policy: PolicyName | Policy = DEFAULT_POLICY,
         *,
-        codec: str = "raw",
+        codec: Codec = CODECS["raw"],
         segment_bytes: int = BYTES_OF_SEGMENT,
         root: str | os.PathLike[str] | None = None,
         clock: Callable[[], float] = time.time,
@@ -105,7 +107,8 @@ class DiskLevel:
         self.folder = Path(folder).absolute()
         self.shapes = dict(shapes)
         self.room_bytes = check_count("room_bytes", room_bytes)
-        self._codec = CODECS[one_of("codec", codec, tuple(CODECS))]
+        self._codec = codec
+        self._codecs = CODECS | {codec.name: codec}
         segment_bytes = min(check_count("segment_bytes", segment_bytes), room_bytes // SEGMENTS)
         if not callable(policy):
             policy = POLICIES[one_of("policy", policy, PolicyName)]
@@ -162,6 +165,7 @@ class DiskLevel:
         if record.key in self._index.places:
             return
         header, payload = encoded(record, self._codec, self.shapes)
+        header.use.first = header.use.first or self._clock()
         with self.writing:
             if self._is_closed or not self._can_write:
                 self.troubles.count("skipped")
@@ -169,12 +173,11 @@ class DiskLevel:
             self._look()
             if record.key in self._index.places:
                 return
-            if self._append(header, payload):
-                self.troubles.count("written")
+            self._append(header, payload)
             if time.monotonic() - self._told > EVERY:
                 self._tell_uses()
 
-    def _append(self, header: Header, payload: list[bytes]) -> bool:
+    def _append(self, header: Header, payload: list[bytes]) -> None:
         try:
             self._appender.append(header, payload)
         except NotWorthIt:
@@ -182,15 +185,18 @@ class DiskLevel:
         except (NoRoom, OSError) as error:
             self.troubles.skipped(error)
         else:
-            return True
-        return False
+            self.troubles.count("written")
 
     def _tell_uses(self) -> None:
         """Write down what was used since that was last done."""
         self._told = time.monotonic()
-        keys = [self._touched.pop() for _ in range(min(len(self._touched), MOST))]
-        if keys:
-            self._append(*uses_record(self._index, keys, self._clock()))
+        keys = [self._touched.pop() for _ in range(len(self._touched))]
+        try:
+            for first in range(0, len(keys), MOST):
+                part = keys[first : first + MOST]
+                self._appender.note(*uses_record(self._index, part, self._clock()))
+        except OSError as error:
+            self.troubles.skipped(error)
 
     def get(self, key: Key) -> Record | None:
         """A record as it was put; None where there is none, or it is damaged."""
@@ -213,7 +219,7 @@ class DiskLevel:
             )
             if header.key != key:
                 raise NotOurs("a record has the name of another")
-            record = decoded(header, payload, self.shapes)
+            record = decoded(header, payload, self._codecs, self.shapes)
         except FileNotFoundError:  # another process has made room
             self._index.forget(segment)
         except (NotOurs, OSError) as error:

@@ -10,6 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from pyhades.errors import ConfigurationError
+from pyhades.llm.cache.codec import CODECS, Codec
 from pyhades.llm.cache.disk.files import ABOUT, FILE_MODE
 from pyhades.llm.cache.disk.framing import LAYOUT, Shapes
 from pyhades.llm.cache.disk.level import BYTES_OF_SEGMENT, DiskLevel
@@ -24,7 +25,7 @@ def open_disk_level(
     shapes: Shapes,
     policy: PolicyName | Policy = DEFAULT_POLICY,
     *,
-    codec: str = "raw",
+    codec: Codec = CODECS["raw"],
     segment_bytes: int = BYTES_OF_SEGMENT,
     clock: Callable[[], float] = time.time,
 ) -> DiskLevel:
@@ -48,7 +49,7 @@ def open_disk_level(
     Raises
     ------
     ArgumentError
-        There is no room for anything, no such policy or codec.
+        There is no room for anything, no such policy.
     ConfigurationError
         The folders cannot be made, or neither written nor read.
 

@@ -1,4 +1,4 @@
-"""How records were used since they were written, as a record of its own: it outlives the process."""
+"""How records were used since they were written: a record of its own, to outlive the process."""
 
 from __future__ import annotations
 

@@ -42,6 +42,10 @@ class NotOurs(Exception):
     """Bytes that are not what they should be; the text says how."""
 
 
+class Torn(NotOurs):
+    """A file that was not written far enough to be a segment."""
+
+
 def crc32(data: bytes | bytearray | memoryview, start: int = 0) -> int:
     """CRC-32 of bytes, after others."""
     return int(isal_zlib.crc32(data, start))
@@ -81,9 +85,11 @@ class SegmentHeader:
 
     @classmethod
     def unpack(cls, data: bytes) -> SegmentHeader:
-        """From the first bytes of a file; NotOurs where they are none."""
+        """From the first bytes of a file; NotOurs or Torn where they are none, or too few."""
         if len(data) < SEGMENT_BYTES:
-            raise NotOurs("it is empty" if not data else "it ends within its header")
+            if SEGMENT_MAGIC.startswith(data[: len(SEGMENT_MAGIC)]):
+                raise Torn("it is empty" if not data else "it ends within its header")
+            raise NotOurs("it is no segment of a cache")
         magic, layout, room, made, seed, shapes = _SEGMENT.unpack_from(data)
         if magic != SEGMENT_MAGIC:
             raise NotOurs("it is no segment of a cache")

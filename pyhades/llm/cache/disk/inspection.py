@@ -17,7 +17,7 @@ from pyhades.llm.cache.disk.files import (
     segment_paths,
     try_lock,
 )
-from pyhades.llm.cache.disk.framing import Header, NotOurs
+from pyhades.llm.cache.disk.framing import Header, NotOurs, Torn
 from pyhades.llm.cache.disk.models import about
 from pyhades.llm.cache.disk.room import folders_below, is_of_a_model
 from pyhades.llm.cache.disk.scanning import Contents, read_contents, read_record
@@ -131,6 +131,9 @@ def verify(folder: Path, report: Callable[[int], object] = lambda nbytes: None) 
             contents = read_contents(path)
         except FileNotFoundError:
             continue  # somebody has made room
+        except Torn as error:
+            found.torn.append(f"{path}: {error}")
+            continue
         except (NotOurs, OSError) as error:
             found.damaged.append(f"{path}: {error}")
             continue

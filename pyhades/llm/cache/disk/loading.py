@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pyhades.llm.cache.disk.files import idle_file, is_live, segment_paths
-from pyhades.llm.cache.disk.framing import FOOTER_BYTES, Header, NotOurs
+from pyhades.llm.cache.disk.framing import FOOTER_BYTES, Header, NotOurs, Torn
 from pyhades.llm.cache.disk.index import Index, Segment
 from pyhades.llm.cache.disk.scanning import Contents, contents_of, read_record, scan
 from pyhades.llm.cache.disk.troubles import Troubles
@@ -53,9 +53,9 @@ class Loader:
 
     def mend(self, free: int) -> None:
         """Give segments whose writers are gone an end, as far as there is room for that."""
-        for path in self.unsealed:
+        unsealed, self.unsealed = self.unsealed, []
+        for path in unsealed:
             self._carefully(path, lambda path: _mend(path, free))
-        self.unsealed.clear()
 
     def _carefully(self, path: Path, read: Callable[[Path], None]) -> None:
         try:
@@ -63,6 +63,8 @@ class Loader:
         except FileNotFoundError:
             pass
         except (NotOurs, OSError) as error:
+            if isinstance(error, Torn):
+                self.unsealed.append(path)
             self.unread.add(path.name)
             self.troubles.damaged(path, error)
 
@@ -110,11 +112,18 @@ class Loader:
 
 
 def _mend(path: Path, free: int) -> None:
-    """Cut off torn bytes and add an index, so that it need not be looked through again."""
+    """Cut off torn bytes and add an index, so that it need not be looked through again.
+
+    A file without records goes.
+    """
     with idle_file(path, os.O_RDWR) as descriptor:
         if descriptor is None:
             return
-        contents = contents_of(descriptor)
+        try:
+            contents = contents_of(descriptor)
+        except Torn:
+            path.unlink()
+            return
         if not contents.headers:
             path.unlink()
             return

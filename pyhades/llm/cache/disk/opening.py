@@ -64,7 +64,7 @@ def is_writable(folder: Path) -> bool:
         They cannot, and there is nothing to read there either.
     """
     try:
-        if not os.access(folder, os.W_OK | os.X_OK):
+        if not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
             raise PermissionError(None, "no permission to write")
         with alone(folder):
             return True

@@ -96,8 +96,9 @@ def verify_folders(ctx: click.Context, folder: Path, quiet: bool) -> None:
         ) as bar:  # fmt: skip
             found = verify(each, bar.update)
         are_right &= not found.damaged
-        for line in (*(f"DAMAGED {text}" for text in found.damaged), *found.torn):
-            click.echo(line)
+        for mark, places in (("DAMAGED ", found.damaged), ("torn: ", found.torn)):
+            for place in places:
+                click.echo(mark + place)
         click.echo(
             f"{each}: {found.records} records are right, {len(found.damaged)} damaged; "
             f"{found.unreachable} cannot be reached, as the beginning of their text is not kept"

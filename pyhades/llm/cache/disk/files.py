@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,11 +57,21 @@ def segment_files(folder: Path) -> list[SegmentFile]:
 
 def other_bytes(folder: Path) -> int:
     """What files take that are no segments."""
+    return _bytes_of(folder, lambda name: not name.endswith(SUFFIX))
+
+
+def all_bytes(folder: Path) -> int:
+    """What all files take now."""
+    return _bytes_of(folder, lambda name: True)
+
+
+def _bytes_of(folder: Path, counts: Callable[[str], bool]) -> int:
     total = 0
     with os.scandir(folder) as entries:
         for entry in entries:
-            if not entry.name.endswith(SUFFIX) and entry.is_file(follow_symlinks=False):
-                total += entry.stat(follow_symlinks=False).st_size
+            with suppress(FileNotFoundError):  # somebody has removed it just now
+                if counts(entry.name) and entry.is_file(follow_symlinks=False):
+                    total += entry.stat(follow_symlinks=False).st_size
     return total
 
 

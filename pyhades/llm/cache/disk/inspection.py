@@ -9,22 +9,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pyhades.llm.cache.codec import CODECS
-from pyhades.llm.cache.disk.files import (
+from pyhades.llm.cache.disk.files import ABOUT, LOCK, all_bytes, remove_idle, segment_paths, try_lock
     ABOUT,
     LOCK,
-    other_bytes,
     remove_idle,
     segment_paths,
     try_lock,
 )
 from pyhades.llm.cache.disk.framing import Header, NotOurs, Torn
+from pyhades.llm.cache.disk.index import Index
+from pyhades.llm.cache.disk.loading import Loader
 from pyhades.llm.cache.disk.models import about
 from pyhades.llm.cache.disk.room import folders_below, is_of_a_model
 from pyhades.llm.cache.disk.scanning import Contents, read_contents, read_record
+from pyhades.llm.cache.disk.troubles import Troubles
 from pyhades.llm.cache.disk.uses import is_uses
 from pyhades.llm.cache.records import Key, Part
-
-BYTES_OF_TOKEN = 4
+from pyhades.llm.models.layers import CACHE_BLOCK
 
 
 @dataclass
@@ -96,21 +97,13 @@ def model_folders(cache_dir: Path) -> list[Path]:
 
 def stored(folder: Path) -> Stored:
     """What a folder holds, as its indices say."""
-    found = Stored(folder, about(folder), bytes=other_bytes(folder), is_open=_is_open(folder))
-    keys: set[Key] = set()
-    for path in segment_paths(folder):
-        try:
-            found.bytes += path.stat().st_size
-            headers = read_contents(path).headers
-        except (NotOurs, OSError):
-            found.unread += 1
-            continue
-        found.segments += 1
-        for header in headers:
-            if is_uses(header):
-                continue
-            _add(found, keys, header)
-    found.records = len(keys)
+    index, unread = _index_of(folder)
+    found = Stored(folder, about(folder), len(index.segments), len(index.places))
+    found.tokens = CACHE_BLOCK * sum(key.part == Part.BLOCK for key in index.places)
+    found.bytes = all_bytes(folder)
+    used = [place.use.last for place in index.places.values()]
+    found.oldest, found.newest = min(used, default=None), max(used, default=None)
+    found.unread, found.is_open = unread, _is_open(folder)
     return found
 
 
@@ -165,9 +158,10 @@ def clear(folder: Path, before: float | None = None) -> Cleared:
         if not is_ours:
             done.in_use = True
             return done
+        index, _ = _index_of(folder)
         for path in segment_paths(folder):
             size = path.stat().st_size
-            if _is_older(path, before) and remove_idle(path):
+            if _is_older(path, index, before) and remove_idle(path):
                 done.segments += 1
                 done.bytes += size
         if not segment_paths(folder):
@@ -178,15 +172,11 @@ def clear(folder: Path, before: float | None = None) -> Cleared:
     return done
 
 
-def _add(found: Stored, keys: set[Key], header: Header) -> None:
-    if header.key in keys:
-        return
-    keys.add(header.key)
-    if header.key.part == Part.BLOCK:
-        found.tokens += len(header.tokens) // BYTES_OF_TOKEN
-    last = header.use.last
-    found.oldest = last if found.oldest is None else min(found.oldest, last)
-    found.newest = last if found.newest is None else max(found.newest, last)
+def _index_of(folder: Path) -> tuple[Index, int]:
+    """Where records lie that were found, and the number of files that are not for us."""
+    loader = Loader(folder, None, Index(), Troubles(folder))
+    loader.refresh()
+    return loader.index, len(loader.unread)
 
 
 def _note_gaps(found: Verified, path: Path, contents: Contents) -> None:
@@ -227,13 +217,13 @@ def _reachable(names: dict[Key, Header]) -> Iterator[Key]:
             yield key
 
 
-def _is_older(path: Path, before: float | None) -> bool:
+def _is_older(path: Path, index: Index, before: float | None) -> bool:
     if before is None:
         return True
-    try:
-        return all(header.use.last < before for header in read_contents(path).headers)
-    except (NotOurs, OSError):
+    segment = index.segments.get(path.name)
+    if segment is None or not segment.places:
         return path.stat().st_mtime < before
+    return all(place.use.last < before for place in segment.places.values())
 
 
 @contextmanager

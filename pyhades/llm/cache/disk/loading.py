@@ -23,7 +23,7 @@ class Loader:
     Attributes
     ----------
     shapes
-        Digest of those that records must have.
+        Digest of those that records must have; None for any.
     unread
         Names of files that are not for us.
     unsealed
@@ -31,7 +31,7 @@ class Loader:
     """
 
     folder: Path
-    shapes: bytes
+    shapes: bytes | None
     index: Index
     troubles: Troubles
     unread: set[str] = field(default_factory=set)
@@ -74,7 +74,7 @@ class Loader:
             if is_growing and not os.fstat(file.fileno()).st_size:
                 return  # it has just been made
             contents = contents_of(file.fileno())
-        if contents.head.shapes != self.shapes:
+        if self.shapes is not None and contents.head.shapes != self.shapes:
             raise NotOurs("it holds records of other shapes")
         self._add(Segment(path, contents.head, contents.end, is_growing), contents.headers)
         if contents.damaged:

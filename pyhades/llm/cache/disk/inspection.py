@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pyhades.llm.cache.codec import CODECS
-from pyhades.llm.cache.disk.files import ABOUT, LOCK, all_bytes, remove_idle, segment_paths, try_lock
+from pyhades.llm.cache.disk.files import (
     ABOUT,
     LOCK,
+    all_bytes,
     remove_idle,
     segment_paths,
     try_lock,

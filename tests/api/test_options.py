@@ -150,7 +150,7 @@ def test_the_command_line_has_one_text_per_option():
                 )
                 having[parameter.name].add(command_name)
     assert texts == {name: {text} for name, text in HELP.items()}
-    engines = set(COMMANDS) - {"info", "convert", "bench", "models"} | {
+    engines = set(COMMANDS) - {"info", "convert", "bench", "models", "cache"} | {
         "bench segmentation",
         "bench llm",
         "bench serve",

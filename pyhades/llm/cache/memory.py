@@ -137,7 +137,8 @@ class MemoryLevel:
             for key in keys:
                 kept = self._records.get(key)
                 if kept is not None:
-                    kept.use.last, kept.use.purpose = use.last, use.purpose
+                    kept.use.last = max(kept.use.last, use.last)
+                    kept.use.purpose = use.purpose
                     kept.use.count += 1
                     self._place(key, kept)
 

@@ -3,6 +3,9 @@
 import gc
 import logging
 import os
+import subprocess
+import sys
+import textwrap
 import threading
 import time
 import weakref
@@ -10,6 +13,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pyhades.llm.cache import fetch as fetching
 from pyhades.llm.cache.codec import codec_of
@@ -303,6 +308,47 @@ class TestFetching:
         assert all(len(all_of(fetch)) == 50 for fetch in fetches)
 
 
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["write", "take", "fetch", "touch", "fail", "mend", "flush"]),
+            st.integers(0, 12),
+        ),
+        max_size=60,
+    )
+)
+@settings(max_examples=40, deadline=None)
+@pytest.mark.parametrize("inline", [False, True])
+def test_whatever_happens_what_comes_back_is_what_was_put(inline, steps):
+    memory, disk = MemoryLevel(40_000, "lru", codec_of("bf16")), Shelf()
+    levels, written = Levels([memory, disk], queue_bytes=8192, inline=inline), 0
+    try:
+        for what, number in steps:
+            if what == "write":
+                written += levels.would_write(key_of(number))
+                levels.write_through(record_of(number))
+            elif what == "take":
+                levels.take_down(record_of(number))
+            elif what == "fetch":
+                keys = [key_of(n) for n in range(number, 13)]
+                records = all_of(levels.fetch(keys))
+                assert [record.key for record in records] == keys[: len(records)]
+                for record, n in zip(records, range(number, 13), strict=False):
+                    expected = record_of(n).contents["full_attention"]
+                    np.testing.assert_array_equal(record.contents["full_attention"], expected)
+            elif what == "touch":
+                levels.touch([key_of(number)], Use(float(number)))
+            elif what == "flush":
+                assert levels.flush(SOON)
+            else:
+                disk.fails = what == "fail"
+        assert levels.flush(SOON)
+        assert len(disk.puts) + levels.counts()[1].skipped == written
+        assert memory.counts().bytes <= 40_000
+    finally:
+        levels.close()
+
+
 class TestLives:
     def test_inline_does_everything_here(self, opened):
         memory, disk = Shelf("memory", outlives=False), Shelf()
@@ -410,6 +456,31 @@ class TestLives:
         disk.open.set()
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         assert len(all_of(fetch)) == 1 and levels.flush(SOON) and disk.puts == [key_of(20)]
+
+    @pytest.mark.slow
+    def test_at_the_end_of_the_interpreter_what_waits_is_written(self, tmp_path):
+        script = f"""
+        import time, numpy as np
+        from pathlib import Path
+        from pyhades.llm.cache.levels import Levels
+        from pyhades.llm.cache.memory import MemoryLevel
+        from pyhades.llm.cache.policies import Use
+        from pyhades.llm.cache.records import Key, Part, Record
+
+        class Slow(MemoryLevel):
+            outlives = True
+            def put(self, record):
+                time.sleep(0.02)
+                Path({str(tmp_path)!r}, record.key.digest.hex()).touch()
+
+        levels = Levels([Slow(1 << 20)])
+        contents = {{"full_attention": np.zeros((1, 1, 64), np.uint8)}}
+        for number in range(20):
+            key = Key(bytes([number]), Part.BLOCK)
+            levels.write_through(Record(key, b"root", b"", contents, Use(0.0)))
+        """
+        subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=True, timeout=60)
+        assert len(list(tmp_path.iterdir())) == 20
 
     def test_says_what_it_is(self):
         levels = Levels([MemoryLevel(1 << 20, codec=codec_of("bf16"))])

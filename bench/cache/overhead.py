@@ -3,7 +3,11 @@
 ``python -m bench.cache.overhead`` reads prompts that nobody has asked before and writes answers,
 with no cache, with the tree in memory (whose room is so small that every prompt displaces the last
 ones), with a level in memory below it, and with one on disk. All kinds take turns, so that what
-changes about the machine changes for all of them. A ratio is the median of those of the rounds.
+changes about the machine changes for all of them.
+
+Ratios of times tell little where they differ by less than the machine from run to run. So the cost
+is counted as well: what the thread of the model spends in the cache, beyond what it does without
+one, and the processor time of the thread that writes, which takes it from one of the kernels'.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ from pyhades.llm.cache.disk.level import DiskLevel
 from pyhades.bench.machine import describe_machine
 from pyhades.config import thread_count
 from pyhades.llm.cache.codec import codec_of
+from pyhades.llm.cache.kv_cache import KvCache
 from pyhades.llm.cache.levels import Levels
 from pyhades.llm.cache.memory import MemoryLevel
 from pyhades.llm.cache.sizes import cached_bytes_per_token
@@ -53,33 +58,56 @@ class Work:
 
 
 @dataclass
-class Kind:
-    """A model with a kind of cache, and what it took, per round."""
+class Times:
+    """Of prompts, or of the steps of answers, in seconds per round."""
 
-    name: str
-    scheduler: Scheduler
-    levels: Levels | None
-    prefill: list[float] = field(default_factory=list)
-    decode: list[float] = field(default_factory=list)
-    left: list[float] = field(default_factory=list)
-    """Seconds after a prompt until everything of it was written."""
+    wall: list[float] = field(default_factory=list)
+    engine: list[float] = field(default_factory=list)
+    """Spent in calls to the cache."""
+    writer: list[float] = field(default_factory=list)
+    """Of the processor, also of what was still to be written at the end."""
+
+    def forget(self) -> None:
+        """What came first is slower: pages, clocks, buffers."""
+        for times in (self.wall, self.engine, self.writer):
+            times.clear()
+
+
+class Kind:
+    """A model with a kind of cache."""
+
+    def __init__(self, name: str, runner: Runner, levels: Levels | None) -> None:
+        self.name = name
+        self.scheduler = Scheduler(runner, StepCosts([1], [1e-9]))
+        self.levels = levels
+        self.prefill, self.decode = Times(), Times()
+        self._meter = Meter(runner.cache)
 
     def round(self, prompt: list[int], work: Work) -> None:
         """Read a prompt and go; then read its first tokens alone, and write an answer."""
-        began = time.perf_counter()
-        self._run(prompt, 1)
-        self.prefill.append(time.perf_counter() - began)
-        self.left.append(self._flushed())
+        with self._measured(self.prefill):
+            self._add(prompt, 1)
+            self._finish()
         self._add(prompt[: 2 * CACHE_BLOCK][::-1], work.answer)
         self.scheduler.step()
-        began = time.perf_counter()
-        self._finish()
-        self.decode.append((time.perf_counter() - began) / (work.answer - 1))
-        self._flushed()
+        with self._measured(self.decode):
+            self._finish()
 
-    def _run(self, prompt: list[int], most: int) -> None:
-        self._add(prompt, most)
-        self._finish()
+    @contextmanager
+    def _measured(self, times: Times) -> Iterator[None]:
+        engine, writer = self._meter.seconds, self._writer_seconds()
+        began = time.perf_counter()
+        yield
+        times.wall.append(time.perf_counter() - began)
+        times.engine.append(self._meter.seconds - engine)
+        assert self.levels is None or self.levels.flush(FLUSH_SECONDS)
+        times.writer.append(self._writer_seconds() - writer)
+
+    def _writer_seconds(self) -> float:
+        thread = None if self.levels is None else self.levels.writing_thread
+        if thread is None or thread.ident is None:
+            return 0.0
+        return time.clock_gettime(time.pthread_getcpuclockid(thread.ident))
 
     def _add(self, prompt: list[int], most: int) -> None:
         params = SamplingParams(temperature=0.0, ignore_eos=True)
@@ -91,10 +119,30 @@ class Kind:
             assert all(event.error is None for event in events)
             self.scheduler.drop([e.answer for e in events if e.answer.finish_reason is not None])
 
-    def _flushed(self) -> float:
-        began = time.perf_counter()
-        assert self.levels is None or self.levels.flush(FLUSH_SECONDS)
-        return time.perf_counter() - began
+
+class Meter:
+    """The time that is spent in calls to a cache, those from within it counted once."""
+
+    def __init__(self, cache: KvCache) -> None:
+        self.seconds = 0.0
+        self._is_inside = False
+        for name in ("address", "begin", "append", "follow", "free", "order", "take_in"):
+            setattr(cache, name, self._metered(getattr(cache, name)))
+        if cache.prefixes is not None:
+            cache.prefixes.look_up = self._metered(cache.prefixes.look_up)  # type: ignore[method-assign]
+
+    def _metered(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        def metered(*arguments: Any, **options: Any) -> Any:
+            if self._is_inside:
+                return call(*arguments, **options)
+            self._is_inside, began = True, time.perf_counter()
+            try:
+                return call(*arguments, **options)
+            finally:
+                self.seconds += time.perf_counter() - began
+                self._is_inside = False
+
+        return metered
 
 
 def toy() -> tuple[ModelConfig, Any, Work]:
@@ -104,11 +152,11 @@ def toy() -> tuple[ModelConfig, Any, Work]:
 
 
 def synthetic() -> tuple[ModelConfig, Any, Work]:
-    """Four layers of gpt-oss-20b with a small head: a sixth of its steps, and of its bytes."""
+    """Two layers of gpt-oss-20b with a small head: a twelfth of its steps, and of its bytes."""
     full = gpt_oss_config()
-    layers = full.layer_types[:4]
-    config = replace(full, num_hidden_layers=4, layer_types=layers, vocab_size=8192)
-    return config, random_weights(config), Work(512, 64)
+    layers = full.layer_types[:2]
+    config = replace(full, num_hidden_layers=2, layer_types=layers, vocab_size=4096)
+    return config, random_weights(config), Work(512, 33)
 
 
 MODELS: dict[str, Callable[[], tuple[ModelConfig, Any, Work]]] = {
@@ -136,7 +184,7 @@ def all_kinds(config: ModelConfig, weights: Any, work: Work) -> Iterator[list[Ki
                 levels=below,
             )  # fmt: skip
             stack.callback(runner.close)
-            kinds.append(Kind(name, Scheduler(runner, StepCosts([1], [1e-9])), below))
+            kinds.append(Kind(name, runner, below))
         yield kinds
 
 
@@ -154,37 +202,31 @@ def measure(name: str, rounds: int) -> None:
             prompt = random.integers(0, config.vocab_size, work.prompt).tolist()
             for kind in kinds[number % len(kinds) :] + kinds[: number % len(kinds)]:
                 kind.round(prompt, work)
-                if not number:  # pages, clocks, buffers
-                    for times in (kind.prefill, kind.decode, kind.left):
-                        times.clear()
-        print(f"\n{name}: prompts of {work.prompt} tokens, answers of {work.answer}\n")
-        print("| cache | prefill, ms | to none | written after, ms | decode, ms | to none |")
-        print("|---|---|---|---|---|---|")
-        for kind in kinds:
-            print(_row(kind, kinds[0]))
+                if not number:
+                    kind.prefill.forget()
+                    kind.decode.forget()
+        print(f"\n{name}")
+        _print(f"prompts of {work.prompt} tokens", [(k.name, k.prefill) for k in kinds])
+        _print(f"answers of {work.answer} tokens", [(k.name, k.decode) for k in kinds])
         for kind in kinds:
             info = kind.scheduler.runner.cache.info()
             counts = kind.levels.counts() if kind.levels else ""
             print(f"{kind.name}: {info.cached_tokens} tokens were found; {counts}")
 
 
-def _row(kind: Kind, none: Kind) -> str:
-    median = statistics.median
-    cells = [
-        kind.name,
-        f"{1e3 * median(kind.prefill):.1f}",
-        _ratio(kind.prefill, none.prefill),
-        f"{1e3 * median(kind.left):.1f}",
-        f"{1e3 * median(kind.decode):.3f}",
-        _ratio(kind.decode, none.decode),
-    ]
-    return f"| {' | '.join(cells)} |"
-
-
-def _ratio(times: list[float], others: list[float]) -> str:
-    ratios = [time / other for time, other in zip(times, others, strict=True)]
-    low, middle, high = statistics.quantiles(ratios)
-    return f"{middle:.3f} ({low:.3f} to {high:.3f})"
+def _print(title: str, kinds: list[tuple[str, Times]]) -> None:
+    none, threads = kinds[0][1], thread_count(None).count
+    print(f"\n| {title} | ms | to none | in the cache, ms | writer, ms | counted cost |")
+    print("|---|---|---|---|---|---|")
+    for name, times in kinds:
+        ratios = [time / other for time, other in zip(times.wall, none.wall, strict=True)]
+        low, ratio, high = statistics.quantiles(ratios)
+        wall, engine, writer = map(statistics.median, (times.wall, times.engine, times.writer))
+        cost = (engine - statistics.median(none.engine) + writer / threads) / wall
+        print(
+            f"| {name} | {1e3 * wall:.1f} | {ratio:.3f} ({low:.3f} to {high:.3f}) | "
+            f"{1e3 * engine:.2f} | {1e3 * writer:.2f} | {cost:.2%} |"
+        )
 
 
 def main() -> None:

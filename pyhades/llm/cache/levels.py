@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import threading
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -71,6 +72,11 @@ class Levels:
 
     def _woken(self) -> None:
         self.wake()
+
+    @property
+    def writing_thread(self) -> threading.Thread | None:
+        """Whoever wants to know what it takes; None before there was anything to write."""
+        return self._queue.worker.thread
 
     def has(self, key: Key) -> bool:
         """Whether a record is on any level, or on its way to one."""

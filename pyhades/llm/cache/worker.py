@@ -23,6 +23,11 @@ class Worker:
         Of the thread.
     inline
         Whether to do everything at once, in the thread of whoever orders.
+
+    Attributes
+    ----------
+    thread
+        None before the first order, and always inline.
     """
 
     def __init__(self, name: str, *, inline: bool = False) -> None:
@@ -35,7 +40,7 @@ class Worker:
         # Unlike a condition, it may be used by what the garbage collector calls, at any time.
         self._orders: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
         self._door = threading.Lock()
-        self._thread: threading.Thread | None = None
+        self.thread: threading.Thread | None = None
 
     def order(self, order: Order) -> None:
         """Have something done; returns at once, unless it is done here and now."""
@@ -43,10 +48,10 @@ class Worker:
             _carry_out(order)
             return
         self._orders.put(order)
-        if self._thread is None:
+        if self.thread is None:
             with self._door:
-                if self._thread is None:
-                    self._thread = self._started()
+                if self.thread is None:
+                    self.thread = self._started()
 
     def _started(self) -> threading.Thread:
         thread = threading.Thread(target=_serve, args=(self._orders,), daemon=True, name=self.name)
@@ -55,7 +60,7 @@ class Worker:
 
     def flush(self, seconds: float) -> bool:
         """Wait until everything is done that was ordered so far; whether it is."""
-        if self._thread is None or not self._thread.is_alive():
+        if self.thread is None or not self.thread.is_alive():
             return True
         done = threading.Event()
         self._orders.put(done.set)
@@ -67,10 +72,10 @@ class Worker:
 
     def join(self, seconds: float) -> bool:
         """Wait for the thread to go; whether it has."""
-        if self._thread is None or self._thread is threading.current_thread():
+        if self.thread is None or self.thread is threading.current_thread():
             return True
-        self._thread.join(seconds)
-        return not self._thread.is_alive()
+        self.thread.join(seconds)
+        return not self.thread.is_alive()
 
 
 def _serve(orders: queue.SimpleQueue[Order | None]) -> None:

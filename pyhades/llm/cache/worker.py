@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable
 
 Order = Callable[[], object]
@@ -24,15 +26,21 @@ class Worker:
     inline
         Whether to do everything at once, in the thread of whoever orders.
 
+    pause
+        Seconds between the first order, after nothing had been to do, and its beginning. Whoever
+        runs the model gives many orders at a time, and needs the interpreter for himself until he
+        is done; then kernels run, which do not need it.
+
     Attributes
     ----------
     thread
         None before the first order, and always inline.
     """
 
-    def __init__(self, name: str, *, inline: bool = False) -> None:
+    def __init__(self, name: str, *, inline: bool = False, pause: float = 0.0) -> None:
         self.name = name
         self._inline = inline
+        self._pause = pause
         self.begin()
 
     def begin(self) -> None:
@@ -54,7 +62,8 @@ class Worker:
                     self.thread = self._started()
 
     def _started(self) -> threading.Thread:
-        thread = threading.Thread(target=_serve, args=(self._orders,), daemon=True, name=self.name)
+        orders = self._orders, self._pause
+        thread = threading.Thread(target=_serve, args=orders, daemon=True, name=self.name)
         thread.start()
         return thread
 
@@ -78,10 +87,19 @@ class Worker:
         return not self.thread.is_alive()
 
 
-def _serve(orders: queue.SimpleQueue[Order | None]) -> None:
-    while (order := orders.get()) is not None:
+def _serve(orders: queue.SimpleQueue[Order | None], pause: float) -> None:
+    while (order := _next(orders, pause)) is not None:
         _carry_out(order)
         del order  # and whatever it holds, while there is nothing to do
+
+
+def _next(orders: queue.SimpleQueue[Order | None], pause: float) -> Order | None:
+    with contextlib.suppress(queue.Empty):
+        return orders.get_nowait()
+    order = orders.get()
+    if order is not None:
+        time.sleep(pause)
+    return order
 
 
 def _carry_out(order: Order) -> None:

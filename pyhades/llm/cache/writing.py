@@ -13,6 +13,8 @@ from pyhades.llm.cache.worker import Worker
 
 QUEUE_BYTES = 64 << 20
 """Of records that wait to be written."""
+PAUSE = 0.005
+"""Seconds that the writer leaves the interpreter to whoever has just begun to give it records."""
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +78,7 @@ class Queue:
     def __init__(self, writers: Sequence[Writing], room: int, *, inline: bool) -> None:
         self._writers = writers
         self._room = room
-        self.worker = Worker("pyhades cache writer", inline=inline)
+        self.worker = Worker("pyhades cache writer", inline=inline, pause=PAUSE)
         self._begin()
 
     def _begin(self) -> None:

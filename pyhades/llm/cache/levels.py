@@ -62,6 +62,8 @@ class Levels:
         self.wake: Callable[[], object] = _nothing
         self._levels = tuple(levels)
         self._writers = [Writing(level) for level in levels]
+        self._outliving = [writing for writing in self._writers if writing.outlives]
+        self._below_pool = [writing for writing in self._writers if not writing.outlives][:1]
         self._queue = Queue(self._writers, queue_bytes, inline=inline)
         # The threads must not hold this object, or nobody could let go of it.
         woken = weakref.WeakMethod(self._woken)
@@ -84,30 +86,23 @@ class Levels:
 
     def would_write(self, key: Key) -> bool:
         """Whether :meth:`write_through` would do anything: ask before copying contents."""
-        return any(writing.outlives and not writing.has(key) for writing in self._writers)
+        return not all(writing.has(key) for writing in self._outliving)
 
     def would_take(self, key: Key) -> bool:
         """Whether :meth:`take_down` would do anything: ask before copying contents."""
-        writing = self._below_pool
-        return writing is not None and not writing.has(key)
-
-    @property
-    def _below_pool(self) -> Writing | None:
-        return next((writing for writing in self._writers if not writing.outlives), None)
+        return not all(writing.has(key) for writing in self._below_pool)
 
     def write_through(self, record: Record) -> None:
         """Have a record kept by every level that outlives the process; returns at once."""
-        for writing in self._writers:
-            if writing.outlives:
-                self._put(writing, record)
+        for writing in self._outliving:
+            self._put(writing, record)
 
     def take_down(self, record: Record) -> None:
         """Have the first level keep it that does not outlive the process; returns at once.
 
         For what the pool gives up.
         """
-        writing = self._below_pool
-        if writing is not None:
+        for writing in self._below_pool:
             self._put(writing, record)
 
     def _put(self, writing: Writing, record: Record) -> None:

@@ -87,20 +87,21 @@ class Queue:
         self._is_dropped = False
 
     def put(self, writing: Writing, record: Record) -> None:
+        size = record.nbytes
         with self._lock:
-            if self._bytes + record.nbytes > self._room:
+            if self._bytes + size > self._room:
                 writing.refused += 1
                 return
-            self._bytes += record.nbytes
+            self._bytes += size
         writing.waiting[record.key] = record
-        self.worker.order(lambda: self._write(writing, record))
+        self.worker.order(lambda: self._write(writing, record, size))
 
-    def _write(self, writing: Writing, record: Record) -> None:
+    def _write(self, writing: Writing, record: Record, size: int) -> None:
         is_dropped = self._is_dropped
         if not is_dropped:
             writing.put(record)
         with self._lock:
-            self._bytes -= record.nbytes
+            self._bytes -= size
             writing.refused += is_dropped
         writing.waiting.pop(record.key, None)
 

@@ -152,10 +152,10 @@ def toy() -> tuple[ModelConfig, Any, Work]:
 
 
 def synthetic() -> tuple[ModelConfig, Any, Work]:
-    """Two layers of gpt-oss-20b with a small head: a twelfth of its steps, and of its bytes."""
+    """Six layers of gpt-oss-20b with a small head: a quarter of its steps, and of its bytes."""
     full = gpt_oss_config()
-    layers = full.layer_types[:2]
-    config = replace(full, num_hidden_layers=2, layer_types=layers, vocab_size=4096)
+    layers = full.layer_types[:6]
+    config = replace(full, num_hidden_layers=6, layer_types=layers, vocab_size=4096)
     return config, random_weights(config), Work(512, 33)
 
 

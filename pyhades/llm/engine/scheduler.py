@@ -82,7 +82,7 @@ class Scheduler:
         self._sampler = BatchSampler(
             runner.config.vocab_size, threads=runner.threads, isa=runner.isa
         )
-        self._speculation = speculation
+        self.speculation = speculation
         if speculation is not None:
             speculation.begin(costs.seconds)
 
@@ -114,8 +114,8 @@ class Scheduler:
         gone = set(answers)
         for answer in gone:
             self.runner.cache.free(answer.sequence)
-            if self._speculation is not None:
-                self._speculation.forget(answer)
+            if self.speculation is not None:
+                self.speculation.forget(answer)
         for leader in self._all():
             leader.siblings = [sibling for sibling in leader.siblings if sibling not in gone]
         self._holding, heirs = self._without(self._holding, gone)
@@ -175,8 +175,8 @@ class Scheduler:
         began = self._clock()
         try:
             events = self._step()
-            if self._speculation is not None:
-                self._speculation.learn(self._clock() - began)
+            if self.speculation is not None:
+                self.speculation.learn(self._clock() - began)
             return events
         finally:
             self.seconds += self._clock() - began
@@ -229,7 +229,7 @@ class Scheduler:
 
     def _drafts(self, chosen: Items[tuple[Answer, int]]) -> Drafts:
         """Guesses of what those who write go on with: they take what room the others leave."""
-        speculation = self._speculation
+        speculation = self.speculation
         if speculation is None:
             return {}
         writers = [answer for answer, _ in chosen if answer.is_writing]
@@ -238,7 +238,8 @@ class Scheduler:
         wanted = sum(count if a.request.wants_rows else 1 for a, count in chosen)
         limits = self.runner.limits
         room = min(limits.tokens - rows, limits.wanted - wanted)
-        drafts = speculation.propose(writers, rows, looks, max(room, 0))
+        readers = [a for a, _ in chosen if not a.is_writing and not a.request.wants_rows]
+        drafts = speculation.propose(writers, rows, looks, max(room, 0), readers)
         lengths = {answer: len(draft.tokens) for answer, draft in drafts.items()}
         if drafts and not self._have_room((a, count + lengths.get(a, 0)) for a, count in chosen):
             speculation.drop()

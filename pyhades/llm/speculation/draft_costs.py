@@ -42,8 +42,8 @@ class DraftCosts:
     def __init__(self, seconds: StepSeconds, untried: float = UNTRIED) -> None:
         self._seconds = seconds
         self._untried = untried
-        self._around: dict[int, float] = {}
-        """By answers, what a step takes besides what is expected of its kernels."""
+        self._writing: dict[int, tuple[float, float]] = {}
+        """By answers, what a step that does nothing but write them takes, and how far it looks."""
         self._share: dict[tuple[int, int], tuple[float, int]] = {}
         """By sizes of rows and drafts: what a draft adds, as a share of the step without; how often
         that was measured."""
@@ -51,7 +51,9 @@ class DraftCosts:
     def plain(self, rows: int, looks: int, writers: int) -> float:
         """Seconds of a whole step without drafts."""
         kernels = self._seconds(rows, looks)
-        return max(kernels + self._around.get(writers, 0.0), 0.1 * kernels, 1e-9)
+        measured, looked = self._writing.get(writers, (0.0, 0.0))
+        around = measured - self._seconds(writers, round(looked)) if measured else 0.0
+        return max(kernels + around, 0.1 * kernels, 1e-9)
 
     def extra(self, rows: int, looks: int, writers: int, drafts: int) -> float:
         """Seconds that drafts add to a step."""
@@ -76,17 +78,21 @@ class DraftCosts:
             Without drafts.
         """
         plain = self.plain(rows, looks, writers)
-        seconds = min(seconds, 2 * (plain + self.extra(rows, looks, writers, drafts or 1)))
         if not drafts:
-            around = self._around.get(writers, seconds - self._seconds(rows, looks))
-            new = seconds - self._seconds(rows, looks)
-            self._around[writers] = around + LEARNING * (new - around)
+            if rows == writers:
+                self._learn_writing(writers, looks, min(seconds, 2 * plain))
             return
+        seconds = min(seconds, 2 * (plain + self.extra(rows, looks, writers, drafts)))
         size = _size(rows, drafts)
         known, times = self._share.get(size, (0.0, 0))
         weight = max(LEARNING, 1 / (times + 1))
         share = max(seconds / plain - 1, 0.0) / drafts
         self._share[size] = known + weight * (share - known), times + 1
+
+    def _learn_writing(self, writers: int, looks: int, seconds: float) -> None:
+        known, looked = self._writing.get(writers, (seconds, float(looks)))
+        known += LEARNING * (seconds - known)
+        self._writing[writers] = known, looked + LEARNING * (looks - looked)
 
 
 def _size(rows: int, drafts: int) -> tuple[int, int]:

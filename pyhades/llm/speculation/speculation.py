@@ -20,7 +20,9 @@ from pyhades.llm.speculation.sources import Draft
 MOST_DRAFTS = 15
 """Of an answer in a step: the cache can take back 16 tokens of a sliding window."""
 CATCHING_UP = 2048
-"""Tokens of prompts per step that are looked through: some milliseconds."""
+"""Most tokens of prompts that are looked through in a step: some milliseconds."""
+LOOKING = 3e-6
+"""Seconds that this takes per token, until it has been measured."""
 CONTROL = 32
 """Every so many steps one goes without drafts: what they gain is known by comparison."""
 PAST_TOKENS = 16_384
@@ -31,16 +33,27 @@ AnyWriter = TypeVar("AnyWriter", bound=Writer)
 
 @dataclass
 class _Step:
-    """What was decided for a step."""
+    """What was decided for a step.
+
+    Attributes
+    ----------
+    plain
+        Seconds that it takes without drafts.
+    unit
+        Those of a step that does nothing but write.
+    seconds
+        Spent on finding drafts.
+    """
 
     writers: Sequence[Writer]
     rows: int
     looks: int
     lengths: Sequence[int]
+    plain: float
+    unit: float
     proposed: dict[Writer, Draft] = field(default_factory=dict)
     tried: dict[Writer, Draft] = field(default_factory=dict)
     seconds: float = 0.0
-    """Spent on finding drafts."""
 
 
 class Speculation:
@@ -102,9 +115,16 @@ class Speculation:
         self._drafters: dict[Writer, Drafter] = {}
         self._step: _Step | None = None
         self._since_control = 0
+        self._looking = LOOKING
+        self._unit = seconds(1, 0)
 
     def propose(
-        self, writers: Sequence[AnyWriter], rows: int, looks: int, room: int
+        self,
+        writers: Sequence[AnyWriter],
+        rows: int,
+        looks: int,
+        room: int,
+        readers: Sequence[Writer] = (),
     ) -> Mapping[AnyWriter, Draft]:
         """Which drafts a step tries.
 
@@ -117,19 +137,24 @@ class Speculation:
             each of them, added up.
         room
             Most drafts of all answers.
+        readers
+            Answers whose prompts are read: their drafts will come from those.
 
         Returns
         -------
         mapping
             Drafts by answer; those without have none.
         """
+        if self._ledger.is_paused:  # which is to cost nothing
+            self._step = None
+            return {}
         began = self._clock()
-        step = self._step = _Step(writers, rows, looks, [len(w.tokens) for w in writers])
-        if writers and not self._ledger.is_paused:
-            stakes = self._stakes(step, room)
-            if may_pay(stakes, lambda drafts: self._extra(step, drafts)):
-                self._choose(step, stakes)
-            step.seconds = self._clock() - began
+        step = self._step = self._begun(writers, rows, looks)
+        stakes = self._stakes(step, room)
+        if may_pay(stakes, lambda drafts: self._extra(step, drafts)):
+            self._look([*writers, *readers])
+            self._choose(step, stakes)
+        step.seconds = self._clock() - began
         return {writer: step.tried[writer] for writer in writers if writer in step.tried}
 
     def drop(self) -> None:
@@ -146,7 +171,8 @@ class Speculation:
             That it has taken altogether.
         """
         step, self._step = self._step, None
-        if step is None or not step.writers:
+        if step is None:
+            self._ledger.enter(seconds, 0.0, self._unit)
             return
         came = {
             writer: writer.tokens[length:]
@@ -180,25 +206,37 @@ class Speculation:
 
     # Inside.
 
+    def _begun(self, writers: Sequence[Writer], rows: int, looks: int) -> _Step:
+        writing = max(len(writers), 1)
+        unit = self._costs.plain(writing, looks * writing // max(rows, 1), writing)
+        plain = self._costs.plain(rows, looks, len(writers))
+        self._unit = unit
+        return _Step(writers, rows, looks, [len(w.tokens) for w in writers], plain, unit)
+
     def _stakes(self, step: _Step, room: int) -> Stakes:
-        writers, plain = len(step.writers), self._plain(step)
-        # What a step takes that does nothing but write; prompts that it reads count by their time.
-        writing = self._costs.plain(writers, step.looks * writers // step.rows, writers)
-        tokens = writers * max(plain / writing, 1.0)
-        return Stakes(tokens, plain, room, self._ledger.balance * plain)
+        # Prompts that are read in the same step count by their time.
+        tokens = len(step.writers) * max(step.plain / step.unit, 1.0)
+        return Stakes(tokens, step.plain, room, self._ledger.balance)
+
+    def _look(self, writers: Sequence[Writer]) -> None:
+        """Look through prompts, as far as half of what may be lost pays for it."""
+        left = most = min(int(self._ledger.balance / 2 / self._looking), CATCHING_UP)
+        began = self._clock()
+        for writer in writers:
+            if writer not in self._drafters:
+                past = self._past.of(writer.request.client)
+                self._drafters[writer] = Drafter(writer, self._acceptance, past)
+            left -= self._drafters[writer].catch_up(left)
+        if most - left >= 64:
+            self._looking += ((self._clock() - began) / (most - left) - self._looking) / 2
 
     def _choose(self, step: _Step, stakes: Stakes) -> None:
-        most = CATCHING_UP
         chances: dict[Writer, list[float]] = {}
         for writer in step.writers:
-            drafter = self._drafters.get(writer)
-            if drafter is None:
-                past = self._past.of(writer.request.client)
-                drafter = self._drafters[writer] = Drafter(writer, self._acceptance, past)
-            most -= drafter.catch_up(most)
             request = writer.request
             left = len(request.tokens) + request.max_tokens - len(writer.tokens)
-            found = drafter.propose(min(self._most, left - 1)) if left > 1 else None
+            most = min(self._most, left - 1)
+            found = self._drafters[writer].propose(most) if most > 0 else None
             if found is not None:
                 step.proposed[writer], chances[writer] = found
         if not chances or self._since_control >= CONTROL:
@@ -209,9 +247,6 @@ class Speculation:
         for writer, count in zip(chances, counts, strict=True):
             if count:
                 step.tried[writer] = step.proposed[writer].beginning(count)
-
-    def _plain(self, step: _Step) -> float:
-        return self._costs.plain(step.rows, step.looks, len(step.writers))
 
     def _extra(self, step: _Step, drafts: int) -> float:
         return self._costs.extra(step.rows, step.looks, len(step.writers), drafts)
@@ -229,21 +264,20 @@ class Speculation:
         return total
 
     def _account(self, step: _Step, accepted: int, seconds: float) -> None:
-        writers, plain = len(step.writers), self._plain(step)
+        writers = len(step.writers)
         drafts = sum(len(draft.tokens) for draft in step.tried.values())
         spent = step.seconds
         if drafts:
-            expected = plain + self._extra(step, drafts)
-            spent = min(seconds, 2 * expected) - plain
+            expected = step.plain + self._extra(step, drafts)
+            spent = min(seconds, 2 * expected) - step.plain
         # Each draft that was right has saved its answer's part of a step.
-        writing = self._costs.plain(writers, step.looks * writers // step.rows, writers)
-        gained = accepted * writing / writers - spent
+        gained = accepted * step.unit / max(writers, 1) - spent
         self._costs.learn(
             step.rows, step.looks, writers, drafts, seconds - (0.0 if drafts else step.seconds)
         )
         self._seconds_gained += gained
         self._seconds_drafting += step.seconds
-        self._ledger.enter(gained / plain)
+        self._ledger.enter(seconds, gained, step.unit)
 
 
 def common_length(first: Sequence[int], second: Sequence[int]) -> int:

@@ -43,7 +43,7 @@ class Guessing(Speculation):
         self._guess = guess
         self._source = source
 
-    def propose(self, writers, rows, looks, room):
+    def propose(self, writers, rows, looks, room, readers=()):
         super().propose([], rows, looks, room)
         self._step.writers, self._step.lengths = writers, [len(w.tokens) for w in writers]
         for writer in writers:

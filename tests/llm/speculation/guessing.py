@@ -44,8 +44,7 @@ class Guessing(Speculation):
         self._source = source
 
     def propose(self, writers, rows, looks, room, readers=()):
-        super().propose([], rows, looks, room)
-        self._step.writers, self._step.lengths = writers, [len(w.tokens) for w in writers]
+        step = self._step = self._begun(writers, rows, looks)
         for writer in writers:
             request = writer.request
             left = len(request.tokens) + request.max_tokens - len(writer.tokens) - 1
@@ -53,8 +52,8 @@ class Guessing(Speculation):
             if guess:
                 room -= len(guess)
                 keys = (Key(self._source),) * len(guess)
-                self._step.tried[writer] = Draft(self._source, guess, keys)
-        return dict(self._step.tried)
+                step.tried[writer] = Draft(self._source, guess, keys)
+        return dict(step.tried)
 
 
 def guesses(known: dict[Key_, list[int]], seed: int = 0) -> dict[str, Guess]:

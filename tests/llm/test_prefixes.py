@@ -11,7 +11,7 @@ import pytest
 
 import pyhades
 from pyhades.llm.cache import prefixes as tree
-from pyhades.llm.cache.addresses import root_of
+from pyhades.llm.cache.addresses import Names, bytes_of
 from pyhades.llm.cache.pool import FREED
 from pyhades.llm.engine.request import Request
 from pyhades.llm.engine.runner import Piece, Runner
@@ -102,20 +102,23 @@ def check_books(runner: Runner, sequences) -> None:
         held = Counter(b for s in sequences for b in s.blocks[kind] if b != FREED)
         keeps: Counter[int] = Counter()
         if kept is not None and pool.window:
-            for windows in kept._checkpoints.values():
-                keeps.update(windows[kind])
+            for checkpoint in kept.windows.kept.values():
+                keeps.update(checkpoint.windows[kind])
         elif kept is not None:
-            keeps.update(node.blocks[kind] for node in kept._nodes.values())
-            assert set(keeps) == set(kept._node_of[kind])
+            keeps.update(node.blocks[kind] for node in kept.tree.nodes.values())
+            assert set(keeps) == set(kept.tree._node_of[kind])
         for block in range(pool.blocks):
             assert pool.users(block) == (held[block] + keeps[block], keeps[block])
         assert set(pool.idle) == set(keeps) - set(held)
         assert sorted([*pool._free, *{*held, *keeps}]) == list(range(pool.blocks))
         assert pool.free_blocks == pool.blocks - len(held)
     if kept is not None:
-        for node in kept._nodes.values():
-            assert node.depth == 1 or kept._nodes[node.parent.digest] is node.parent
-        assert all(digest in kept._nodes for digest in kept._checkpoints)
+        nodes = kept.tree.nodes
+        children = Counter(node.parent.digest for node in nodes.values())
+        for node in nodes.values():
+            assert node.depth == 1 or nodes[node.parent.digest] is node.parent
+            assert node.children == children[node.digest]
+        assert all(digest in nodes for digest in kept.windows.kept)
 
 
 def ids(seed: int, length: int) -> list[int]:
@@ -232,7 +235,7 @@ def test_chats_that_come_and_go_at_random(open_runner):
             model.scheduler.drop(live.pop(dice.choice(list(live)))[1])
         kept = model.runner.cache.prefixes
         if kept.checkpoints and dice.random() < 0.2:
-            kept._drop_checkpoint(dice.choice(list(kept._checkpoints)))
+            kept.windows.give_up(dice.choice(list(kept.windows.kept)))
         events = model.step()
         for event in events:
             tokens[event.answer].append(event.token)
@@ -281,7 +284,7 @@ def test_a_text_that_goes_back_is_found_as_far_as_it_holds(open_runner):
     cache.free(fork)
     check_books(runner, [])
     for tokens, depth in ((text, 4), (other, 6), (other[:60], 3)):
-        assert cache.prefixes.known(cache.address(tokens).digests) == depth
+        assert cache.prefixes.known(cache.address(tokens)) == depth
 
 
 def test_checkpoints_of_a_long_text_stand_at_even_distances(open_runner, monkeypatch):
@@ -291,20 +294,19 @@ def test_checkpoints_of_a_long_text_stand_at_even_distances(open_runner, monkeyp
         pytest.skip("every node is a checkpoint without windows")
     model = Counting(runner)
     model.run(request(0, ids(0, 1000), 1))
-    depths = sorted(
-        runner.cache.prefixes._nodes[d].depth for d in runner.cache.prefixes._checkpoints
-    )
+    depths = [each.node.depth for each in runner.cache.prefixes.windows.kept.values()]
     assert set(range(8, 57, 8)) | {1000 // CACHE_BLOCK} <= set(depths)
 
 
 def test_names_of_texts():
     facts = {"model": "a", "keys and values": "bf16"}
-    roots = {
-        root_of(changed, client)
+    block = bytes_of(range(16))
+    names = {
+        (of := Names(changed)).child(of.root, block, client)
         for changed in (facts, {**facts, "model": "ab"}, {"model": "a" + "keys and values"}, {})
         for client in ("", "a", "model")
     }
-    assert len(roots) == 12
+    assert len(names) == 12
 
 
 def test_models_tell_what_they_found():

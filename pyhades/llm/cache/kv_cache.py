@@ -8,9 +8,10 @@ one. What was read is kept after its sequence has gone, as long as nobody needs 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from collections.abc import Sequence as Items
-from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,44 +19,25 @@ from numpy.typing import NDArray
 from pyhades.arguments import one_of
 from pyhades.errors import ArgumentError, CapacityError
 from pyhades.kernels.paged_attention import KvFormat
-from pyhades.llm.cache.addresses import Address
+from pyhades.llm.cache.addresses import Address, Names
+from pyhades.llm.cache.fetch import Fetch
+from pyhades.llm.cache.levels import Levels
+from pyhades.llm.cache.policies import DEFAULT_POLICY, PolicyName
 from pyhades.llm.cache.pool import FREED, Pool
-from pyhades.llm.cache.prefixes import CHECKPOINT_TOKENS, Prefixes, Trail
+from pyhades.llm.cache.prefixes import CHECKPOINT_TOKENS, Prefixes
 from pyhades.llm.cache.resuming import reach_of, sees_everything
+from pyhades.llm.cache.sequence import Sequence
 from pyhades.llm.cache.sizes import cached_bytes_per_token
 from pyhades.llm.models.config import ModelConfig
 from pyhades.llm.models.layers import CACHE_BLOCK
 from pyhades.llm.text.outputs import CacheInfo
 
+__all__ = ["FREED", "KvCache", "Sequence"]
+
 SLACK = CACHE_BLOCK
 """Tokens that may be dropped again after the window has moved on over them."""
 FEWEST_CHECKPOINTS = 4
 """Windows that can be kept, however small the cache is."""
-
-
-@dataclass
-class Sequence:
-    """A text in the cache: its length, and the blocks that hold it, per kind of layer.
-
-    With a trail, others that begin with the same text find what it has read.
-
-    Attributes
-    ----------
-    known
-        Tokens whose keys and values stand in layers that see everything, even those from
-        ``length`` on: they go through the model for lost windows, and nothing is written there.
-    """
-
-    length: int = 0
-    blocks: dict[str, list[int]] = field(default_factory=dict)
-    trail: Trail | None = None
-    known: int = 0
-
-    def begun_block(self, kind: str, *, is_whole: bool) -> int | None:
-        """Index of the block that the next token is written into, if there is one already."""
-        index, place = divmod(self.length, CACHE_BLOCK)
-        is_written = not is_whole or self.length >= self.known
-        return index if place and is_written and index < len(self.blocks[kind]) else None
 
 
 class KvCache:
@@ -79,6 +61,16 @@ class KvCache:
     prefixes
         Whether to keep what was read, for those who begin with the same text. It needs a layer that
         sees everything.
+    levels
+        Where to keep what there is no room for, and what is to outlive the process. They are closed
+        with the cache.
+    policy
+        What is given up first, see :mod:`pyhades.llm.cache.policies`.
+    facts
+        What else changes keys and values, by name: two caches find each other's texts where all of
+        it is equal.
+    clock
+        Seconds since the epoch.
 
     Attributes
     ----------
@@ -104,12 +96,18 @@ class KvCache:
         kv_format: KvFormat = "bf16",
         tokens: int | None = None,
         prefixes: bool = True,
+        levels: Levels | None = None,
+        policy: PolicyName = DEFAULT_POLICY,
+        facts: Mapping[str, str] = MappingProxyType({}),
+        clock: Callable[[], float] = time.time,
     ) -> None:
         one_of("kv_format", kv_format, KvFormat)
+        one_of("policy", policy, PolicyName)
         self.context_length = context_length
         whole = context_length * sequences
         self.tokens = whole if tokens is None else min(max(tokens, context_length), whole)
         self.kv_format = kv_format
+        self._levels = levels
         self.pools: dict[str, Pool] = {}
         keeps_windows = prefixes and any(map(sees_everything, config.layer_types))
         block_bytes = CACHE_BLOCK * cached_bytes_per_token(config, kv_format)
@@ -122,9 +120,9 @@ class KvCache:
             self.pools[kind] = Pool(layers, blocks, block_bytes, window)
         self.prefixes: Prefixes | None = None
         if keeps_windows:
-            facts = {"model": repr(config), "keys and values": kv_format}
-            facts["block"] = str(CACHE_BLOCK)
-            self.prefixes = Prefixes(self.pools, facts, reach_of(config))
+            mine = {"model": repr(config), "keys and values": kv_format}
+            names = Names({**facts, **mine, "block": str(CACHE_BLOCK)})
+            self.prefixes = Prefixes(self.pools, names, reach_of(config), policy, levels, clock)
 
     def _blocks_of_pool(self, window: int, sequences: int, step_tokens: int) -> int:
         """Blocks for all tokens, and a begun one per sequence; of windows, one at either end."""
@@ -147,9 +145,49 @@ class KvCache:
         """An empty sequence."""
         return Sequence(0, {kind: [] for kind in self.pools})
 
-    def address(self, tokens: Items[int], client: str = "") -> Address | None:
-        """By what a text is looked up among those that were read; None where they are not kept."""
-        return None if self.prefixes is None else self.prefixes.address(tokens, client)
+    def declare(self, tokens: Items[int]) -> None:
+        """Let everybody find a beginning of texts, whoever reads it first.
+
+        Others can tell from the time that a prompt takes whether somebody has read the same: so
+        this is for what everybody may know, such as the instructions that all prompts begin with.
+        Whole blocks of 16 tokens are shared; what is read already is read once more.
+        """
+        if self.prefixes is not None:
+            self.prefixes.names.declare(tokens)
+
+    def address(
+        self, tokens: Items[int], client: str = "", points: Items[int] = ()
+    ) -> Address | None:
+        """By what a prompt is looked up among those that were read; None where they are not kept.
+
+        Parameters
+        ----------
+        tokens
+            The prompt.
+        client
+            Whose it is: nobody else finds it.
+        points
+            Lengths at which other texts are likely to part from it.
+        """
+        return None if self.prefixes is None else self.prefixes.address(tokens, client, points)
+
+    def order(self, address: Address) -> Fetch | None:
+        """Have more of a text that was looked up fetched from the levels below.
+
+        None where not enough of it is there. :meth:`take_in` takes what comes.
+        """
+        exchange = None if self.prefixes is None else self.prefixes.exchange
+        return None if exchange is None else exchange.order(address)
+
+    def wake_with(self, wake: Callable[[], object]) -> None:
+        """What is called, by another thread, whenever there is something to take in."""
+        if self._levels is not None:
+            self._levels.wake = wake
+
+    def take_in(self, address: Address, fetch: Fetch) -> None:
+        """Keep what was fetched so far; it has to be looked up once more to be found."""
+        if self.prefixes is not None and self.prefixes.exchange is not None:
+            self.prefixes.exchange.take_in(address, fetch)
 
     def begin(self, address: Address) -> Sequence:
         """A sequence that holds what was found of a text, and will be found by others."""
@@ -159,13 +197,7 @@ class KvCache:
 
     def needed(self, sequence: Sequence, tokens: int) -> dict[str, int]:
         """Free blocks that :meth:`append` takes, per kind of layer."""
-        needed = {}
-        for kind, pool in self.pools.items():
-            needed[kind] = _new_blocks(sequence, kind, tokens)
-            begun = sequence.begun_block(kind, is_whole=not pool.window) if tokens else None
-            if begun is not None and pool.is_shared(sequence.blocks[kind][begun]):
-                needed[kind] += 1
-        return needed
+        return {kind: sequence.needed(kind, pool, tokens) for kind, pool in self.pools.items()}
 
     def needed_to_begin(self, tokens: int, address: Address | None) -> dict[str, int]:
         """Free blocks that a text of so many tokens takes, where it begins with what was found."""
@@ -199,32 +231,8 @@ class KvCache:
         for kind, count in self.needed(sequence, tokens).items():
             if self.pools[kind].free_blocks < count:
                 raise CapacityError(f"the cache is full: no blocks left for {kind} layers")
-        slots = {
-            kind: self._append_to(kind, sequence, np.arange(sequence.length, end, dtype=np.int32))
-            for kind in self.pools
-        }
+        slots = {kind: sequence.append(kind, pool, tokens) for kind, pool in self.pools.items()}
         sequence.length = end
-        return slots
-
-    def _append_to(
-        self, kind: str, sequence: Sequence, positions: NDArray[np.int32]
-    ) -> NDArray[np.int32]:
-        """The slots of tokens at ``positions``, behind all others, in blocks of their own."""
-        pool, blocks = self.pools[kind], sequence.blocks[kind]
-        if not positions.size:
-            return positions
-        begun = sequence.begun_block(kind, is_whole=not pool.window)
-        if begun is not None:
-            blocks[begun] = pool.own(blocks[begun])
-        taken = [pool.take() for _ in range(_new_blocks(sequence, kind, positions.size))]
-        if taken and len(blocks) * CACHE_BLOCK < sequence.length:
-            pool.of_blocks[:, taken[0]] = 0  # it begins with tokens that are not read again
-        blocks.extend(taken)
-        first = sequence.length // CACHE_BLOCK
-        written = np.asarray(blocks[first:], np.int32)
-        slots = written[positions // CACHE_BLOCK - first] * CACHE_BLOCK + positions % CACHE_BLOCK
-        if not pool.window:
-            slots[positions < sequence.known] = -1
         return slots
 
     def follow(self, sequence: Sequence, tokens: Items[int]) -> None:
@@ -239,13 +247,7 @@ class KvCache:
         """Give back the blocks that no later token of ``sequence`` can see."""
         for kind, pool in self.pools.items():
             if pool.window:
-                gone = max(sequence.length + 1 - pool.window - SLACK, 0) // CACHE_BLOCK
-                blocks = sequence.blocks[kind]
-                for index in range(gone - 1, -1, -1):
-                    if blocks[index] == FREED:
-                        break
-                    pool.release(blocks[index])
-                    blocks[index] = FREED
+                sequence.forget(kind, pool, SLACK)
 
     def fork(self, sequence: Sequence) -> Sequence:
         """Another sequence with the same text; also a checkpoint to go back to."""
@@ -267,45 +269,33 @@ class KvCache:
         """
         if not 0 <= length <= sequence.length:
             raise ArgumentError(f"length={length}: the sequence has {sequence.length} tokens")
-        kept, trail = -(-length // CACHE_BLOCK), sequence.trail
-        is_read = trail is not None and length < trail.length
-        if not self._has_windows(sequence, length, kept, is_read=is_read):
+        windows = {kind: pool.window for kind, pool in self.pools.items() if pool.window}
+        if not sequence.may_end(length, windows):
             raise ArgumentError(
                 f"the window before token {length} is no longer in the cache; "
                 "fork the sequence where you may want to return to"
             )
-        if is_read:  # other tokens may follow now
+        if sequence.is_read(length):  # other tokens may follow now
             sequence.known = min(sequence.known, length // CACHE_BLOCK * CACHE_BLOCK)
         for kind, pool in self.pools.items():
-            blocks, end = sequence.blocks[kind], kept
-            if not pool.window:
-                end = max(kept, sequence.known // CACHE_BLOCK)
-            for block in reversed(blocks[end:]):
-                pool.release(block)
-            del blocks[end:]
+            sequence.cut(kind, pool, length)
         sequence.length = length
-        if trail is not None and self.prefixes is not None:
-            self.prefixes.back(trail, length)
+        if sequence.trail is not None and self.prefixes is not None:
+            self.prefixes.back(sequence.trail, length)
 
-    def _has_windows(self, sequence: Sequence, length: int, kept: int, *, is_read: bool) -> bool:
-        """Whether a sequence can go on at ``length``, in any way or with the same tokens only."""
-        if is_read and sequence.trail and length < sequence.trail.sound * CACHE_BLOCK:
-            return False
-        if not is_read and sequence.trail:  # it stood there a moment ago
-            return True
-        windows = [(kind, pool.window) for kind, pool in self.pools.items() if pool.window]
-        return not any(
-            FREED in sequence.blocks[kind][max(length + 1 - window, 0) // CACHE_BLOCK : kept]
-            for kind, window in windows
-        )
-
-    def free(self, sequence: Sequence) -> None:
+    def free(self, sequence: Sequence, *, is_open: bool | None = None) -> None:
         """Give back everything; the sequence is empty afterwards.
 
         What it has read is found by those who begin with the same text, until its room is needed.
+
+        Parameters
+        ----------
+        is_open
+            Whether the text is of a chain of calls that goes on, and stays longer therefore. None
+            where it was broken off, and nobody knows.
         """
         if sequence.trail is not None and self.prefixes is not None:
-            self.prefixes.save(sequence.trail, sequence.blocks)
+            self.prefixes.end(sequence.trail, sequence.blocks, is_open)
         for kind, pool in self.pools.items():
             for block in reversed(sequence.blocks[kind]):  # so that what follows others goes first
                 pool.release(block)
@@ -325,23 +315,24 @@ class KvCache:
         prefixes = self.prefixes
         if prefixes is None:
             return CacheInfo(0, 0, 0, 0, 0, 0)
+        exchange = prefixes.exchange
+        fetched = 0 if exchange is None else exchange.fetched * CACHE_BLOCK
         counts, evicted = prefixes.counts, prefixes.counts.evicted * CACHE_BLOCK
         kept, checkpoints = len(prefixes) * CACHE_BLOCK, prefixes.checkpoints
         return CacheInfo(
-            counts.asked, counts.found, kept, self.tokens, checkpoints, evicted, counts.rederived
-        )
+            counts.asked, counts.found, kept, self.tokens, checkpoints, evicted,
+            counts.rederived, fetched,
+        )  # fmt: skip
 
     def close(self) -> None:
-        """Free the memory."""
+        """Free the memory, and close the levels below."""
         for pool in self.pools.values():
-            pool.reclaim = None  # which holds what holds the pool
+            pool.reclaim = pool.on_idle = None  # which hold what holds the pool
+        if self._levels is not None:
+            self._levels.close()
         self.pools.clear()
         self.prefixes = None
 
     def __repr__(self) -> str:
         size = sum(pool.memory.nbytes for pool in self.pools.values())
         return f"KvCache({self.tokens} tokens, {self.kv_format}, up to {size / 1e6:.0f} MB)"
-
-
-def _new_blocks(sequence: Sequence, kind: str, tokens: int) -> int:
-    return max(-(-(sequence.length + tokens) // CACHE_BLOCK) - len(sequence.blocks[kind]), 0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 
 import numpy as np
@@ -29,9 +28,11 @@ class Pool:
     window
         How many tokens a query sees, itself included; 0 for all.
     reclaim
-        Makes at least one idle block free, by :meth:`let_go`.
+        Makes an idle block free, by :meth:`let_go`, or says that there is none to make free.
+    on_idle
+        Called with a block that has become idle.
     idle
-        The idle blocks, the one that has been idle for longest first.
+        The idle blocks.
     """
 
     def __init__(self, layers: int, blocks: int, block_bytes: int, window: int) -> None:
@@ -40,7 +41,8 @@ class Pool:
         self.block_bytes = block_bytes
         there = blocks + 1 if window else blocks
         self.memory: NDArray[np.uint8] = np.zeros((layers, there * block_bytes), np.uint8)
-        self.reclaim: Callable[[], object] | None = None
+        self.reclaim: Callable[[], bool] | None = None
+        self.on_idle: Callable[[int], object] | None = None
         self.reset()
 
     def reset(self) -> None:
@@ -48,7 +50,7 @@ class Pool:
         self._users = [0] * self.blocks
         self._kept = [0] * self.blocks
         self._free = list(range(self.blocks - 1, -1, -1))
-        self.idle: OrderedDict[int, None] = OrderedDict()
+        self.idle: set[int] = set()
 
     @property
     def of_blocks(self) -> NDArray[np.uint8]:
@@ -70,8 +72,8 @@ class Pool:
 
     def take(self) -> int:
         """A block with one user."""
-        while not self._free and self.idle and self.reclaim is not None:
-            self.reclaim()
+        while not self._free and self.reclaim is not None and self.reclaim():
+            pass
         block = self._free.pop()
         self._users[block] = 1
         return block
@@ -80,7 +82,7 @@ class Pool:
         """Count one more user of ``block``."""
         if block != FREED:
             self._users[block] += 1
-            self.idle.pop(block, None)
+            self.idle.discard(block)
 
     def release(self, block: int) -> None:
         """Count one user less; without any, the block is free."""
@@ -90,7 +92,9 @@ class Pool:
         if not users:
             self._free.append(block)
         elif users == self._kept[block]:
-            self.idle[block] = None
+            self.idle.add(block)
+            if self.on_idle is not None:
+                self.on_idle(block)
 
     def keep(self, block: int) -> None:
         """Keep a block that somebody holds for later."""
@@ -102,7 +106,7 @@ class Pool:
         self._kept[block] -= 1
         users = self._users[block] = self._users[block] - 1
         if not users:
-            self.idle.pop(block, None)
+            self.idle.discard(block)
             self._free.append(block)
 
     def own(self, block: int) -> int:

@@ -6,29 +6,27 @@ contents. Layers that see everything keep one block per node. Layers with a slid
 last window before some nodes, the *checkpoints*, whole or not at all. Between them a window is
 computed again, see :mod:`pyhades.llm.cache.resuming`. Without such layers every node is one.
 
-Nothing that is kept here is ever in the way: blocks that no sequence holds are given up, those that
-were used longest ago first, as soon as they are needed. See docs/decisions/0012.
+Nothing that is kept here is ever in the way: blocks that no sequence holds are given up, those of
+the lowest rank first, as soon as they are needed. See docs/decisions/0012 and 0016.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Sequence as Items
 from dataclasses import dataclass
-from functools import partial
 
-from pyhades.llm.cache.addresses import (
-    Address,
-    Digest,
-    Node,
-    bytes_of,
-    digest_of,
-    root_of,
-    tokens_of,
-)
+from pyhades.llm.cache.addresses import Address, Digest, Names, bytes_of, tokens_of
+from pyhades.llm.cache.checkpoints import Blocks, Checkpoint, Checkpoints
+from pyhades.llm.cache.exchange import Exchange
+from pyhades.llm.cache.levels import Levels
+from pyhades.llm.cache.policies import POLICIES, PolicyName, Purpose, Use
 from pyhades.llm.cache.pool import FREED, Pool
+from pyhades.llm.cache.purposes import purpose_at_end
+from pyhades.llm.cache.records import Key, Part
 from pyhades.llm.cache.resuming import best_place
+from pyhades.llm.cache.trail import Trail
+from pyhades.llm.cache.tree import Node, Tree, root_node
 from pyhades.llm.models.layers import CACHE_BLOCK
 
 CHECKPOINT_TOKENS = 2048
@@ -37,43 +35,6 @@ CHECKPOINT_TOKENS = 2048
 A window of 128 tokens each adds a sixteenth to what layers that see everything keep of as many
 tokens, where half of the layers have one. Between them windows are computed again.
 """
-
-Blocks = dict[str, list[int]]
-"""Blocks of a sequence, per kind of layer."""
-
-
-@dataclass
-class Trail:
-    """Where a sequence stands in the tree.
-
-    Attributes
-    ----------
-    node
-        Its last full block.
-    begun
-        Tokens behind it.
-    points
-        Depths at which others may want to resume; whoever knows of one adds it.
-    last
-        Depth of its last checkpoint.
-    sound
-        Depth from which on its windows are right: before, those that were lost are on their way.
-    """
-
-    node: Node
-    begun: list[int]
-    points: set[int]
-    last: int = 0
-    sound: int = 0
-
-    @property
-    def length(self) -> int:
-        """Tokens of the text so far."""
-        return self.node.depth * CACHE_BLOCK + len(self.begun)
-
-    def copy(self) -> Trail:
-        """For another sequence with the same text."""
-        return Trail(self.node, list(self.begun), set(), self.last, self.sound)
 
 
 @dataclass
@@ -91,138 +52,161 @@ class PrefixCounts:
 
 
 class Prefixes:
-    """The tree.
+    """The tree with its checkpoints.
 
     Parameters
     ----------
     pools
         Where blocks come from, per kind of layer; at least one has no window.
-    facts
-        What changes the contents of blocks besides tokens, by name: the model, formats.
+    names
+        How texts are named.
     reach
         Tokens by which a lost window is computed.
+    policy
+        What is given up first.
+    levels
+        Where to keep what there is no room for here, and what is to outlive the process.
+    clock
+        Seconds since the epoch.
+
+    Attributes
+    ----------
+    tree
+        Blocks of layers that see everything.
+    windows
+        The checkpoints.
+    exchange
+        With the levels below; None where there are none.
     """
 
-    def __init__(self, pools: Mapping[str, Pool], facts: Mapping[str, str], reach: int) -> None:
+    def __init__(
+        self,
+        pools: Mapping[str, Pool],
+        names: Names,
+        reach: int,
+        policy: PolicyName,
+        levels: Levels | None,
+        clock: Callable[[], float],
+    ) -> None:
         self.counts = PrefixCounts()
-        self._facts = facts
+        self.names = names
         self._reach = reach
-        self._full = {kind: pool for kind, pool in pools.items() if not pool.window}
-        self._windowed = {kind: pool for kind, pool in pools.items() if pool.window}
-        assert self._full, "a tree hangs on the blocks of layers that see everything"
-        for kind, pool in self._full.items():
-            pool.reclaim = partial(self._evict_oldest, kind)
-        for pool in self._windowed.values():
-            pool.reclaim = self._drop_oldest_checkpoint
-        self.reset()
+        self._clock = clock
+        full = {kind: pool for kind, pool in pools.items() if not pool.window}
+        windowed = {kind: pool for kind, pool in pools.items() if pool.window}
+        assert full, "a tree hangs on the blocks of layers that see everything"
+        self.tree = Tree(full, POLICIES[policy], self._node_goes)
+        self.windows = Checkpoints(windowed, POLICIES[policy], self._window_goes)
+        self.exchange: Exchange | None = None
+        if levels is not None:
+            self.exchange = Exchange(levels, self.tree, self.windows, reach, names.root, clock)
 
     def reset(self) -> None:
         """Forget everything; the pools are reset by their owner."""
-        self._nodes: dict[Digest, Node] = {}
-        self._node_of: dict[str, dict[int, Node]] = {kind: {} for kind in self._full}
-        self._checkpoints: OrderedDict[Digest, Blocks] = OrderedDict()
-        self._version = 0
+        self.tree.reset()
+        self.windows.reset()
 
     def __len__(self) -> int:
         """Blocks in the tree."""
-        return len(self._nodes)
+        return len(self.tree.nodes)
 
     @property
     def checkpoints(self) -> int:
         """Windows that are kept."""
-        return len(self._checkpoints)
+        return len(self.windows)
 
     # Finding.
 
-    def address(self, tokens: Items[int], client: str = "") -> Address:
-        """The name of a text.
-
-        Those of different clients differ, so that nobody can find out what others have asked by how
-        long his own prompt takes.
-        """
-        address = Address(root_of(self._facts, client))
+    def address(self, tokens: Items[int], client: str = "", points: Items[int] = ()) -> Address:
+        """The name of a prompt of a client, and where others are likely to go on from it."""
+        address = Address(self.names, client)
         address.extend(tokens)
+        address.turn = len(address.digests)
+        address.points.update(point // CACHE_BLOCK for point in (*points, len(tokens) - 1))
         return address
 
-    def look_up(self, address: Address) -> None:
-        """Note in ``address`` up to where its text need not be read again."""
-        if address.as_of != self._version:
-            address.as_of = self._version
-            digests = address.digests
-            address.place = best_place(
-                self.known(digests),
-                self._reach,
-                lambda depth: not self._windowed or digests[depth - 1] in self._checkpoints,
-            )
+    def look_up(self, address: Address) -> bool:
+        """Note in ``address`` where its text need not be read again; whether it had to look."""
+        version = self.tree.version + self.windows.version
+        if address.as_of == version:
+            return False
+        address.as_of = version
+        address.place = best_place(
+            self.tree.known(address),
+            self._reach,
+            lambda depth: address.digests[depth - 1] in self.windows,
+        )
+        return True
 
-    def known(self, digests: Items[Digest]) -> int:
-        """How many of the blocks are in the tree: a beginning of them, whose parents all are."""
-        low, high = 0, len(digests)
-        while low < high:
-            middle = (low + high + 1) // 2
-            if digests[middle - 1] in self._nodes:
-                low = middle
-            else:
-                high = middle - 1
-        return low
+    def known(self, address: Address) -> int:
+        """How many blocks of a text are in the tree."""
+        return self.tree.known(address)
 
     def idle_blocks(self, address: Address) -> dict[str, int]:
         """How many idle blocks resuming would take into use, per kind of layer."""
-        idle = dict.fromkeys([*self._full, *self._windowed], 0)
-        known = address.place.known
-        for kind, pool in self._full.items():
-            # Where a sequence holds a block, it holds all before it.
-            low, high = 0, known
-            while low < high:
-                middle = (low + high) // 2
-                if self._nodes[address.digests[middle]].blocks[kind] in pool.idle:
-                    high = middle
-                else:
-                    low = middle + 1
-            idle[kind] = known - low
-        for kind, pool in self._windowed.items():
+        idle = self.tree.idle(address)
+        for kind, pool in self.windows.pools.items():
             idle[kind] = sum(block in pool.idle for block in self._window(address, kind))
         return idle
 
     def _window(self, address: Address, kind: str) -> list[int]:
         """The blocks of the window that a text is resumed with."""
         depth = address.place.checkpoint
-        return self._checkpoints[address.digests[depth - 1]][kind] if depth else []
+        return self.windows.window(address.digests[depth - 1], kind) if depth else []
 
     # Using.
 
     def begin(self, address: Address) -> tuple[Trail, Blocks]:
         """The trail and the blocks of a new sequence, resumed where its text was found."""
         place = address.place
-        root = Node(address.root, None, 0, b"", {})
-        path = [root, *(self._nodes[digest] for digest in address.digests[: place.known])]
+        root = root_node(self.names.root)
+        path = [root, *(self.tree.nodes[digest] for digest in address.digests[: place.known])]
         blocks: Blocks = {}
-        for kind, pool in self._full.items():
+        for kind in self.tree.pools:
             blocks[kind] = [node.blocks[kind] for node in path[1:]]
-            for block in blocks[kind]:
-                pool.share(block)
         depth, rest = divmod(place.start, CACHE_BLOCK)
-        for kind, pool in self._windowed.items():
+        for kind in self.windows.pools:
             window = self._window(address, kind)
             blocks[kind] = [FREED] * (depth - len(window)) + window
-            for block in window:
-                pool.share(block)
+        for pools in (self.tree.pools, self.windows.pools):
+            for kind, pool in pools.items():
+                for block in blocks[kind]:
+                    pool.share(block)
         if place.start < place.known * CACHE_BLOCK:  # others may part from it here as well
             address.points.add(place.known)
-        if self._windowed and place.checkpoint:
-            self._checkpoints.move_to_end(path[place.checkpoint].digest)
+        self._use(path[1:], path[place.checkpoint])
         begun = tokens_of(path[depth + 1].tokens)[:rest] if rest else []
-        sound = place.sound if self._windowed else 0
-        return Trail(path[depth], begun, address.points, place.sound, sound), blocks
+        sound = place.sound if self.windows.pools else 0
+        trail = Trail(path[depth], begun, address.points, address.client, address.turn,
+                      place.sound, sound)  # fmt: skip
+        return trail, blocks
+
+    def _use(self, path: Items[Node], match: Node) -> None:
+        """Take note that a path was used again, and the checkpoint at which it was resumed."""
+        now = self._clock()
+        for node in path:
+            node.use.last = now
+            node.use.count += 1
+        checkpoint = self.windows.kept.get(match.digest)
+        if checkpoint is not None:
+            checkpoint.use.last = now
+            checkpoint.use.count += 1
+            self.windows.rank(checkpoint)
+        if self.exchange is not None:
+            self.exchange.used(path, checkpoint)
 
     def follow(self, trail: Trail, blocks: Blocks, tokens: Iterable[int]) -> None:
         """Take note of tokens that were read into ``blocks``, of which no window has gone yet."""
         trail.begun.extend(tokens)
-        while len(trail.begun) >= CACHE_BLOCK:
-            trail.node = self._child(trail.node, bytes_of(trail.begun[:CACHE_BLOCK]), blocks)
+        while len(trail.begun) >= CACHE_BLOCK and not trail.is_lost:
+            node = self._child(trail, bytes_of(trail.begun[:CACHE_BLOCK]), blocks)
+            if node is None:
+                trail.is_lost = True
+                return
+            trail.node = node
             del trail.begun[:CACHE_BLOCK]
-            depth = trail.node.depth
-            if depth in trail.points or (depth - trail.last) * CACHE_BLOCK >= CHECKPOINT_TOKENS:
+            is_due = (node.depth - trail.last) * CACHE_BLOCK >= CHECKPOINT_TOKENS
+            if is_due or node.depth in trail.points:
                 self.save(trail, blocks)
 
     def back(self, trail: Trail, length: int) -> None:
@@ -237,70 +221,96 @@ class Prefixes:
     def save(self, trail: Trail, blocks: Blocks) -> None:
         """Make a checkpoint of the last full block of a sequence, where its windows are right."""
         node = trail.node
-        if not self._windowed or not node.depth or node.depth < trail.sound:
+        if not self.windows.pools or not node.depth or node.depth < trail.sound:
             return
         trail.last = node.depth
-        if node.digest in self._checkpoints:
-            self._checkpoints.move_to_end(node.digest)
+        windows = self.windows.window_of(node.depth, blocks)
+        if node.digest in self.windows or windows is None:
             return
-        windows = {}
-        for kind, pool in self._windowed.items():
-            first = max(node.depth * CACHE_BLOCK + 1 - pool.window, 0) // CACHE_BLOCK
-            windows[kind] = blocks[kind][first : node.depth]
-            if FREED in windows[kind]:
-                return
-        for kind, pool in self._windowed.items():
-            for block in windows[kind]:
-                pool.keep(block)
-        self._checkpoints[node.digest] = windows
+        is_turn = node.depth == trail.turn or node.depth in trail.points
+        use = self._new_use(node.digest, node.depth, is_turn)
+        checkpoint = self.windows.keep(node, windows, use)
         self.counts.checkpoints += 1
-        self._version += 1
+        if self.exchange is not None:
+            self.exchange.window_came(checkpoint)
 
-    def _child(self, parent: Node, tokens: bytes, blocks: Blocks) -> Node:
-        """The node of the next block of a sequence, which from now on holds the block in it."""
-        digest = digest_of(parent.digest, tokens)
-        depth = parent.depth
-        node = self._nodes.get(digest)
+    def end(self, trail: Trail, blocks: Blocks, is_open: bool | None) -> None:
+        """Take note that a sequence comes to its end, and of what it is kept for from now on.
+
+        ``is_open`` says whether it is part of a chain of calls that goes on; None where it was
+        broken off.
+        """
+        self.save(trail, blocks)
+        now = self._clock()
+        changed: dict[Purpose, list[Key]] = {}
+        for node in trail.node.path():
+            node.use.last, was = now, node.use.purpose
+            is_of_prompt = node.depth <= trail.turn
+            purpose = purpose_at_end(was, is_of_prompt=is_of_prompt, is_open=is_open)
+            if purpose is not was:
+                node.use.purpose = purpose
+                changed.setdefault(purpose, []).append(Key(node.digest, Part.BLOCK))
+            checkpoint = self.windows.kept.get(node.digest)
+            if checkpoint is not None and self._window_ends(checkpoint, trail, is_open):
+                key = Key(node.digest, Part.WINDOW)
+                changed.setdefault(checkpoint.use.purpose, []).append(key)
+        if self.exchange is not None:
+            self.exchange.text_ended(trail.node)
+            for purpose, keys in changed.items():
+                self.exchange.touch(purpose, keys)
+
+    def _window_ends(self, checkpoint: Checkpoint, trail: Trail, is_open: bool | None) -> bool:
+        """Whether a window is kept for something else at the end of a text."""
+        is_turn = checkpoint.node.depth == trail.turn
+        if not is_turn and checkpoint.node is not trail.node:  # a chain goes on from those alone
+            is_open = is_open and None
+        was = checkpoint.use.purpose
+        purpose = purpose_at_end(was, is_of_prompt=is_turn, is_open=is_open)
+        if purpose is was:
+            return False
+        checkpoint.use.purpose = purpose
+        self.windows.rank(checkpoint)
+        return True
+
+    def _child(self, trail: Trail, tokens: bytes, blocks: Blocks) -> Node | None:
+        """The node of the next block of a sequence, which from now on holds the block in it.
+
+        None where the name stands for other tokens.
+        """
+        parent = trail.node
+        digest, depth = self.names.child(parent.digest, tokens, trail.client), parent.depth
+        node = self.tree.nodes.get(digest)
         if node is None:
-            node = Node(digest, parent, depth + 1, tokens, {})
-            self._nodes[digest] = node
-            for kind, pool in self._full.items():
-                block = node.blocks[kind] = blocks[kind][depth]
-                self._node_of[kind][block] = node
-                pool.keep(block)
-            if not self._windowed:
-                self._version += 1
+            mine = {kind: blocks[kind][depth] for kind in self.tree.pools}
+            use = self._new_use(digest, depth + 1, depth < trail.turn)
+            node = self.tree.add(parent, digest, tokens, mine, use)
+            if self.exchange is not None:
+                self.exchange.node_came(node)
             return node
-        assert node.tokens == tokens
-        for kind, pool in self._full.items():  # read a second time: one of the two is enough
-            mine = blocks[kind][depth]
-            if mine != node.blocks[kind]:
+        if node.tokens != tokens:
+            return None
+        for kind, pool in self.tree.pools.items():  # read a second time: one of the two is enough
+            own = blocks[kind][depth]
+            if own != node.blocks[kind]:
                 pool.share(node.blocks[kind])
                 blocks[kind][depth] = node.blocks[kind]
-                pool.release(mine)
+                pool.release(own)
         return node
+
+    def _new_use(self, digest: Digest, depth: int, is_turn: bool) -> Use:
+        now, purpose = self._clock(), Purpose.TURN if is_turn else Purpose.PLAIN
+        if self.names.is_shared(digest):
+            purpose = Purpose.DECLARED
+        return Use(now, depth=depth, purpose=purpose, first=now)
 
     # Giving up.
 
-    def _evict_oldest(self, kind: str) -> None:
-        """Give up the node that has been idle for longest: whatever follows it was given up."""
-        node = self._node_of[kind][next(iter(self._full[kind].idle))]
-        self._drop_checkpoint(node.digest)
-        del self._nodes[node.digest]
-        for of_kind, pool in self._full.items():
-            del self._node_of[of_kind][node.blocks[of_kind]]
-            pool.let_go(node.blocks[of_kind])
+    def _node_goes(self, node: Node) -> None:
+        self.windows.give_up(node.digest)
         self.counts.evicted += 1
-        self._version += 1
+        if self.exchange is not None:
+            self.exchange.node_goes(node)
 
-    def _drop_oldest_checkpoint(self) -> None:
-        self._drop_checkpoint(next(iter(self._checkpoints)))
-
-    def _drop_checkpoint(self, digest: Digest) -> None:
-        windows = self._checkpoints.pop(digest, None)
-        if windows is None:
-            return
-        for kind, pool in self._windowed.items():
-            for block in reversed(windows[kind]):
-                pool.let_go(block)
-        self._version += 1
+    def _window_goes(self, checkpoint: Checkpoint) -> None:
+        if self.exchange is not None:
+            self.exchange.window_goes(checkpoint)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from pyhades.llm.cache.addresses import Address
-from pyhades.llm.cache.kv_cache import Sequence
+from pyhades.llm.cache.fetch import Fetch
+from pyhades.llm.cache.sequence import Sequence
 from pyhades.llm.engine.request import Request
 from pyhades.llm.engine.runner import Logits
 from pyhades.llm.engine.sampling import Sampler
@@ -30,6 +31,9 @@ class Answer:
     address
         By what its text is found among those that were read before; None where it is not looked
         for.
+    fetch
+        What comes of its text from the levels below the pool; it does not begin before that is
+        over.
     is_admitted
         Whether it may hold blocks.
     cached_tokens
@@ -47,6 +51,7 @@ class Answer:
     tokens: list[int] = field(default_factory=list)
     siblings: list[Answer] = field(default_factory=list)
     address: Address | None = None
+    fetch: Fetch | None = None
     is_admitted: bool = False
     cached_tokens: int = 0
     accepted: int = 0
@@ -69,6 +74,14 @@ class Answer:
     def written(self) -> int:
         """How many tokens it has."""
         return len(self.tokens) - len(self.request.tokens)
+
+    @property
+    def is_open(self) -> bool | None:
+        """Whether it leaves a chain of calls open; None where it has not come to its end."""
+        if self.finish_reason is None:
+            return None
+        last = self.tokens[-min(self.written, 2) :] if self.written else []
+        return not self.request.opens.isdisjoint(last)
 
     @property
     def is_writing(self) -> bool:

@@ -114,6 +114,7 @@ class Engine:
         self._in_step: frozenset[Work[Any]] = frozenset()
         self._wakings = Wakings()
         self._is_closed = False
+        self.runner.cache.wake_with(_waker(self))
         weakref.finalize(self, self._orders.put, _nothing)
 
     # What callers do.
@@ -201,7 +202,7 @@ class Engine:
         self._orders.put(order)
 
     def _wake(self) -> None:
-        """A reader who had fallen behind has caught up."""
+        """A reader who had fallen behind has caught up, or something was fetched."""
         self._order(_nothing)
 
     def _stop_unwanted_step(self) -> None:
@@ -228,8 +229,10 @@ class Engine:
         if is_closed:
             for work in list(self._works):
                 self._end(work, ClosedError(f"{self.name} was closed while this was in work"))
-        elif self.scheduler.has_work:
-            self._step()
+        else:
+            self.scheduler.receive()
+            if self.scheduler.has_work:
+                self._step()
         self._wakings.send()
         return self.scheduler.has_work, is_closed
 
@@ -346,6 +349,18 @@ def _rows(event: Event) -> Logits:
 
 def _nothing() -> None:
     """An order that wakes the thread."""
+
+
+def _waker(engine: Engine) -> Callable[[], None]:
+    """Wakes the thread of an engine, and keeps none alive."""
+    engine_of = weakref.ref(engine)
+
+    def wake() -> None:
+        engine = engine_of()
+        if engine is not None:
+            engine._wake()
+
+    return wake
 
 
 def _serve(engine_of: Callable[[], Engine | None], orders: queue.SimpleQueue[Order]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from collections.abc import Sequence as Items
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, cast
 
 import numpy as np
@@ -15,8 +16,11 @@ from pyhades.compiler.view import Array
 from pyhades.config import thread_count
 from pyhades.errors import ArgumentError, CancelledError
 from pyhades.kernels.paged_attention import KvFormat
-from pyhades.llm.cache.kv_cache import KvCache, Sequence
+from pyhades.llm.cache.kv_cache import KvCache
+from pyhades.llm.cache.levels import Levels
+from pyhades.llm.cache.policies import DEFAULT_POLICY, PolicyName
 from pyhades.llm.cache.pool import FREED
+from pyhades.llm.cache.sequence import Sequence
 from pyhades.llm.engine.few_logits import FewLogits
 from pyhades.llm.engine.token_filter import Words
 from pyhades.llm.models.config import ModelConfig
@@ -66,6 +70,8 @@ class Runner:
         For how many tokens the cache has room; by default for all sequences at full length.
     prefix_cache
         Whether what was read is kept for those who begin with the same text.
+    levels, policy, facts
+        As in :class:`pyhades.llm.cache.kv_cache.KvCache`.
     """
 
     def __init__(
@@ -81,13 +87,16 @@ class Runner:
         keep_all: bool = False,
         cache_tokens: int | None = None,
         prefix_cache: bool = True,
+        levels: Levels | None = None,
+        policy: PolicyName = DEFAULT_POLICY,
+        facts: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         step_tokens = max(step_tokens, max_sequences)
         self.config = config
         self.limits = Limits(step_tokens, max_sequences, max(WANTED_ROWS, max_sequences))
         self.cache = KvCache(
             config, context_length, max_sequences, step_tokens, kv_format, cache_tokens,
-            prefix_cache,
+            prefix_cache, levels, policy, facts,
         )  # fmt: skip
         caches = {
             kind: (pool.memory.shape, self.cache.blocks_per_sequence)

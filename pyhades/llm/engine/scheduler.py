@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Sequence as Items
 
 from pyhades.errors import CancelledError, PyhadesError
+from pyhades.llm.cache.addresses import Address
 from pyhades.llm.engine.answer import Answer, Event
 from pyhades.llm.engine.batch_sampler import BatchSampler
 from pyhades.llm.engine.policy import (
@@ -103,17 +104,27 @@ class Scheduler:
             )
             for index in range(request.params.n)
         ]  # fmt: skip
-        if not request.wants_rows:  # which are of every token
-            answers[0].address = self.runner.cache.address(request.tokens, client)
+        answers[0].address = self._address(answers[0])
         answers[0].siblings = answers[1:]
         self._waiting.append(answers[0])
+        self._look_up(answers[0])
         return answers
+
+    def _address(self, answer: Answer) -> Address | None:
+        """By what an answer's text is found."""
+        request = answer.request
+        if request.wants_rows:  # which are of every token
+            return None
+        address = self.runner.cache.address(request.tokens, request.client, request.points)
+        if address is not None:
+            address.extend(answer.tokens)
+        return address
 
     def drop(self, answers: Iterable[Answer]) -> None:
         """Forget answers, done or not."""
         gone = set(answers)
         for answer in gone:
-            self.runner.cache.free(answer.sequence)
+            self.runner.cache.free(answer.sequence, is_open=answer.is_open)
             if self.speculation is not None:
                 self.speculation.forget(answer)
         for leader in self._all():
@@ -121,6 +132,9 @@ class Scheduler:
         self._holding, heirs = self._without(self._holding, gone)
         self._waiting, more_heirs = self._without(self._waiting, gone)
         self._waiting = [*heirs, *more_heirs, *self._waiting]
+        for answer in gone:
+            if answer.fetch is not None:
+                answer.fetch.cancel()
         at_work = {answer.request.client for answer in self._all()}
         for client in {answer.request.client for answer in gone} - at_work:
             self._shares.leave(client)
@@ -136,6 +150,7 @@ class Scheduler:
                 heir, *rest = answer.siblings
                 heir.siblings, answer.siblings = rest, []
                 heir.address = answer.address
+                heir.fetch, answer.fetch = answer.fetch, None
                 heirs.append(heir)
         return kept, heirs
 
@@ -146,8 +161,10 @@ class Scheduler:
 
     @property
     def has_work(self) -> bool:
-        """Whether a step would do anything."""
-        return any(not self._is_suspended(answer) for answer in self._all())
+        """Whether a step would do anything; answers that wait for what is fetched need none."""
+        return any(
+            not self._is_suspended(answer) and answer.fetch is None for answer in self._all()
+        )
 
     @property
     def waiting(self) -> int:
@@ -182,6 +199,7 @@ class Scheduler:
             self.seconds += self._clock() - began
 
     def _step(self) -> list[Event]:
+        self.receive()
         chosen = self._chosen()
         while not chosen and self._holding and self.has_work:
             # Everything is held by those who wait for more, or whose readers do not read.
@@ -281,10 +299,10 @@ class Scheduler:
         self.preemptions += 1
         self.runner.cache.free(answer.sequence)
         answer.is_admitted = False
-        if answer.address is not None:
+        if answer.address is None:  # a sibling, which has begun with a fork
+            answer.address = self._address(answer)
+        else:
             answer.address.extend(answer.tokens)
-        elif not answer.request.wants_rows:  # a sibling, which has begun with a fork
-            answer.address = self.runner.cache.address(answer.tokens, answer.request.client)
         self._holding.remove(answer)
         self._waiting.append(answer)
 
@@ -327,29 +345,48 @@ class Scheduler:
             answer.cached_tokens = answer.read
             prefixes.counts.asked += len(answer.tokens)
             prefixes.counts.found += answer.read
-            # The next turn of a chat goes on from here, and so does whoever asks once more.
-            address.points.add(len(address.digests))
 
     def _in_order(self, may_admit: bool) -> list[Answer]:
         """Who may read, in order, without those for whom somebody before them reads."""
         reading = [a for a in self._holding if not a.is_writing]
+        waiting = self._waiting if may_admit else []
+        for answer in waiting:
+            self._look_up(answer)
         candidates = [
             answer
-            for answer in reading + (self._waiting if may_admit else [])
-            if not self._is_suspended(answer)
+            for answer in reading + waiting
+            if not self._is_suspended(answer) and answer.fetch is None
         ]
-        prefixes = self.runner.cache.prefixes
-        if prefixes is not None:
-            for answer in candidates:
-                if not answer.is_admitted and answer.address is not None:
-                    prefixes.look_up(answer.address)
         now = self._clock()
         views = [
             Unread(key, a.request.client, self.costs.seconds(a.unread), now - a.arrival[1])
             for key, a in enumerate(candidates)
         ]
         order = [candidates[key] for key in reading_order(views, self._shares.served)]
-        return order if prefixes is None else self._without_followers(order)
+        return order if self.runner.cache.prefixes is None else self._without_followers(order)
+
+    def _look_up(self, answer: Answer) -> None:
+        """Note what is there of the text of an answer that waits, and have more of it fetched."""
+        address, cache = answer.address, self.runner.cache
+        if address is None or cache.prefixes is None or answer.fetch is not None:
+            return
+        if cache.prefixes.look_up(address):
+            answer.fetch = cache.order(address)
+            self._receive(answer)
+
+    def receive(self) -> None:
+        """Take in what was fetched for answers that wait."""
+        for answer in self._waiting:
+            self._receive(answer)
+
+    def _receive(self, answer: Answer) -> None:
+        address, fetch, cache = answer.address, answer.fetch, self.runner.cache
+        if address is None or fetch is None or cache.prefixes is None:
+            return
+        cache.take_in(address, fetch)
+        if fetch.is_over:
+            answer.fetch = None
+            cache.prefixes.look_up(address)
 
     def _without_followers(self, order: Items[Answer]) -> list[Answer]:
         """Without prompts that begin as one does which is just being read: they wait for it."""
@@ -416,7 +453,7 @@ class Scheduler:
         """
         clients = {answer.request.client for answer in self._holding}
         for answer in self._waiting:
-            if answer.request.client in clients:
+            if answer.request.client in clients or answer.fetch is not None:
                 continue
             has_place = self._has_place(answer)
             if has_place and not self._lacks_blocks(answer, writing):
@@ -432,8 +469,7 @@ class Scheduler:
         """Whether there are none for it to begin. What gave way for want of them has begun."""
         if newcomer.written:
             return False
-        if newcomer.address is not None and self.runner.cache.prefixes is not None:
-            self.runner.cache.prefixes.look_up(newcomer.address)
+        self._look_up(newcomer)
         return not self._may_begin(newcomer, [(answer, 1) for answer in writing])
 
     # What comes of it.

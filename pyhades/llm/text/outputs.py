@@ -99,6 +99,8 @@ class CacheInfo:
         Tokens that were given up because others needed the room.
     rederived_tokens
         Tokens that went through the model once more, for windows that had been given up.
+    fetched_tokens
+        Tokens whose keys and values came back from the levels below.
     """
 
     prompt_tokens: int
@@ -108,6 +110,7 @@ class CacheInfo:
     checkpoints: int
     evicted_tokens: int
     rederived_tokens: int = 0
+    fetched_tokens: int = 0
 
 
 @dataclass(frozen=True)

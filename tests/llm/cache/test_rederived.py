@@ -69,8 +69,8 @@ def read(runner: Runner, sequence, text: list[int], step: int = 100) -> np.ndarr
 def lose_windows(runner: Runner) -> None:
     """As if others had needed their room, which has their contents now."""
     kept = runner.cache.prefixes
-    while kept.checkpoints:
-        kept._drop_oldest_checkpoint()
+    for digest in list(kept.windows.kept):
+        kept.windows.give_up(digest)
     pool = runner.cache.pools[SLIDING]
     dice = np.random.default_rng(0)
     if runner.cache.kv_format == "bf16":
@@ -219,9 +219,9 @@ def test_a_checkpoint_on_the_way_is_used_where_that_is_less(open_runner):
     read(runner, sequence, text)
     runner.cache.free(sequence)
     kept = runner.cache.prefixes
-    for digest in list(kept._checkpoints):
-        if kept._nodes[digest].depth not in (8, 38):
-            kept._drop_checkpoint(digest)
+    for digest, checkpoint in list(kept.windows.kept.items()):
+        if checkpoint.node.depth not in (8, 38):
+            kept.windows.give_up(digest)
     reach = reach_of(runner.config)
     assert resumed(runner, text).length == max(608, 39 * CACHE_BLOCK - reach)
     assert resumed(runner, text[:300]).length == max(128, 18 * CACHE_BLOCK - reach)

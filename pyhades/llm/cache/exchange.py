@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from collections.abc import Sequence as Items
 from dataclasses import replace
+from weakref import WeakKeyDictionary
 
 from pyhades.llm.cache.addresses import Address, Digest
 from pyhades.llm.cache.checkpoints import Checkpoint, Checkpoints, first_of_window
@@ -63,6 +64,7 @@ class Exchange:
         self._reach = reach
         self._root = root
         self._clock = clock
+        self._wanted: WeakKeyDictionary[Address, tuple[int, Items[Key]]] = WeakKeyDictionary()
 
     # Down.
 
@@ -143,16 +145,23 @@ class Exchange:
 
     def order(self, address: Address) -> Fetch | None:
         """Have more of a text fetched, where there is enough below; None where there is not."""
-        if address.fetches == MOST_FETCHES:
-            return None
-        keys = self._wanted(address)
+        keys = self.wanted(address)
         if not keys:
             return None
         address.fetches += 1
         return self.levels.fetch(keys)
 
-    def _wanted(self, address: Address) -> list[Key]:
+    def wanted(self, address: Address) -> Items[Key]:
         """What is to be fetched: blocks in order, then the window to go on with."""
+        if address.fetches == MOST_FETCHES:
+            return ()
+        as_of, keys = self._wanted.get(address, (-1, ()))
+        if as_of != address.as_of:
+            keys = self._below(address)
+            self._wanted[address] = address.as_of, keys
+        return keys
+
+    def _below(self, address: Address) -> list[Key]:
         digests, here = address.digests, address.place
         known = here.known
         while known < len(digests) and self.levels.has(Key(digests[known], Part.BLOCK)):

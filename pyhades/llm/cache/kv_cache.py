@@ -25,6 +25,7 @@ from pyhades.llm.cache.levels import Levels
 from pyhades.llm.cache.policies import DEFAULT_POLICY, PolicyName
 from pyhades.llm.cache.pool import FREED, Pool
 from pyhades.llm.cache.prefixes import CHECKPOINT_TOKENS, Prefixes
+from pyhades.llm.cache.records import Key
 from pyhades.llm.cache.resuming import reach_of, sees_everything
 from pyhades.llm.cache.sequence import Sequence
 from pyhades.llm.cache.sizes import cached_bytes_per_token
@@ -170,6 +171,11 @@ class KvCache:
             Lengths at which other texts are likely to part from it.
         """
         return None if self.prefixes is None else self.prefixes.address(tokens, client, points)
+
+    def wanted(self, address: Address) -> Items[Key]:
+        """What :meth:`order` would have fetched of a text that was looked up."""
+        exchange = None if self.prefixes is None else self.prefixes.exchange
+        return () if exchange is None else exchange.wanted(address)
 
     def order(self, address: Address) -> Fetch | None:
         """Have more of a text that was looked up fetched from the levels below.

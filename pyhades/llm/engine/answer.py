@@ -34,6 +34,8 @@ class Answer:
     fetch
         What comes of its text from the levels below the pool; it does not begin before that is
         over.
+    is_behind
+        Whether it waits for what others have ordered, or for room to have more fetched.
     is_admitted
         Whether it may hold blocks.
     cached_tokens
@@ -52,6 +54,7 @@ class Answer:
     siblings: list[Answer] = field(default_factory=list)
     address: Address | None = None
     fetch: Fetch | None = None
+    is_behind: bool = False
     is_admitted: bool = False
     cached_tokens: int = 0
     accepted: int = 0

@@ -13,6 +13,7 @@ from pyhades.errors import CancelledError, PyhadesError
 from pyhades.llm.cache.addresses import Address
 from pyhades.llm.engine.answer import Answer, Event
 from pyhades.llm.engine.batch_sampler import BatchSampler
+from pyhades.llm.engine.fetching import Fetching
 from pyhades.llm.engine.policy import (
     READING_SECONDS,
     WRITING_SECONDS,
@@ -80,6 +81,7 @@ class Scheduler:
         self._waiting: list[Answer] = []
         self._holding: list[Answer] = []
         self._shares = Shares()
+        self._fetching = Fetching(runner.cache)
         self._sampler = BatchSampler(
             runner.config.vocab_size, threads=runner.threads, isa=runner.isa
         )
@@ -107,7 +109,6 @@ class Scheduler:
         answers[0].address = self._address(answers[0])
         answers[0].siblings = answers[1:]
         self._waiting.append(answers[0])
-        self._look_up(answers[0])
         return answers
 
     def _address(self, answer: Answer) -> Address | None:
@@ -151,6 +152,7 @@ class Scheduler:
                 heir.siblings, answer.siblings = rest, []
                 heir.address = answer.address
                 heir.fetch, answer.fetch = answer.fetch, None
+                heir.is_behind = answer.is_behind
                 heirs.append(heir)
         return kept, heirs
 
@@ -162,9 +164,11 @@ class Scheduler:
     @property
     def has_work(self) -> bool:
         """Whether a step would do anything; answers that wait for what is fetched need none."""
-        return any(
-            not self._is_suspended(answer) and answer.fetch is None for answer in self._all()
-        )
+        at_work = [answer for answer in self._all() if not self._is_suspended(answer)]
+        if any(answer.fetch is None and not answer.is_behind for answer in at_work):
+            return True
+        # Those who wait behind others need not wait for nobody.
+        return bool(at_work) and all(answer.fetch is None for answer in self._all())
 
     @property
     def waiting(self) -> int:
@@ -351,7 +355,7 @@ class Scheduler:
         reading = [a for a in self._holding if not a.is_writing]
         waiting = self._waiting if may_admit else []
         for answer in waiting:
-            self._look_up(answer)
+            self._fetching.look_up(answer)
         candidates = [
             answer
             for answer in reading + waiting
@@ -363,30 +367,14 @@ class Scheduler:
             for key, a in enumerate(candidates)
         ]
         order = [candidates[key] for key in reading_order(views, self._shares.served)]
-        return order if self.runner.cache.prefixes is None else self._without_followers(order)
-
-    def _look_up(self, answer: Answer) -> None:
-        """Note what is there of the text of an answer that waits, and have more of it fetched."""
-        address, cache = answer.address, self.runner.cache
-        if address is None or cache.prefixes is None or answer.fetch is not None:
-            return
-        if cache.prefixes.look_up(address):
-            answer.fetch = cache.order(address)
-            self._receive(answer)
+        if self.runner.cache.prefixes is None:
+            return order
+        is_busy = any(not self._is_suspended(answer) for answer in self._holding)
+        return self._without_followers(self._fetching.ready(order, waiting, is_busy=is_busy))
 
     def receive(self) -> None:
         """Take in what was fetched for answers that wait."""
-        for answer in self._waiting:
-            self._receive(answer)
-
-    def _receive(self, answer: Answer) -> None:
-        address, fetch, cache = answer.address, answer.fetch, self.runner.cache
-        if address is None or fetch is None or cache.prefixes is None:
-            return
-        cache.take_in(address, fetch)
-        if fetch.is_over:
-            answer.fetch = None
-            cache.prefixes.look_up(address)
+        self._fetching.receive(self._waiting)
 
     def _without_followers(self, order: Items[Answer]) -> list[Answer]:
         """Without prompts that begin as one does which is just being read: they wait for it."""
@@ -469,7 +457,7 @@ class Scheduler:
         """Whether there are none for it to begin. What gave way for want of them has begun."""
         if newcomer.written:
             return False
-        self._look_up(newcomer)
+        self._fetching.look_up(newcomer)
         return not self._may_begin(newcomer, [(answer, 1) for answer in writing])
 
     # What comes of it.

@@ -97,7 +97,7 @@ def test_a_beginning_that_others_share_stays_with_them():
     clock.now += 10
     use(cache, common + ids(2, 4 * 16 + 1))
     clock.now += 10
-    use(cache, ids(3, 16 * 30 + 1))
+    use(cache, ids(3, 16 * 31 + 1))
     assert kept(cache, common + ids(2, 65)) == 12
     assert kept(cache, common + ids(1, 65)) == 8
 
@@ -198,8 +198,8 @@ def test_declared_beginnings_stay():
     for seed in range(2, 8):
         clock.now += 1000
         use(cache, ids(seed, 25 * 16))
-    assert kept(cache, system + [1]) == 10
-    assert purposes(cache, system + [1]) == ["DECLARED"] * 10
+    assert kept(cache, [*system, 1]) == 10
+    assert purposes(cache, [*system, 1]) == ["DECLARED"] * 10
 
 
 def test_windows_are_refreshed_only_where_a_text_is_resumed():
@@ -251,7 +251,7 @@ def test_books_are_right_whatever_happens():
         for sequence, _ in live:
             cache.free(sequence)
         nodes = cache.prefixes.tree.nodes
-        for kind, pool in cache.pools.items():
+        for pool in cache.pools.values():
             assert pool.free_blocks == pool.blocks
             if not pool.window:
                 assert len(pool.idle) == len(nodes)

@@ -65,7 +65,7 @@ def test_several_beginnings_may_be_declared():
     cache.declare(short)
     read(cache, long + ids(2, 50), "ann")
     assert found(cache, long + ids(3, 50), "bob") == 6
-    assert {3, 6} <= cache.address(long + [1], "bob").points
+    assert {3, 6} <= cache.address([*long, 1], "bob").points
 
 
 def test_an_answer_that_writes_a_declared_beginning_is_named_as_a_prompt_is():
@@ -76,7 +76,7 @@ def test_an_answer_that_writes_a_declared_beginning_is_named_as_a_prompt_is():
         cache.append(sequence, 1)
         cache.follow(sequence, [token])
     cache.free(sequence)
-    assert found(cache, system + [1], "bob") == 6
+    assert found(cache, [*system, 1], "bob") == 6
 
 
 @pytest.mark.parametrize("change", [{"weights": "b"}, {"tier": "scalar"}, {}])
@@ -106,7 +106,7 @@ def test_names_do_not_run_into_each_other():
 
 
 def test_unequal_tokens_count_as_a_miss():
-    """Names are hashes: should two texts ever have one, or something be damaged, nothing is mixed."""
+    """Should two texts ever have one name, or something be damaged, nothing is mixed up."""
     cache, text = cache_of(), ids(0, 200)
     read(cache, text)
     nodes, digests = cache.prefixes.tree.nodes, cache.address(text).digests

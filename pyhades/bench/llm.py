@@ -25,7 +25,7 @@ from pyhades.bench.machine import check_threads, describe_machine
 from pyhades.bench.memory import PeakMemory
 from pyhades.errors import ArgumentError
 from pyhades.kernels.paged_attention import KvFormat
-from pyhades.llm.cache.sequence import Sequence as Text
+from pyhades.llm.cache.sequences import Sequence as Text
 from pyhades.llm.engine.runner import Piece, Runner
 from pyhades.llm.measure.prompts import PROMPTS
 from pyhades.llm.measure.traffic import bytes_per_token, operations_per_token

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import pyhades
-from pyhades.llm.cache import prefixes as tree
+from pyhades.llm.cache import trails
 from pyhades.llm.cache.addresses import Names, bytes_of
 from pyhades.llm.cache.pool import FREED
 from pyhades.llm.engine.request import Request
@@ -288,7 +288,7 @@ def test_a_text_that_goes_back_is_found_as_far_as_it_holds(open_runner):
 
 
 def test_checkpoints_of_a_long_text_stand_at_even_distances(open_runner, monkeypatch):
-    monkeypatch.setattr(tree, "CHECKPOINT_TOKENS", 128)
+    monkeypatch.setattr(trails, "CHECKPOINT_TOKENS", 128)
     runner = open_runner()
     if SLIDING not in runner.cache.pools:
         pytest.skip("every node is a checkpoint without windows")

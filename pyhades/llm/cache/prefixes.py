@@ -12,47 +12,24 @@ the lowest rank first, as soon as they are needed. See docs/decisions/0012 and 0
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from collections.abc import Sequence as Items
-from dataclasses import dataclass
 
-from pyhades.llm.cache.addresses import Address, Digest, Names, bytes_of, tokens_of
-from pyhades.llm.cache.checkpoints import Blocks, Checkpoint, Checkpoints
-from pyhades.llm.cache.exchange import Exchange
+from pyhades.llm.cache.addresses import Address, Names, tokens_of
+from pyhades.llm.cache.bringing_back import BringingBack
+from pyhades.llm.cache.checkpoints import Blocks
+from pyhades.llm.cache.kept import Kept
 from pyhades.llm.cache.levels import Levels
-from pyhades.llm.cache.policies import POLICIES, PolicyName, Purpose, Use
+from pyhades.llm.cache.policies import PolicyName
 from pyhades.llm.cache.pool import FREED, Pool
-from pyhades.llm.cache.purposes import purpose_at_end
-from pyhades.llm.cache.records import Key, Part
 from pyhades.llm.cache.resuming import best_place
-from pyhades.llm.cache.trail import Trail
-from pyhades.llm.cache.tree import Node, Tree, root_node
+from pyhades.llm.cache.trails import Trail
+from pyhades.llm.cache.tree import Node, root_node
 from pyhades.llm.models.layers import CACHE_BLOCK
 
-CHECKPOINT_TOKENS = 2048
-"""Distance of the checkpoints of a long text.
 
-A window of 128 tokens each adds a sixteenth to what layers that see everything keep of as many
-tokens, where half of the layers have one. Between them windows are computed again.
-"""
-
-
-@dataclass
-class PrefixCounts:
-    """What reuse has brought so far, in tokens of prompts but where it says otherwise."""
-
-    asked: int = 0
-    found: int = 0
-    checkpoints: int = 0
-    """Windows that were kept."""
-    evicted: int = 0
-    """Blocks of layers that see everything which were given up."""
-    rederived: int = 0
-    """Tokens that went through the model once more, for windows."""
-
-
-class Prefixes:
-    """The tree with its checkpoints.
+class Prefixes(Kept):
+    """What is kept, and how texts find what they begin with.
 
     Parameters
     ----------
@@ -71,12 +48,8 @@ class Prefixes:
 
     Attributes
     ----------
-    tree
-        Blocks of layers that see everything.
-    windows
-        The checkpoints.
-    exchange
-        With the levels below; None where there are none.
+    below
+        What the levels below have of texts; None where there are none.
     """
 
     def __init__(
@@ -88,23 +61,11 @@ class Prefixes:
         levels: Levels | None,
         clock: Callable[[], float],
     ) -> None:
-        self.counts = PrefixCounts()
-        self.names = names
+        super().__init__(pools, names, policy, levels, clock)
         self._reach = reach
-        self._clock = clock
-        full = {kind: pool for kind, pool in pools.items() if not pool.window}
-        windowed = {kind: pool for kind, pool in pools.items() if pool.window}
-        assert full, "a tree hangs on the blocks of layers that see everything"
-        self.tree = Tree(full, POLICIES[policy], self._node_goes)
-        self.windows = Checkpoints(windowed, POLICIES[policy], self._window_goes)
-        self.exchange: Exchange | None = None
+        self.below: BringingBack | None = None
         if levels is not None:
-            self.exchange = Exchange(levels, self.tree, self.windows, reach, names.root, clock)
-
-    def reset(self) -> None:
-        """Forget everything; the pools are reset by their owner."""
-        self.tree.reset()
-        self.windows.reset()
+            self.below = BringingBack(levels, self, reach)
 
     def __len__(self) -> int:
         """Blocks in the tree."""
@@ -115,8 +76,6 @@ class Prefixes:
         """Windows that are kept."""
         return len(self.windows)
 
-    # Finding.
-
     def address(self, tokens: Items[int], client: str = "", points: Items[int] = ()) -> Address:
         """The name of a prompt of a client, and where others are likely to go on from it."""
         address = Address(self.names, client)
@@ -125,18 +84,16 @@ class Prefixes:
         address.points.update(point // CACHE_BLOCK for point in (*points, len(tokens) - 1))
         return address
 
-    def look_up(self, address: Address) -> bool:
-        """Note in ``address`` where its text need not be read again; whether it had to look."""
-        version = self.tree.version + self.windows.version
-        if address.as_of == version:
-            return False
-        address.as_of = version
+    def look_up(self, address: Address) -> None:
+        """Note in ``address`` where its text need not be read again."""
+        if address.as_of == self.version:
+            return
+        address.as_of = self.version
         address.place = best_place(
             self.tree.known(address),
             self._reach,
             lambda depth: address.digests[depth - 1] in self.windows,
         )
-        return True
 
     def known(self, address: Address) -> int:
         """How many blocks of a text are in the tree."""
@@ -153,8 +110,6 @@ class Prefixes:
         """The blocks of the window that a text is resumed with."""
         depth = address.place.checkpoint
         return self.windows.window(address.digests[depth - 1], kind) if depth else []
-
-    # Using.
 
     def begin(self, address: Address) -> tuple[Trail, Blocks]:
         """The trail and the blocks of a new sequence, resumed where its text was found."""
@@ -183,7 +138,7 @@ class Prefixes:
 
     def _use(self, path: Items[Node], match: Node) -> None:
         """Take note that a path was used again, and the checkpoint at which it was resumed."""
-        now = self._clock()
+        now = self.clock()
         for node in path:
             node.use.last = now
             node.use.count += 1
@@ -192,125 +147,5 @@ class Prefixes:
             checkpoint.use.last = now
             checkpoint.use.count += 1
             self.windows.rank(checkpoint)
-        if self.exchange is not None:
-            self.exchange.used(path, checkpoint)
-
-    def follow(self, trail: Trail, blocks: Blocks, tokens: Iterable[int]) -> None:
-        """Take note of tokens that were read into ``blocks``, of which no window has gone yet."""
-        trail.begun.extend(tokens)
-        while len(trail.begun) >= CACHE_BLOCK and not trail.is_lost:
-            node = self._child(trail, bytes_of(trail.begun[:CACHE_BLOCK]), blocks)
-            if node is None:
-                trail.is_lost = True
-                return
-            trail.node = node
-            del trail.begun[:CACHE_BLOCK]
-            is_due = (node.depth - trail.last) * CACHE_BLOCK >= CHECKPOINT_TOKENS
-            if is_due or node.depth in trail.points:
-                self.save(trail, blocks)
-
-    def back(self, trail: Trail, length: int) -> None:
-        """Take note that the tokens from ``length`` on were dropped."""
-        while trail.node.depth * CACHE_BLOCK > length:
-            assert trail.node.parent is not None
-            trail.begun[:0] = tokens_of(trail.node.tokens)
-            trail.node = trail.node.parent
-        del trail.begun[length - trail.node.depth * CACHE_BLOCK :]
-        trail.last = min(trail.last, trail.node.depth)
-
-    def save(self, trail: Trail, blocks: Blocks) -> None:
-        """Make a checkpoint of the last full block of a sequence, where its windows are right."""
-        node = trail.node
-        if not self.windows.pools or not node.depth or node.depth < trail.sound:
-            return
-        trail.last = node.depth
-        windows = self.windows.window_of(node.depth, blocks)
-        if node.digest in self.windows or windows is None:
-            return
-        is_turn = node.depth == trail.turn or node.depth in trail.points
-        use = self._new_use(node.digest, node.depth, is_turn)
-        checkpoint = self.windows.keep(node, windows, use)
-        self.counts.checkpoints += 1
-        if self.exchange is not None:
-            self.exchange.window_came(checkpoint)
-
-    def end(self, trail: Trail, blocks: Blocks, is_open: bool | None) -> None:
-        """Take note that a sequence comes to its end, and of what it is kept for from now on.
-
-        ``is_open`` says whether it is part of a chain of calls that goes on; None where it was
-        broken off.
-        """
-        self.save(trail, blocks)
-        now = self._clock()
-        changed: dict[Purpose, list[Key]] = {}
-        for node in trail.node.path():
-            node.use.last, was = now, node.use.purpose
-            is_of_prompt = node.depth <= trail.turn
-            purpose = purpose_at_end(was, is_of_prompt=is_of_prompt, is_open=is_open)
-            if purpose is not was:
-                node.use.purpose = purpose
-                changed.setdefault(purpose, []).append(Key(node.digest, Part.BLOCK))
-            checkpoint = self.windows.kept.get(node.digest)
-            if checkpoint is not None and self._window_ends(checkpoint, trail, is_open):
-                key = Key(node.digest, Part.WINDOW)
-                changed.setdefault(checkpoint.use.purpose, []).append(key)
-        if self.exchange is not None:
-            self.exchange.text_ended(trail.node)
-            for purpose, keys in changed.items():
-                self.exchange.touch(purpose, keys)
-
-    def _window_ends(self, checkpoint: Checkpoint, trail: Trail, is_open: bool | None) -> bool:
-        """Whether a window is kept for something else at the end of a text."""
-        is_turn = checkpoint.node.depth == trail.turn
-        if not is_turn and checkpoint.node is not trail.node:  # a chain goes on from those alone
-            is_open = is_open and None
-        was = checkpoint.use.purpose
-        purpose = purpose_at_end(was, is_of_prompt=is_turn, is_open=is_open)
-        if purpose is was:
-            return False
-        checkpoint.use.purpose = purpose
-        self.windows.rank(checkpoint)
-        return True
-
-    def _child(self, trail: Trail, tokens: bytes, blocks: Blocks) -> Node | None:
-        """The node of the next block of a sequence, which from now on holds the block in it.
-
-        None where the name stands for other tokens.
-        """
-        parent = trail.node
-        digest, depth = self.names.child(parent.digest, tokens, trail.client), parent.depth
-        node = self.tree.nodes.get(digest)
-        if node is None:
-            mine = {kind: blocks[kind][depth] for kind in self.tree.pools}
-            use = self._new_use(digest, depth + 1, depth < trail.turn)
-            node = self.tree.add(parent, digest, tokens, mine, use)
-            if self.exchange is not None:
-                self.exchange.node_came(node)
-            return node
-        if node.tokens != tokens:
-            return None
-        for kind, pool in self.tree.pools.items():  # read a second time: one of the two is enough
-            own = blocks[kind][depth]
-            if own != node.blocks[kind]:
-                pool.share(node.blocks[kind])
-                blocks[kind][depth] = node.blocks[kind]
-                pool.release(own)
-        return node
-
-    def _new_use(self, digest: Digest, depth: int, is_turn: bool) -> Use:
-        now, purpose = self._clock(), Purpose.TURN if is_turn else Purpose.PLAIN
-        if self.names.is_shared(digest):
-            purpose = Purpose.DECLARED
-        return Use(now, depth=depth, purpose=purpose, first=now)
-
-    # Giving up.
-
-    def _node_goes(self, node: Node) -> None:
-        self.windows.give_up(node.digest)
-        self.counts.evicted += 1
-        if self.exchange is not None:
-            self.exchange.node_goes(node)
-
-    def _window_goes(self, checkpoint: Checkpoint) -> None:
-        if self.exchange is not None:
-            self.exchange.window_goes(checkpoint)
+        if self.down is not None:
+            self.down.used(path, checkpoint)

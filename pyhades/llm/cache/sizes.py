@@ -5,8 +5,8 @@ from __future__ import annotations
 from pyhades.arguments import check_count
 from pyhades.config import memory_bytes
 from pyhades.kernels.paged_attention import KvFormat
-from pyhades.llm.cache.prefixes import CHECKPOINT_TOKENS
 from pyhades.llm.cache.resuming import sees_everything
+from pyhades.llm.cache.trails import CHECKPOINT_TOKENS
 from pyhades.llm.models.config import ModelConfig
 
 SHARE_OF_MEMORY = 0.25

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from pyhades.llm.cache.addresses import Address
 from pyhades.llm.cache.fetch import Fetch
-from pyhades.llm.cache.sequence import Sequence
+from pyhades.llm.cache.sequences import Sequence
 from pyhades.llm.engine.request import Request
 from pyhades.llm.engine.runner import Logits
 from pyhades.llm.engine.sampling import Sampler

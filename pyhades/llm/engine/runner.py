@@ -20,7 +20,7 @@ from pyhades.llm.cache.kv_cache import KvCache
 from pyhades.llm.cache.levels import Levels
 from pyhades.llm.cache.policies import DEFAULT_POLICY, PolicyName
 from pyhades.llm.cache.pool import FREED
-from pyhades.llm.cache.sequence import Sequence
+from pyhades.llm.cache.sequences import Sequence
 from pyhades.llm.engine.few_logits import FewLogits
 from pyhades.llm.engine.token_filter import Words
 from pyhades.llm.models.config import ModelConfig

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pyhades.llm.cache import exchange
+from pyhades.llm.cache import bringing_back
 from pyhades.llm.cache.codec import codec_of
 from pyhades.llm.cache.levels import Levels
 from pyhades.llm.cache.memory import MemoryLevel
@@ -210,7 +210,7 @@ def test_a_window_below_saves_computing_it(open_runner, monkeypatch):
     expected = run(runner, request(0, prompt))[0]
     kept = runner.cache.prefixes
     for least, found in ((64, 434), (62, 496)):  # of 62 tokens that would be read again
-        monkeypatch.setattr(exchange, "WORTH_FETCHING", least)
+        monkeypatch.setattr(bringing_back, "WORTH_FETCHING", least)
         for digest in list(kept.windows.kept):
             kept.windows.give_up(digest)
         assert run(runner, request(0, prompt)) == (expected, [found])

@@ -22,11 +22,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from pyhades.llm.cache.disk.level import DiskLevel
 
 from pyhades.bench.machine import describe_machine
 from pyhades.config import thread_count
 from pyhades.llm.cache.codec import codec_of
+from pyhades.llm.cache.disk.level import DiskLevel
 from pyhades.llm.cache.kv_cache import KvCache
 from pyhades.llm.cache.levels import Levels
 from pyhades.llm.cache.memory import MemoryLevel

@@ -59,8 +59,8 @@ class MemoryLevel:
     --------
     >>> from pyhades.llm.cache.codec import codec_of
     >>> from pyhades.llm.cache.memory import MemoryLevel
-    >>> MemoryLevel(1 << 20, codec=codec_of("int8"))
-    MemoryLevel(0 records, 0.0 of 1.0 MB, contents as they are)
+    >>> MemoryLevel(1_000_000, codec=codec_of("int8"))
+    MemoryLevel(0 records, 0.0 of 1.0 MB; contents as they are)
     """
 
     name = "memory"
@@ -81,7 +81,7 @@ class MemoryLevel:
         self._clock = clock
         self._begin()
         _LEVELS.add(self)
-        log.info("records in memory: up to %.0f MB, %r", self._room / 1e6, codec)
+        log.info("opened %r", self)
 
     def _begin(self) -> None:
         self._lock = threading.Lock()
@@ -158,10 +158,7 @@ class MemoryLevel:
         self._begin()
 
     def __repr__(self) -> str:
-        counts, room = self._counts, self._room / 2**20
-        held = f"{counts.records} records, {counts.bytes / 2**20:.1f} of {room:.1f} MB"
-        ratio = f": {counts.raw_bytes / counts.bytes:.2f} times smaller" if counts.bytes else ""
-        return f"MemoryLevel({held}, {self._codec!r}{ratio})"
+        return f"MemoryLevel({self._counts}; {self._codec!r})"
 
     def _encoded(self, record: Record) -> _Kept:
         parts = {

@@ -93,6 +93,11 @@ class LevelCounts:
     damaged: int = 0
     skipped: int = 0
 
+    def __str__(self) -> str:
+        held = f"{self.records} records, {self.bytes / 1e6:.1f} of {self.room / 1e6:.1f} MB"
+        smaller = f", {self.raw_bytes / self.bytes:.2f} times smaller" if self.bytes else ""
+        return held + smaller
+
 
 class Level(Protocol):
     """A place below the pool where records are kept. Any thread may call it."""

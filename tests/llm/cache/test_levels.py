@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from pyhades.llm.cache import fetch as fetching
 from pyhades.llm.cache.codec import codec_of
+from pyhades.llm.cache.disk.level import DiskLevel
 from pyhades.llm.cache.levels import Levels
 from pyhades.llm.cache.memory import MemoryLevel
 from pyhades.llm.cache.policies import Purpose, Use
@@ -481,6 +482,23 @@ class TestLives:
         """
         subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=True, timeout=60)
         assert len(list(tmp_path.iterdir())) == 20
+
+    def test_levels_say_what_they_chose_and_what_it_brings(self, tmp_path, caplog):
+        values = np.random.default_rng(0).standard_normal(1 << 16).astype(np.float32)
+        contents = {"full_attention": values.view(np.uint16)[1::2].copy().view(np.uint8)}
+        contents = {kind: part.reshape(1, 1, -1) for kind, part in contents.items()}
+        with caplog.at_level(logging.INFO):
+            memory = MemoryLevel(1 << 20, codec=codec_of("bf16"))
+            disk = DiskLevel(
+                tmp_path, 1 << 20, {"full_attention": (1, 1 << 17)}, codec=codec_of("bf16")
+            )
+        levels = Levels([memory, disk], inline=True)
+        levels.write_through(replace(record_of(1), contents=contents))
+        levels.take_down(replace(record_of(1), contents=contents))
+        for level in (memory, disk):
+            assert "isal" in repr(level) and "times smaller" in repr(level)
+        assert caplog.text.count("apart, deflated by isal") == 2
+        levels.close()
 
     def test_says_what_it_is(self):
         levels = Levels([MemoryLevel(1 << 20, codec=codec_of("bf16"))])

@@ -223,11 +223,11 @@ def test_closed_it_is_empty():
 def test_says_which_codec_and_what_it_brings(caplog):
     with caplog.at_level(logging.INFO):
         level = MemoryLevel(1 << 20, codec=Planes())
-    assert "isal" in caplog.text and "1 MB" in caplog.text
+    assert "isal" in caplog.text and "of 1.0 MB" in caplog.text
     values = np.random.default_rng(0).standard_normal(1 << 15).astype(np.float32)
     upper = values.view(np.uint16)[1::2].copy().view(np.uint8).reshape(1, 1, -1)
     level.put(replace(record_of(1), contents={"full_attention": upper}))
-    assert "1 records" in repr(level) and ": 1.4" in repr(level)
+    assert "1 records" in repr(level) and " 1.4" in repr(level)
 
 
 @pytest.mark.parametrize("room", [-1, 1.5, "1 GB"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -34,6 +35,8 @@ SEGMENTS = 8
 """At least, in any room: so that little goes at a time."""
 LOOK_AGAIN = 1.0
 """Seconds between two looks at what other processes have written."""
+
+log = logging.getLogger(__name__)
 
 
 class DiskLevel:
@@ -129,6 +132,7 @@ class DiskLevel:
         )
         self._open(root)
         take_care_of(self)
+        log.info("opened %r", self)
 
     def _open(self, root: Path) -> None:
         make_folder(root)
@@ -275,5 +279,4 @@ class DiskLevel:
         self._appender.after_fork()
 
     def __repr__(self) -> str:
-        counts = self.counts()
-        return f"DiskLevel({str(self.folder)!r}, {counts.records} records, {counts.bytes} bytes)"
+        return f"DiskLevel({str(self.folder)!r}: {self.counts()}; {self._codec!r})"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
 from collections.abc import Sequence as Items
-
-import numpy as np
+from itertools import accumulate
 
 from pyhades.llm.engine.runner import Piece, Runner
 
@@ -44,8 +44,8 @@ class StepCosts:
     def __init__(
         self, rows: Items[int], seconds: Items[float], seconds_per_look: float = 0.0
     ) -> None:
-        self._rows = np.asarray(rows, np.float64)
-        self._seconds = np.asarray(seconds, np.float64)
+        self._rows = list(map(float, rows))
+        self._seconds = list(map(float, seconds))
         self.seconds_per_look = seconds_per_look
 
     @classmethod
@@ -84,20 +84,22 @@ class StepCosts:
         # One factor for the neighbours in the table; an outlier, as when the machine was asleep,
         # counts at most twice.
         factor = 1 + LEARNING * (min(max(seconds / expected, 0.5), 2.0) - 1)
-        above = int(np.searchsorted(self._rows, rows))
-        for index in {max(above - 1, 0), min(above, self._rows.size - 1)}:
+        above = bisect_left(self._rows, rows)
+        for index in {max(above - 1, 0), min(above, len(self._rows) - 1)}:
             self._seconds[index] *= factor
-        np.maximum.accumulate(self._seconds, out=self._seconds)
+        self._seconds = list(accumulate(self._seconds, max))
 
     def _of_rows(self, rows: int) -> float:
-        last = self._rows.size - 1
-        if rows <= self._rows[last] or not last:
-            scale = rows / self._rows[last] if not last else 1.0
-            return float(np.interp(rows, self._rows, self._seconds)) * max(scale, 1.0)
-        slope = (self._seconds[last] - self._seconds[last - 1]) / (
-            self._rows[last] - self._rows[last - 1]
+        if len(self._rows) == 1:
+            return self._seconds[0] * max(rows / self._rows[0], 1.0)
+        if rows <= self._rows[0]:
+            return self._seconds[0]
+        above = min(bisect_left(self._rows, rows), len(self._rows) - 1)
+        below = above - 1
+        slope = (self._seconds[above] - self._seconds[below]) / (
+            self._rows[above] - self._rows[below]
         )
-        return float(self._seconds[last] + slope * (rows - self._rows[last]))
+        return self._seconds[below] + slope * (rows - self._rows[below])
 
     def __repr__(self) -> str:
         table = ", ".join(

@@ -47,6 +47,7 @@ class DraftCosts:
         self._share: dict[tuple[int, int], tuple[float, int]] = {}
         """By sizes of rows and drafts: what a draft adds, as a share of the step without; how often
         that was measured."""
+        self._assumed: dict[tuple[int, int], float] = {}
 
     def plain(self, rows: int, looks: int, writers: int) -> float:
         """Seconds of a whole step without drafts."""
@@ -55,18 +56,26 @@ class DraftCosts:
         around = measured - self._seconds(writers, round(looked)) if measured else 0.0
         return max(kernels + around, 0.1 * kernels, 1e-9)
 
-    def extra(self, rows: int, looks: int, writers: int, drafts: int) -> float:
-        """Seconds that drafts add to a step."""
-        return drafts * self.share(rows, looks, drafts) * self.plain(rows, looks, writers)
+    def extra(
+        self, rows: int, looks: int, writers: int, drafts: int, plain: float | None = None
+    ) -> float:
+        """Seconds that drafts add to a step, which takes ``plain`` without, if that is known."""
+        if plain is None:
+            plain = self.plain(rows, looks, writers)
+        return drafts * self.share(rows, looks, drafts) * plain
 
     def share(self, rows: int, looks: int, drafts: int) -> float:
         """What a draft adds to a step with so many, as a share of the step without."""
-        known, times = self._share.get(_size(rows, drafts), (0.0, 0))
+        size = _size(rows, drafts)
+        known, times = self._share.get(size, (0.0, 0))
         if times >= SEEN:
             return known
-        before = self._seconds(rows, looks)
-        after = self._seconds(rows + drafts, looks + drafts * looks // max(rows, 1))
-        assumed = max(after / max(before, 1e-9) - 1, 0.0) / drafts * self._untried
+        assumed = self._assumed.get(size)
+        if assumed is None:
+            before = self._seconds(rows, looks)
+            after = self._seconds(rows + drafts, looks + drafts * looks // max(rows, 1))
+            assumed = max(after / max(before, 1e-9) - 1, 0.0) / drafts * self._untried
+            self._assumed[size] = assumed
         return (known * times + assumed * (SEEN - times)) / SEEN
 
     def learn(self, rows: int, looks: int, writers: int, drafts: int, seconds: float) -> None:
@@ -79,6 +88,7 @@ class DraftCosts:
         """
         plain = self.plain(rows, looks, writers)
         if not drafts:
+            self._assumed.clear()  # it follows what steps without drafts take
             if rows == writers:
                 self._learn_writing(writers, looks, min(seconds, 2 * plain))
             return

@@ -249,7 +249,7 @@ class Speculation:
                 step.tried[writer] = step.proposed[writer].beginning(count)
 
     def _extra(self, step: _Step, drafts: int) -> float:
-        return self._costs.extra(step.rows, step.looks, len(step.writers), drafts)
+        return self._costs.extra(step.rows, step.looks, len(step.writers), drafts, step.plain)
 
     def _count(self, step: _Step, came: Mapping[Writer, Sequence[int]]) -> int:
         """How many drafts were right."""

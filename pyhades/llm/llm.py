@@ -660,7 +660,7 @@ class LLM:
         )  # fmt: skip
         request = replace(
             request, points=prompt.points, opens=prompt.opens,
-            drafts=self._drafts(options.predicted),
+            drafts=self._drafts(options.predicted), headers=prompt.headers,
         )  # fmt: skip
         return PreparedChat(self._stream, request, prompt, params.stop)
 

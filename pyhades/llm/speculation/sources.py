@@ -32,6 +32,22 @@ class Draft:
         return Draft(self.source, self.tokens[:count], self.keys[:count])
 
 
+def common_length(first: Tokens, second: Tokens) -> int:
+    """How many tokens two texts begin with alike.
+
+    Examples
+    --------
+    >>> common_length([1, 2, 3], [1, 2, 4, 5])
+    2
+    """
+    count = 0
+    for one, other in zip(first, second, strict=False):
+        if one != other:
+            break
+        count += 1
+    return count
+
+
 class Source(Protocol):
     """Follows one answer, and says what may come next."""
 
@@ -98,21 +114,26 @@ class Headers:
     Parameters
     ----------
     texts
-        As tokens, the likelier before those that begin alike.
+        As tokens. Where some begin alike, that far is proposed; then the rest of the first of them.
 
     Examples
     --------
     >>> headers = Headers([(1, 2, 3, 4), (1, 2, 5)])
     >>> headers.accept(1)
     >>> headers.propose(8).tokens
-    (2, 3, 4)
+    (2,)
+    >>> headers.accept(2)
+    >>> headers.propose(8).tokens
+    (3, 4)
     """
 
     def __init__(self, texts: Iterable[Tokens]) -> None:
         self._rest: dict[tuple[int, ...], tuple[int, ...]] = {}
         for text in map(tuple, texts):
             for count in range(1, len(text)):
-                self._rest.setdefault(text[:count], text[count:])
+                rest = self._rest.setdefault(text[:count], text[count:])
+                alike = common_length(rest, text[count:])
+                self._rest[text[:count]] = rest[:alike] or rest
         self._known = {token for begun in self._rest for token in begun}
         self._longest = max(map(len, self._rest), default=0)
         self._read: tuple[int, ...] = ()
@@ -152,8 +173,8 @@ class Forced:
 def predicted(texts: Sequence[Tokens], headers: Sequence[Tokens]) -> OtherText | None:
     """Texts that an answer is expected to repeat; None of none.
 
-    They begin where the answer does or, where there are headers, after the first of those, as what
-    is said to the user stands after a header.
+    The first begins where the answer does or, where there are headers, after the first of those, as
+    what is said to the user stands after a header.
     """
     texts = [text for text in texts if text]
     if not texts:
@@ -161,7 +182,7 @@ def predicted(texts: Sequence[Tokens], headers: Sequence[Tokens]) -> OtherText |
     automaton = SuffixAutomaton()
     for number, text in enumerate(texts, 1):
         automaton.extend(-number)  # so that no text goes on as the next one
-        automaton.extend_all(headers[0] if headers else ())
+        automaton.extend_all(headers[0] if headers and number == 1 else ())
         automaton.extend_all(text)
     automaton.extend(-len(texts) - 1)
     at = NOWHERE if headers else automaton.advanced(NOWHERE, -1)

@@ -15,7 +15,7 @@ from pyhades.llm.speculation.drafter import Drafter, Writer
 from pyhades.llm.speculation.gate import Stakes, choose, may_pay
 from pyhades.llm.speculation.ledger import Ledger
 from pyhades.llm.speculation.past import PastAnswers
-from pyhades.llm.speculation.sources import Draft
+from pyhades.llm.speculation.sources import Draft, common_length
 
 MOST_DRAFTS = 15
 """Of an answer in a step: the cache can take back 16 tokens of a sliding window."""
@@ -278,19 +278,3 @@ class Speculation:
         self._seconds_gained += gained
         self._seconds_drafting += step.seconds
         self._ledger.enter(seconds, gained, step.unit)
-
-
-def common_length(first: Sequence[int], second: Sequence[int]) -> int:
-    """How many tokens two texts begin with alike.
-
-    Examples
-    --------
-    >>> common_length([1, 2, 3], [1, 2, 4, 5])
-    2
-    """
-    count = 0
-    for one, other in zip(first, second, strict=False):
-        if one != other:
-            break
-        count += 1
-    return count

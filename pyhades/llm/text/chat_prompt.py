@@ -54,6 +54,9 @@ class ChatPrompt:
         conversation, where the answer begins.
     opens
         Tokens that an answer ends with, or before its last, where it leaves a chain of calls open.
+    headers
+        What may stand between messages of the answer, and before the first: as whole as can be
+        known. What is said to the user stands behind the first of them.
     """
 
     tokens: tuple[int, ...]
@@ -64,6 +67,7 @@ class ChatPrompt:
     ends: frozenset[int] = frozenset()
     points: tuple[int, ...] = ()
     opens: frozenset[int] = frozenset()
+    headers: tuple[tuple[int, ...], ...] = ()
 
 
 def common_beginning(answers: Sequence[Sequence[int]]) -> tuple[int, ...]:

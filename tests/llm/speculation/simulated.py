@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pyhades.llm.engine.step_costs import StepCosts
-from pyhades.llm.speculation.speculation import Speculation, common_length
+from pyhades.llm.speculation.sources import common_length
+from pyhades.llm.speculation.speculation import Speculation
 
 ROWS = [1, 2, 4, 8, 16, 32, 64]
 LARGE = [0.057, 0.082, 0.122, 0.177, 0.228, 0.252, 0.467]

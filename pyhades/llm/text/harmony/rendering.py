@@ -80,6 +80,7 @@ def harmony_prompt(
         frozenset({markers.call} if options.parallel_tool_calls else ()),
         ends=frozenset({markers.call, markers.return_}),
         points=tuple(sorted({told, *asked[-1:], len(tokens)})), opens=frozenset({markers.call}),
+        headers=_headers(tokenizer, markers, options),
     )  # fmt: skip
 
 
@@ -120,6 +121,28 @@ def _body(message: Message, tokenizer: Tokenizer, markers: Markers) -> list[int]
     return [*tokens, markers.message, *tokenizer.encode(message.content)]
 
 
+def _headers(
+    tokenizer: Tokenizer, markers: Markers, options: ChatOptions
+) -> tuple[tuple[int, ...], ...]:
+    """What models write between messages: an answer after a thought, a call, a thought at first."""
+    next_message = (markers.end, markers.start, *tokenizer.encode("assistant"))
+    calls = [_body(call, tokenizer, markers) for call in _calls(options)]
+    final, thought = (
+        _body(Message("assistant", "", channel), tokenizer, markers)
+        for channel in ("final", "analysis")
+    )
+    after = [(*next_message, *body) for body in (final, *calls)]
+    return (*after, tuple(thought), *map(tuple, calls))
+
+
+def _calls(options: ChatOptions) -> list[Message]:
+    """A call of each of the functions, without arguments."""
+    return [
+        Message("assistant", "", "commentary", f"{NAMESPACE}.{name}", "json")
+        for name in options.offer.names
+    ]
+
+
 def _begun(
     unended: Message | None, tokenizer: Tokenizer, markers: Markers, options: ChatOptions
 ) -> tuple[int, ...]:
@@ -127,12 +150,7 @@ def _begun(
     if unended is not None:
         return tuple(_body(unended, tokenizer, markers))
     if options.offer.is_required and not options.is_constrained:
-        calls = [
-            _body(Message("assistant", "", "commentary", f"{NAMESPACE}.{name}", "json"),
-                  tokenizer, markers)
-            for name in options.offer.names
-        ]  # fmt: skip
-        return common_beginning(calls)
+        return common_beginning([_body(call, tokenizer, markers) for call in _calls(options)])
     if options.reasoning_budget == 0 and not options.offer.functions:
         return tuple(_body(Message("assistant", "", "final"), tokenizer, markers))
     return ()

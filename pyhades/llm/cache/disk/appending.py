@@ -7,12 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pyhades.llm.cache.disk.files import alone
-from pyhades.llm.cache.disk.framing import Header
-from pyhades.llm.cache.disk.index import FORWARD, Index, Segment
-from pyhades.llm.cache.disk.making_room import Forward, NotWorthIt, make_room
+from pyhades.llm.cache.disk.headers import Header
+from pyhades.llm.cache.disk.index import FORWARD, Segment
+from pyhades.llm.cache.disk.making_room import Forward, NoRoom, NotWorthIt, make_room
+from pyhades.llm.cache.disk.reading import Reader
 from pyhades.llm.cache.disk.room import Room
-from pyhades.llm.cache.disk.troubles import Troubles
-from pyhades.llm.cache.disk.uses import is_uses
 from pyhades.llm.cache.disk.writing import SMALLEST_SEGMENT, LiveSegment
 from pyhades.llm.cache.policies import Policy, Rank
 
@@ -31,8 +30,7 @@ class Appender:
     """
 
     room: Room
-    index: Index
-    troubles: Troubles
+    reader: Reader
     shapes: bytes
     policy: Policy
     segment_bytes: int
@@ -44,37 +42,35 @@ class Appender:
     def append(self, header: Header, payload: list[bytes]) -> None:
         """Add a record, in a new segment where the last one is full.
 
-        Raises
-        ------
-        NoRoom, NotWorthIt
-            There is no room, see :func:`pyhades.llm.cache.disk.making_room.make_room`.
-        OSError
-            It cannot be written. Nothing was added.
+        Where there is no room or it cannot be written nothing is added, and it counts as skipped.
         """
-        if self._live is None or not self._live.fits(header.length, header.payload):
-            self._next_segment(header)
-        self._add(header, payload)
+        try:
+            if self._live is None or not self._live.fits(header.length, header.payload):
+                self._next_segment(header)
+            self._add(header, payload)
+        except NotWorthIt:
+            self.reader.troubles.count("skipped")
+        except (NoRoom, OSError) as error:
+            self.reader.troubles.skipped(error)
+        else:
+            self.reader.troubles.count("written")
 
     def note(self, header: Header, payload: list[bytes]) -> None:
-        """Add what may as well be left out: nothing goes for it.
-
-        Raises
-        ------
-        OSError
-            It cannot be written.
-        """
-        if self._live is not None and self._live.fits(header.length, header.payload):
+        """Add what may as well be left out: nothing goes for it."""
+        try:
+            if self._live is None or not self._live.fits(header.length, header.payload):
+                needed = SMALLEST_SEGMENT + 2 * header.length + header.payload
+                with alone(self.room.root):
+                    if not self.room.survey().has_room(needed):
+                        return
+                    self._begin(needed)
             self._add(header, payload)
-            return
-        needed = SMALLEST_SEGMENT + 2 * header.length + header.payload
-        with alone(self.room.root):
-            if self.room.survey().has_room(needed):
-                self._begin(needed)
-                self._add(header, payload)
+        except OSError as error:
+            self.reader.troubles.skipped(error)
 
     def make_room(self, needed: int) -> None:
         """Remove what exceeds the room less so many bytes; whoever calls has the folder alone."""
-        make_room(self.room, self.index, self.policy, self.troubles, needed, None)
+        make_room(self.room, self.reader, self.policy, needed, None)
 
     def free_bytes(self) -> int:
         """What may still be written."""
@@ -105,7 +101,7 @@ class Appender:
         size = max(self.segment_bytes, needed)
         with alone(self.room.root):
             try:
-                forwards = make_room(self.room, self.index, self.policy, self.troubles, size, rank)
+                forwards = make_room(self.room, self.reader, self.policy, size, rank)
             except NotWorthIt:
                 self._refused = time.monotonic() + PAUSE, rank
                 raise
@@ -116,18 +112,18 @@ class Appender:
         self.close()
         live = LiveSegment.create(self.room.folder, size, self.clock(), self.shapes)
         self._live, self._segment = live, Segment(live.path, live.head, live.end, is_growing=False)
-        self.index.add(self._segment, [])
+        self.reader.index.add(self._segment, [])
 
     def _copy(self, forwards: Sequence[Forward], most_bytes: int) -> None:
         """Write records of segments that are gone, the first before others."""
         for number, (header, payload) in enumerate(forwards):
             most_bytes -= 2 * header.length + header.payload
             if most_bytes < 0:
-                self.troubles.count("evicted", len(forwards) - number)
+                self.reader.troubles.count("evicted", len(forwards) - number)
                 return
             self._add(header, [payload])
 
     def _add(self, header: Header, payload: list[bytes]) -> None:
         assert self._live is not None and self._segment is not None
         self._live.append(header, payload)
-        self.index.add(self._segment, [] if is_uses(header) else [header])
+        self.reader.index.add(self._segment, [header.entry])

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from pyhades.errors import ArgumentError
 from pyhades.llm.cache.codec import Codec, DamagedError
-from pyhades.llm.cache.disk.framing import Header, NotOurs, Piece, Shapes, crc32
+from pyhades.llm.cache.disk.framing import NotOurs, Shapes, crc32
+from pyhades.llm.cache.disk.headers import Header, Piece
 from pyhades.llm.cache.records import Record
 
 _Shape = tuple[int, int, int]

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pyhades.llm.cache.disk.framing import Header, SegmentHeader
+from pyhades.llm.cache.disk.framing import SegmentHeader
+from pyhades.llm.cache.disk.headers import Entry
 from pyhades.llm.cache.policies import Policy, Rank, Use
 from pyhades.llm.cache.records import Key
 
@@ -64,18 +65,18 @@ class Index:
         """The lock may be held by a thread that there is no more."""
         self._lock = threading.Lock()
 
-    def add(self, segment: Segment, headers: Iterable[Header]) -> None:
+    def add(self, segment: Segment, entries: Sequence[Entry]) -> None:
         """Note records of a segment; a name that stands elsewhere, too, is found there."""
+        places = self.places
         with self._lock:
             self.segments[segment.path.name] = segment
-            for header in headers:
-                segment.end = max(segment.end, header.end)
-                if header.key in self.places:
-                    continue
-                length = header.length + header.payload
-                place = Place(segment, header.offset, length, header.raw_bytes, header.use)
-                self.places[header.key] = segment.places[header.key] = place
-                self.raw_bytes += place.raw_bytes
+            for key, offset, _, length, raw_bytes, use, is_uses in entries:
+                if not is_uses and key not in places:
+                    place = Place(segment, offset, length, raw_bytes, use)
+                    places[key] = segment.places[key] = place
+                    self.raw_bytes += raw_bytes
+            if entries:
+                segment.end = max(segment.end, entries[-1].end)
 
     def drop(self, key: Key, place: Place) -> None:
         """Forget a record, unless it has come anew."""

@@ -17,14 +17,15 @@ from pyhades.llm.cache.disk.files import (
     segment_paths,
     try_lock,
 )
-from pyhades.llm.cache.disk.framing import Header, NotOurs, Torn
+from pyhades.llm.cache.disk.framing import NotOurs, Torn
+from pyhades.llm.cache.disk.headers import Entry, Header
 from pyhades.llm.cache.disk.index import Index
 from pyhades.llm.cache.disk.loading import Loader
 from pyhades.llm.cache.disk.models import about
 from pyhades.llm.cache.disk.room import folders_below, is_of_a_model
 from pyhades.llm.cache.disk.scanning import Contents, read_contents, read_record
 from pyhades.llm.cache.disk.troubles import Troubles
-from pyhades.llm.cache.disk.uses import is_uses
+from pyhades.llm.cache.disk.uses import USES
 from pyhades.llm.cache.records import Key, Part
 from pyhades.llm.models.layers import CACHE_BLOCK
 
@@ -132,13 +133,17 @@ def verify(folder: Path, report: Callable[[int], object] = lambda nbytes: None) 
             found.damaged.append(f"{path}: {error}")
             continue
         _note_gaps(found, path, contents)
-        for header in contents.headers:
-            why = _damage(path, contents, header)
-            report(header.length + header.payload)
-            if why is None and not is_uses(header):
+        for entry in contents.entries:
+            try:
+                header = _checked(path, contents, entry)
+            except FileNotFoundError:
+                break
+            except (NotOurs, OSError) as error:
+                found.damaged.append(f"{path}: at byte {entry.offset}: {error}")
+            else:
                 names[header.key] = header
-            elif why is not None:
-                found.damaged.append(f"{path}: at byte {header.offset}: {why}")
+            report(entry.length)
+    names.pop(USES, None)
     found.records = len(names)
     found.unreachable = len(names) - sum(1 for _ in _reachable(names))
     return found
@@ -189,18 +194,14 @@ def _note_gaps(found: Verified, path: Path, contents: Contents) -> None:
         found.torn.append(f"{path}: {contents.torn} bytes at its end")
 
 
-def _damage(path: Path, contents: Contents, header: Header) -> str | None:
-    """What is wrong with a record; None where it is right."""
-    try:
-        length = header.length + header.payload
-        read_record(path, contents.head.seed, header.offset, length)
-    except FileNotFoundError:
-        return None
-    except (NotOurs, OSError) as error:
-        return str(error)
-    if header.codec not in CODECS and not is_uses(header):
-        return f"codec {header.codec!r} is not known"
-    return None
+def _checked(path: Path, contents: Contents, entry: Entry) -> Header:
+    """The header of a record that is right in everything; NotOurs or OSError where it is not."""
+    header, _ = read_record(path, contents.head.seed, entry.offset, entry.length)
+    if header.key != entry.key:
+        raise NotOurs("a record has the name of another")
+    if header.codec not in CODECS and not header.is_uses:
+        raise NotOurs(f"codec {header.codec!r} is not known")
+    return header
 
 
 def _reachable(names: dict[Key, Header]) -> Iterator[Key]:

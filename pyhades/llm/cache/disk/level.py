@@ -8,25 +8,24 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from pyhades.arguments import check_count, one_of
 from pyhades.errors import ConfigurationError
 from pyhades.llm.cache.codec import CODECS, Codec
 from pyhades.llm.cache.disk.appending import Appender
-from pyhades.llm.cache.disk.encoding import decoded, encoded
+from pyhades.llm.cache.disk.encoding import encoded
 from pyhades.llm.cache.disk.files import alone
 from pyhades.llm.cache.disk.forking import take_care_of
-from pyhades.llm.cache.disk.framing import Header, NotOurs, Shapes, shapes_digest
-from pyhades.llm.cache.disk.index import Index, Place
+from pyhades.llm.cache.disk.framing import Shapes, shapes_digest
+from pyhades.llm.cache.disk.index import Index
 from pyhades.llm.cache.disk.loading import Loader
-from pyhades.llm.cache.disk.making_room import NoRoom, NotWorthIt
+from pyhades.llm.cache.disk.making_room import NoRoom
 from pyhades.llm.cache.disk.opening import is_writable, make_folder, open_folder
+from pyhades.llm.cache.disk.reading import Reader
 from pyhades.llm.cache.disk.room import Room
-from pyhades.llm.cache.disk.scanning import read_record
 from pyhades.llm.cache.disk.troubles import Troubles
-from pyhades.llm.cache.disk.uses import EVERY, MOST, uses_record
+from pyhades.llm.cache.disk.uses import Uses
 from pyhades.llm.cache.policies import DEFAULT_POLICY, POLICIES, Policy, PolicyName, Use
 from pyhades.llm.cache.records import Key, LevelCounts, Record
 
@@ -111,7 +110,6 @@ class DiskLevel:
         self.shapes = dict(shapes)
         self.room_bytes = check_count("room_bytes", room_bytes)
         self._codec = codec
-        self._codecs = CODECS | {codec.name: codec}
         segment_bytes = min(check_count("segment_bytes", segment_bytes), room_bytes // SEGMENTS)
         if not callable(policy):
             policy = POLICIES[one_of("policy", policy, PolicyName)]
@@ -119,17 +117,15 @@ class DiskLevel:
         self.writing = threading.RLock()
         self._is_closed = False
         self._looked = 0.0
-        self._told = time.monotonic()
-        self._touched: set[Key] = set()
         self._index = Index()
+        self._uses = Uses(self._index)
         self.troubles = Troubles(self.folder)
-        digest = shapes_digest(shapes)
+        codecs, digest = CODECS | {codec.name: codec}, shapes_digest(shapes)
+        self._reader = Reader(self._index, self.troubles, codecs, self.shapes)
         self._loader = Loader(self.folder, digest, self._index, self.troubles)
         root = self.folder if root is None else Path(root).absolute()
         room = Room(root, self.folder, self.room_bytes)
-        self._appender = Appender(
-            room, self._index, self.troubles, digest, policy, segment_bytes, clock
-        )
+        self._appender = Appender(room, self._reader, digest, policy, segment_bytes, clock)
         self._open(root)
         take_care_of(self)
         log.info("opened %r", self)
@@ -140,11 +136,11 @@ class DiskLevel:
         self._can_write = is_writable(self.folder) and is_writable(root)
         if not self._can_write:
             self.troubles.tell("skipped", f"{self.folder} cannot be written: it is only read")
-            self._loader.refresh()
+            self._loader.load()
             return
         try:
             with alone(root):
-                self._loader.refresh()
+                self._loader.load()
                 self._loader.mend(self._appender.free_bytes())
                 self._appender.make_room(0)
         except NoRoom as error:
@@ -174,74 +170,27 @@ class DiskLevel:
             if self._is_closed or not self._can_write:
                 self.troubles.count("skipped")
                 return
-            self._look()
-            if record.key in self._index.places:
-                return
-            self._append(header, payload)
-            if time.monotonic() - self._told > EVERY:
-                self._tell_uses()
-
-    def _append(self, header: Header, payload: list[bytes]) -> None:
-        try:
-            self._appender.append(header, payload)
-        except NotWorthIt:
-            self.troubles.count("skipped")
-        except (NoRoom, OSError) as error:
-            self.troubles.skipped(error)
-        else:
-            self.troubles.count("written")
-
-    def _tell_uses(self) -> None:
-        """Write down what was used since that was last done."""
-        self._told = time.monotonic()
-        keys = [self._touched.pop() for _ in range(len(self._touched))]
-        try:
-            for first in range(0, len(keys), MOST):
-                part = keys[first : first + MOST]
-                self._appender.note(*uses_record(self._index, part, self._clock()))
-        except OSError as error:
-            self.troubles.skipped(error)
+            self._keep_up()
+            if record.key not in self._index.places:
+                self._appender.append(header, payload)
 
     def get(self, key: Key) -> Record | None:
         """A record as it was put; None where there is none, or it is damaged."""
         place = self._index.places.get(key)
-        if place is None and self.writing.acquire(blocking=False):
-            try:
-                self._look()
-            finally:
-                self.writing.release()
+        if place is None:
+            self._keep_up_if_idle()
             place = self._index.places.get(key)
-        record = None if place is None else self._read(key, place)
+        record = None if place is None else self._reader.record(key, place)
         self.troubles.count("misses" if record is None else "hits")
         return record
 
-    def _read(self, key: Key, place: Place) -> Record | None:
-        segment = place.segment
-        try:
-            header, payload = read_record(
-                segment.path, segment.head.seed, place.offset, place.length
-            )
-            if header.key != key:
-                raise NotOurs("a record has the name of another")
-            record = decoded(header, payload, self._codecs, self.shapes)
-        except FileNotFoundError:  # another process has made room
-            self._index.forget(segment)
-        except (NotOurs, OSError) as error:
-            self._index.drop(key, place)
-            self.troubles.damaged(segment.path, error)
-        else:
-            return replace(record, use=replace(place.use))
-        return None
-
     def touch(self, keys: Sequence[Key], use: Use) -> None:
-        """Records were used again, on whatever level: ``last`` and ``purpose`` are those of use."""
-        for key in keys:
-            place = self._index.places.get(key)
-            if place is not None:
-                place.use.last = max(place.use.last, use.last)
-                place.use.purpose = use.purpose
-                place.use.count += 1
-                self._touched.add(key)
+        """Records were used again, on whatever level: ``last`` and ``purpose`` are those of use.
+
+        That outlives the process, too: it is written down from time to time.
+        """
+        self._uses.touch(keys, use)
+        self._keep_up_if_idle()
 
     def counts(self) -> LevelCounts:
         """What it holds and has done; bytes of the folder as of the last look at it."""
@@ -254,15 +203,23 @@ class DiskLevel:
     def close(self) -> None:
         """End the segment that was written, and let go of everything."""
         with self.writing:
-            if self._can_write and not self._is_closed:
+            if not self._is_closed:
                 self._tell_uses()
             self._is_closed = True
             self._appender.close()
             self._index.clear()
             self._let_go()
 
-    def _look(self) -> None:
-        """Take note of what others have written, unless that was done just now."""
+    def _keep_up_if_idle(self) -> None:
+        """Unless somebody writes, who is not waited for."""
+        if self.writing.acquire(blocking=False):
+            try:
+                self._keep_up()
+            finally:
+                self.writing.release()
+
+    def _keep_up(self) -> None:
+        """Take note of what others have written, and write down uses, but not all the time."""
         now = time.monotonic()
         if self._is_closed or now - self._looked < LOOK_AGAIN:
             return
@@ -271,6 +228,14 @@ class DiskLevel:
             self._loader.refresh()
         except OSError as error:
             self.troubles.tell("look", f"{self.folder} cannot be listed: {error}")
+        if self._uses.are_due:
+            self._tell_uses()
+
+    def _tell_uses(self) -> None:
+        if not self._can_write:
+            return
+        for header, payload in self._uses.records(self._clock()):
+            self._appender.note(header, payload)
 
     def after_fork(self) -> None:
         """In the child: the segment that was written is the parent's."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pyhades.llm.cache.disk.files import idle_file, is_live, segment_paths
-from pyhades.llm.cache.disk.framing import FOOTER_BYTES, Header, NotOurs, Torn
+from pyhades.llm.cache.disk.framing import SEGMENT_BYTES, NotOurs, Torn
+from pyhades.llm.cache.disk.headers import Entry
 from pyhades.llm.cache.disk.index import Index, Segment
 from pyhades.llm.cache.disk.scanning import Contents, contents_of, read_record, scan
 from pyhades.llm.cache.disk.troubles import Troubles
-from pyhades.llm.cache.disk.uses import apply_uses, is_uses
+from pyhades.llm.cache.disk.uses import apply_uses
 from pyhades.llm.cache.disk.writing import LiveSegment
 
 
@@ -36,7 +38,21 @@ class Loader:
     troubles: Troubles
     unread: set[str] = field(default_factory=set)
     unsealed: list[Path] = field(default_factory=list)
-    _told: list[tuple[Segment, Header]] = field(default_factory=list)
+    _told: list[tuple[Segment, Entry]] = field(default_factory=list)
+
+    def load(self) -> None:
+        """Take note of everything that is there.
+
+        A collector of cycles would look through all of it again and again as it grows, and take
+        longer than all else; nothing here is part of a cycle.
+        """
+        was_enabled = gc.isenabled()
+        gc.disable()
+        try:
+            self.refresh()
+        finally:
+            if was_enabled:
+                gc.enable()
 
     def refresh(self) -> None:
         """Take note of what others have written or removed since."""
@@ -71,12 +87,12 @@ class Loader:
     def _load(self, path: Path) -> None:
         with path.open("rb", buffering=0) as file:
             is_growing = is_live(file.fileno())
-            if is_growing and not os.fstat(file.fileno()).st_size:
+            if is_growing and os.fstat(file.fileno()).st_size < SEGMENT_BYTES:
                 return  # it has just been made
             contents = contents_of(file.fileno())
         if self.shapes is not None and contents.head.shapes != self.shapes:
             raise NotOurs("it holds records of other shapes")
-        self._add(Segment(path, contents.head, contents.end, is_growing), contents.headers)
+        self._add(Segment(path, contents.head, contents.end, is_growing), contents.entries)
         if contents.damaged:
             self.troubles.damaged(path, "records, or its index, are damaged", contents.damaged)
         if is_growing or contents.is_sealed:
@@ -91,18 +107,18 @@ class Loader:
             segment.is_growing = is_live(file.fileno())
             contents = Contents(segment.head, end=segment.end)
             scan(file.fileno(), contents)
-        self._add(segment, contents.headers)
+        self._add(segment, contents.entries)
 
-    def _add(self, segment: Segment, headers: list[Header]) -> None:
-        self.index.add(segment, (header for header in headers if not is_uses(header)))
-        self._told += [(segment, header) for header in headers if is_uses(header)]
+    def _add(self, segment: Segment, entries: list[Entry]) -> None:
+        self.index.add(segment, entries)
+        self._told += [(segment, entry) for entry in entries if entry.is_uses]
 
     def _hear(self) -> None:
         """Take over how records were used, now that all of them are known."""
-        for segment, header in self._told:
+        for segment, entry in self._told:
+            seed = segment.head.seed
             try:
-                length = header.length + header.payload
-                _, payload = read_record(segment.path, segment.head.seed, header.offset, length)
+                _, payload = read_record(segment.path, seed, entry.offset, entry.length)
                 apply_uses(self.index, payload)
             except FileNotFoundError:
                 pass
@@ -119,17 +135,21 @@ def _mend(path: Path, free: int) -> None:
     with idle_file(path, os.O_RDWR) as descriptor:
         if descriptor is None:
             return
-        try:
-            contents = contents_of(descriptor)
-        except Torn:
+        contents = _contents_if_any(descriptor)
+        if contents is None:
             path.unlink()
             return
-        if not contents.headers:
-            path.unlink()
-            return
-        index_bytes = sum(header.length for header in contents.headers) + FOOTER_BYTES
-        if contents.is_sealed or index_bytes > free:
+        if contents.is_sealed or contents.index_bytes > free:
             return
         os.ftruncate(descriptor, contents.end)
-        headers = [header.pack(contents.head.seed) for header in contents.headers]
+        places = [(entry.header_bytes, entry.offset) for entry in contents.entries]
+        headers = [os.pread(descriptor, length, offset) for length, offset in places]
         LiveSegment.adopt(path, os.dup(descriptor), contents.head, headers, contents.end).seal()
+
+
+def _contents_if_any(descriptor: int) -> Contents | None:
+    try:
+        contents = contents_of(descriptor)
+    except Torn:
+        return None
+    return contents if contents.entries else None

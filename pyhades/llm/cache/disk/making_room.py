@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
-from pyhades.llm.cache.disk.framing import Header, NotOurs
-from pyhades.llm.cache.disk.index import FORWARD, Index, Place, Victim, ranked, worth_copying
+from pyhades.llm.cache.disk.headers import Header
+from pyhades.llm.cache.disk.index import FORWARD, Place, Victim, ranked, worth_copying
+from pyhades.llm.cache.disk.reading import Reader
 from pyhades.llm.cache.disk.room import Room, Survey
-from pyhades.llm.cache.disk.scanning import read_record
-from pyhades.llm.cache.disk.troubles import Troubles
 from pyhades.llm.cache.policies import Policy, Rank
-from pyhades.llm.cache.records import Key
 
 Forward = tuple[Header, bytes]
 """A record of a segment that goes, to be written anew."""
@@ -26,7 +23,7 @@ class NotWorthIt(Exception):
 
 
 def make_room(
-    room: Room, index: Index, policy: Policy, troubles: Troubles, needed: int, incoming: Rank | None
+    room: Room, reader: Reader, policy: Policy, needed: int, incoming: Rank | None
 ) -> list[Forward]:
     """Remove segments until so many bytes are free; records that are worth more than that.
 
@@ -51,11 +48,11 @@ def make_room(
     if survey.has_room(needed):
         return []
     survey.remove_oldest(survey.theirs, needed)
-    unknown = [file for file in survey.ours if file.path.name not in index.segments]
+    unknown = [file for file in survey.ours if file.path.name not in reader.index.segments]
     survey.remove_oldest(unknown, needed)
-    forwards = [] if survey.has_room(needed) else _give_up(
-        survey, index, policy, troubles, needed, incoming
-    )  # fmt: skip
+    forwards = []
+    if not survey.has_room(needed):
+        forwards = _give_up(survey, reader, policy, needed, incoming)
     if not survey.has_room(needed):
         raise NoRoom(
             f"{survey.taken} bytes of {room.limit} are taken by files that are in use, or that "
@@ -65,9 +62,9 @@ def make_room(
 
 
 def _give_up(
-    survey: Survey, index: Index, policy: Policy, troubles: Troubles, needed: int,
-    incoming: Rank | None,
-) -> list[Forward]:  # fmt: skip
+    survey: Survey, reader: Reader, policy: Policy, needed: int, incoming: Rank | None
+) -> list[Forward]:
+    index = reader.index
     files = {file.path.name: file for file in survey.ours if not file.is_live}
     known = list(index.segments.values())
     victims = ranked(index, [each for each in known if each.path.name in files], policy)
@@ -79,31 +76,22 @@ def _give_up(
             raise NotWorthIt
         file = files[victim.segment.path.name]
         above = victims[min(number + 1, len(victims) - 1)].rank
-        copies = _copies(index, victim, policy, above, int(file.taken * FORWARD), troubles)
+        copies = _copies(reader, victim, policy, above, int(file.taken * FORWARD))
         if survey.remove(file):
-            troubles.count("evicted", index.forget(victim.segment) - len(copies))
+            reader.troubles.count("evicted", index.forget(victim.segment) - len(copies))
             forwards += copies
     return forwards
 
 
 def _copies(
-    index: Index, victim: Victim, policy: Policy, above: Rank, most_bytes: int, troubles: Troubles
+    reader: Reader, victim: Victim, policy: Policy, above: Rank, most: int
 ) -> list[Forward]:
-    places = worth_copying(index.of(victim.segment), policy, above, most_bytes)
-    return list(_read(places, troubles))
+    places = worth_copying(reader.index.of(victim.segment), policy, above, most)
+    found = [(place, reader.stored(key, place)) for key, place in places]
+    return [_used(stored, place) for place, stored in found if stored is not None]
 
 
-def _read(places: Sequence[tuple[Key, Place]], troubles: Troubles) -> list[Forward]:
-    found = []
-    for key, place in places:
-        path = place.segment.path
-        try:
-            header, payload = read_record(path, place.segment.head.seed, place.offset, place.length)
-            if header.key != key:
-                raise NotOurs("a record has the name of another")
-        except (NotOurs, OSError) as error:
-            troubles.damaged(path, error)
-            continue
-        header.use = replace(place.use)
-        found.append((header, payload))
-    return found
+def _used(stored: Forward, place: Place) -> Forward:
+    """As it was used since it was written."""
+    stored[0].use = replace(place.use)
+    return stored

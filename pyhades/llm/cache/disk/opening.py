@@ -78,6 +78,6 @@ def is_writable(folder: Path) -> bool:
 
 def _is_readable(path: Path) -> bool:
     try:
-        return bool(read_contents(path).headers)
+        return bool(read_contents(path).entries)
     except (NotOurs, OSError):
         return False

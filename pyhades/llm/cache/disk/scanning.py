@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pyhades.llm.cache.disk.framing import (
     FOOTER_BYTES,
-    LARGEST_HEADER,
-    RECORD_MAGIC,
     SEGMENT_BYTES,
-    Header,
     NotOurs,
     SegmentHeader,
-    checked_header,
     crc32,
-    peek,
     unpack_footer,
+)
+from pyhades.llm.cache.disk.headers import (
+    LARGEST_HEADER,
+    RECORD_MAGIC,
+    Entry,
+    Header,
+    entries_within,
+    peek,
     unpack_header,
 )
 
@@ -33,8 +35,8 @@ class Contents:
 
     Attributes
     ----------
-    headers
-        Of its records; payloads are looked at when they are read.
+    entries
+        Of its records, which are looked at when they are read.
     end
         Where the last of them ends.
     is_sealed
@@ -46,11 +48,16 @@ class Contents:
     """
 
     head: SegmentHeader
-    headers: list[Header] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
     end: int = SEGMENT_BYTES
     is_sealed: bool = False
     damaged: int = 0
     torn: int = 0
+
+    @property
+    def index_bytes(self) -> int:
+        """What an index of all that takes."""
+        return FOOTER_BYTES + sum(entry.header_bytes for entry in self.entries)
 
 
 def read_contents(path: Path) -> Contents:
@@ -72,31 +79,30 @@ def contents_of(descriptor: int) -> Contents:
     size = os.fstat(descriptor).st_size
     contents = Contents(SegmentHeader.unpack(os.pread(descriptor, SEGMENT_BYTES, 0)))
     try:
-        contents.headers = _headers_of_index(descriptor, size)
+        contents.entries = _entries_of_index(descriptor, size)
         contents.is_sealed = True
-        contents.end = max((header.end for header in contents.headers), default=SEGMENT_BYTES)
+        contents.end = contents.entries[-1].end if contents.entries else SEGMENT_BYTES
     except NotOurs:
         scan(descriptor, contents)
-        if contents.torn == FOOTER_BYTES + sum(header.length for header in contents.headers):
+        if contents.torn == contents.index_bytes:
             contents.torn, contents.damaged = 0, contents.damaged + 1  # an index, but not right
     return contents
 
 
-def scan(descriptor: int, contents: Contents) -> int:
-    """Go on from the end of what was found; the number of records that came."""
+def scan(descriptor: int, contents: Contents) -> None:
+    """Go on from the end of what was found."""
     size = os.fstat(descriptor).st_size
-    before, at = len(contents.headers), contents.end
+    at = contents.end
     while at < size:
         try:
-            header = _header_at(descriptor, contents.head.seed, at, size)
+            entry = _header_at(descriptor, contents.head.seed, at, size).entry
         except NotOurs:
             at = _next_record(descriptor, contents.head.seed, at + 1, size)
             contents.damaged += at < size
             continue
-        contents.headers.append(header)
-        at = contents.end = header.end
+        contents.entries.append(entry)
+        at = contents.end = entry.end
     contents.torn = size - contents.end
-    return len(contents.headers) - before
 
 
 def read_record(path: Path, seed: int, offset: int, length: int) -> tuple[Header, bytes]:
@@ -118,24 +124,16 @@ def read_record(path: Path, seed: int, offset: int, length: int) -> tuple[Header
     return header, payload
 
 
-def _headers_of_index(descriptor: int, size: int) -> list[Header]:
+def _entries_of_index(descriptor: int, size: int) -> list[Entry]:
     tail = os.pread(descriptor, FOOTER_BYTES, max(size - FOOTER_BYTES, 0))
     at, length, count, crc = unpack_footer(tail, size)
     body = os.pread(descriptor, length, at)
     if crc32(body) != crc:
         raise NotOurs("its index is damaged")
-    headers = list(_headers_within(body))
-    if len(headers) != count:
+    entries = entries_within(body)
+    if len(entries) != count:
         raise NotOurs("its index is damaged")
-    return headers
-
-
-def _headers_within(body: bytes) -> Iterator[Header]:
-    at = 0
-    while at < len(body):
-        header = checked_header(body, at)
-        yield header
-        at += header.length
+    return entries
 
 
 def _header_at(descriptor: int, seed: int, at: int, size: int) -> Header:

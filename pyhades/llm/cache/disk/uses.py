@@ -3,38 +3,53 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterable, Iterator, Sequence
 
-from pyhades.llm.cache.disk.framing import Header, NotOurs, crc32
+from pyhades.llm.cache.disk.framing import NotOurs, crc32
+from pyhades.llm.cache.disk.headers import Header
 from pyhades.llm.cache.disk.index import Index
 from pyhades.llm.cache.policies import Purpose, Use
 from pyhades.llm.cache.records import Key, Part
 
-CODEC = "uses"
-"""Stands where the codec of contents is named."""
 EVERY = 60.0
 """Seconds between two such records."""
 MOST = 4096
-"""Of one such record; what was used after that is written next time."""
-_NAME = Key(b"", Part.BLOCK)
-"""Of no text."""
+"""Of one such record; the rest is told by another."""
+USES = Key(b"", Part.BLOCK)
+"""The name of such records, which is that of no text."""
 _ENTRY = struct.Struct("<BBBId")
 
 
-def is_uses(header: Header) -> bool:
-    """Whether a record tells how others were used."""
-    return header.codec == CODEC
+class Uses:
+    """Takes note of uses, and which of them have not been written down."""
 
+    def __init__(self, index: Index) -> None:
+        self._index = index
+        self._touched: set[Key] = set()
+        self._told = time.monotonic()
 
-def uses_record(index: Index, keys: Iterable[Key], now: float) -> tuple[Header, list[bytes]]:
-    """The record that tells how others were used; those that are gone are left out."""
-    places = [(key, index.places.get(key)) for key in keys]
-    data = b"".join(_packed(key, place.use) for key, place in places if place is not None)
-    header = Header(
-        0, 0, len(data), crc32(data), 0, _NAME, b"", b"", CODEC, Use(now, first=now), ()
-    )
-    header.pack(0)  # so that its length is known
-    return header, [data]
+    @property
+    def are_due(self) -> bool:
+        """Whether some should be written down."""
+        return bool(self._touched) and time.monotonic() - self._told > EVERY
+
+    def touch(self, keys: Sequence[Key], use: Use) -> None:
+        """Records were used again."""
+        for key in keys:
+            place = self._index.places.get(key)
+            if place is not None:
+                place.use.last = max(place.use.last, use.last)
+                place.use.purpose = use.purpose
+                place.use.count += 1
+                self._touched.add(key)
+
+    def records(self, now: float) -> Iterator[tuple[Header, list[bytes]]]:
+        """Records that tell what was used since that was last done."""
+        self._told = time.monotonic()
+        keys = [self._touched.pop() for _ in range(len(self._touched))]
+        for first in range(0, len(keys), MOST):
+            yield _record(self._index, keys[first : first + MOST], now)
 
 
 def apply_uses(index: Index, payload: bytes) -> None:
@@ -45,6 +60,15 @@ def apply_uses(index: Index, payload: bytes) -> None:
             if use.last > place.use.last:
                 place.use.last, place.use.purpose = use.last, use.purpose
             place.use.count = max(place.use.count, use.count)
+
+
+def _record(index: Index, keys: Iterable[Key], now: float) -> tuple[Header, list[bytes]]:
+    places = [(key, index.places.get(key)) for key in keys]
+    data = b"".join(_packed(key, place.use) for key, place in places if place is not None)
+    use = Use(now, first=now)
+    header = Header(0, 0, len(data), crc32(data), 0, USES, b"", b"", "", use, (), is_uses=True)
+    header.pack(0)  # so that its length is known
+    return header, [data]
 
 
 def _packed(key: Key, use: Use) -> bytes:

@@ -11,10 +11,10 @@ from pyhades.llm.cache.disk.files import FILE_MODE, SUFFIX, try_lock
 from pyhades.llm.cache.disk.framing import (
     FOOTER_BYTES,
     SEGMENT_BYTES,
-    Header,
     SegmentHeader,
     pack_footer,
 )
+from pyhades.llm.cache.disk.headers import Header
 
 
 class LiveSegment:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
@@ -22,6 +22,7 @@ HELP = """\
 /system TEXT         instructions for the model; without TEXT, none
 /reasoning LEVEL     none, low, medium or high
 /retry               another answer to the last question
+/edit N TEXT         another question in place of the Nth; what came after it is forgotten
 /reset               begin anew
 /history             what has been said
 /quit                leave; so does Ctrl-D
@@ -38,6 +39,7 @@ def command(
     model: str | None,
     options: EngineOptions,
     context_length: int | None,
+    cache: Mapping[str, Any],
     reasoning: ReasoningEffort,
     system: str | None,
     hide_reasoning: bool,
@@ -45,7 +47,7 @@ def command(
 ) -> None:
     """Talk with a model; /help lists what can be typed besides questions."""
     params = SamplingParams(**sampling)
-    with open_llm(model, options, context_length) as llm:
+    with open_llm(model, options, context_length, cache) as llm:
         conversation = Conversation(llm, params, system, reasoning)
         is_dialogue = sys.stdin.isatty()
         if is_dialogue:
@@ -104,6 +106,8 @@ def _obey(conversation: Conversation, line: str) -> bool:
             conversation.reset()
         case "/retry":
             conversation.take_back_answer()
+        case "/edit":
+            _edit(conversation, rest)
         case "/history":
             for message in conversation.messages:
                 click.echo(f"{message['role']}: {message.get('content') or ''}")
@@ -112,6 +116,14 @@ def _obey(conversation: Conversation, line: str) -> bool:
         case _:
             click.echo(f"{line}: no such command; /help lists them", err=True)
     return True
+
+
+def _edit(conversation: Conversation, text: str) -> None:
+    number, _, question = text.strip().partition(" ")
+    try:
+        conversation.edit(int(number) - 1 if int(number) > 0 else int(number), question.strip())
+    except ValueError:  # no number, or none of a question
+        click.echo(f"/edit {number}: give the number of a question, the first is 1", err=True)
 
 
 def _write(conversation: Conversation, hide_reasoning: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -22,6 +23,7 @@ def command(
     model: str | None,
     options: EngineOptions,
     context_length: int | None,
+    cache: Mapping[str, Any],
     **sampling: Any,
 ) -> None:
     """Continue the text PROMPT; - reads it from standard input.
@@ -30,7 +32,7 @@ def command(
     """
     text = standard_input() if prompt == "-" else prompt
     params = SamplingParams(**sampling)
-    with open_llm(model, options, context_length) as llm:
+    with open_llm(model, options, context_length, cache) as llm:
         answer = llm.generate(text, params, on_delta=lambda delta: click.echo(delta.text, nl=False))
     assert isinstance(answer, Generation)
     click.echo()

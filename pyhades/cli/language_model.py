@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import click
 
+from pyhades.cli.cache_options import cache_options
 from pyhades.cli.options import engine_options, together
 from pyhades.llm.llm import LLM
 from pyhades.llm.precision.recipe import PRECISIONS
@@ -13,6 +17,7 @@ llm_options = together(
     click.option("--model", help="Checkpoint; by default the toy that ships here."),
     engine_options(PRECISIONS),
     click.option("--context-length", type=click.IntRange(min=1), help="Most tokens in all."),
+    cache_options,
 )
 """``--model`` and how to run it."""
 
@@ -29,8 +34,13 @@ sampling_options = together(
 """How to choose tokens; see :class:`pyhades.SamplingParams`."""
 
 
-def open_llm(model: str | None, options: EngineOptions, context_length: int | None) -> LLM:
-    """The model that :func:`llm_options` name."""
-    llm = LLM(model, options=options, context_length=context_length, max_sequences=1)
+def open_llm(
+    model: str | None,
+    options: EngineOptions,
+    context_length: int | None,
+    cache: Mapping[str, Any],
+) -> LLM:
+    """The model that :func:`llm_options` name; what was chosen goes to standard error."""
+    llm = LLM(model, options=options, context_length=context_length, max_sequences=1, **cache)
     click.echo(repr(llm), err=True)
     return llm

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
+from pyhades.cli.cache_options import cache_options
 from pyhades.cli.options import engine_options
-from pyhades.kernels.paged_attention import KV_FORMATS
 from pyhades.llm.precision.recipe import PRECISIONS
 from pyhades.options import EngineOptions
 from pyhades.server import Settings, serve
+from pyhades.server.beginnings import read_beginning
+from pyhades.server.secret import NAME as SECRET
+from pyhades.server.secret import lasting_secret
 from pyhades.server.settings import read_api_keys
 
 
@@ -24,10 +28,21 @@ from pyhades.server.settings import read_api_keys
 @click.option("--name", "names", multiple=True, help="Under which the model answers; repeatable.")
 @click.option("--context-length", type=click.IntRange(min=1), help="Most tokens in all.")
 @click.option("--max-sequences", type=click.IntRange(min=1), help="Most answers written at once.")
-@click.option("--kv-format", type=click.Choice(KV_FORMATS), default="bf16", show_default=True)
-@click.option("--kv-memory", type=click.IntRange(min=1), help="Bytes for keys and values.")
+@cache_options
 @click.option(
     "--api-key-file", type=click.Path(path_type=Path, dir_okay=False), help="NAME KEY a line."
+)
+@click.option(
+    "--secret-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Tells clients apart, also after a restart; by default in --cache-dir.",
+)
+@click.option(
+    "--shared-prefix",
+    "shared_prefixes",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A system message, or JSON with messages and tools, that all clients share; repeatable.",
 )
 @click.option("--allow-origin", "allow_origins", multiple=True, help="Web pages that may ask.")
 @click.option("--max-requests", type=click.IntRange(min=1), help="At a time; more get status 429.")
@@ -49,9 +64,10 @@ def command(
     names: tuple[str, ...],
     context_length: int | None,
     max_sequences: int | None,
-    kv_format: str,
-    kv_memory: int | None,
+    cache: Mapping[str, Any],
     api_key_file: Path | None,
+    secret_file: Path | None,
+    shared_prefixes: tuple[Path, ...],
     tls_certificate: str | None,
     tls_key: str | None,
     no_page: bool,
@@ -66,7 +82,14 @@ def command(
     if (tls_certificate is None) != (tls_key is None):
         raise click.UsageError("--tls-certificate and --tls-key come together")
     given = {name: value for name, value in limits.items() if value is not None}
-    settings = Settings(names=names, page=not no_page, log_text=log_text, **given)
+    shared = [read_beginning(path) for path in shared_prefixes]
+    settings = Settings(
+        names=names, page=not no_page, log_text=log_text, shared_beginnings=shared, **given
+    )
+    if secret_file is None and cache["cache_dir"] is not None:
+        secret_file = cache["cache_dir"] / SECRET
+    if secret_file is not None:
+        settings = settings.changed(secret=lasting_secret(secret_file))
     if api_key_file is not None:
         keys = read_api_keys(api_key_file, settings.secret)
         settings = settings.changed(api_keys=keys)
@@ -75,7 +98,7 @@ def command(
     serve(
         model, settings, host=host, port=port, certificate=tls_certificate,
         certificate_key=tls_key, options=options, context_length=context_length,
-        kv_format=kv_format, kv_memory=kv_memory, on_listening=_tell, **engine,
+        on_listening=_tell, **cache, **engine,
     )  # fmt: skip
 
 

@@ -7,15 +7,20 @@ import datetime
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mapping
 from collections.abc import Sequence as Items
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pyhades.arguments import check_count, check_flag, one_of, renamed
+from pyhades.arguments import check_count, check_flag, renamed
 from pyhades.errors import ArgumentError, ArgumentTypeError, ClosedError, ConfigurationError
 from pyhades.kernels.paged_attention import KvFormat
+from pyhades.llm.cache.opening import open_levels
+from pyhades.llm.cache.options import CacheOptions
+from pyhades.llm.cache.policies import DEFAULT_POLICY, PolicyName
+from pyhades.llm.cache.roots import facts_of, weights_digest
 from pyhades.llm.cache.sizes import cache_tokens
 from pyhades.llm.checkpoint.locating import toy_model
 from pyhades.llm.engine.engine import Engine
@@ -43,10 +48,13 @@ from pyhades.llm.models import open_checkpoint
 from pyhades.llm.models.config import ModelConfig
 from pyhades.llm.models.registry import architecture_of
 from pyhades.llm.models.weights import ModelWeights
-from pyhades.llm.precision.loading import LoadedWeights, load_weights
+from pyhades.llm.precision.loading import LoadedWeights, load_weights, progress_bar
 from pyhades.llm.precision.recipe import Precision
-from pyhades.llm.text.chat import ChatAnswer, ChatDelta, ReasoningEffort
+from pyhades.llm.speculation.speculation import Speculation
+from pyhades.llm.text.beginnings import SharedBeginning
+from pyhades.llm.text.chat import KNOWN_EFFORTS, ChatAnswer, ChatDelta, ReasoningEffort
 from pyhades.llm.text.chat_options import ChatOptions
+from pyhades.llm.text.level_counts import LevelCounts
 from pyhades.llm.text.outputs import CacheInfo, Delta, EngineStats, Generation
 from pyhades.llm.text.recall import Recall
 from pyhades.llm.text.tokenizer import Tokenizer
@@ -83,6 +91,23 @@ class LLM:
         Whether to keep what was read: a prompt that begins as an earlier prompt or answer did, such
         as the next turn of a chat, is read from where they part. Answers are the same to the bit.
         What is kept is given up as soon as its room is needed.
+    cache_dir
+        A folder in which what was read outlives the process, so that nothing is read twice, not
+        even after a restart. Its files hold the prompts, for their owner's eyes only. Models and
+        processes may share it. See docs/how-to/cache.md.
+    cache_bytes
+        Room in that folder, for all models together; by default 16 GiB, but at most a quarter of
+        what is free there.
+    cache_memory
+        Bytes for what the blocks of ``kv_memory`` have no room for, compressed; by default 0.
+    cache_policy
+        What is given up first where there is no room: ``"class"`` what was used longest ago, open
+        chains of calls and turns of chats later than other texts; ``"lru"`` what was used longest
+        ago; ``"lfu"`` what was used least often; ``"random"``; ``"none"`` what came last.
+    speculation
+        Whether answers may be written several tokens at a time, where what comes next is likely to
+        be known already. They are the same to the bit, seeds included. By default it is done where
+        measured times say that it pays; True expects that it does, False never tries.
     error_budget
         For ``"auto"``: what the root mean square of the relative errors of the dense parts' outputs
         may be; 0.05 by default. :attr:`precision_report` says what was chosen.
@@ -131,6 +156,11 @@ class LLM:
         kv_format: KvFormat = "bf16",
         kv_memory: int | None = None,
         prefix_cache: bool = True,
+        cache_dir: str | PathLike[str] | None = None,
+        cache_bytes: int | None = None,
+        cache_memory: int = 0,
+        cache_policy: PolicyName = DEFAULT_POLICY,
+        speculation: bool | None = None,
         error_budget: float | None = None,
         calibration: Items[int] | None = None,
         progress: bool = True,
@@ -138,7 +168,11 @@ class LLM:
     ) -> None:
         model = renamed("path", "model", path, model)
         chosen = engine_options(options, threads=threads, isa=isa, precision=precision)
-        one_of("kv_format", kv_format, KvFormat)
+        cache = CacheOptions(
+            kv_format=kv_format, kv_memory=kv_memory, prefix_cache=prefix_cache,
+            cache_dir=cache_dir, cache_bytes=cache_bytes, cache_memory=cache_memory,
+            cache_policy=cache_policy,
+        )  # fmt: skip
         checkpoint = open_checkpoint(toy_model() if model is None else model)
         weights = load_weights(
             checkpoint, chosen.precision, progress, error_budget=error_budget,
@@ -146,13 +180,12 @@ class LLM:
         )  # fmt: skip
         self._start(
             str(checkpoint.source), checkpoint.config, weights, checkpoint.tokenizer(), chosen,
-            context_length, max_sequences, kv_format, kv_memory, prefix_cache,
+            context_length, max_sequences, cache, speculation, progress,
         )  # fmt: skip
         self._reopening = {
             "model": model, "options": chosen, "context_length": context_length,
-            "max_sequences": max_sequences, "kv_format": kv_format, "kv_memory": kv_memory,
-            "prefix_cache": prefix_cache, "error_budget": error_budget, "calibration": calibration,
-            "progress": False,
+            "max_sequences": max_sequences, **cache.as_keywords(), "speculation": speculation,
+            "error_budget": error_budget, "calibration": calibration, "progress": False,
         }  # fmt: skip
 
     @classmethod
@@ -170,16 +203,25 @@ class LLM:
         kv_format: KvFormat = "bf16",
         kv_memory: int | None = None,
         prefix_cache: bool = True,
+        cache_dir: str | PathLike[str] | None = None,
+        cache_bytes: int | None = None,
+        cache_memory: int = 0,
+        cache_policy: PolicyName = DEFAULT_POLICY,
+        speculation: bool | None = None,
         name: str = "weights",
     ) -> LLM:
         """A model whose weights are in memory already, see :mod:`pyhades.llm.measure.synthetic`."""
         chosen = engine_options(options, threads=threads, isa=isa)
         refuse_precision(chosen, "what is loaded", weights.precision)
-        one_of("kv_format", kv_format, KvFormat)
+        cache = CacheOptions(
+            kv_format=kv_format, kv_memory=kv_memory, prefix_cache=prefix_cache,
+            cache_dir=cache_dir, cache_bytes=cache_bytes, cache_memory=cache_memory,
+            cache_policy=cache_policy,
+        )  # fmt: skip
         llm = cls.__new__(cls)
         llm._start(
-            name, config, weights, tokenizer, chosen, context_length, max_sequences, kv_format,
-            kv_memory, prefix_cache,
+            name, config, weights, tokenizer, chosen, context_length, max_sequences, cache,
+            speculation, progress=False,
         )  # fmt: skip
         return llm
 
@@ -192,9 +234,9 @@ class LLM:
         options: EngineOptions,
         context_length: int | None,
         max_sequences: int,
-        kv_format: KvFormat,
-        kv_memory: int | None,
-        prefix_cache: bool,
+        cache: CacheOptions,
+        speculation: bool | None,
+        progress: bool,
     ) -> None:
         self.name = name
         self.config = config
@@ -202,19 +244,42 @@ class LLM:
         self.precision = weights.precision
         self.precision_report = weights.report if isinstance(weights, LoadedWeights) else None
         self.weight_bytes = weights.nbytes
-        self.bytes_per_token = bytes_per_token(config, weights, kv_format=kv_format)
+        self.bytes_per_token = bytes_per_token(config, weights, kv_format=cache.kv_format)
         self.threads, self.isa = options.threads_used, options.tier
         self.context_length = context_length_of(context_length, config)
         self.max_sequences = check_count("max_sequences", max_sequences)
+        self.speculation = (
+            speculation if speculation is None else check_flag("speculation", speculation)
+        )
         self._tokenizer = tokenizer
         self._recall = Recall()
-        prefix_cache = check_flag("prefix_cache", prefix_cache)
-        runner = Runner(
-            config, weights, self.context_length, self.max_sequences, self.threads, options.isa,
-            kv_format, prefix_cache=prefix_cache,
-            cache_tokens=cache_tokens(config, kv_format, kv_memory, prefixes=prefix_cache),
-        )  # fmt: skip
-        self._engine: Engine | None = Engine(runner, tokenizer, name)
+        self._shared: list[SharedBeginning] = []
+
+        def facts() -> Mapping[str, str]:
+            with progress_bar("digesting", self.weight_bytes, progress) as bar:
+                digest = weights_digest(weights, threads=self.threads, told=bar.update)
+            return facts_of(
+                config, weights, tokenizer, kv_format=cache.kv_format, tier=self.isa, digest=digest
+            )
+
+        levels, known = open_levels(cache, config, name, facts)
+        try:
+            runner = Runner(
+                config, weights, self.context_length, self.max_sequences, self.threads, options.isa,
+                cache.kv_format, prefix_cache=cache.prefix_cache,
+                cache_tokens=cache_tokens(
+                    config, cache.kv_format, cache.kv_memory, prefixes=cache.prefix_cache
+                ),
+                levels=levels, policy=cache.cache_policy, facts=known,
+            )  # fmt: skip
+        except BaseException:
+            if levels is not None:
+                levels.close()
+            raise
+        self._cache, self._levels = cache, levels
+        self._engine: Engine | None = Engine(
+            runner, tokenizer, name, speculation=Speculation.wanted(self.speculation)
+        )
 
     # Text and tokens.
 
@@ -523,6 +588,47 @@ class LLM:
         constraint, client = sampling.pop("constraint", None), sampling.pop("client", "")
         return self._prepared_chat(messages, params, options, constraint, client, sampling)
 
+    def share_beginning(
+        self,
+        messages: Items[Mapping[str, Any]],
+        *,
+        reasoning_effort: ReasoningEffort | None = None,
+        **keywords: Any,
+    ) -> int:
+        """Let all clients find what was read of a conversation that begins so.
+
+        Otherwise what was read for one client is not found by another, who could tell from the time
+        to his first token that somebody has asked the same.
+
+        Parameters
+        ----------
+        messages
+            With which conversations begin: those of the system, mostly.
+        reasoning_effort
+            As it will be asked for; by default whatever it is.
+        keywords
+            ``tools`` and others of :meth:`chat` that are told to the model. The date of today is
+            that of the day on which somebody asks.
+
+        Returns
+        -------
+        int
+            How many tokens are shared, of the longest of these beginnings.
+
+        Examples
+        --------
+        >>> import pyhades
+        >>> with pyhades.LLM() as llm:
+        ...     llm.share_beginning([{"role": "system", "content": "Be brief."}]) > 0
+        True
+        """
+        efforts = KNOWN_EFFORTS if reasoning_effort is None else (reasoning_effort,)
+        options = [ChatOptions(reasoning_effort=effort, **keywords) for effort in efforts]
+        shared = SharedBeginning(list(messages), options)
+        declared = self._declare(shared)
+        self._shared.append(shared)
+        return declared
+
     # Evaluation.
 
     def logits(self, tokens: Items[int]) -> NDArray[np.float32]:
@@ -577,7 +683,7 @@ class LLM:
         ...     llm.cache_info().cached_tokens > 0
         True
         """
-        return self.engine.runner.cache.info()
+        return replace(self.engine.runner.cache.info(), levels=self._level_counts())
 
     def stats(self) -> EngineStats:
         """What the engine does, and has done so far.
@@ -590,7 +696,25 @@ class LLM:
         ...     llm.stats().steps > 0
         True
         """
-        return self.engine.stats()
+        return replace(self.engine.stats(), levels=self._level_counts())
+
+    def flush_cache(self, seconds: float = 30.0) -> bool:
+        """Wait until what was read is where it outlives the process.
+
+        There is no need to call it: it is written by and by, and :meth:`close` waits for it.
+
+        Parameters
+        ----------
+        seconds
+            How long to wait at most.
+
+        Returns
+        -------
+        bool
+            Whether everything is written that was to be when this was called.
+        """
+        self.engine  # noqa: B018  # ClosedError once the model is closed
+        return self._levels is None or self._levels.flush(seconds)
 
     def cancel(self) -> None:
         """Stop the work of all callers, who get a CancelledError."""
@@ -600,7 +724,8 @@ class LLM:
     def close(self) -> None:
         """Free the weights, the cache and the threads' memory.
 
-        Whoever waits for an answer gets a ClosedError.
+        Whoever waits for an answer gets a ClosedError. What was read is written where it outlives
+        the process, for as long as half a minute.
         """
         engine, self._engine = self._engine, None
         if engine is not None:
@@ -627,10 +752,21 @@ class LLM:
         return (
             f"LLM({self.name}: {c.num_hidden_layers} layers, {c.num_local_experts} experts, "
             f"{self.precision}, {self.weight_bytes / 1e9:.2f} GB, context {self.context_length}, "
-            f"{self.threads} threads, {self.isa}{state})"
+            f"{self.threads} threads, {self.isa}{self._levels_told()}{state})"
         )
 
     # Inside.
+
+    def _levels_told(self) -> str:
+        """Which levels there are below the blocks in memory."""
+        told = []
+        for level in self._level_counts():
+            place = f" in {self._cache.folder}" if level.name == "disk" else ""
+            told.append(f", {level.room / 1e9:.2f} GB of {level.name}{place}")
+        return "".join(told)
+
+    def _level_counts(self) -> tuple[LevelCounts, ...]:
+        return () if self._levels is None else self._levels.counts()
 
     def _stream(self, requests: Items[Request]) -> Handle[Delta]:
         """What comes of requests."""
@@ -649,6 +785,9 @@ class LLM:
         chat = architecture_of(self.config).chat
         grammar = turn_constraint(options, constraint, chat, self.tokenizer)
         options = replace(options, is_constrained=grammar is not None)
+        for shared in self._shared:
+            if shared.is_outdated:
+                self._declare(shared)
         recalled = self._recall.recalled(client, messages)
         prompt = chat.prompt(recalled, self.tokenizer, options)
         params = self._checked(params, keywords)
@@ -699,6 +838,13 @@ class LLM:
             for number, prompt in enumerate(items)
         ]  # fmt: skip
         return PreparedTexts(self._stream, requests, are_several=several)
+
+    def _declare(self, shared: SharedBeginning) -> int:
+        """Make a beginning known to the engine; how long it is."""
+        beginnings = shared.rendered(architecture_of(self.config).chat.prompt, self.tokenizer)
+        for tokens in beginnings:
+            self.engine.declare(tokens)
+        return max(map(len, beginnings))
 
     def _drafts(self, prediction: Prompt | None) -> tuple[tuple[int, ...], ...]:
         """What answers are likely to repeat, as tokens."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -10,6 +10,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
+from pyhades.llm.speculation.counts import SpeculationCounts
+from pyhades.llm.text.level_counts import LevelCounts
 from pyhades.server.record import Record
 from pyhades.server.service import Service
 
@@ -122,6 +124,49 @@ class _Engine(Collector):
         yield _count("pyhades_steps", "Of the engine.", stats.steps)
         yield _count("pyhades_step_seconds", "Of all steps.", stats.seconds)
         yield _count("pyhades_model_seconds", "Of them, in kernels.", stats.seconds_in_model)
+        yield _count("pyhades_cache_rederived_tokens", "Read once more.", cache.rederived_tokens)
+        yield _count("pyhades_cache_fetched_tokens", "From lower levels.", cache.fetched_tokens)
+        yield from _levels(cache.levels)
+        yield from _speculation(stats.speculation, model)
+
+
+_OF_LEVELS = {
+    "records": "Blocks and windows that are kept.",
+    "bytes": "That they take.",
+    "room": "Bytes that they may take.",
+}
+_OF_LEVELS_SO_FAR = {
+    "hits": "Records that were asked for and found.",
+    "misses": "Records that were asked for and gone.",
+    "written": "Records that came.",
+    "evicted": "Records that were given up for others.",
+    "damaged": "Records that were damaged, and dropped.",
+    "skipped": "Records that could not be kept.",
+}
+
+
+def _levels(levels: Sequence[LevelCounts]) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
+    """What each level below the blocks in memory holds, and has done."""
+    kinds = ((GaugeMetricFamily, _OF_LEVELS), (CounterMetricFamily, _OF_LEVELS_SO_FAR))
+    for make, names in kinds:
+        for name, what in names.items():
+            family = make(f"pyhades_cache_{name}", what, labels=["level"])
+            for level in levels:
+                family.add_metric([level.name], getattr(level, name))
+            yield family
+
+
+def _speculation(
+    counts: SpeculationCounts | None, model: str
+) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
+    """What drafts have brought; nothing where none are tried."""
+    if counts is None:
+        return
+    yield _count("vllm:spec_decode_num_drafts", "Steps with drafts.", counts.steps, model)
+    yield _count("vllm:spec_decode_num_draft_tokens", "Tokens tried.", counts.drafted, model)
+    yield _count("vllm:spec_decode_num_accepted_tokens", "Right ones.", counts.accepted, model)
+    # May fall: what was gained can be lost again.
+    yield _gauge("pyhades_speculation_seconds_gained", "By drafts.", counts.seconds_gained)
 
 
 def _gauge(name: str, what: str, value: float, model: str | None = None) -> GaugeMetricFamily:

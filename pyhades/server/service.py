@@ -51,6 +51,8 @@ class Service:
 
     def open(self, llm: LLM) -> None:
         """The model is there: from now on requests are answered."""
+        for beginning in self.settings.shared_beginnings:
+            llm.share_beginning(**beginning)
         self._llm = llm
         self._names = self._names or (_name_of(llm),)
         facts = (llm.name, llm.weight_bytes, llm.precision, pyhades.__version__)

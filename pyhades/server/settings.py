@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -70,10 +70,16 @@ class Settings:
         How long a client may read nothing of its answer; then it counts as gone.
     drain_seconds
         How long answers may take to finish once the server is told to stop.
+    shared_beginnings
+        Keywords of :meth:`pyhades.LLM.share_beginning`, of each beginning of a conversation that
+        all clients share: what was read of it for one is found by the others.
     page
         Whether there is a page to chat at ``/``.
     log_text
         Whether the log has the text of requests and answers.
+    secret
+        What tells clients apart is made of it and of their keys; by default another one in each
+        process, see :func:`pyhades.server.secret.lasting_secret`.
 
     Raises
     ------
@@ -98,6 +104,7 @@ class Settings:
     body_seconds: float = 30.0
     send_seconds: float = 60.0
     drain_seconds: float = 30.0
+    shared_beginnings: Sequence[Mapping[str, Any]] = ()
     page: bool = True
     log_text: bool = False
     secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)

@@ -156,6 +156,9 @@ OTHERS: dict[str, Callable[[], Call]] = {
     "pyhades.kernels.qgemm.pack_weight": lambda: Call(
         kernels.pack_weight, (quant.quantize(MATRIX),)
     ),
+    "pyhades.llm.llm.LLM.share_beginning": lambda: Call(
+        llm().share_beginning, ([{"role": "system", "content": "Be brief."}],)
+    ),
     "pyhades.llm.grammar.constraint.Constraint": lambda: Call(Constraint, (), {"body": "{}"}),
     "pyhades.kernels.registry.implementations": lambda: Call(kernels.implementations),
     "pyhades.kernels.registry.selected": lambda: Call(

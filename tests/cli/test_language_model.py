@@ -316,3 +316,46 @@ def test_evaluate_refuses_a_packed_model(checkpoint, tmp_path):
     result = run("evaluate", "--model", packed)
     assert result.exit_code == 2
     assert "packed with precision='fast', not 'exact'" in result.stderr
+
+
+def test_what_was_read_outlives_the_command(checkpoint, tmp_path):
+    options = ["--model", checkpoint, "--max-tokens", "1", "--threads", "1",
+               "--cache-policy", "lru", "--cache-dir", str(tmp_path / "kept"), "--no-speculation",
+               "--cache-bytes", "64MiB", "--cache-memory", "1MB", "--kv-memory", "2MB",
+               "--kv-format", "int8"]  # fmt: skip
+    first, second = (run("generate", "Hello there. " * 30, *options) for _ in range(2))
+    assert first.exit_code == second.exit_code == 0, second.output
+    assert "of them before" not in first.stderr and " of them before" in second.stderr
+    assert f"0.07 GB of disk in {tmp_path / 'kept'}" in first.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--cache-bytes", "1GB"], "cache_dir"),
+        (["--cache-dir", "kept", "--cache-bytes", "much"], "much"),
+        (["--cache-policy", "fifo"], "fifo"),
+        (["--kv-memory", "0"], "kv_memory=0"),
+    ],
+)
+def test_what_is_said_wrongly_about_the_cache(checkpoint, arguments, complaint):
+    for command in (["generate", "Hello"], ["chat"]):
+        result = run(*command, "--model", checkpoint, *arguments)
+        assert result.exit_code == 2 and complaint in result.stderr
+
+
+def test_questions_are_edited(checkpoint):
+    lines = [
+        "One?",
+        "Two?",
+        "/edit 2 Three?",
+        "/edit 1 Four?",
+        "/edit 7 Five?",
+        "/edit x",
+        "/history",
+    ]
+    result = run("chat", "--model", checkpoint, "--max-tokens", "2", typed="\n".join(lines))
+    assert result.exit_code == 0, result.output
+    told = [line for line in result.stdout.splitlines() if line.startswith("user: ")]
+    assert told == ["user: Four?"]
+    assert "/edit 7" in result.stderr and "/edit x" in result.stderr

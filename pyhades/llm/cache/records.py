@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from pyhades.llm.cache.addresses import Digest
 from pyhades.llm.cache.policies import Use
+from pyhades.llm.text.level_counts import LevelCounts
+
+__all__ = ["Key", "Level", "LevelCounts", "Part", "Record"]
 
 
 class Part(IntEnum):
@@ -57,46 +60,6 @@ class Record:
     def nbytes(self) -> int:
         """Of the contents."""
         return sum(part.nbytes for part in self.contents.values())
-
-
-@dataclass(frozen=True)
-class LevelCounts:
-    """What a level holds, and has done so far.
-
-    Attributes
-    ----------
-    name
-        ``"memory"`` or ``"disk"``.
-    records, bytes, room
-        How many, what they take, and what they may take.
-    raw_bytes
-        What they would take without compression.
-    hits, misses
-        Records that were asked for and found, and that were there no more.
-    written, evicted
-        Records that came, and that were given up for others.
-    damaged
-        Records that were found to be damaged, and dropped.
-    skipped
-        Records that could not be kept: the level could not follow, or could not write.
-    """
-
-    name: str
-    records: int = 0
-    bytes: int = 0
-    room: int = 0
-    raw_bytes: int = 0
-    hits: int = 0
-    misses: int = 0
-    written: int = 0
-    evicted: int = 0
-    damaged: int = 0
-    skipped: int = 0
-
-    def __str__(self) -> str:
-        held = f"{self.records} records, {self.bytes / 1e6:.1f} of {self.room / 1e6:.1f} MB"
-        smaller = f", {self.raw_bytes / self.bytes:.2f} times smaller" if self.bytes else ""
-        return held + smaller
 
 
 class Level(Protocol):

@@ -146,6 +146,10 @@ class Engine:
         """Want nothing more of the answer ``index`` to the prompts of some work."""
         self._order(lambda: self._finish([a for a in work.answers if a.index == index]))
 
+    def declare(self, tokens: Sequence[int]) -> None:
+        """Let all clients find what is read of texts that begin so."""
+        self._order(lambda: self.runner.cache.declare(tokens))
+
     def cancel(self) -> None:
         """Stop all work; whoever waits for it gets a CancelledError."""
         self._order(lambda: self._end_all(CancelledError("the work was cancelled")))

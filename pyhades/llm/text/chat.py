@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from html import escape
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pyhades.arguments import one_of
 from pyhades.llm.text.outputs import TokenLogprob, Usage
@@ -16,6 +16,7 @@ ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "
 """How long a model thinks before it answers; what it does not know is the nearest that it does."""
 KnownEffort = Literal["low", "medium", "high"]
 """What models were trained with."""
+KNOWN_EFFORTS: tuple[KnownEffort, ...] = get_args(KnownEffort)
 FinishReason = Literal["stop", "tool_calls", "length"]
 Kind = Literal["reasoning", "content", "tool_call", "other"]
 NAMESPACE = "functions"

@@ -8,6 +8,8 @@ from typing import Literal
 
 from pyhades.arguments import one_of
 from pyhades.llm.speculation.counts import SpeculationCounts
+from pyhades.llm.text.level_counts import LevelCounts
+from pyhades.llm.text.listings import as_html, as_text, share
 
 FinishReason = Literal["stop", "length"]
 
@@ -99,6 +101,8 @@ class CacheInfo:
         Tokens that were given up because others needed the room.
     rederived_tokens
         Tokens that went through the model once more, for windows that had been given up.
+    levels
+        What is kept below the blocks in memory, the fastest level first.
     fetched_tokens
         Tokens whose keys and values came back from the levels below.
     """
@@ -110,6 +114,25 @@ class CacheInfo:
     checkpoints: int
     evicted_tokens: int
     rederived_tokens: int = 0
+    levels: tuple[LevelCounts, ...] = field(default=(), kw_only=True)
+
+    def _rows(self) -> list[tuple[str, str]]:
+        return [
+            ("tokens of prompts", f"{self.prompt_tokens:,}"),
+            ("found", share(self.cached_tokens, self.prompt_tokens)),
+            ("kept", f"{self.kept_tokens:,} of {self.room:,} tokens"),
+            ("checkpoints", f"{self.checkpoints:,}"),
+            ("given up", f"{self.evicted_tokens:,} tokens"),
+            ("read once more for windows", f"{self.rederived_tokens:,} tokens"),
+            ("fetched from below", f"{self.fetched_tokens:,} tokens"),
+            *((level.name, level.summary) for level in self.levels),
+        ]
+
+    def __str__(self) -> str:
+        return as_text(self._rows())
+
+    def _repr_html_(self) -> str:
+        return as_html(self._rows())
     fetched_tokens: int = 0
 
 
@@ -133,6 +156,8 @@ class EngineStats:
         Blocks of keys and values that answers in progress hold, and how many there are.
     speculation
         What drafts have brought; None where none are tried.
+    levels
+        What is kept of what was read below the blocks in memory, the fastest level first.
     """
 
     running: int
@@ -144,6 +169,31 @@ class EngineStats:
     blocks_held: int
     blocks: int
     speculation: SpeculationCounts | None = None
+    levels: tuple[LevelCounts, ...] = field(default=(), kw_only=True)
+
+    def _rows(self) -> list[tuple[str, str]]:
+        return [
+            ("answers in work", f"{self.running:,}, {self.waiting:,} prompts wait"),
+            ("steps", f"{self.steps:,} in {self.seconds:,.1f} s"),
+            ("in kernels", f"{self.seconds_in_model:,.1f} s"),
+            ("gave way", f"{self.preemptions:,}"),
+            ("blocks held", share(self.blocks_held, self.blocks)),
+            *self._drafts(),
+            *((level.name, level.summary) for level in self.levels),
+        ]
+
+    def _drafts(self) -> list[tuple[str, str]]:
+        drafts = self.speculation
+        if drafts is None:
+            return []
+        gained = f"{drafts.seconds_gained:,.1f} s gained"
+        return [("drafts accepted", f"{share(drafts.accepted, drafts.drafted)}, {gained}")]
+
+    def __str__(self) -> str:
+        return as_text(self._rows())
+
+    def _repr_html_(self) -> str:
+        return as_html(self._rows())
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ import json
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, cached_property
+from hashlib import sha256
 from numbers import Integral
 from pathlib import Path
 from types import MappingProxyType, ModuleType
@@ -185,6 +186,12 @@ class Tokenizer:
             raise ModelError(f"{name} has no token for byte {min(missing)}; text would be lost")
         backend.model = _built(lambda: library.models.BPE(vocabulary, merges, **options), name)
         return cls(backend, vocabulary, specials, name)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over all that decides which tokens a text becomes."""
+        told = [self._backend.to_str(), sorted(self.specials.items())]
+        return sha256(json.dumps(told).encode()).hexdigest()
 
     def encode(self, text: str) -> list[int]:
         """Token ids of ``text``; what looks like a special token is text like any other."""

@@ -263,14 +263,19 @@ def usage_of(answers: tuple[ChatAnswer, ...]) -> dict[str, Any]:
     """What several answers to a prompt took together."""
     used = [answer.usage for answer in answers if answer.usage is not None] or [Usage(0, 0)]
     written = sum(usage.completion_tokens for usage in used)
-    return usage_dict(
+    told = usage_dict(
         used[0].prompt_tokens, written, used[0].cached_tokens,
         sum(usage.reasoning_tokens for usage in used),
     )  # fmt: skip
+    told["completion_tokens_details"] |= {
+        "accepted_prediction_tokens": sum(usage.accepted_prediction_tokens for usage in used),
+        "rejected_prediction_tokens": sum(usage.rejected_prediction_tokens for usage in used),
+    }
+    return told
 
 
 def usage_dict(prompt: int, written: int, cached: int, reasoning: int = 0) -> dict[str, Any]:
-    """Tokens, as completions tell them."""
+    """Tokens, as completions tell them; nothing of them was predicted."""
     return {
         "prompt_tokens": prompt, "completion_tokens": written, "total_tokens": prompt + written,
         "prompt_tokens_details": {"cached_tokens": cached, "cache_write_tokens": 0,

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pyhades.arguments import check_count, check_flag, renamed
 from pyhades.errors import ArgumentError, ArgumentTypeError, ClosedError, ConfigurationError
 from pyhades.kernels.paged_attention import KvFormat
+from pyhades.llm.cache.codec import codec_of
 from pyhades.llm.cache.opening import open_levels
 from pyhades.llm.cache.options import CacheOptions
 from pyhades.llm.cache.policies import DEFAULT_POLICY, PolicyName
@@ -758,12 +759,14 @@ class LLM:
     # Inside.
 
     def _levels_told(self) -> str:
-        """Which levels there are below the blocks in memory."""
+        """Which levels there are below the blocks in memory, and how contents are kept there."""
+        if self._engine is None or self._levels is None:
+            return ""
         told = []
-        for level in self._level_counts():
+        for level in self._levels.counts():
             place = f" in {self._cache.folder}" if level.name == "disk" else ""
-            told.append(f", {level.room / 1e9:.2f} GB of {level.name}{place}")
-        return "".join(told)
+            told.append(f"{level.room / 1e9:.2f} GB of {level.name}{place}")
+        return f", cache: {', '.join(told)}, codec {codec_of(self._cache.kv_format).name}"
 
     def _level_counts(self) -> tuple[LevelCounts, ...]:
         return () if self._levels is None else self._levels.counts()

@@ -87,7 +87,7 @@ def command(
         names=names, page=not no_page, log_text=log_text, shared_beginnings=shared, **given
     )
     if secret_file is None and cache["cache_dir"] is not None:
-        secret_file = cache["cache_dir"] / SECRET
+        secret_file = cache["cache_dir"].expanduser() / SECRET
     if secret_file is not None:
         settings = settings.changed(secret=lasting_secret(secret_file))
     if api_key_file is not None:

@@ -101,10 +101,10 @@ class CacheInfo:
         Tokens that were given up because others needed the room.
     rederived_tokens
         Tokens that went through the model once more, for windows that had been given up.
-    levels
-        What is kept below the blocks in memory, the fastest level first.
     fetched_tokens
         Tokens whose keys and values came back from the levels below.
+    levels
+        What is kept below the blocks in memory, the fastest level first.
     """
 
     prompt_tokens: int
@@ -114,6 +114,7 @@ class CacheInfo:
     checkpoints: int
     evicted_tokens: int
     rederived_tokens: int = 0
+    fetched_tokens: int = 0
     levels: tuple[LevelCounts, ...] = field(default=(), kw_only=True)
 
     def _rows(self) -> list[tuple[str, str]]:
@@ -133,7 +134,6 @@ class CacheInfo:
 
     def _repr_html_(self) -> str:
         return as_html(self._rows())
-    fetched_tokens: int = 0
 
 
 @dataclass(frozen=True)

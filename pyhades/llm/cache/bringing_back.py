@@ -94,9 +94,9 @@ class BringingBack:
         records = fetch.taken()
         if not records:
             return
-        pools = self._kept.tree.pools
-        path = self._known_end(address)
-        for node in path:  # what has a child that is held is not given up, either
+        tree, pools = self._kept.tree, self._kept.tree.pools
+        path = [tree.nodes[digest] for digest in address.digests[: tree.known(address)]]
+        for node in path:  # what the text has must not make room for what it gets
             for kind, pool in pools.items():
                 pool.share(node.blocks[kind])
         for record in records:
@@ -106,11 +106,6 @@ class BringingBack:
         for node in reversed(path):
             for kind, pool in pools.items():
                 pool.release(node.blocks[kind])
-
-    def _known_end(self, address: Address) -> list[Node]:
-        """The last block of a text that is in the tree, if there is one."""
-        known = self._kept.tree.known(address)
-        return [self._kept.tree.nodes[address.digests[known - 1]]] if known else []
 
     def _take(self, address: Address, record: Record, path: list[Node]) -> bool:
         """Whether a record fits what is there of its text, and there is room for it."""

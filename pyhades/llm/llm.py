@@ -17,12 +17,9 @@ from numpy.typing import NDArray
 from pyhades.arguments import check_count, check_flag, renamed
 from pyhades.errors import ArgumentError, ArgumentTypeError, ClosedError, ConfigurationError
 from pyhades.kernels.paged_attention import KvFormat
-from pyhades.llm.cache.codec import codec_of
-from pyhades.llm.cache.opening import open_levels
+from pyhades.llm.cache.opening import told_of
 from pyhades.llm.cache.options import CacheOptions
 from pyhades.llm.cache.policies import DEFAULT_POLICY, PolicyName
-from pyhades.llm.cache.roots import facts_of, weights_digest
-from pyhades.llm.cache.sizes import cache_tokens
 from pyhades.llm.checkpoint.locating import toy_model
 from pyhades.llm.engine.engine import Engine
 from pyhades.llm.engine.generation import Collector, begun_elsewhere
@@ -38,7 +35,6 @@ from pyhades.llm.engine.request import (
     request_of,
     rows_request,
 )
-from pyhades.llm.engine.runner import Runner
 from pyhades.llm.engine.sampling import SamplingParams
 from pyhades.llm.engine.token_filter import FilterFactory
 from pyhades.llm.grammar.compiled import Grammar, Grammars
@@ -49,9 +45,9 @@ from pyhades.llm.models import open_checkpoint
 from pyhades.llm.models.config import ModelConfig
 from pyhades.llm.models.registry import architecture_of
 from pyhades.llm.models.weights import ModelWeights
-from pyhades.llm.precision.loading import LoadedWeights, load_weights, progress_bar
+from pyhades.llm.opening import Opening
+from pyhades.llm.precision.loading import LoadedWeights, load_weights
 from pyhades.llm.precision.recipe import Precision
-from pyhades.llm.speculation.speculation import Speculation
 from pyhades.llm.text.beginnings import SharedBeginning
 from pyhades.llm.text.chat import KNOWN_EFFORTS, ChatAnswer, ChatDelta, ReasoningEffort
 from pyhades.llm.text.chat_options import ChatOptions
@@ -174,6 +170,8 @@ class LLM:
             cache_dir=cache_dir, cache_bytes=cache_bytes, cache_memory=cache_memory,
             cache_policy=cache_policy,
         )  # fmt: skip
+        if speculation is not None:
+            check_flag("speculation", speculation)
         checkpoint = open_checkpoint(toy_model() if model is None else model)
         weights = load_weights(
             checkpoint, chosen.precision, progress, error_budget=error_budget,
@@ -219,6 +217,8 @@ class LLM:
             cache_dir=cache_dir, cache_bytes=cache_bytes, cache_memory=cache_memory,
             cache_policy=cache_policy,
         )  # fmt: skip
+        if speculation is not None:
+            check_flag("speculation", speculation)
         llm = cls.__new__(cls)
         llm._start(
             name, config, weights, tokenizer, chosen, context_length, max_sequences, cache,
@@ -249,38 +249,17 @@ class LLM:
         self.threads, self.isa = options.threads_used, options.tier
         self.context_length = context_length_of(context_length, config)
         self.max_sequences = check_count("max_sequences", max_sequences)
-        self.speculation = (
-            speculation if speculation is None else check_flag("speculation", speculation)
-        )
+        self.speculation = speculation
         self._tokenizer = tokenizer
         self._recall = Recall()
         self._shared: list[SharedBeginning] = []
-
-        def facts() -> Mapping[str, str]:
-            with progress_bar("digesting", self.weight_bytes, progress) as bar:
-                digest = weights_digest(weights, threads=self.threads, told=bar.update)
-            return facts_of(
-                config, weights, tokenizer, kv_format=cache.kv_format, tier=self.isa, digest=digest
-            )
-
-        levels, known = open_levels(cache, config, name, facts)
-        try:
-            runner = Runner(
-                config, weights, self.context_length, self.max_sequences, self.threads, options.isa,
-                cache.kv_format, prefix_cache=cache.prefix_cache,
-                cache_tokens=cache_tokens(
-                    config, cache.kv_format, cache.kv_memory, prefixes=cache.prefix_cache
-                ),
-                levels=levels, policy=cache.cache_policy, facts=known,
-            )  # fmt: skip
-        except BaseException:
-            if levels is not None:
-                levels.close()
-            raise
-        self._cache, self._levels = cache, levels
-        self._engine: Engine | None = Engine(
-            runner, tokenizer, name, speculation=Speculation.wanted(self.speculation)
-        )
+        self._cache = cache
+        engine, self._levels = Opening(
+            name=name, config=config, weights=weights, tokenizer=tokenizer, options=options,
+            context_length=self.context_length, max_sequences=self.max_sequences, cache=cache,
+            speculation=speculation, progress=progress,
+        ).opened()  # fmt: skip
+        self._engine: Engine | None = engine
 
     # Text and tokens.
 
@@ -749,24 +728,16 @@ class LLM:
 
     def __repr__(self) -> str:
         c = self.config
+        is_open = self._engine is not None and self._levels is not None
+        levels = told_of(self._level_counts(), self._cache) if is_open else ""
         state = "" if self._engine is not None else ", closed"
         return (
             f"LLM({self.name}: {c.num_hidden_layers} layers, {c.num_local_experts} experts, "
             f"{self.precision}, {self.weight_bytes / 1e9:.2f} GB, context {self.context_length}, "
-            f"{self.threads} threads, {self.isa}{self._levels_told()}{state})"
+            f"{self.threads} threads, {self.isa}{levels}{state})"
         )
 
     # Inside.
-
-    def _levels_told(self) -> str:
-        """Which levels there are below the blocks in memory, and how contents are kept there."""
-        if self._engine is None or self._levels is None:
-            return ""
-        told = []
-        for level in self._levels.counts():
-            place = f" in {self._cache.folder}" if level.name == "disk" else ""
-            told.append(f"{level.room / 1e9:.2f} GB of {level.name}{place}")
-        return f", cache: {', '.join(told)}, codec {codec_of(self._cache.kv_format).name}"
 
     def _level_counts(self) -> tuple[LevelCounts, ...]:
         return () if self._levels is None else self._levels.counts()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from pyhades.errors import ArgumentError
 from pyhades.llm.cache.codec import codec_of
@@ -15,6 +15,7 @@ from pyhades.llm.cache.resuming import sees_everything
 from pyhades.llm.cache.sizes import cached_bytes_per_token
 from pyhades.llm.models.config import ModelConfig
 from pyhades.llm.models.layers import CACHE_BLOCK
+from pyhades.llm.text.level_counts import LevelCounts
 
 Facts = Mapping[str, str]
 
@@ -75,3 +76,18 @@ def shapes_of(config: ModelConfig, options: CacheOptions) -> dict[str, tuple[int
     block_bytes = CACHE_BLOCK * cached_bytes_per_token(config, options.kv_format)
     kinds = dict.fromkeys(config.layer_types)
     return {kind: (config.layer_types.count(kind), block_bytes) for kind in kinds}
+
+
+def told_of(levels: Sequence[LevelCounts], options: CacheOptions) -> str:
+    """Which levels there are below the blocks in memory, and how contents are kept there.
+
+    Examples
+    --------
+    >>> told_of([LevelCounts("memory", room=10**9)], CacheOptions(kv_format="int8"))
+    ', cache: 1.00 GB of memory, codec raw'
+    """
+    told = []
+    for level in levels:
+        place = f" in {options.folder}" if level.name == "disk" else ""
+        told.append(f"{level.room / 1e9:.2f} GB of {level.name}{place}")
+    return f", cache: {', '.join(told)}, codec {codec_of(options.kv_format).name}"

@@ -186,6 +186,29 @@ def test_clients_find_nothing_of_each_other(open_runner):
         model.scheduler.drop([answer])
 
 
+def test_a_declared_beginning_is_found_by_all_clients(open_runner):
+    runner = open_runner()
+    model, system = Counting(runner), ids(0, 170)
+    runner.cache.declare(system)
+    alone = Counting(open_runner(prefix_cache=False))
+    for number, (client, found) in enumerate((("a", 0), ("b", 160), ("c", 160))):
+        one = request(number, system + ids(number + 1, 60), client=client)
+        [answer] = model.scheduler.add(one)
+        written = model.run()
+        assert answer.cached_tokens == found
+        assert list(written.values()) == list(alone.run(one).values())
+
+
+def test_checkpoints_stand_where_others_are_likely_to_go_on(open_runner):
+    runner = open_runner()
+    if SLIDING not in runner.cache.pools:
+        pytest.skip("every node is a checkpoint without windows")
+    one = replace(request(0, ids(0, 300)), points=(50, 170, 300))
+    Counting(runner).run(one)
+    windows = runner.cache.prefixes.windows.kept.values()
+    assert {3, 10, 18} <= {checkpoint.node.depth for checkpoint in windows}
+
+
 def test_what_is_kept_makes_room_before_anybody_waits_or_gives_way(open_runner):
     runner = open_runner(sequences=4, cache_tokens=CONTEXT)
     model = Counting(runner)

@@ -48,7 +48,7 @@ class Store(MemoryLevel):
     def __init__(self, kv_format="bf16"):
         super().__init__(1 << 26, codec=codec_of(kv_format))
         self.lost, self.spoilt = set(), {}
-        self.asked, self.came = [], []
+        self.asked, self.came, self.waiting = [], [], 0
         self.gate = threading.Event()
         self.gate.set()
 
@@ -57,6 +57,7 @@ class Store(MemoryLevel):
         super().put(record)
 
     def get(self, key):
+        self.waiting += 1
         self.gate.wait(20)
         self.asked.append(key)
         if key in self.lost:
@@ -279,16 +280,20 @@ def test_who_goes_wants_nothing_more(open_runner):
     assert run(open_runner(disk), request(0, prompt, n=2))[0] == expected
 
 
-def test_an_engine_sleeps_until_something_comes(open_runner):
+def test_an_engine_sleeps_until_something_comes(open_runner, monkeypatch):
     disk, prompt = Store(), ids(0, 500)
     expected = run(open_runner(disk), request(0, prompt))[0]
     runner = open_runner(disk, inline=False)
     engine = Engine(runner, None, "toy", costs=FAST)
+    turns, turn = [], engine.turn
+    monkeypatch.setattr(engine, "turn", lambda order: (turns.append(order), turn(order))[1])
     disk.gate.clear()
     handle = engine.write([request(0, prompt)])
     deadline = time.monotonic() + 20
-    while not disk.asked and engine.scheduler.waiting == 0 and time.monotonic() < deadline:
+    while disk.waiting == 0 and time.monotonic() < deadline:
         time.sleep(0.001)
+    time.sleep(0.1)
+    assert len(turns) < 5, "it does nothing until it is woken"
     disk.gate.set()
     tokens = [token for delta in handle for token in delta.token_ids]
     assert [tokens] == expected

@@ -232,7 +232,7 @@ def _print(title: str, kinds: list[tuple[str, Times]]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", choices=MODELS, action="append", help="both by default")
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=3)
     chosen = parser.parse_args()
     print(describe_machine(None, [thread_count(None).count], {}))
     for name in chosen.model or MODELS:

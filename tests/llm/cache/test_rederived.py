@@ -126,6 +126,26 @@ def test_logits_are_as_if_the_window_had_never_been_lost(open_runner, kv_format,
     assert np.array_equal(read(fresh, fresh.cache.sequence(), text + ids(1, 60)), expected)
 
 
+@pytest.mark.slow
+def test_as_many_layers_as_gpt_oss_has():
+    """Of 12 windows of 128, at most 1524 tokens are read again; and those are needed, too."""
+    config = tiny_config(
+        num_hidden_layers=24, sliding_window=128, layer_types=gpt_oss_config().layer_types
+    )
+    runner = Runner(config, random_weights(config, "balanced", threads=1), 3072, 2, 1)
+    text = ids(0, 2500)
+    expected = read_and_lose(runner, text)
+    again = resumed(runner, text)
+    assert (again.known, again.length) == (2496, 2496 - 1524)
+    assert np.array_equal(read(runner, again, text), expected)
+    runner.cache.free(again)
+    lose_windows(runner)
+    runner.cache.prefixes._reach = 1524 - 200
+    short = resumed(runner, text)
+    assert not np.array_equal(read(runner, short, text), expected), "a check that can fail"
+    runner.close()
+
+
 def test_windows_that_were_computed_again_serve_others(open_runner):
     runner = open_runner()
     text = ids(0, 500)

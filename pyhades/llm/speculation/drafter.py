@@ -25,6 +25,8 @@ TAIL = 8
 """Of a prompt, tokens that show where its answer begins: its header may stand there."""
 LEAST_CHANCE = 0.05
 """Drafts that are less likely right are not looked at."""
+NEVER = -1
+"""Tokens that a source has seen which need not see any."""
 
 
 class Asked(Protocol):
@@ -101,7 +103,7 @@ class Drafter:
         begins = max(read - TAIL, 0)
         # Sources, and how many tokens of prompt and answer each of them has seen.
         self._sources: list[tuple[Source, int]] = [
-            (Forced(writer.sampler.forced), 0),
+            (Forced(writer.sampler.forced), NEVER),
             (Headers(request.headers), begins),
             (OtherText("past", past), begins),
             (OwnText(), max(read - INDEXED, 0)),
@@ -120,6 +122,8 @@ class Drafter:
         """
         tokens, shown = self._writer.tokens, 0
         for index, (source, seen) in enumerate(self._sources):
+            if seen == NEVER:
+                continue
             new = tokens[seen : seen + max(most - shown, 0)]
             for token in new:
                 source.accept(token)
@@ -127,13 +131,17 @@ class Drafter:
             self._sources[index] = source, seen + len(new)
         return shown
 
-    def propose(self, most: int) -> tuple[Draft, list[float]] | None:
+    def propose(self, most: int, least: float = LEAST_CHANCE) -> tuple[Draft, list[float]] | None:
         """The most promising draft, and how likely its first, its first two ... tokens are right.
 
         Parameters
         ----------
         most
             Tokens.
+        least
+            How likely they have to be right. Of a draft that is less likely right from the start
+            there is the first token, without a chance: it is not to be tried, but to be learned
+            from.
 
         Returns
         -------
@@ -141,15 +149,19 @@ class Drafter:
             None where nothing is known.
         """
         best: tuple[Draft, list[float]] | None = None
-        promise = 0.0
+        promise = -1.0
         length = len(self._writer.tokens)
         for source, seen in self._sources:
-            draft = source.propose(most) if seen == length or isinstance(source, Forced) else None
-            if draft is not None:
-                chances = self._chances(draft)
-                if sum(chances) > promise:
-                    best, promise = (draft, chances), sum(chances)
-        if best is None or best[0].source == "grammar":
+            draft = source.propose(1) if seen in (length, NEVER) else None
+            if draft is None:
+                continue
+            chances = self._chances(draft, least)
+            if chances and most > 1:
+                draft = source.propose(most) or draft
+                chances = self._chances(draft, least)
+            if sum(chances) > promise:
+                best, promise = (draft, chances), sum(chances)
+        if best is None or not best[1] or best[0].source == "grammar":
             return best
         allowed = self._writer.sampler.count_allowed(best[0].tokens[: len(best[1])])
         return (best[0].beginning(allowed), best[1][:allowed]) if allowed else None
@@ -164,12 +176,12 @@ class Drafter:
             if not was_right:
                 return
 
-    def _chances(self, draft: Draft) -> list[float]:
+    def _chances(self, draft: Draft, least: float) -> list[float]:
         factor = self._rates[draft.source].factor
         chances, chance = [], 1.0
         for key in draft.keys:
             chance *= min(self._acceptance.chance(key) * factor, SUREST)
-            if chance < LEAST_CHANCE:
+            if chance < least:
                 break
             chances.append(chance)
         return chances

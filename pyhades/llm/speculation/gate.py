@@ -83,17 +83,21 @@ def choose(
     return counts
 
 
-def may_pay(stakes: Stakes, extra: Callable[[int], float]) -> bool:
-    """Whether drafts would pay if all of them were right: if not, nobody need look for any.
+def least_chance(stakes: Stakes, extra: Callable[[int], float]) -> float:
+    """How likely drafts have to be right at least to pay: if less, nobody need look at them.
+
+    Returns
+    -------
+    float
+        More than 1 where they cannot pay.
 
     Examples
     --------
     >>> step = Stakes(tokens=1, seconds=0.1, room=8, seconds_at_stake=1.0)
-    >>> may_pay(step, lambda drafts: 0.2 * drafts)
-    False
+    >>> round(least_chance(step, lambda drafts: 0.04 * drafts), 2)
+    0.4
     """
     if stakes.room < 1:
-        return False
-    rate = stakes.tokens / stakes.seconds
-    sizes = {1, min(4, stakes.room), stakes.room}
-    return any(size > extra(size) * rate for size in sizes)
+        return 2.0
+    sizes = {1, min(4, stakes.room), min(15, stakes.room)}
+    return min(extra(size) / size for size in sizes) * stakes.tokens / stakes.seconds

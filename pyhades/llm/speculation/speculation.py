@@ -11,8 +11,8 @@ from pyhades.arguments import check_count
 from pyhades.llm.speculation.acceptance import Acceptance
 from pyhades.llm.speculation.counts import SourceCounts, SourceName, SpeculationCounts
 from pyhades.llm.speculation.draft_costs import UNTRIED, DraftCosts, StepSeconds
-from pyhades.llm.speculation.drafter import Drafter, Writer
-from pyhades.llm.speculation.gate import Stakes, choose, may_pay
+from pyhades.llm.speculation.drafter import LEAST_CHANCE, Drafter, Writer
+from pyhades.llm.speculation.gate import Stakes, choose, least_chance
 from pyhades.llm.speculation.ledger import Ledger
 from pyhades.llm.speculation.past import PastAnswers
 from pyhades.llm.speculation.sources import Draft, common_length
@@ -151,9 +151,10 @@ class Speculation:
         began = self._clock()
         step = self._step = self._begun(writers, rows, looks)
         stakes = self._stakes(step, room)
-        if may_pay(stakes, lambda drafts: self._extra(step, drafts)):
+        least = least_chance(stakes, lambda drafts: self._extra(step, drafts))
+        if least < 1:
             self._look([*writers, *readers])
-            self._choose(step, stakes)
+            self._choose(step, stakes, max(least, LEAST_CHANCE))
         step.seconds = self._clock() - began
         return {writer: step.tried[writer] for writer in writers if writer in step.tried}
 
@@ -209,7 +210,8 @@ class Speculation:
     def _begun(self, writers: Sequence[Writer], rows: int, looks: int) -> _Step:
         writing = max(len(writers), 1)
         unit = self._costs.plain(writing, looks * writing // max(rows, 1), writing)
-        plain = self._costs.plain(rows, looks, len(writers))
+        is_writing = rows == len(writers)
+        plain = unit if is_writing else self._costs.plain(rows, looks, len(writers))
         self._unit = unit
         return _Step(writers, rows, looks, [len(w.tokens) for w in writers], plain, unit)
 
@@ -230,15 +232,17 @@ class Speculation:
         if most - left >= 64:
             self._looking += ((self._clock() - began) / (most - left) - self._looking) / 2
 
-    def _choose(self, step: _Step, stakes: Stakes) -> None:
+    def _choose(self, step: _Step, stakes: Stakes, least: float) -> None:
         chances: dict[Writer, list[float]] = {}
         for writer in step.writers:
             request = writer.request
             left = len(request.tokens) + request.max_tokens - len(writer.tokens)
             most = min(self._most, left - 1)
-            found = self._drafters[writer].propose(most) if most > 0 else None
+            found = self._drafters[writer].propose(most, least) if most > 0 else None
             if found is not None:
-                step.proposed[writer], chances[writer] = found
+                step.proposed[writer] = found[0]
+                if found[1]:
+                    chances[writer] = found[1]
         if not chances or self._since_control >= CONTROL:
             self._since_control = 0
             return

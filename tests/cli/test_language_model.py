@@ -326,7 +326,7 @@ def test_what_was_read_outlives_the_command(checkpoint, tmp_path):
     first, second = (run("generate", "Hello there. " * 30, *options) for _ in range(2))
     assert first.exit_code == second.exit_code == 0, second.output
     assert "of them before" not in first.stderr and " of them before" in second.stderr
-    assert f"0.07 GB of disk in {tmp_path / 'kept'}" in first.stderr
+    assert f"67.1 MB of disk in {tmp_path / 'kept'}" in first.stderr
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import httpx
 import pytest
@@ -81,14 +82,28 @@ def test_kill_and_restart_of_a_real_server(tmp_path):
 
 
 def wait_for_written(url: str) -> None:
-    import time
-
-    before = -1.0
-    while (now := metrics(url)["pyhades_cache_written", "disk"]) in (0, before) or now != before:
-        before = now
+    """Until something was written, and nothing more is."""
+    written = [0.0]
+    while written[-1] == 0 or written[-1] != written[-2]:
         time.sleep(0.3)
-        if before and metrics(url)["pyhades_cache_written", "disk"] == before:
-            return
+        written.append(metrics(url)["pyhades_cache_written", "disk"])
+
+
+@pytest.mark.slow
+def test_files_of_a_real_server(tmp_path):
+    """Of keys, of the secret, and of what all clients share."""
+    keys, rules = tmp_path / "keys", tmp_path / "rules.txt"
+    keys.write_text("".join(f"{name} {key}\n" for name, key in KEYS.items()))
+    rules.write_text(RULES)
+    shared = tmp_path / "shared.json"
+    shared.write_text(json.dumps({"messages": [SYSTEM], "date": None}))
+    secret = tmp_path / "secret"
+    options = ("--api-key-file", str(keys), "--secret-file", str(secret))
+    with child_server(*options, "--shared-prefix", str(rules), "--shared-prefix", str(shared)) as c:
+        for others in ({}, {"date": "today"}):
+            cached = [asked(c.url, name, **others)[1] for name in ("alice", "bob")]
+            assert cached[0] < 40 < 200 < cached[1]
+    assert secret.stat().st_mode & 0o777 == 0o600
 
 
 def metrics(url: str) -> dict:

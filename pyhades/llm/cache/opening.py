@@ -84,10 +84,14 @@ def told_of(levels: Sequence[LevelCounts], options: CacheOptions) -> str:
     Examples
     --------
     >>> told_of([LevelCounts("memory", room=10**9)], CacheOptions(kv_format="int8"))
-    ', cache: 1.00 GB of memory, codec raw'
+    ', cache: 1.0 GB of memory, codec raw'
     """
     told = []
     for level in levels:
         place = f" in {options.folder}" if level.name == "disk" else ""
-        told.append(f"{level.room / 1e9:.2f} GB of {level.name}{place}")
+        told.append(f"{_size(level.room)} of {level.name}{place}")
     return f", cache: {', '.join(told)}, codec {codec_of(options.kv_format).name}"
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"

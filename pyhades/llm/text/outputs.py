@@ -186,7 +186,7 @@ class EngineStats:
         drafts = self.speculation
         if drafts is None:
             return []
-        gained = f"{drafts.seconds_gained:,.1f} s gained"
+        gained = f"{round(drafts.seconds_gained, 1) + 0.0:,.1f} s gained"  # no negative zero
         return [("drafts accepted", f"{share(drafts.accepted, drafts.drafted)}, {gained}")]
 
     def __str__(self) -> str:

@@ -103,7 +103,7 @@ def test_a_model_with_a_cache_can_be_pickled(tmp_path):
 
 def test_what_was_chosen_is_told(tmp_path):
     with opened(tmp_path, cache_bytes=3_000_000_000, cache_memory=250_000_000) as llm:
-        levels = f"0.25 GB of memory, 3.00 GB of disk in {tmp_path}"
+        levels = f"250.0 MB of memory, 3.0 GB of disk in {tmp_path}"
         assert f", cache: {levels}, codec planes)" in repr(llm)
         for told in (llm.stats(), llm.cache_info()):
             assert "memory" in str(told) and "disk" in str(told)

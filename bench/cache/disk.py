@@ -1,9 +1,9 @@
 """How fast records go to disk and come back, and how long a folder takes to open.
 
-``python -m bench.cache.disk [DIR]`` prints a table. Records are those of gpt-oss-20b in int8: 209 kB
-of random bytes, which no codec makes smaller. What is read back stands in the page cache, unless
-``--cold`` asks the kernel to forget it. Opening is measured with records of a few bytes, since the
-contents are not looked at: so many of 209 kB would be a folder of ``--records`` x 209 kB.
+``python -m bench.cache.disk [DIR]`` prints a table. Records are those of gpt-oss-20b in int8: 209
+kB of random bytes, which no codec makes smaller. What is read back stands in the page cache, unless
+``--cold`` asks the kernel to forget it. Opening is measured with records of a few bytes, since
+contents are not looked at: with as many of 209 kB the folder would have ``--records`` x 209 kB.
 """
 
 from __future__ import annotations

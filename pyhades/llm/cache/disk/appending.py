@@ -79,10 +79,13 @@ class Appender:
 
     def close(self) -> None:
         """End the segment that was written last."""
-        live, self._live, self._segment = self._live, None, None
-        if live is not None and live.is_empty:
+        live, segment, self._live, self._segment = self._live, self._segment, None, None
+        if live is None or segment is None:
+            return
+        if live.is_empty:
             live.discard()
-        elif live is not None:
+            self.reader.index.forget(segment)
+        else:
             live.seal()
 
     def after_fork(self) -> None:
@@ -105,7 +108,11 @@ class Appender:
             except NotWorthIt:
                 self._refused = time.monotonic() + PAUSE, rank
                 raise
-            self._begin(size)
+            try:
+                self._begin(size)
+            except OSError:
+                self.reader.troubles.count("evicted", len(forwards))
+                raise
         self._copy(forwards, min(int(size * FORWARD), size - needed))
 
     def _begin(self, size: int) -> None:

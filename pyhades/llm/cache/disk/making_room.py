@@ -54,6 +54,7 @@ def make_room(
     if not survey.has_room(needed):
         forwards = _give_up(survey, reader, policy, needed, incoming)
     if not survey.has_room(needed):
+        reader.troubles.count("evicted", len(forwards))
         raise NoRoom(
             f"{survey.taken} bytes of {room.limit} are taken by files that are in use, or that "
             f"are no segments, and {needed} more are needed"
@@ -72,7 +73,7 @@ def _give_up(
     for number, victim in enumerate(victims):
         if survey.has_room(needed):
             break
-        if incoming is not None and victim.least > incoming:
+        if not number and incoming is not None and victim.least > incoming:
             raise NotWorthIt
         file = files[victim.segment.path.name]
         above = victims[min(number + 1, len(victims) - 1)].rank

@@ -13,6 +13,7 @@ import click
 from tqdm import tqdm
 
 from pyhades.llm.cache.disk.inspection import Stored, clear, model_folders, stored, verify
+from pyhades.llm.cache.disk.models import NAME
 from pyhades.tables import as_table
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -111,7 +112,7 @@ def verify_folders(ctx: click.Context, folder: Path, quiet: bool) -> None:
 def _row(found: Stored) -> list[str]:
     ages = [_age(found.oldest), _age(found.newest)]
     size = f"{found.bytes / 1e6:.1f}"
-    name = found.facts.get("name") or "unknown"
+    name = Path(found.facts.get(NAME, "")).name or "unknown"
     counts = [str(found.records), str(found.tokens), size]
     return [name, found.folder.name, *counts, *ages, "yes" if found.is_open else "no"]
 

@@ -18,7 +18,7 @@ def run(*arguments, **options):
 
 
 def filled(folder, name="toy", numbers=range(1, 11), age=0.0):
-    facts = {"name": name, "model": "x" * 200}
+    facts = {"name": f"of/{name}", "weights": name, "model": "x" * 200}
     level = open_disk_level(folder, facts, 1 << 20, SHAPES)
     for number in numbers:
         level.put(record_of(number, last=time.time() - age))
@@ -40,12 +40,12 @@ def test_stats_are_a_table(cache):
     toy, other = (next(x for x in lines if x.startswith(name)) for name in ("toy", "other"))
     assert toy.split()[2:4] == ["10", "160"] and toy.endswith("no")
     assert other.split()[2:4] == ["5", "80"] and "3 d ago" in other
-    assert "name: toy" in result.output and "x" * 58 not in result.output
+    assert "name: of/toy" in result.output and "x" * 58 not in result.output
 
 
 def test_stats_as_json(cache):
     found = json.loads(run("stats", cache, "--json").output)
-    assert sorted(each["facts"]["name"] for each in found) == ["other", "toy"]
+    assert sorted(each["facts"]["name"] for each in found) == ["of/other", "of/toy"]
     assert sum(each["records"] for each in found) == 15
 
 
@@ -112,7 +112,7 @@ def test_clear_what_is_old(cache):
     result = run("clear", cache, "--yes", "--older-than", "2d")
     assert result.exit_code == 0 and "removed 1 file" in result.output
     found = json.loads(run("stats", cache, "--json").output)
-    assert [each["facts"]["name"] for each in found] == ["toy"]
+    assert [each["facts"]["name"] for each in found] == ["of/toy"]
 
 
 @pytest.mark.parametrize("age", ["", "2", "two days", "2w", "-1d"])

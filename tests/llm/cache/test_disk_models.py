@@ -30,11 +30,12 @@ def test_everything_that_tells_models_apart_is_in_the_name():
         fingerprint(TOY, SHAPES),
         fingerprint(OTHER, SHAPES),
         fingerprint(TOY | {"tier": "avx2"}, SHAPES),
-        fingerprint({"name": "toyweights1"}, SHAPES),
+        fingerprint({"weights1": ""}, SHAPES),
         fingerprint(TOY, {"full_attention": (2, 256)}),
         fingerprint(TOY, SHAPES | {"full_attention": (2, 257)}),
     }
     assert len(names) == 6
+    assert fingerprint(TOY | {"name": "moved"}, SHAPES) == fingerprint(TOY, SHAPES)
     assert fingerprint(dict(reversed(TOY.items())), dict(reversed(SHAPES.items()))) in names
 
 

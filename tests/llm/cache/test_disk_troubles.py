@@ -171,7 +171,7 @@ def test_a_cache_of_many_models_that_can_only_be_read(as_user, caplog):
     assert right(open_disk_level(as_user, facts, 1 << 20, SHAPES), [1]) == [1]
     assert "cannot be written" in caplog.text
     with pytest.raises(ConfigurationError, match="cannot make"):
-        open_disk_level(as_user, {"name": "another"}, 1 << 20, SHAPES)
+        open_disk_level(as_user, {"weights": "2"}, 1 << 20, SHAPES)
     as_user.chmod(0o700)
     level.folder.chmod(0o700)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import time
 from collections.abc import Callable, Mapping
 from hashlib import sha256
@@ -16,6 +17,9 @@ from pyhades.llm.cache.disk.framing import LAYOUT, Shapes
 from pyhades.llm.cache.disk.level import BYTES_OF_SEGMENT, DiskLevel
 from pyhades.llm.cache.disk.opening import is_writable, make_folder
 from pyhades.llm.cache.policies import DEFAULT_POLICY, Policy, PolicyName
+
+NAME = "name"
+"""The fact that is for people."""
 
 
 def open_disk_level(
@@ -40,7 +44,8 @@ def open_disk_level(
         Made if it does not exist.
     facts
         What tells contents of this model from those of others: everything that changes what is
-        computed. What is called ``"name"`` is shown to people.
+        computed. What is called ``"name"`` is shown to people, and tells nothing apart: a model
+        that was moved is still the same.
     room_bytes
         For the files of all models.
     shapes, policy, codec, segment_bytes, clock
@@ -66,7 +71,7 @@ def open_disk_level(
     folder = root / fingerprint(facts, shapes)
     make_folder(root)
     make_folder(folder)
-    if is_writable(folder):
+    if about(folder) != dict(facts) and is_writable(folder):
         describe(folder, facts)
     return DiskLevel(
         folder, room_bytes, shapes, policy,
@@ -79,11 +84,14 @@ def fingerprint(facts: Mapping[str, str], shapes: Shapes) -> str:
 
     Examples
     --------
-    >>> one = fingerprint({"name": "toy"}, {})
-    >>> len(one), one == fingerprint({"name": "another"}, {})
+    >>> one = fingerprint({"weights": "1"}, {})
+    >>> len(one), one == fingerprint({"weights": "2"}, {})
     (20, False)
+    >>> one == fingerprint({"weights": "1", "name": "toy"}, {})
+    True
     """
-    told = [LAYOUT, sorted(facts.items()), sorted((k, *map(int, v)) for k, v in shapes.items())]
+    telling = sorted(fact for fact in facts.items() if fact[0] != NAME)
+    told = [LAYOUT, telling, sorted((k, *map(int, v)) for k, v in shapes.items())]
     return sha256(json.dumps(told).encode()).hexdigest()[:20]
 
 
@@ -96,7 +104,7 @@ def describe(folder: Path, facts: Mapping[str, str]) -> None:
         It cannot be written. What stood there before still does.
     """
     data = json.dumps({"layout": LAYOUT, "facts": dict(facts)}, indent=2).encode()
-    part = folder / f"{ABOUT}.{os.getpid()}.part"
+    part = folder / f"{ABOUT}.{secrets.token_hex(4)}.part"
     try:
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, FILE_MODE)
         with os.fdopen(descriptor, "wb") as file:

@@ -13,6 +13,8 @@ MEASURING_SECONDS = 0.5
 """After which no further size is measured at start."""
 LEARNING = 0.2
 """Weight of a step in what is known."""
+TIMES = 3
+"""Measurements of the cost of looking back, the shortest of which counts."""
 _DEEP = 1024
 """Tokens before a row, by which the cost of looking back is measured."""
 
@@ -61,7 +63,9 @@ class StepCosts:
                 break
             taken.append(_time(runner, size, 0))
         deep = min(_DEEP, runner.cache.context_length - 1)
-        look = (_time(runner, 1, deep) - taken[0]) / deep if deep > 0 else 0.0
+        # Nothing corrects this later: an accident must not become what looking back takes.
+        deepest = min(_time(runner, 1, deep) for _ in range(TIMES)) if deep > 0 else 0.0
+        look = (deepest - taken[0]) / max(deep, 1)
         return cls(sizes[: len(taken)], taken, max(look, 0.0))
 
     def seconds(self, rows: int, looks: int = 0) -> float:

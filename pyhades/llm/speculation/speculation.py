@@ -25,6 +25,8 @@ LOOKING = 3e-6
 """Seconds that this takes per token, until it has been measured."""
 CONTROL = 32
 """Every so many steps one goes without drafts: what they gain is known by comparison."""
+MOST_OFF = 1.5
+"""Times as long as expected that a step may count as: what is beyond that is not due to drafts."""
 PAST_TOKENS = 16_384
 """Of earlier answers to a client."""
 
@@ -41,6 +43,8 @@ class _Step:
         Seconds that it takes without drafts.
     unit
         Those of a step that does nothing but write.
+    reads
+        Whether it reads prompts, more than a little of them: then it tries no drafts.
     seconds
         Spent on finding drafts.
     """
@@ -51,6 +55,7 @@ class _Step:
     lengths: Sequence[int]
     plain: float
     unit: float
+    reads: bool
     proposed: dict[Writer, Draft] = field(default_factory=dict)
     tried: dict[Writer, Draft] = field(default_factory=dict)
     seconds: float = 0.0
@@ -154,7 +159,8 @@ class Speculation:
         least = least_chance(stakes, lambda drafts: self._extra(step, drafts))
         if least < 1:
             self._look([*writers, *readers])
-            self._choose(step, stakes, max(least, LEAST_CHANCE))
+            if not step.reads:
+                self._choose(step, stakes, max(least, LEAST_CHANCE))
         step.seconds = self._clock() - began
         return {writer: step.tried[writer] for writer in writers if writer in step.tried}
 
@@ -213,7 +219,9 @@ class Speculation:
         is_writing = rows == len(writers)
         plain = unit if is_writing else self._costs.plain(rows, looks, len(writers))
         self._unit = unit
-        return _Step(writers, rows, looks, [len(w.tokens) for w in writers], plain, unit)
+        # What it takes to read prompts varies by more than drafts bring.
+        reads = rows > 2 * len(writers)
+        return _Step(writers, rows, looks, [len(w.tokens) for w in writers], plain, unit, reads)
 
     def _stakes(self, step: _Step, room: int) -> Stakes:
         # Prompts that are read in the same step count by their time.
@@ -273,7 +281,7 @@ class Speculation:
         spent = step.seconds
         if drafts:
             expected = step.plain + self._extra(step, drafts)
-            spent = min(seconds, 2 * expected) - step.plain
+            spent = min(max(seconds, expected / MOST_OFF), expected * MOST_OFF) - step.plain
         # Each draft that was right has saved its answer's part of a step.
         gained = accepted * step.unit / max(writers, 1) - spent
         self._costs.learn(

@@ -48,7 +48,7 @@ def rows(generation):
 
 def knowing(answers) -> Guessing:
     """Guesses what is known of answers, and what would have followed them."""
-    known = {index: list(tokens) + [5, 9, 5] for index, tokens in enumerate(answers)}
+    known = {index: [*tokens, 5, 9, 5] for index, tokens in enumerate(answers)}
     return Guessing(lambda answer: known[answer.index][answer.written :])
 
 

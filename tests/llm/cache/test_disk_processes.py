@@ -158,6 +158,16 @@ def test_a_forked_process_writes_segments_of_its_own(tmp_path, looks_at_once):
     assert first.stat().st_size > size and level.counts().damaged == 0
 
 
+def test_a_child_that_only_closes_leaves_nothing(tmp_path):
+    level = level_of(tmp_path)
+    level.put(record_of(1))
+    level.touch([key_of(1)], Use(50.0))
+    in_child(level.close)
+    assert len(segments(tmp_path)) == 1
+    level.close()
+    assert level_of(tmp_path).get(key_of(1)).use.last == 50.0
+
+
 def test_a_child_sees_what_its_parent_goes_on_to_write(tmp_path, looks_at_once):
     level = level_of(tmp_path)
     level.put(record_of(1))

@@ -241,6 +241,7 @@ class DiskLevel:
         """In the child: the segment that was written is the parent's."""
         self._index.after_fork()
         self.troubles.after_fork()
+        self._uses.after_fork()
         self._appender.after_fork()
 
     def __repr__(self) -> str:

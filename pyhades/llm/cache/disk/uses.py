@@ -44,6 +44,10 @@ class Uses:
                 place.use.count += 1
                 self._touched.add(key)
 
+    def after_fork(self) -> None:
+        """In a child: the parent tells what was used before."""
+        self._touched.clear()
+
     def records(self, now: float) -> Iterator[tuple[Header, list[bytes]]]:
         """Records that tell what was used since that was last done."""
         self._told = time.monotonic()

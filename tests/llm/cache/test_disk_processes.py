@@ -3,11 +3,9 @@
 import fcntl
 import gc
 import os
-import random
 import signal
 import struct
 import time
-from contextlib import contextmanager
 
 import pytest
 
@@ -17,47 +15,13 @@ from pyhades.llm.cache.disk import level as of_level
 from pyhades.llm.cache.disk.files import remove_idle
 from pyhades.llm.cache.policies import Use
 from tests.support.disk_records import key_of, level_of, record_of, right, segments, taken
-
-KILLS = 200
+from tests.support.forked import child_that, in_child
 
 
 @pytest.fixture
 def looks_at_once(monkeypatch):
     """Levels take note of what others write without waiting a second."""
     monkeypatch.setattr(of_level, "LOOK_AGAIN", 0.0)
-
-
-def in_child(work) -> None:
-    """Run something in a forked process, and see that it succeeds."""
-    child = os.fork()
-    if not child:
-        try:
-            work()
-        except BaseException as error:
-            print(repr(error))
-            os._exit(1)
-        os._exit(0)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-
-
-@contextmanager
-def child_that(work):
-    """A forked process that works until it is killed; yields its id, and the pipe it writes."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if not child:
-        try:
-            os.close(reader)
-            work(writer)
-        finally:
-            os._exit(1)
-    os.close(writer)
-    try:
-        yield child, reader
-    finally:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        os.close(reader)
 
 
 def test_each_writes_its_own_and_reads_the_others(tmp_path, looks_at_once):
@@ -246,53 +210,6 @@ def test_a_folder_that_is_removed_under_a_level(tmp_path, caplog):
     assert level.counts().skipped > 0 and level.counts().damaged == 0
     level.close()
     assert "does not grow" in caplog.text
-
-
-def as_fast_as_it_can(folder, seed):
-    """Write records without end, and tell the number of each that was put."""
-
-    def work(pipe):
-        level = level_of(folder, 120_000, segment_bytes=6_000)
-        number = max((n for n in range(1, 4000) if level.has(key_of(n))), default=0)
-        while True:
-            number += 1
-            level.put(record_of(number))
-            level.touch([key_of(number)], Use(float(number)))
-            os.write(pipe, struct.pack("q", number))
-
-    return work
-
-
-def last_told(pipe) -> int:
-    """The last number that stands in a pipe whose writer is gone."""
-    data = b""
-    while part := os.read(pipe, 1 << 16):
-        data += part
-    whole = len(data) // 8 * 8
-    return struct.unpack_from("q", data, whole - 8)[0] if whole else 0
-
-
-@pytest.mark.slow
-def test_kills_at_any_point_leave_what_was_written(tmp_path):
-    dice = random.Random(0)
-    last = 0
-    for kill in range(KILLS):
-        with child_that(as_fast_as_it_can(tmp_path, kill)) as (child, pipe):
-            first = os.read(pipe, 8)
-            time.sleep(dice.random() * 0.012)
-            os.kill(child, signal.SIGKILL)
-            last = last_told(pipe) or struct.unpack("q", first)[0]
-        assert taken(tmp_path) <= 120_000
-        found = inspection.verify(tmp_path)
-        assert not found.damaged, kill
-        level = level_of(tmp_path, 120_000, segment_bytes=6_000)
-        there = right(level, range(max(last - 120, 1), last + 3))
-        assert there == list(range(there[0], max(last, there[-1]) + 1)), kill
-        assert len(there) >= min(last, 50) and level.counts().damaged <= 1
-        level.close()
-        assert not inspection.verify(tmp_path).torn, "torn bytes are cut off"
-        last = there[-1]
-    assert last > 2 * KILLS
 
 
 def test_a_lock_that_the_system_does_not_have(tmp_path, monkeypatch):

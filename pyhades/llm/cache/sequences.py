@@ -39,12 +39,6 @@ class Sequence:
     trail: Trail | None = None
     known: int = 0
 
-    def begun_block(self, kind: str, *, is_whole: bool) -> int | None:
-        """Index of the block that the next token is written into, if there is one already."""
-        index, place = divmod(self.length, CACHE_BLOCK)
-        is_written = not is_whole or self.length >= self.known
-        return index if place and is_written and index < len(self.blocks[kind]) else None
-
     def needed(self, kind: str, pool: Pool, tokens: int) -> int:
         """Free blocks that :meth:`append` takes."""
         begun = self._begun_block(kind, pool) if tokens else None
@@ -52,9 +46,10 @@ class Sequence:
         return self._new_blocks(kind, tokens) + is_copied
 
     def append(self, kind: str, pool: Pool, tokens: int) -> NDArray[np.int32]:
-        """The slots of that many more tokens, in blocks that nobody else writes; not their number.
+        """The slots of that many more tokens, in blocks that nobody else writes.
 
-        -1 for those that are there already.
+        They are -1 for what is there already. The length stays for :meth:`Sequences.append` to set,
+        once every kind of layer has its blocks.
         """
         positions = np.arange(self.length, self.length + tokens, dtype=np.int32)
         if not tokens:

@@ -262,3 +262,11 @@ def test_repr_in_notebooks(llm):
 def test_a_model_with_room_for_nothing_is_refused(weights, name, value):
     with pytest.raises((ArgumentError, ArgumentTypeError), match=name):
         LLM.from_weights(CONFIG, weights, **{name: value})
+
+
+def test_an_answer_that_was_read_holds_nothing():
+    with LLM(threads=1) as llm:
+        for _ in range(20):
+            for delta in llm.stream("def ", max_tokens=3, temperature=0):
+                if delta.finish_reason is not None:
+                    assert llm.stats().running == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from pyhades.llm.text.bounded import Bounded
@@ -68,3 +70,18 @@ def test_events_count_as_what_they_are():
     stored.keep_events("alice", "b", [b"x"])  # not known any more
     stored.keep_events("alice", "a", [b"x" * 1000])
     assert len(stored) == 0
+
+
+def test_any_thread_may_use_what_forgets():
+    known = Bounded[int](8)
+
+    def use(thread: int) -> None:
+        for number in range(3000):
+            known.put("a", str(number % 16), number)
+            known.get("a", str((number + thread) % 16))
+            known.of("a")
+
+    with ThreadPoolExecutor(4) as threads:
+        for done in [threads.submit(use, thread) for thread in range(4)]:
+            done.result()
+    assert len(known) == 8

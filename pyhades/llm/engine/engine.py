@@ -289,6 +289,7 @@ class Engine:
                     continue
                 if answer.finish_reason is not None:
                     done[answer] = None
+        self.scheduler.drop(done)  # first: who has read the last piece finds its blocks free
         for work, of_work in items.items():
             work.mailbox.put(of_work, self._wakings)
         self._finish(list(done))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
-from collections.abc import Iterator
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -12,7 +12,7 @@ T = TypeVar("T")
 class Bounded(Generic[T]):
     """A dict of the most recent things, each of which belongs to a client.
 
-    Nobody finds what is somebody else's.
+    Nobody finds what is somebody else's. Any thread may use it.
 
     Parameters
     ----------
@@ -26,34 +26,42 @@ class Bounded(Generic[T]):
         self._most = most
         self._most_bytes = most_bytes
         self._items: OrderedDict[tuple[str, str], tuple[T, int]] = OrderedDict()
+        self._lock = threading.Lock()
         self.bytes = 0
         """Of what is remembered, as far as it was told."""
 
     def put(self, client: str, key: str, item: T, size: int = 0) -> None:
         """Remember something of so many bytes; what was used longest ago is forgotten for it."""
-        self.pop(client, key)
-        self._items[client, key] = item, size
-        self.bytes += size
-        while self._items and self._is_too_much():
-            _, (_, freed) = self._items.popitem(last=False)
-            self.bytes -= freed
+        with self._lock:
+            self._forget((client, key))
+            self._items[client, key] = item, size
+            self.bytes += size
+            while self._items and self._is_too_much():
+                self._forget(next(iter(self._items)))
 
     def get(self, client: str, key: str) -> T | None:
         """What is known under a key."""
-        if (client, key) not in self._items:
-            return None
-        self._items.move_to_end((client, key))
-        return self._items[client, key][0]
+        with self._lock:
+            if (client, key) not in self._items:
+                return None
+            self._items.move_to_end((client, key))
+            return self._items[client, key][0]
 
     def pop(self, client: str, key: str) -> T | None:
         """Forget something; what it was."""
-        item, size = self._items.pop((client, key), (None, 0))
+        with self._lock:
+            return self._forget((client, key))
+
+    def of(self, client: str) -> list[T]:
+        """What belongs to a client, the most recent first."""
+        with self._lock:
+            items = reversed(self._items.items())
+            return [item for (owner, _), (item, _) in items if owner == client]
+
+    def _forget(self, key: tuple[str, str]) -> T | None:
+        item, size = self._items.pop(key, (None, 0))
         self.bytes -= size
         return item
-
-    def of(self, client: str) -> Iterator[T]:
-        """What belongs to a client, the most recent first."""
-        return (item for (owner, _), (item, _) in reversed(self._items.items()) if owner == client)
 
     def _is_too_much(self) -> bool:
         is_heavy = self._most_bytes is not None and self.bytes > self._most_bytes

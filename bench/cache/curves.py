@@ -11,7 +11,7 @@ import argparse
 import json
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -25,9 +25,9 @@ from bench.cache.traces.trace import Trace
 from pyhades.bench.machine import describe_machine
 from pyhades.llm.cache.policies import PolicyName
 
-MEMORY = tuple(Rooms(gb * GB) for gb in (0.5, 1, 2, 4, 8))
+MEMORY = tuple(Rooms(gb * GB) for gb in (0.5, 1, 2, 8))
 """Level 1 alone."""
-DISK = tuple(Rooms(1 * GB, gb * GB) for gb in (2, 4, 16))
+DISK = tuple(Rooms(1 * GB, gb * GB) for gb in (2, 8))
 """One GB of memory, and a disk."""
 POLICIES: tuple[PolicyName, ...] = get_args(PolicyName)
 
@@ -41,10 +41,13 @@ class Task:
     seed: int
     rooms: Rooms
     policy: PolicyName
+    asks: int | None = None
+    """Only the first so many prompts."""
 
     def run(self) -> Outcome:
         """What is found."""
-        return simulate(trace_named(self.trace, self.seed), self.rooms, self.policy)
+        trace = trace_named(self.trace, self.seed)
+        return simulate(trace.first(self.asks or len(trace.asked)), self.rooms, self.policy)
 
 
 def trace_named(name: str, seed: int) -> Trace:
@@ -78,7 +81,7 @@ def _row(
     all_of = Outcome(
         *(
             sum(getattr(outcome, field) for outcome in outcomes)
-            for field in ("asked", "reusable", "found", "rederived")
+            for field in ("asked", "reusable", "found", "rederived", "by_windows")
         )
     )
     return {
@@ -88,6 +91,7 @@ def _row(
         "runs": len(outcomes), "prompts": sum(len(o.per_ask) for o in outcomes),
         "prompt_tokens": all_of.asked, "reusable_tokens": all_of.reusable,
         "found_tokens": all_of.found, "rederived_tokens": all_of.rederived,
+        "by_windows_tokens": all_of.by_windows,
         "of_reusable": round(all_of.of_reusable, 4), "of_asked": round(all_of.of_asked, 4),
     }  # fmt: skip
 
@@ -104,11 +108,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--json", type=Path, help="where the report goes")
     parser.add_argument("--tuning", action="store_true", help="other seeds than the reported ones")
+    parser.add_argument("--seeds", type=int, default=len(SEEDS), help="only the first so many")
+    parser.add_argument("--asks", type=int, help="only the first so many prompts of each")
     parser.add_argument("--processes", type=int, default=2)
     options = parser.parse_args(arguments)
-    todo = tasks(options.traces, TUNING_SEEDS if options.tuning else SEEDS)
+    seeds = TUNING_SEEDS if options.tuning else SEEDS
+    seeds = seeds[: options.seeds]
+    todo = [replace(task, asks=options.asks) for task in tasks(options.traces, seeds)]
     with ProcessPoolExecutor(options.processes) as pool:
-        done = list(tqdm(pool.map(_done, todo), total=len(todo), disable=None))
+        done = list(tqdm(pool.map(_done, todo), total=len(todo)))
     results = rows(done)
     for row in results:
         print(
@@ -116,7 +124,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             f"{row['of_reusable']:.3f} of what is reusable, {row['of_asked']:.3f} of all"
         )
     if options.json is not None:
-        report = {"machine": describe_machine(None, [1], {}), "results": results}
+        machine = describe_machine(None, [1], {})
+        machine |= {"seeds": ", ".join(map(str, seeds)), "asks": options.asks}
+        report = {"machine": machine, "results": results}
         options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 

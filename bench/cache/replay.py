@@ -66,6 +66,9 @@ class _Replayer:
         self._written = {name: asyncio.Event() for name in answers}
 
     async def run(self) -> Replay:
+        for text in self._trace.declared:  # nobody asks yet, so the engine does not look
+            declared = tokens_of(text, words=self._llm.config.vocab_size)
+            self._llm.engine.runner.cache.declare(declared.tolist())
         self._began = time.perf_counter()
         await asyncio.gather(*(self._ask(ask) for ask in self._trace.asked))
         return self._replay
@@ -97,7 +100,8 @@ class _Replayer:
         request = request_of(
             0, prompt, params, llm.context_length, frozenset(), words, client=ask.client
         )
-        return replace(request, points=ask.points)
+        opens = frozenset(range(words)) if ask.opens else frozenset()  # whatever it ends with
+        return replace(request, points=ask.points, opens=opens)
 
 
 def simulated(llm: LLM, trace: Trace, replay: Replay) -> Outcome:

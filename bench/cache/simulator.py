@@ -15,11 +15,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from bench.cache.reusable import Reusable, Tokens
-from bench.cache.rooms import STAND_IN, Rooms
+from bench.cache.rooms import STAND_IN, Disk, Rooms
 from bench.cache.traces.spans import WORDS, Known, Text, tokens_of
 from bench.cache.traces.trace import Ask, Trace
-from pyhades.llm.cache.kv_cache import KvCache, Sequence
+from pyhades.llm.cache.kv_cache import KvCache
+from pyhades.llm.cache.levels import Levels
 from pyhades.llm.cache.policies import DEFAULT_POLICY, PolicyName
+from pyhades.llm.cache.sequences import Sequence
 from pyhades.llm.models.config import ModelConfig
 from pyhades.llm.models.layers import CACHE_BLOCK
 
@@ -43,6 +45,9 @@ class Outcome:
         Those of which layers that see everything had keys and values.
     rederived
         Of the found ones, those that went through the model once more for the sake of windows.
+    by_windows
+        Those that would not have gone through the model if lost windows were not computed: up to
+        the last window that was there.
     per_ask
         Found, spared and reusable tokens of each prompt, in the order in which they began.
     """
@@ -51,6 +56,7 @@ class Outcome:
     reusable: int = 0
     found: int = 0
     rederived: int = 0
+    by_windows: int = 0
     per_ask: list[tuple[int, int, int]] = field(default_factory=list)
 
     @property
@@ -92,12 +98,16 @@ class Simulation:
         What is asked.
     tokens
         For which level 1 has room.
+    below
+        Bytes of gpt-oss-20b for which a level below has room, that keeps things over restarts.
     policy
         What is given up first, on every level.
     known
         Tokens of spans that are not those that their names stand for.
     words
         How many token ids the others are made of.
+    loses_windows
+        Whether all windows are given up before every prompt.
     config
         The model; by default one with the shape of gpt-oss-20b.
     """
@@ -106,23 +116,36 @@ class Simulation:
         self,
         trace: Trace,
         tokens: int,
+        below: int = 0,
         policy: PolicyName = DEFAULT_POLICY,
         *,
         known: Known | None = None,
         words: int = WORDS,
+        loses_windows: bool = False,
         config: ModelConfig = STAND_IN,
     ) -> None:
         self.trace = trace
         self.now = 0.0
         self.outcome = Outcome()
         self._known, self._words = known, words
+        self._loses_windows = loses_windows
         context = -(-max(trace.longest, 1) // CACHE_BLOCK) * CACHE_BLOCK
         at_once = max(AT_ONCE, -(-tokens // context))  # a cache is no larger than all texts
-        self.cache = KvCache(config, context, at_once, STEP, tokens=tokens)
-        self._endless = Reusable([self._tokens(text) for text in trace.declared])
+        levels = Levels([Disk(below, policy, self._clock)], inline=True) if below else None
+        self.cache = KvCache(
+            config, context, at_once, STEP, tokens=tokens, levels=levels, policy=policy,
+            clock=self._clock,
+        )  # fmt: skip
+        declared = [self._tokens(text) for text in trace.declared]
+        for text in declared:
+            self.cache.declare(text.tolist())
+        self._endless = Reusable(declared)
         self._waiting: deque[Ask] = deque()
         self._running: list[_Running] = []
         self._begun = 0
+
+    def _clock(self) -> float:
+        return self.now
 
     def _tokens(self, text: Text) -> Tokens:
         return tokens_of(text, self._known, self._words)
@@ -174,12 +197,22 @@ class Simulation:
         """A sequence of what was found, as the scheduler admits an answer."""
         cache, prefixes = self.cache, self.cache.prefixes
         assert prefixes is not None
-        address = cache.address(prompt.tolist(), ask.client)
+        address = cache.address(prompt.tolist(), ask.client, ask.points)
         assert address is not None
+        if self._loses_windows:
+            for digest in list(prefixes.windows.kept):
+                prefixes.windows.give_up(digest)
         prefixes.look_up(address)
-        sequence = cache.begin(address)
-        address.points.add(len(address.digests))
-        return sequence
+        fetch = cache.order(address)
+        while fetch is not None:
+            is_over = fetch.is_over
+            cache.take_in(address, fetch)
+            fetch = None if is_over else fetch
+        prefixes.look_up(address)
+        depths = range(address.place.known, 0, -1)
+        last = next((d for d in depths if address.digests[d - 1] in prefixes.windows), 0)
+        self.outcome.by_windows += last * CACHE_BLOCK
+        return cache.begin(address)
 
     def _read(self, sequence: Sequence, tokens: Tokens) -> None:
         for first in range(0, len(tokens), STEP):
@@ -190,7 +223,7 @@ class Simulation:
     def _finish(self, done: _Running) -> None:
         self.now = done.ends
         self._read(done.sequence, done.rest)
-        self.cache.free(done.sequence)
+        self.cache.free(done.sequence, is_open=done.ask.opens)
         self._endless.add(done.text, done.ask.client)
 
     def _count(self, prompt: Tokens, ask: Ask, sequence: Sequence) -> None:
@@ -211,4 +244,4 @@ def simulate(
     policy: PolicyName = DEFAULT_POLICY,
 ) -> Outcome:
     """What a trace finds in rooms of that size."""
-    return Simulation(trace, rooms.tokens, policy).run()
+    return Simulation(trace, rooms.tokens, round(rooms.below), policy).run()

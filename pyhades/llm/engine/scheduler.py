@@ -252,7 +252,7 @@ class Scheduler:
     def _drafts(self, chosen: Items[tuple[Answer, int]]) -> Drafts:
         """Guesses of what those who write go on with: they take what room the others leave."""
         speculation = self.speculation
-        if speculation is None:
+        if speculation is None or speculation.is_paused:
             return {}
         writers = [answer for answer, _ in chosen if answer.is_writing]
         rows = sum(count for _, count in chosen)

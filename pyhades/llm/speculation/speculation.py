@@ -150,8 +150,7 @@ class Speculation:
         mapping
             Drafts by answer; those without have none.
         """
-        if self._ledger.is_paused:  # which is to cost nothing
-            self._step = None
+        if self.is_paused:
             return {}
         began = self._clock()
         step = self._step = self._begun(writers, rows, looks)
@@ -163,6 +162,11 @@ class Speculation:
                 self._choose(step, stakes, max(least, LEAST_CHANCE))
         step.seconds = self._clock() - began
         return {writer: step.tried[writer] for writer in writers if writer in step.tried}
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether nothing is tried now; then nobody need ask, so that a pause costs nothing."""
+        return self._ledger.is_paused
 
     def drop(self) -> None:
         """Try no drafts in this step after all: there is no room for them."""

@@ -43,6 +43,8 @@ class Guessing(Speculation):
         self._guess = guess
         self._source = source
 
+    is_paused = False
+
     def propose(self, writers, rows, looks, room, readers=()):
         step = self._step = self._begun(writers, rows, looks)
         for writer in writers:

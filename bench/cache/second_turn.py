@@ -64,7 +64,7 @@ class Measured:
         """As it stands in the report; numbers are medians."""
         middle = statistics.median
         return {
-            "case": case, "new_tokens": new, "history_tokens": history,
+            "engine": "pyhades", "case": case, "new_tokens": new, "history_tokens": history,
             "rounds": len(self.seconds), "median_ms": round(1e3 * middle(self.seconds), 2),
             "least_ms": round(1e3 * min(self.seconds), 2),
             "most_ms": round(1e3 * max(self.seconds), 2),

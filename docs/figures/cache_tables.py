@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from markdown import table
-from measured import Report, Row, cache_policies, cache_rooms, cache_traces
+from measured import Report, Row, cache_policies, cache_traces, short
 
-SMALL, LARGE = 1.0, 8.0
-"""GB of memory at which policies are compared."""
+CASES = {
+    "alone": "the new tokens alone",
+    "kernels": "one step behind the history",
+    "memory": "from memory",
+    "windows": "from memory, windows lost",
+    "disk": "from disk, after a restart",
+    "everything": "everything read",
+}
+"""What the second turn of a chat is measured as, in the order of the table."""
 
 
 def traces_table(report: Report) -> str:
-    """Every trace with all the room that was tried, under the default policy."""
+    """Every trace with all the room that was tried, under the first policy, the default."""
     rows, lines = report["results"], []
     for name in cache_traces(rows):
         policy = cache_policies(rows, name)[0]
@@ -21,7 +28,7 @@ def traces_table(report: Report) -> str:
             chosen = [row for row in mine if bool(row["below_gb"]) == disk]
             lines += [_trace_line(row) for row in chosen]
     heads = ["trace", "prompts", "tokens of prompts", "reusable", "memory", "disk"]
-    return table([*heads, "of reusable", "of all", "read once more"], lines)
+    return table([*heads, "of reusable", "of all", "read once more", "by windows alone"], lines)
 
 
 def _trace_line(row: Row) -> list[str]:
@@ -31,6 +38,7 @@ def _trace_line(row: Row) -> list[str]:
         _room(row["memory_gb"], row["memory_tokens"]), _room(row["below_gb"], row["below_tokens"]),
         f"{row['of_reusable']:.3f}", f"{row['of_asked']:.3f}",
         f"{row['rederived_tokens'] / row['prompt_tokens']:.3f}",
+        f"{row['by_windows_tokens'] / row['reusable_tokens']:.3f}",
     ]  # fmt: skip
 
 
@@ -54,15 +62,43 @@ def policies_table(report: Report) -> str:
     return table(["policy", *names, "all"], lines)
 
 
+def second_turn_table(report: Report) -> str:
+    """Every case, with how often the new tokens alone take as long."""
+    rows = report["results"]
+    lines = []
+    for new in sorted({row["new_tokens"] for row in rows}):
+        mine = {row["case"]: row for row in rows if row["new_tokens"] == new}
+        lines += [_turn_line(name, mine[name], mine) for name in CASES if name in mine]
+    heads = ["new tokens", "second turn", "ms", "least to most", "times alone", "times one step"]
+    return table([*heads, "cached", "computed again", "MB from disk", "equal to the bit"], lines)
+
+
+def _turn_line(name: str, row: Row, of_same: dict[str, Row]) -> list[str]:
+    equal = f"{row['equal']} of {row['compared']}" if row["compared"] else "-"
+    return [
+        str(row["new_tokens"]), CASES[name], short(row["median_ms"]),
+        f"{short(row['least_ms'])} to {short(row['most_ms'])}",
+        *(f"{row['median_ms'] / of_same[than]['median_ms']:.2f}" for than in ("alone", "kernels")),
+        str(row["cached_tokens"]), str(row["rederived_tokens"]), f"{row['disk_mb']:g}", equal,
+    ]  # fmt: skip
+
+
 def _mean(rows: Sequence[Row]) -> str:
     return f"{sum(row['of_reusable'] for row in rows) / len(rows):.4f}"
 
 
+def _what(report: Report) -> str:
+    """Which traces were run."""
+    machine = report["machine"]
+    asks = machine.get("asks")
+    first = f", the first {asks} prompts of each" if asks else ""
+    return f"seeds {machine['seeds']}{first}"
+
+
 def cache_text(report: Report) -> str:
     """Both tables."""
-    rooms = cache_rooms([r for r in report["results"] if not r["below_gb"]], "memory_gb")
-    sizes = ", ".join(f"{room:g}" for room in rooms)
     return (
-        f"{traces_table(report)}\nEvery policy, as the mean over all rooms (memory alone, {sizes} "
-        f"GB, and with a disk):\n\n{policies_table(report)}"
+        f"Under the default policy, {_what(report)}:\n\n{traces_table(report)}\n"
+        "Of reusable tokens, what every policy finds, as the mean over the rooms of the figure:\n\n"
+        f"{policies_table(report)}"
     )

@@ -13,7 +13,7 @@ REPORTS = Path(__file__).parent / "reports"
 OURS = "pyhades"
 SEGMENTATION, LANGUAGE_MODEL, MANY_ANSWERS = "segmentation", "language_model", "many_answers"
 SERVING, PICTURES = "serving", "pictures"
-CACHE, TURNS = "cache", "turns_of_chats"
+CACHE, SECOND_TURN = "cache", "second_turn"
 NETWORKS = {
     "u2netp_320": "U\N{SUPERSCRIPT TWO}-Netp 320",
     "u2net_320": "U\N{SUPERSCRIPT TWO}-Net 320",

@@ -22,6 +22,10 @@ docs/figures/reports/language_model.json``, and with ``--batch 1,2,4,8,16,32`` f
 --seconds 3 --stretches 3 --json docs/figures/reports/pictures.json`` with the sets of
 scripts/make_images.py,
 
+``python -m bench.cache.second_turn --model gpt-oss-20b.gguf --json
+docs/figures/reports/second_turn.json``, and, of what no machine decides, ``python -m
+bench.cache.curves --json docs/figures/reports/cache.json``,
+
 on a machine that does nothing else. Where that cannot be had, a ``note`` in ``machine`` says so, on
 the figure too.
 """
@@ -32,12 +36,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cache_figures import cache_figure
+from cache_tables import CASES
 from drawing import Drawing, width_of
 from measured import (
+    CACHE,
     LANGUAGE_MODEL,
     MANY_ANSWERS,
     OURS,
     PICTURES,
+    SECOND_TURN,
     SEGMENTATION,
     SERVING,
     Report,
@@ -162,6 +170,22 @@ def pictures_figure(report: Report) -> str:
     return bars(what, panels, machine_line(report))
 
 
+def second_turn_figure(report: Report) -> str:
+    """Time to the first token of a second turn, by where the first one is kept."""
+    rows = report["results"]
+    panels = [
+        Panel(
+            f"milliseconds to the first token, {new} new tokens",
+            {CASES[r["case"]]: {OURS: r["median_ms"]} for r in rows if r["new_tokens"] == new},
+            short,
+        )
+        for new in sorted({row["new_tokens"] for row in rows})
+    ]
+    history = rows[0]["history_tokens"]
+    what = f"{model_name(report)}: the second turn of a chat of {history} tokens, less is better"
+    return bars(what, panels, machine_line(report))
+
+
 def bars(title: str, panels: Sequence[Panel], foot: str) -> str:
     """Panels beside each other, one bar per engine in each group."""
     most = max(len(panel.groups) * _group_height(panel) for panel in panels)
@@ -219,6 +243,10 @@ def figure_of(name: str, report: Report) -> str:
         return serving_figure(report)
     if name.startswith(PICTURES):
         return pictures_figure(report)
+    if name == CACHE:
+        return cache_figure(report)
+    if name == SECOND_TURN:
+        return second_turn_figure(report)
     return language_model_figure(report) if name == LANGUAGE_MODEL else segmentation_figure(report)
 
 
@@ -230,6 +258,8 @@ def main() -> None:
         *tiers(MANY_ANSWERS),
         *tiers(SERVING),
         *tiers(PICTURES),
+        CACHE,
+        SECOND_TURN,
     ):
         (HERE / f"{name}.svg").write_text(figure_of(name, read(name)), encoding="utf-8")
     for page, filled in PAGES.items():

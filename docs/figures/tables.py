@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from cache_tables import cache_text, second_turn_table
 from language_model_tables import language_model_text, many_answers_table, many_answers_text
 from markdown import table
 from measured import (
+    CACHE,
     LANGUAGE_MODEL,
     MANY_ANSWERS,
     OURS,
     PICTURES,
+    SECOND_TURN,
     SEGMENTATION,
     SERVING,
     Report,
@@ -21,6 +24,7 @@ from measured import (
     clean,
     engines,
     machine_line,
+    model_name,
     read,
     tiers,
 )
@@ -166,6 +170,14 @@ def pictures_page(page: str) -> str:
     return page
 
 
+def cache_page(page: str) -> str:
+    """The page of the cache."""
+    page = between_marks(page, CACHE, cache_text(read(CACHE)))
+    report = read(SECOND_TURN)
+    text = f"{model_name(report)}; {machine_line(report)}.\n\n{second_turn_table(report)}"
+    return between_marks(page, SECOND_TURN, text)
+
+
 def marks(name: str) -> tuple[str, str]:
     """What stands before and after a part of a page that is filled in."""
     return f"<!-- {name}: docs/figures/speed.py -->\n", f"<!-- end of {name} -->\n"
@@ -185,5 +197,6 @@ PAGES = {
     REFERENCE / "language_model_speed.md": language_model_page,
     REFERENCE / "server_speed.md": serving_page,
     REFERENCE / "bulk_speed.md": pictures_page,
+    REFERENCE / "cache_speed.md": cache_page,
 }
 """Pages that hold tables, and how to bring them up to date."""

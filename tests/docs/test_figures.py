@@ -90,7 +90,7 @@ def test_tables_follow_the_report(script, name, monkeypatch):
 def doubled(name, report):
     """The report with other numbers where figures and tables show them."""
     fields = {"language_model": "decode_tok_s", "many_answers": "tok_s", "serving": "tok_s"}
-    fields["pictures"] = "images_s"
+    fields |= {"pictures": "images_s", "cache": "of_reusable"}
     field = fields.get(name.removesuffix("_avx2"), "median_ms")
     for row in report["results"]:
         if row.get(field) is not None:

@@ -91,7 +91,8 @@ def _what(report: Report) -> str:
     """Which traces were run."""
     machine = report["machine"]
     asks = machine.get("asks")
-    first = f", the first {asks} prompts of each" if asks else ""
+    whole = f" but {' and '.join(machine['whole'])}" if "whole" in machine else ""
+    first = f", the first {asks} prompts of each{whole}" if asks else ""
     return f"seeds {machine['seeds']}{first}"
 
 

@@ -75,5 +75,9 @@ class ClosedError(PyhadesError, RuntimeError):
     """An object was used after its ``close()``."""
 
 
+class EngineError(PyhadesError, RuntimeError):
+    """An engine failed, gave what is no prediction, or did not answer in time."""
+
+
 class CapacityError(PyhadesError, RuntimeError):
     """More tokens or sequences than there is room for."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from pyhades.errors import ModelError, PyhadesError, ShapeError, UnsupportedOperatorError
 from pyhades.ir.builder import GraphBuilder
-from pyhades.ir.graph import Dim, TensorType, Value
+from pyhades.ir.graph import Dim, Node, TensorType, Value
 from pyhades.ir.inference import CONFUSED, type_of
 from pyhades.ir.shapes import UNKNOWN
 from pyhades.onnx.attributes import AttributeDecoder
@@ -54,6 +54,8 @@ class ModelFile:
     named: set[Value] = field(default_factory=set)
     """Values that bear a name of the file already."""
     nodes: int = 0
+    takes_foreign: bool = False
+    """Whether nodes that cannot be translated are kept as they are, for others to run."""
 
     def count(self, nodes: int) -> None:
         """Refuse files that unfold to more nodes than any network has."""
@@ -195,6 +197,25 @@ class Body:
         return tensor_type(info["type"], f"{self.file.source}: {what} {info['name']!r}")
 
     def _add_node(self, index: int, record: Record) -> None:
+        if not self.file.takes_foreign:
+            self._add_own(index, record)
+            return
+        try:
+            self._add_own(index, record)
+        except PyhadesError:
+            self._add_foreign(record)
+
+    def _add_foreign(self, record: Record) -> None:
+        """A node that nobody here can run, and of whose results nothing is known."""
+        domain = canonical(record["domain"])
+        op = f"{domain}::{record['op_type']}" if domain else f"::{record['op_type']}"
+        inputs = [self._read(name, op) for name in record["inputs"]]
+        results = {name: Value(self._prefix + name) for name in record["outputs"] if name}
+        self.builder.nodes.append(Node(op, inputs, list(results.values()), {}, record["name"] or ""))
+        for name, value in results.items():
+            self.define(name, value, "output")
+
+    def _add_own(self, index: int, record: Record) -> None:
         op, domain = record["op_type"] or "", canonical(record["domain"])
         where = f"{self.file.source}: node {_label(index, record)} ({op})"
         function = self.file.functions.find(record)

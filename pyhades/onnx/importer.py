@@ -60,6 +60,19 @@ def load_onnx(model: ModelSource) -> Graph:
         ...
     pyhades.errors.ModelError: <bytes>: this is an HTML page: the download gave a web page ...
     """
+    return _read(model)
+
+
+def load_foreign(model: ModelSource) -> Graph:
+    """Read an ONNX model that another engine runs.
+
+    Nodes that :func:`load_onnx` refuses are kept under names with ``::``. Such a graph says how the
+    network is fed and what it gives; nothing here can run it.
+    """
+    return _read(model, takes_foreign=True)
+
+
+def _read(model: ModelSource, takes_foreign: bool = False) -> Graph:
     opened = open_model(model)
     try:
         record = WireReader(opened.data, opened.label).read(MODEL)
@@ -67,14 +80,17 @@ def load_onnx(model: ModelSource) -> Graph:
             raise ModelError(f"{opened.label}: there is no graph in it; this is not an ONNX model")
     except ModelError as error:
         raise opened.failure(error) from None
-    return _Importer(record, opened.label, opened.path).graph()
+    return _Importer(record, opened.label, opened.path, takes_foreign).graph()
 
 
 class _Importer:
-    def __init__(self, model: Record, source: str, path: Path | None) -> None:
+    def __init__(
+        self, model: Record, source: str, path: Path | None, takes_foreign: bool
+    ) -> None:
         self._source = source
         self._path = path
         self._model = model
+        self._takes_foreign = takes_foreign
 
     def graph(self) -> Graph:
         """Translate the model."""
@@ -83,6 +99,7 @@ class _Importer:
             self._source,
             TensorDecoder(self._path),
             Functions(self._model["functions"], self._source),
+            takes_foreign=self._takes_foreign,
         )
         opsets = Opsets(self._model["opsets"], self._source)
         body = Body(file, GraphBuilder(), Scope(), opsets)

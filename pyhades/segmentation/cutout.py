@@ -78,6 +78,8 @@ class Cutout:
         What the matte was made of; None where it was brought along.
     finished
         What :meth:`finish` left to be done once there are pixels.
+    engine
+        What made the matte, such as ``"onnxruntime:cuda"``; empty where it was brought along.
     """
 
     image: LoadedImage
@@ -88,6 +90,7 @@ class Cutout:
     buffers: Buffers = field(default=FRESH, repr=False, compare=False)
     prediction: Prediction | None = field(default=None, repr=False, compare=False)
     finished: Finished | None = None
+    engine: str = field(default="", compare=False)
 
     def finish(self, steps: Finish | None) -> Cutout:
         """The same cut-out after steps such as cropping; itself where there are none.

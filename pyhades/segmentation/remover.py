@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import html
 import logging
@@ -18,19 +17,23 @@ from PIL import Image
 
 import pyhades
 from pyhades.arguments import check_count, one_of
-from pyhades.errors import (
-    ArgumentError,
-    ArgumentTypeError,
-    ClosedError,
-    ConfigurationError,
+from pyhades.engines import (
+    Engine,
+    EngineLike,
+    Exchange,
+    Patience,
+    Pyhades,
+    Worker,
+    engine_of,
 )
+from pyhades.engines.hybrid import as_hybrid
+from pyhades.errors import ArgumentError, ArgumentTypeError, ClosedError
 from pyhades.ir.graph import Graph
-from pyhades.onnx.source import ModelSource, expanded, model_bytes
 from pyhades.options import EngineOptions, engine_options, refuse_precision
 from pyhades.segmentation.animation import Animation
 from pyhades.segmentation.buffers import FRESH, Buffers
 from pyhades.segmentation.bulk.overlap import overlap
-from pyhades.segmentation.catalogue import ENTRIES, Entry, Identification, Profile, identify
+from pyhades.segmentation.catalogue import Identification, Profile
 from pyhades.segmentation.catalogue.identify import foreground_text
 from pyhades.segmentation.clock import Clock
 from pyhades.segmentation.compose import Background, BackgroundLike
@@ -46,17 +49,23 @@ from pyhades.segmentation.manifest import ModelManifest
 from pyhades.segmentation.matte import upscale_float
 from pyhades.segmentation.meaning import InputPlan
 from pyhades.segmentation.modelfile import ModelFile
-from pyhades.segmentation.network import CompiledNetwork, Network, NetworkPrecision
+from pyhades.segmentation.network import Network, NetworkPrecision
+from pyhades.segmentation.opening import (
+    DEFAULT_MODEL,
+    ModelLike,
+    Opened,
+    Quantising,
+    check_model,
+    open_model,
+)
 from pyhades.segmentation.plausibility import complaint, look_at_samples
 from pyhades.segmentation.session import Session
-from pyhades.segmentation.store import require
 
 log = logging.getLogger(__name__)
 
-DEFAULT_MODEL = Path(__file__).parent / "data" / "default.onnx"
+__all__ = ["DEFAULT_MODEL", "ModelLike", "Remover", "check_model", "remove_background"]
 
 OnError = Literal["raise", "return"]
-ModelLike = ModelSource
 
 
 class Remover:
@@ -79,6 +88,10 @@ class Remover:
         The three above in one; those that are given themselves win.
     tune
         Measure which algorithms are fastest on this machine, see :func:`pyhades.compile`.
+    engine
+        What runs the network: ours by default, ``"onnxruntime"`` or ``"onnxruntime:cuda"``, an
+        engine of :mod:`pyhades.engines`, or several, which share the pictures. Other engines than
+        ours run the file as it is.
     estimate_foreground
         Write the foreground's own colour where the matte is soft. False keeps the image's mixture.
     keep_hidden
@@ -105,6 +118,8 @@ class Remover:
 
     Attributes
     ----------
+    engine
+        What runs the network; its text says more.
     options
         What was asked for, see :class:`pyhades.EngineOptions`.
     threads, isa, precision
@@ -137,6 +152,7 @@ class Remover:
         calibration: str | os.PathLike[str] | Sequence[ImageLike] | None = None,
         budget: str | None = None,
         tune: bool = False,
+        engine: EngineLike | None = None,
         estimate_foreground: bool = True,
         keep_hidden: bool = False,
         max_pixels: int = MAX_PIXELS,
@@ -147,26 +163,19 @@ class Remover:
     ) -> None:
         chosen = engine_options(options, threads=threads, isa=isa, precision=precision)
         one_of("profile", profile, Profile)
-        # Quantising runs removers itself.
-        from pyhades.segmentation.quantize.automatic import in_precision
-
+        one_of("precision", chosen.precision or "fp32", NetworkPrecision)
+        runs = engine_of(engine)
         source, entry = check_model(model, download)
         origin = ModelFile.now(source)
-        graph = pyhades.load_onnx(source)
-        path = None if isinstance(source, bytes) else source
-        found = identify(graph, path, entry=entry, profile=profile, **manifest)
-        one_of("precision", chosen.precision or "fp32", NetworkPrecision)
-        picked = in_precision(graph, found, chosen, calibration, budget)
-        network = CompiledNetwork(
-            picked.graph,
-            found.manifest.output,
-            plan=found.inputs,
-            options=picked.options(chosen),
-            tune=tune,
-            before_compiling=origin.check_intact,
-        )
-        self._set_up(network, found, chosen, estimate_foreground, keep_hidden, max_pixels)
-        self.precision, self.precision_reason = picked.precision, picked.why
+        opened = open_model(
+            source, entry, runs, chosen, Quantising(calibration, budget, tune), origin, profile,
+            **manifest,
+        )  # fmt: skip
+        found = opened.found
+        self.engine: Engine | None = runs
+        self._opened: Opened | None = opened
+        self._set_up(opened.network, found, chosen, estimate_foreground, keep_hidden, max_pixels)
+        self.precision, self.precision_reason = opened.precision, opened.why
         self._label = f"{len(source)} bytes" if isinstance(source, bytes) else str(source)
         self._model_file = origin
         self._arguments: dict[str, Any] | None = {
@@ -175,6 +184,7 @@ class Remover:
             "calibration": calibration,
             "budget": budget,
             "tune": tune,
+            "engine": runs,
             "estimate_foreground": estimate_foreground,
             "keep_hidden": keep_hidden,
             "max_pixels": max_pixels,
@@ -202,6 +212,7 @@ class Remover:
         chosen = engine_options(options, threads=threads, isa=isa)
         refuse_precision(chosen, "the network")
         remover = cls.__new__(cls)
+        remover.engine = remover._opened = None
         found = Identification(manifest, "given by the caller")
         remover._set_up(network, found, chosen, estimate_foreground, keep_hidden, max_pixels)
         remover._label = type(network).__name__
@@ -228,13 +239,22 @@ class Remover:
         }  # fmt: skip
         self.max_pixels = check_count("max_pixels", max_pixels)
         self._session: Session | None = Session(
-            network, found.manifest, self._cutout_options, **self._kernel_options
-        )
+            network, found.manifest, self._cutout_options, engine=self.engine_label,
+            **self._kernel_options,
+        )  # fmt: skip
 
     @property
     def manifest(self) -> ModelManifest:
         """What the model wants and means."""
         return self._identification.manifest
+
+    @property
+    def engine_label(self) -> str:
+        """What results say that they were made by: ``"pyhades"``, ``"onnxruntime:cuda"``.
+
+        For a network of the caller's, the name of its class.
+        """
+        return type(self._network).__name__ if self.engine is None else self.engine.label
 
     @property
     def source(self) -> Path | bytes | None:
@@ -253,7 +273,7 @@ class Remover:
         0 where it is not known: for a network of the caller's, and before the first picture of a
         model that takes any size.
         """
-        return self._network.arena_bytes if isinstance(self._network, CompiledNetwork) else 0
+        return int(getattr(self._network, "arena_bytes", 0))
 
     def __call__(
         self,
@@ -346,10 +366,54 @@ class Remover:
         """
         self._open()
         count = self.threads if threads is None else threads
+        return self._session_on(self._own(count, replica), count, buffers, clock)
+
+    def exchange(
+        self,
+        workers: Sequence[Worker],
+        *,
+        threads: int | None = None,
+        patience: Patience | None = None,
+    ) -> Exchange | None:
+        """Consumers of the engines for a run of many pictures; None where our engine is alone.
+
+        Parameters
+        ----------
+        workers
+            Where sessions of our engine run.
+        threads
+            Of each.
+        patience
+            How long engines are waited for.
+        """
+        self._open()
+        if self._opened is None or isinstance(self.engine, Pyhades):
+            return None
+        assert self.engine is not None
+        hybrid = as_hybrid(self.engine, self._opened.network, self._opened.model)
+        return hybrid.exchange(workers, threads, patience)
+
+    def session_on(
+        self, exchange: Exchange, *, threads: int | None = None, buffers: Buffers = FRESH,
+        clock: Clock | None = None,
+    ) -> Session:  # fmt: skip
+        """A session whose pictures go to whichever engine of ``exchange`` is free."""
+        self._open()
+        count = self.threads if threads is None else threads
+        return self._session_on(exchange.asker(), count, buffers, clock)
+
+    def _session_on(
+        self, network: Network, threads: int, buffers: Buffers, clock: Clock | None
+    ) -> Session:
         return Session(
-            _own(self._network, count, replica), self.manifest, self._cutout_options,
-            threads=count, isa=self.options.isa, buffers=buffers, clock=clock,
+            network, self.manifest, self._cutout_options, engine=self.engine_label,
+            threads=threads, isa=self.options.isa, buffers=buffers, clock=clock,
         )  # fmt: skip
+
+    def _own(self, threads: int, replica: str) -> Network:
+        """The network for one caller, where it can be had."""
+        session = getattr(self._network, "session", None)
+        return _Shared(self._network) if session is None else session(threads, replica)
 
     def predict(self, image: AnyImage) -> NDArray[np.float32]:
         """What the network says of an image: float32 in 0..1, at the size that the network gives.
@@ -438,7 +502,7 @@ class Remover:
         behind = _check_output(output, background, finish)
         one_of("channel_order", channel_order, ChannelOrder)
         session, network = self._open(), self._network
-        if isinstance(network, CompiledNetwork):
+        if hasattr(network, "sequence"):
             network = network.sequence()
         steps = overlap(
             several(frames, "frames"),
@@ -562,6 +626,7 @@ class Remover:
             "output": f"{manifest.output!r}, {manifest.activation}, "
             f"foreground {foreground_text(manifest)}, range {manifest.range}",
             "licence": licence,
+            "engine": repr(self.engine) if self.engine is not None else self.engine_label,
             "threads": str(self.threads),
             "isa": self.isa,
             "precision": self.precision,
@@ -647,11 +712,11 @@ def _rebuild(arguments: dict[str, Any], origin: ModelFile | None = None) -> Remo
     return Remover(**arguments)
 
 
-def _own(network: Network, threads: int, replica: str) -> Network:
-    """The network for one caller, where it can be had."""
-    if isinstance(network, CompiledNetwork):
-        return network.session(threads, replica)
-    return _Shared(network)
+def _check_output(
+    output: Output, background: BackgroundLike | None, finish: Finish | None
+) -> Background | None:
+    output_of(output, background, finish)
+    return None if background is None else Background(background)
 
 
 class _Shared:
@@ -665,36 +730,3 @@ class _Shared:
 
     def close(self) -> None:
         """Nothing."""
-
-
-def check_model(model: ModelLike | None, download: bool) -> tuple[Path | bytes, Entry | None]:
-    """The file or the bytes of a model, and its entry where it is given by name."""
-    if model is not None and not isinstance(model, str | os.PathLike):
-        return bytes(model_bytes(model)), None
-    path = DEFAULT_MODEL if model is None else expanded(model)
-    if not path.is_file() and isinstance(model, str):
-        if model in ENTRIES:
-            return require(model, allow_download=download).path, ENTRIES[model]
-        if not path.suffix and len(path.parts) == 1 and not path.exists():
-            near = difflib.get_close_matches(model, ENTRIES, 3)
-            hint = f"did you mean {' or '.join(near)}?" if near else "see 'pyhades models list'"
-            raise ArgumentError(
-                f"model={model!r}: there is no such file, and no model of that name; {hint}"
-            )
-    if path.is_dir():
-        return path, None  # the importer knows folders of several kinds by their names
-    if not path.is_file():
-        if model is None:
-            raise ConfigurationError(
-                f"the model that ships with pyhades is missing ({path}); reinstall the package or "
-                "pass model= the path of an ONNX file"
-            )
-        raise ArgumentError(f"model={os.fspath(path)!r}: there is no such file")
-    return path.absolute(), None
-
-
-def _check_output(
-    output: Output, background: BackgroundLike | None, finish: Finish | None
-) -> Background | None:
-    output_of(output, background, finish)
-    return None if background is None else Background(background)

@@ -33,6 +33,8 @@ class Session:
         Of :class:`~pyhades.segmentation.cutout.Cutout`.
     threads, isa
         Of the kernels around the network.
+    engine
+        What cut-outs say that they were made by, where the network does not say more.
     buffers
         Where arrays come from. With buffers that are used again, a cut-out is good until the next
         picture.
@@ -48,6 +50,7 @@ class Session:
         *,
         threads: int | None = None,
         isa: str | None = None,
+        engine: str = "",
         buffers: Buffers = FRESH,
         clock: Clock | None = None,
     ) -> None:
@@ -55,6 +58,7 @@ class Session:
         self._manifest = manifest
         self._kernel_options: dict[str, Any] = {"threads": threads, "isa": isa}
         self._cutout_options = cutout_options
+        self._engine = engine
         self._buffers = buffers
         self._clock = clock or Clock()
 
@@ -69,6 +73,7 @@ class Session:
             In place of the session's, such as one that remembers earlier frames.
         """
         plane = self.predict(image, network)
+        engine = getattr(network or self._network, "engine", self._engine)
         with self._clock.stage("matte"):
             out = self._buffers.array("alpha", image.size, np.uint8)
             alpha = upscale(plane, image.size, self._manifest, out=out, **self._kernel_options)
@@ -77,7 +82,8 @@ class Session:
                 alpha = ((product + 127) // 255).astype(np.uint8)
         return Cutout(
             image, alpha, kernel_options=self._kernel_options, buffers=self._buffers,
-            prediction=Prediction(plane, self._manifest, alpha), **self._cutout_options,
+            prediction=Prediction(plane, self._manifest, alpha), engine=engine,
+            **self._cutout_options,
         )  # fmt: skip
 
     def cut_frames(self, images: Iterable[LoadedImage]) -> Iterator[Cutout]:

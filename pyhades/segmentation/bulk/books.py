@@ -45,7 +45,7 @@ class Books:
         height, width = rendered.size
         outcome = Outcome(
             picture.key, "done", "", picture.target, round(rendered.foreground, 5), rendered.doubt,
-            since(picture.began), str(picture), _rounded(rendered.stages),
+            since(picture.began), str(picture), _rounded(rendered.stages), rendered.engine,
         )  # fmt: skip
         result = {
             "output_bytes": sum(map(len, rendered.parts)), "crc32": crc32,
@@ -76,7 +76,7 @@ class Books:
             "size": stamp.size, "mtime_ns": stamp.mtime_ns, "sha256": picture.sha256,
             "output": outcome.output, **result, "foreground": outcome.foreground,
             "doubt": outcome.doubt, "seconds": outcome.seconds, "stages": outcome.stages,
-            "archive": picture.archive,
+            "engine": outcome.engine, "archive": picture.archive,
         }  # fmt: skip
         written = {name: value for name, value in line.items() if value not in ("", {})}
         if self.known is not None:

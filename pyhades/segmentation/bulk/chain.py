@@ -119,6 +119,8 @@ class Rendered:
         Why somebody should look at it; empty where nobody has to.
     stages
         Seconds that each stage has taken, by name, in the order of the chain.
+    engine
+        What made the matte; of a file with several frames, all that made one.
     """
 
     parts: list[bytes]
@@ -126,6 +128,7 @@ class Rendered:
     foreground: float
     doubt: str = ""
     stages: Mapping[str, float] = field(default_factory=dict)
+    engine: str = ""
 
     def timed(self, stages: Mapping[str, float]) -> Rendered:
         """The same with the seconds of its stages."""
@@ -234,11 +237,12 @@ class Encoding:
             parts = self._rendering.encoded(cutout)
         with self._clock.stage("look"):
             foreground, doubt = foreground_share(cutout.alpha), self._look(cutout.alpha)
-        return Rendered(parts, cutout.image.size, foreground, doubt)
+        return Rendered(parts, cutout.image.size, foreground, doubt, engine=cutout.engine)
 
     def frames(self, cutouts: Iterable[Cutout]) -> Rendered:
         """A file of them all; the first doubt about any of them is that about the file."""
         size, foreground, doubts = (0, 0), [0.0], [""]
+        engines: dict[str, None] = {}
 
         def noted() -> Iterator[Cutout]:
             nonlocal size
@@ -246,12 +250,14 @@ class Encoding:
             for cutout in cutouts:
                 size = cutout.image.size
                 foreground.append(foreground_share(cutout.alpha))
+                engines[cutout.engine] = None
                 doubts.append(self._look(cutout.alpha))
                 yield cutout
 
         parts = self._rendering.encoded_frames(noted())
         doubt = next(filter(None, doubts), "")
-        return Rendered(parts, size, sum(foreground) / len(foreground), doubt)
+        mean = sum(foreground) / len(foreground)
+        return Rendered(parts, size, mean, doubt, engine=" and ".join(engines))
 
     def close(self) -> None:
         """Nothing is held."""

@@ -53,6 +53,8 @@ class Identity:
             "max_pixels": remover.max_pixels,
             "manifest": dataclasses.asdict(remover.manifest),
         }
+        if remover.engine_label != "pyhades" and remover.engine is not None:
+            options["engine"] = remover.engine_label  # masks of others differ in their last bits
         if rendering.finish is not None:
             options["finish"] = repr(rendering.finish)
         return cls(model, sha256, json.loads(json.dumps(options, default=str)))

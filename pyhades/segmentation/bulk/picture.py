@@ -114,6 +114,8 @@ class Outcome:
         What messages call it.
     stages
         Seconds of each stage, by name; none of a picture that failed.
+    engine
+        What made the matte; empty for a picture that failed.
     """
 
     input: str
@@ -125,6 +127,7 @@ class Outcome:
     seconds: float = 0.0
     shown: str = ""
     stages: Mapping[str, float] = field(default_factory=dict)
+    engine: str = ""
 
     def __str__(self) -> str:
         return f"{self.shown or self.input}: {self.reason or self.status}"

@@ -46,6 +46,9 @@ class Pool(Generic[Item, Result]):
         Most bytes of what one crew holds for the next, see :attr:`Crew.nbytes`; 0 for any number.
     distances
         Between nodes, row by row.
+    before_closing
+        Called when the pool closes, before it waits for workers: whoever they wait for is to let
+        them go.
 
     Examples
     --------
@@ -67,7 +70,9 @@ class Pool(Generic[Item, Result]):
         most_items: int | None = None,
         most_bytes: int = 0,
         distances: Sequence[Sequence[int]] = ((10,),),
+        before_closing: Callable[[], object] = lambda: None,
     ) -> None:
+        self._before_closing = before_closing
         workers = sum(len(crew.seats) for crew in crews)
         self.most_items = check_count(
             "most_items", 2 * workers if most_items is None else most_items
@@ -157,6 +162,7 @@ class Pool(Generic[Item, Result]):
         self._places.release()
         for queue in [*self._queues, self._results]:
             queue.cancel()
+        self._before_closing()
         for thread in self._threads:
             if thread.is_alive() and thread is not threading.current_thread():
                 thread.join()

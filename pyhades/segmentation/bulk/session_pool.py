@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from pyhades.arguments import check_count
+from pyhades.engines import Engine, Exchange, Hybrid, Patience, Tally, Worker
 from pyhades.errors import ArgumentTypeError
 from pyhades.segmentation.animation import Animation
 from pyhades.segmentation.buffers import FRESH, Buffers, KeptBuffers
@@ -28,7 +29,11 @@ from pyhades.segmentation.cutout import Cutout
 from pyhades.segmentation.image.loaded import LoadedImage
 from pyhades.segmentation.inputs import several
 from pyhades.segmentation.remover import Remover
+from pyhades.segmentation.session import Session
 from pyhades.topology import Plan, plan_workers
+
+Seats = list[tuple[tuple[int, ...], int]]
+"""CPUs and node of every worker."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,8 @@ class _Chain:
         Whose network it is.
     threads
         Of every worker.
+    exchange
+        Where workers ask for predictions; None where each has a session of our engine.
     """
 
     remover: Remover
@@ -48,6 +55,7 @@ class _Chain:
     rendering: Rendering
     read: Read
     look: Look
+    exchange: Exchange | None = None
 
     def whole(self, seat: Seat) -> Whole:
         """A worker that does everything, and uses its memory again."""
@@ -58,12 +66,13 @@ class _Chain:
         return Decoding(self.read, self.remover.max_pixels, self.rendering, seat.clock, buffers)
 
     def cutting(self, seat: Seat, buffers: Buffers = FRESH) -> Cutting:
-        # The first node uses the weights that are packed already.
-        replica = f"node {seat.node}" if seat.node else ""
-        session = self.remover.session(
-            threads=self.threads, replica=replica, buffers=buffers, clock=seat.clock
-        )
-        return Cutting(session, self.encoding(seat))
+        return Cutting(self._session(seat, buffers), self.encoding(seat))
+
+    def _session(self, seat: Seat, buffers: Buffers) -> Session:
+        given: dict[str, Any] = {"threads": self.threads, "buffers": buffers, "clock": seat.clock}
+        if self.exchange is not None:
+            return self.remover.session_on(self.exchange, **given)
+        return self.remover.session(replica=replica_of(seat.node), **given)
 
     def decoding_and_cutting(self, seat: Seat) -> Whole:
         return Whole(self.decoding(seat), self.cutting(seat))
@@ -73,6 +82,11 @@ class _Chain:
 
     def encoding(self, seat: Seat) -> Encoding:
         return Encoding(self.rendering, self.look, seat.clock)
+
+
+def replica_of(node: int) -> str:
+    """Whose weights a node uses: the first one those that are packed already."""
+    return f"node {node}" if node else ""
 
 
 class SessionPool:
@@ -94,6 +108,10 @@ class SessionPool:
         Most pictures on their way; by default twice as many as there are threads.
     most_bytes
         Most bytes of pixels on their way from a decoder to a worker, and from there to an encoder.
+    engine_timeout
+        Seconds that another engine than ours may take for a picture, see
+        :class:`pyhades.engines.Patience`. Workers are sessions of our engine then, beside which
+        threads prepare pictures for all engines.
 
     Examples
     --------
@@ -116,13 +134,14 @@ class SessionPool:
         encoders: int = 0,
         most_items: int | None = None,
         most_bytes: int | None = None,
+        engine_timeout: float | None = None,
     ) -> None:
         if not isinstance(remover, Remover):
             raise ArgumentTypeError(f"remover is {type(remover).__name__}, not a Remover")
         self.remover = remover
-        self.plan = plan or plan_workers(
-            workers=workers, threads_per_worker=threads_per_worker, processes="one"
-        )
+        self.plan = plan or plan_beside(remover.engine, workers, threads_per_worker)
+        self._patience = Patience(engine_timeout)
+        self._exchange: Exchange | None = None
         self.decoders = check_count("decoders", decoders, least=0)
         self.encoders = check_count("encoders", encoders, least=0)
         self._most_items = most_items
@@ -156,24 +175,46 @@ class SessionPool:
         """
         if read is None:
             items = several(items, "items")
+        exchange = self._exchange = self._engaged()
         chain = _Chain(
             self.remover, self.plan.threads_per_worker, rendering or Rendering(),
-            read or (lambda item: item), look,
+            read or (lambda item: item), look, exchange,
         )  # fmt: skip
-        nodes = sorted({worker.node for worker in self.plan.workers if worker.node is not None})
+        nodes = nodes_of(self.plan)
         pool: Pool[Any, Rendered] = Pool(
             self._crews(chain, nodes), most_items=self._most_items, most_bytes=self._most_bytes,
             distances=_distances(self.plan, nodes),
+            before_closing=(lambda: None) if exchange is None else exchange.close,
         )  # fmt: skip
         self._pool = pool
         return pool.run(items, in_order=in_order)
 
+    def _engaged(self) -> Exchange | None:
+        """Consumers of all engines, where ours is not alone."""
+        nodes = nodes_of(self.plan)
+        seats = _seats(self.plan, nodes)
+        workers = [Worker(cpus, replica_of(node)) for cpus, node in seats]
+        threads = self.plan.threads_per_worker
+        return self.remover.exchange(workers, threads=threads, patience=self._patience)
+
+    @property
+    def holders(self) -> int:
+        """Threads that hold a picture at a time."""
+        workers = len(self.plan.workers)
+        engine = self.remover.engine
+        callers = workers if engine is None else callers_of(engine, workers)
+        return callers + self.decoders + self.encoders
+
+    @property
+    def engines(self) -> list[Tally]:
+        """What each engine has done in the last run; empty where ours is alone."""
+        return [] if self._exchange is None else self._exchange.tallies
+
     def _crews(self, chain: _Chain, nodes: Sequence[int]) -> list[Crew[Any, Any]]:
-        pinned = self.plan.pinning != "none"
-        seats = [
-            (worker.cpus if pinned else (), nodes.index(worker.node) if worker.node in nodes else 0)
-            for worker in self.plan.workers
-        ]
+        exchange = chain.exchange
+        # Those who only ask engines are more than there are CPUs, and sit anywhere.
+        anywhere: Seats = [] if exchange is None else [((), 0)] * exchange.callers
+        seats = _seats(self.plan, nodes) if exchange is None else anywhere
         *before, last = self._crews_of(chain, seats)
         return [*before, replace(last, timed=Rendered.timed)]
 
@@ -213,6 +254,34 @@ class SessionPool:
         codecs = f", {self.decoders} decoders, {self.encoders} encoders"
         beside = codecs if self.decoders or self.encoders else ""
         return f"SessionPool({self.plan.line()}{beside})"
+
+
+def plan_beside(
+    engine: Engine | None, workers: int | None, threads_per_worker: int | None
+) -> Plan:
+    """Workers on the cores that other engines leave, where nobody has said how many."""
+    plan = plan_workers(
+        workers=workers, threads_per_worker=threads_per_worker, processes="one"
+    )
+    if workers is not None or not isinstance(engine, Hybrid) or not engine.cores:
+        return plan
+    left = len(plan.workers) - -(-engine.cores // plan.threads_per_worker)
+    return plan_workers(
+        workers=max(1, left), threads_per_worker=threads_per_worker, processes="one"
+    )
+
+
+def nodes_of(plan: Plan) -> list[int]:
+    """Where workers sit, in order."""
+    return sorted({worker.node for worker in plan.workers if worker.node is not None})
+
+
+def _seats(plan: Plan, nodes: Sequence[int]) -> Seats:
+    pinned = plan.pinning != "none"
+    return [
+        (worker.cpus if pinned else (), nodes.index(worker.node) if worker.node in nodes else 0)
+        for worker in plan.workers
+    ]
 
 
 def _distances(plan: Plan, nodes: Sequence[int]) -> list[list[int]]:

@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from pyhades.engines.feeding import InputPlan
 from pyhades.errors import ModelError
 from pyhades.ir.graph import Graph, Value
 from pyhades.segmentation.meaning.facts import Facts
-from pyhades.segmentation.meaning.inputs import InputPlan
 from pyhades.segmentation.meaning.outputs import OutputMeaning, read_output
 
 _NAMES = re.compile(r"(^|[^a-z])(pha|alpha|alphas|matte|mattes|mask|masks|saliency)([^a-z]|$)")

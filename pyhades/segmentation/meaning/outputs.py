@@ -6,10 +6,9 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from pyhades.engines.feeding import Layout
 from pyhades.ir.graph import Value
 from pyhades.segmentation.meaning.facts import Fact, shape_of
-
-Layout = Literal["nchw", "nhwc"]
 
 SMALLEST_SHARE = 32
 """A map may be this many times smaller than the input; a mask of a few pixels is none."""

@@ -15,7 +15,6 @@ import numpy as np
 from pyhades.ir.graph import Graph, Node, Value
 from pyhades.segmentation.manifest import IMAGENET_MEAN, IMAGENET_STD
 from pyhades.segmentation.meaning.facts import LARGEST_CONSTANT
-from pyhades.segmentation.meaning.inputs import InputPlan
 
 _PASSING = {"Cast", "Transpose", "Identity", "Resize", "Reshape", "Unsqueeze", "Squeeze", "Pad"}
 _PASSING |= {"FakeQuantize", "Gather", "Split", "Slice", "Concat"}

@@ -5,60 +5,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from pyhades.engines.feeding import Extents, InputPlan, Layout, State
 from pyhades.errors import ArgumentError, ModelError
 from pyhades.ir.graph import Graph, Value
-from pyhades.segmentation.meaning.outputs import Layout
-
-Extents = tuple[int | None, ...]
-
-
-@dataclass(frozen=True)
-class State:
-    """An input that is fed what an output gave for the frame before."""
-
-    input: str
-    output: str
-
-
-@dataclass(frozen=True)
-class InputPlan:
-    """How the inputs of a graph are fed."""
-
-    picture: str
-    layout: Layout
-    dtype: np.dtype[Any]
-    extents: Extents
-    """Of the picture's tensor, as the file declares them; None where open."""
-    states: tuple[State, ...] = ()
-    state_shapes: tuple[tuple[int, ...], ...] = ()
-    """What each state is before the first frame: zeros of this shape."""
-    constants: tuple[tuple[str, Any], ...] = ()
-    """Arrays by name."""
-    reasons: tuple[str, ...] = ()
-
-    @property
-    def side(self) -> tuple[int | None, int | None]:
-        """``(height, width)`` that the file fixes; None where open."""
-        first = 1 if self.layout == "nhwc" else 2
-        return self.extents[first], self.extents[first + 1]
-
-    def picture_shape(self, size: tuple[int, int], batch: int = 1) -> tuple[int, ...]:
-        """Shape of the picture's tensor at ``size`` (height, width)."""
-        return (batch, *size, 3) if self.layout == "nhwc" else (batch, 3, *size)
-
-    def shapes(self, size: tuple[int, int]) -> dict[str, tuple[int, ...]]:
-        """Shapes of all inputs for one picture of ``size``, before the first frame."""
-        states = zip(self.states, self.state_shapes, strict=True)
-        return {
-            self.picture: self.picture_shape(size),
-            **{state.input: shape for state, shape in states},
-            **{name: array.shape for name, array in self.constants},
-        }
 
 
 def plan_inputs(

@@ -1,0 +1,23 @@
+"""What runs networks: our own engine, onnxruntime, and several side by side.
+
+An engine is a factory that can be pickled: it says its name, how many pictures it takes at once and
+what it is in words, and makes a network of a model. :class:`pyhades.Remover` takes one by its name
+or as an object.
+"""
+
+from pyhades.engines.compiled import CompiledNetwork
+from pyhades.engines.engine import Engine, Model
+from pyhades.engines.feeding import InputPlan, State
+from pyhades.engines.exchange import Exchange
+from pyhades.engines.hybrid import Hybrid, HybridNetwork, Worker
+from pyhades.engines.naming import EngineLike, engine_of
+from pyhades.engines.network import EngineNetwork, Network
+from pyhades.engines.onnxruntime import OnnxRuntime
+from pyhades.engines.ours import Pyhades
+from pyhades.engines.requests import Patience, Tally
+
+__all__ = [
+    "CompiledNetwork", "Engine", "EngineLike", "EngineNetwork", "Exchange", "Hybrid",
+    "HybridNetwork", "InputPlan", "Model", "Network", "OnnxRuntime", "Patience", "Pyhades", "State",
+    "Tally", "Worker", "engine_of",
+]  # fmt: skip

@@ -1,0 +1,370 @@
+"""One queue of pictures, from which consumers of several engines take.
+
+Whoever asks waits for an answer of its own, which it gets exactly once. A consumer that fails,
+answers too late or hangs costs the pictures that it works on at that moment, and these go to
+another engine, once. Askers are the ones who look whether consumers hang.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyhades import _native
+from pyhades.engines.network import Network
+from pyhades.engines.requests import FIRST_SECONDS, Consumer, Patience, Place, Request, Run, Tally
+from pyhades.errors import ClosedError, EngineError, PyhadesError
+from pyhades.topology.affinity import pin_current_thread
+
+log = logging.getLogger(__name__)
+
+Check = Callable[[NDArray[np.float32], NDArray[Any]], None]
+"""Raises where a prediction is none for a picture: shapes and numbers."""
+
+PARTING_SECONDS = 2.0
+"""That consumers have to end when all is done; a run that goes on longer is left alone."""
+
+
+class Exchange:
+    """Hands pictures to whichever consumer is free.
+
+    Parameters
+    ----------
+    labels
+        Of the engines.
+    places
+        Of the consumers, the fastest engine's first.
+    patience
+        How long engines are waited for.
+    check
+        Looks at every prediction.
+    sequence
+        Makes a network for frames that depend on one another; None where they do not.
+    """
+
+    def __init__(
+        self,
+        labels: Sequence[str],
+        places: Sequence[Place],
+        patience: Patience,
+        check: Check = lambda planes, result: None,
+        sequence: Callable[[], Network] | None = None,
+    ) -> None:
+        self.sequence = sequence
+        self.tallies = [Tally(label) for label in labels]
+        self.patience = patience
+        self._check = check
+        self._lock = threading.Lock()
+        self._queue: deque[Request] = deque()
+        self._closed = False
+        self._looked = time.monotonic()
+        self._consumers = [
+            Consumer(place, self.tallies[place.engine], threading.Condition(self._lock))
+            for place in places
+        ]
+        for number, consumer in enumerate(self._consumers):
+            # Making a network may take long, and may hang, too.
+            consumer.run = Run([], self._looked, FIRST_SECONDS)
+            consumer.thread = threading.Thread(
+                target=self._work, args=(consumer,), daemon=True,
+                name=f"pyhades {consumer.tally.label} {number}",
+            )  # fmt: skip
+            consumer.thread.start()
+
+    def asker(self) -> Asker:
+        """A network for one caller, which says who has answered."""
+        return Asker(self)
+
+    @property
+    def callers(self) -> int:
+        """How many should ask at a time, so that no consumer waits for a picture."""
+        return sum(2 * consumer.place.batch for consumer in self._consumers)
+
+    def ask(self, planes: NDArray[np.float32]) -> tuple[NDArray[Any], str]:
+        """The prediction for a picture, and which engine made it.
+
+        Raises
+        ------
+        EngineError
+            All engines that it was given to have failed, or none is left.
+        ClosedError
+            The exchange was closed.
+        """
+        request = Request(planes)
+        with self._lock:
+            if self._closed:
+                raise ClosedError("the engines were closed")
+            if not self._is_wanted(request):
+                raise self._nobody(request)
+            self._queue.append(request)
+            self._wake(request)
+        while not request.done.wait(self.patience.tick):
+            self._look()
+        if request.error is not None:
+            raise request.error
+        assert request.answer is not None
+        return request.answer, request.engine
+
+    def close(self) -> None:
+        """End the consumers; who still waits gets ClosedError. Those that hang are left alone."""
+        with self._lock:
+            self._closed = True
+            waiting = [*self._queue]
+            for consumer in self._consumers:
+                waiting += consumer.run.requests if consumer.run is not None else []
+            self._queue.clear()
+            for request in waiting:
+                _fail(request, ClosedError("the engines were closed"))
+            self._wake_all()
+            busy = [consumer for consumer in self._consumers if consumer.run is not None]
+        for consumer in busy:
+            _cancel(consumer)
+        end = time.monotonic() + PARTING_SECONDS
+        for consumer in self._consumers:
+            thread = consumer.thread
+            if thread is not None and thread is not threading.current_thread():
+                thread.join(0 if consumer.is_lost else max(0.0, end - time.monotonic()))
+
+    # What consumers do.
+
+    def _work(self, consumer: Consumer) -> None:
+        if consumer.place.cpus:
+            pin_current_thread(consumer.place.cpus)
+        _native.use_own_teams()
+        try:
+            consumer.network = network = consumer.place.make()
+        except Exception as error:
+            with self._lock:
+                consumer.run = None
+                self._retire(consumer.tally, f"it cannot be made: {_told(error)}")
+            return
+        try:
+            with self._lock:
+                consumer.run, consumer.is_lost = None, False
+            while (run := self._take(consumer)) is not None:
+                began = time.monotonic()
+                try:
+                    result: NDArray[Any] | Exception = self._predicted(network, run.requests)
+                except Exception as error:
+                    result = error
+                with self._lock:
+                    self._settle(consumer, run, result, time.monotonic() - began)
+        finally:
+            with suppress(Exception):  # of an engine that has failed before, mostly
+                network.close()
+
+    def _predicted(self, network: Any, requests: Sequence[Request]) -> NDArray[Any]:
+        """What the engine says of some pictures; EngineError where that is no prediction."""
+        count = len(requests)
+        planes = [request.planes for request in requests]
+        result = np.asarray(network(planes[0] if count == 1 else np.concatenate(planes)))
+        if count > 1 and (result.ndim < 3 or len(result) != count):
+            raise EngineError(f"it gave {result.shape} for {count} pictures")
+        for number in range(count):
+            self._check(planes[number], _of(result, number, count))
+        return result
+
+    def _take(self, consumer: Consumer) -> Run | None:
+        """The next pictures; those of a batch have one size."""
+        with self._lock:
+            deadline = None
+            while not self._closed and not consumer.tally.retired:
+                ready = self._ready(consumer)
+                now = time.monotonic()
+                if ready and deadline is None:
+                    deadline = now + self.patience.gather
+                if ready and (len(ready) == consumer.place.batch or now >= (deadline or now)):
+                    return self._handed(consumer, ready, now)
+                # What waits stays in the queue meanwhile, and others may take it.
+                deadline = deadline if ready else None
+                consumer.is_idle = not ready
+                consumer.woken.wait(None if deadline is None else deadline - now)
+            consumer.is_idle = False
+            return None
+
+    def _ready(self, consumer: Consumer) -> list[Request]:
+        own = (r for r in self._queue if consumer.place.engine not in r.refused)
+        first = next(own, None)
+        if first is None:
+            return []
+        found = [first]
+        for request in own:
+            if len(found) == consumer.place.batch:
+                break
+            if request.planes.shape == first.planes.shape:
+                found.append(request)
+        return found
+
+    def _handed(self, consumer: Consumer, requests: list[Request], now: float) -> Run:
+        for request in requests:
+            self._queue.remove(request)
+        slowest = consumer.tally.slowest if consumer.has_run else None
+        run = Run(requests, now, self.patience.limit(len(requests), slowest))
+        consumer.run, consumer.is_idle = run, False
+        return run
+
+    # What is decided, with the lock.
+
+    def _settle(
+        self, consumer: Consumer, run: Run, result: NDArray[Any] | Exception, seconds: float
+    ) -> None:
+        if consumer.run is not run:  # it was given up, and is back
+            consumer.is_lost = False
+            consumer.tally.late += len(run.requests)
+            return
+        consumer.run = None
+        if self._closed:
+            return
+        if isinstance(result, Exception):
+            self._failed(consumer, run, result)
+            return
+        tally = consumer.tally
+        consumer.has_run, tally.in_a_row = True, 0
+        tally.slowest = max(seconds, tally.slowest or 0.0)
+        tally.runs += 1
+        tally.pictures += len(run.requests)
+        for number, request in enumerate(run.requests):
+            # Engines use the memory of their results again.
+            request.answer = np.array(_of(result, number, len(run.requests)))
+            request.engine = tally.label
+            request.done.set()
+
+    def _failed(self, consumer: Consumer, run: Run, error: Exception) -> None:
+        """Count it, give the pictures to others, and part with an engine that fails and fails."""
+        tally, number = consumer.tally, consumer.place.engine
+        tally.failures += 1
+        tally.last = _told(error)
+        # Pictures that failed elsewhere, too, and sizes that a network does not take, say nothing
+        # about the engine.
+        is_picture = isinstance(error, PyhadesError) and not isinstance(error, EngineError)
+        if not is_picture and any(not request.refused for request in run.requests):
+            tally.in_a_row += 1
+        if tally.in_a_row >= self.patience.failures and not tally.retired:
+            self._retire(tally, f"{tally.in_a_row} failures in a row, the last: {tally.last}")
+        for request in reversed(run.requests):
+            request.refused.add(number)
+            request.reasons.append(f"{tally.label}: {tally.last}")
+            if len(request.refused) == 1 and self._is_wanted(request):
+                tally.given_back += 1
+                self._queue.appendleft(request)
+                self._wake(request)
+            elif is_picture and len(request.refused) == 1:
+                _fail(request, error)
+            else:
+                _fail(request, self._nobody(request))
+        self._sweep()
+
+    def _retire(self, tally: Tally, why: str) -> None:
+        tally.retired = why
+        log.warning("engine %s is retired: %s", tally.label, why)
+        self._wake_all()
+        self._sweep()
+
+    def _sweep(self) -> None:
+        """Tell those that nobody is left for."""
+        for request in [r for r in self._queue if not self._is_wanted(r)]:
+            self._queue.remove(request)
+            _fail(request, self._nobody(request))
+
+    def _is_wanted(self, request: Request) -> bool:
+        return any(
+            c.is_there and c.place.engine not in request.refused for c in self._consumers
+        )
+
+    def _nobody(self, request: Request) -> EngineError:
+        if any(consumer.is_there for consumer in self._consumers):
+            return EngineError("; ".join(request.reasons))
+        gone = [f"{t.label} ({t.retired or t.last})" for t in self.tallies]
+        return EngineError(f"no engine is left: {'; '.join(gone)}")
+
+    def _look(self) -> None:
+        """Give up consumers that take too long."""
+        lost = []
+        with self._lock:
+            now = time.monotonic()
+            # A process that was stopped for a while, or a machine that slept, hangs in no engine.
+            passed = min(now - self._looked, 2 * self.patience.tick)
+            self._looked = now
+            for consumer in self._consumers:
+                run = consumer.run
+                if run is None or consumer.is_lost:
+                    continue
+                run.waited += min(passed, now - run.began)
+                if run.waited > run.limit:
+                    consumer.run, consumer.is_lost = None, True
+                    error = EngineError(f"no answer within {run.limit:.3g} s")
+                    log.warning("engine %s: %s", consumer.tally.label, error)
+                    self._failed(consumer, run, error)
+                    lost.append(consumer)
+        for consumer in lost:
+            _cancel(consumer)
+
+    def _wake(self, request: Request) -> None:
+        """Somebody for a picture: who gathers a batch, and one who is idle."""
+        for consumer in self._consumers:
+            if not consumer.is_idle and consumer.run is None:
+                consumer.woken.notify()
+        for consumer in self._consumers:
+            if consumer.is_idle and consumer.place.engine not in request.refused:
+                consumer.is_idle = False
+                consumer.woken.notify()
+                return
+
+    def _wake_all(self) -> None:
+        for consumer in self._consumers:
+            consumer.woken.notify()
+
+
+class Asker:
+    """A network for one caller.
+
+    Attributes
+    ----------
+    engine
+        Which engine has made the last prediction.
+    """
+
+    def __init__(self, exchange: Exchange) -> None:
+        self.engine = ""
+        self._exchange = exchange
+
+    def __call__(self, planes: NDArray[np.float32], /) -> NDArray[Any]:
+        answer, self.engine = self._exchange.ask(planes)
+        return answer
+
+    def sequence(self) -> Network:
+        """For the frames of one film."""
+        make = self._exchange.sequence
+        return self if make is None else make()
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def _of(result: NDArray[Any], number: int, count: int) -> NDArray[Any]:
+    return result if count == 1 else result[number : number + 1]
+
+
+def _fail(request: Request, error: Exception) -> None:
+    request.error = error
+    request.done.set()
+
+
+def _cancel(consumer: Consumer) -> None:
+    """Ask a network to end its run, where it can."""
+    cancel = getattr(consumer.network, "cancel", None)
+    if cancel is not None:
+        with suppress(Exception):
+            cancel()
+
+
+def _told(error: Exception) -> str:
+    return str(error) or type(error).__name__

@@ -1,0 +1,196 @@
+"""What waits in the queue before engines, and what is known of each engine."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyhades.arguments import check_count
+from pyhades.engines.network import Network
+from pyhades.errors import ArgumentError
+
+FIRST_SECONDS = 600.0
+"""That the first run of a consumer may take: weights go to a device, kernels are compiled."""
+LEAST_SECONDS = 60.0
+"""That any other run may take, where nobody has said otherwise."""
+TIMES_SLOWEST = 20
+"""Of the slowest run of an engine so far, where that is more."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long engines are waited for, and how often they may fail.
+
+    Parameters
+    ----------
+    seconds
+        That a picture may take in an engine. By default 20 times what the slowest run of that
+        engine took so far and at least a minute; the first run of a consumer has ten.
+    failures
+        Runs in a row after which an engine gets no more pictures.
+    gather
+        Seconds that a consumer which takes several pictures at once waits for more of them.
+
+    Examples
+    --------
+    >>> Patience(seconds=2).limit(pictures=4, slowest=0.1)
+    8
+    >>> Patience().limit(pictures=4, slowest=5.0)
+    100.0
+    """
+
+    seconds: float | None = None
+    failures: int = 3
+    gather: float = 0.005
+
+    def __post_init__(self) -> None:
+        check_count("failures", self.failures)
+        for name, value in (("engine_timeout", self.seconds), ("gather", self.gather)):
+            if value is not None and not (isinstance(value, int | float) and value > 0):
+                raise ArgumentError(f"{name}={value!r} must be a positive number of seconds")
+
+    def limit(self, pictures: int, slowest: float | None) -> float:
+        """Seconds that a run of so many pictures may take."""
+        if self.seconds is not None:
+            return self.seconds * max(1, pictures)
+        if slowest is None:
+            return FIRST_SECONDS
+        return max(LEAST_SECONDS, TIMES_SLOWEST * slowest)
+
+    @property
+    def tick(self) -> float:
+        """Seconds between two looks at the engines."""
+        return 0.5 if self.seconds is None else min(0.5, self.seconds / 8)
+
+
+@dataclass(eq=False)
+class Request:
+    """A picture that waits for an engine.
+
+    Attributes
+    ----------
+    planes
+        float32 ``[1, 3, h, w]``.
+    done
+        Set once there is an answer or an error.
+    refused
+        Numbers of engines that have failed with it.
+    reasons
+        How they did.
+    """
+
+    planes: NDArray[np.float32]
+    done: threading.Event = field(default_factory=threading.Event)
+    answer: NDArray[Any] | None = None
+    engine: str = ""
+    error: Exception | None = None
+    refused: set[int] = field(default_factory=set)
+    reasons: list[str] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Run:
+    """What a consumer works on; ``waited`` counts only seconds in which somebody looked."""
+
+    requests: list[Request]
+    began: float
+    limit: float
+    waited: float = 0.0
+
+
+@dataclass
+class Tally:
+    """What an engine has done.
+
+    Attributes
+    ----------
+    label
+        Of the engine.
+    pictures, runs
+        That it has finished.
+    failures
+        Runs that failed, were late or never came back.
+    given_back
+        Pictures of such runs that went to other engines.
+    late
+        Pictures whose results came when nobody waited for them any more, and were dropped.
+    retired
+        Why it gets no more pictures; empty where it does.
+    """
+
+    label: str
+    pictures: int = 0
+    runs: int = 0
+    failures: int = 0
+    given_back: int = 0
+    late: int = 0
+    retired: str = ""
+    in_a_row: int = field(default=0, repr=False)
+    slowest: float | None = field(default=None, repr=False)
+    last: str = field(default="", repr=False)
+
+    def __str__(self) -> str:
+        text = f"{self.label}: {self.pictures} pictures"
+        if self.failures:
+            text += (
+                f", {self.failures} runs failed ({self.last}), {self.given_back} pictures went to "
+                "other engines"
+            )
+        if self.late:
+            text += f", {self.late} results came too late and were dropped"
+        return text + (f"; retired: {self.retired}" if self.retired else "")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Of a consumer.
+
+    Attributes
+    ----------
+    engine
+        Its number.
+    make
+        Makes its network, on its own thread.
+    batch
+        Most pictures that it takes at once.
+    cpus
+        Where it runs; none for anywhere.
+    """
+
+    engine: int
+    make: Callable[[], Network]
+    batch: int = 1
+    cpus: tuple[int, ...] = ()
+
+
+@dataclass(eq=False)
+class Consumer:
+    """A thread that takes pictures for an engine.
+
+    Attributes
+    ----------
+    run
+        What it works on; None where it waits. What comes of another run is late.
+    is_lost
+        Whether it was given up, until it comes back.
+    """
+
+    place: Place
+    tally: Tally
+    woken: threading.Condition
+    run: Run | None = None
+    network: Network | None = None
+    has_run: bool = False
+    is_idle: bool = False
+    is_lost: bool = False
+    thread: threading.Thread | None = None
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it takes pictures, now or soon."""
+        return not (self.is_lost or self.tally.retired)

@@ -131,9 +131,7 @@ class CompiledNetwork:
             raise ClosedError("the network was closed")
         return first_states(self._plan, self._graph)
 
-    def _shapes(
-        self, size: tuple[int, int], states: States
-    ) -> dict[str, tuple[int, ...]]:
+    def _shapes(self, size: tuple[int, int], states: States) -> dict[str, tuple[int, ...]]:
         found = {self._plan.picture: self._plan.picture_shape(size)}
         found |= {s.input: array.shape for s, array in zip(self._plan.states, states, strict=True)}
         return found
@@ -198,9 +196,7 @@ class _Session:
         """The same network, which carries what it saw from call to call."""
         return Remembering(self._run, self._network._first_states)
 
-    def _run(
-        self, planes: NDArray[np.float32], states: States
-    ) -> tuple[NDArray[Any], States]:
+    def _run(self, planes: NDArray[np.float32], states: States) -> tuple[NDArray[Any], States]:
         prediction, after = self._network._run(planes, states, self._own, self._replica)
         return prediction, [state.copy() for state in after]  # they outlive the next call
 

@@ -83,11 +83,6 @@ class Exchange:
         """A network for one caller, which says who has answered."""
         return Asker(self)
 
-    @property
-    def callers(self) -> int:
-        """How many should ask at a time, so that no consumer waits for a picture."""
-        return sum(2 * consumer.place.batch for consumer in self._consumers)
-
     def ask(self, planes: NDArray[np.float32]) -> tuple[NDArray[Any], str]:
         """The prediction for a picture, and which engine made it.
 
@@ -275,9 +270,7 @@ class Exchange:
             _fail(request, self._nobody(request))
 
     def _is_wanted(self, request: Request) -> bool:
-        return any(
-            c.is_there and c.place.engine not in request.refused for c in self._consumers
-        )
+        return any(c.is_there and c.place.engine not in request.refused for c in self._consumers)
 
     def _nobody(self, request: Request) -> EngineError:
         if any(consumer.is_there for consumer in self._consumers):

@@ -162,11 +162,25 @@ class HybridNetwork:
     def _recurrent(self) -> Network:
         return _Named(self._networks[0].sequence(), self._hybrid.engines[0].label)
 
+    def callers(self, workers: int) -> int:
+        """How many should ask at a time, so that no consumer waits for pictures."""
+        return sum(2 * self._networks[number].batch for number in self._lanes(workers))
+
+    def _lanes(self, workers: int) -> list[int]:
+        """The engine of every consumer."""
+        engines = self._hybrid.engines
+        beside = len(engines) > 1
+        return [
+            number
+            for number, engine in enumerate(engines)
+            for _ in range(engine.lanes(workers, beside))
+        ]
+
     def exchange(
         self,
         workers: Sequence[Worker] = (ANYWHERE,),
         threads: int | None = None,
-        patience: Patience | None = None,
+        seconds: float | None = None,
     ) -> Exchange:
         """Consumers of all engines behind a queue.
 
@@ -176,23 +190,25 @@ class HybridNetwork:
             Where our own sessions run.
         threads
             Of each.
-        patience
-            By default that of the engines.
+        seconds
+            That a picture may take; by default what the engines' patience says.
         """
         if self._closed:
             raise ClosedError("the network was closed")
-        beside = len(self._networks) > 1
+        free = iter(workers)
         places = []
-        for number, engine in enumerate(self._hybrid.engines):
-            for lane in range(engine.lanes(len(workers), beside)):
-                worker = workers[lane] if isinstance(engine, Pyhades) else ANYWHERE
-                count = (beside and engine.cores) or threads or self._model.options.threads_used
-                network = self._networks[number]
-                make = functools.partial(network.session, count, worker.replica)
-                places.append(Place(number, make, network.batch, worker.cpus))
-        labels = [engine.label for engine in self._hybrid.engines]
+        for number in self._lanes(len(workers)):
+            engine, network = self._hybrid.engines[number], self._networks[number]
+            worker = next(free) if isinstance(engine, Pyhades) else ANYWHERE
+            beside = engine.cores if len(self._networks) > 1 else 0
+            count = beside or threads or self._model.options.threads_used
+            make = functools.partial(network.session, count, worker.replica)
+            places.append(Place(number, make, network.batch, worker.cpus))
+        patience = self._hybrid.patience
+        if seconds is not None:
+            patience = replace(patience, seconds=seconds)
         return Exchange(
-            labels, places, patience or self._hybrid.patience, self._check(),
+            [engine.label for engine in self._hybrid.engines], places, patience, self._check(),
             self._recurrent if self._model.plan.states else None,
         )  # fmt: skip
 

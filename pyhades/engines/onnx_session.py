@@ -79,9 +79,7 @@ def _session_options(module: Any, engine: OnnxRuntime, threads: int) -> Any:
     return options
 
 
-def _settings(
-    engine: OnnxRuntime, provider: str, model: Model, version: str
-) -> dict[str, str]:
+def _settings(engine: OnnxRuntime, provider: str, model: Model, version: str) -> dict[str, str]:
     """Of a provider; TensorRT keeps what it has built, which takes it minutes."""
     defaults: dict[str, str] = {}
     if provider == TENSORRT:
@@ -117,8 +115,8 @@ def _refusal(engine: OnnxRuntime, model: Model, error: Exception) -> Exception:
     if "fallback to the CPU EP" in reason or "disabled by the user" in reason:
         return ModelError(
             f"{model.where}: {names} does not take all of its operators, or could not be started, "
-            f"and nothing falls back to the CPU unasked: {reason} Say engine=\"onnxruntime:"
-            f"{names}+cpu\" to let the CPU compute the rest"
+            f'and nothing falls back to the CPU unasked: {reason} Say engine="onnxruntime:'
+            f'{names}+cpu" to let the CPU compute the rest'
         )
     if type(error).__name__ in ("InvalidGraph", "InvalidProtobuf", "NotImplemented", "NoModel"):
         return ModelError(f"{model.where}: onnxruntime cannot run it: {reason}")
@@ -136,4 +134,3 @@ def _check_providers(engine: OnnxRuntime, found: list[str], version: str) -> Non
             f"{', '.join(found)}. Mostly libraries are missing, such as CUDA's or cuDNN's: "
             'pip install "onnxruntime-gpu[cuda,cudnn]", or look at what onnxruntime has logged'
         )
-

@@ -211,7 +211,9 @@ class Body:
         op = f"{domain}::{record['op_type']}" if domain else f"::{record['op_type']}"
         inputs = [self._read(name, op) for name in record["inputs"]]
         results = {name: Value(self._prefix + name) for name in record["outputs"] if name}
-        self.builder.nodes.append(Node(op, inputs, list(results.values()), {}, record["name"] or ""))
+        self.builder.nodes.append(
+            Node(op, inputs, list(results.values()), {}, record["name"] or "")
+        )
         for name, value in results.items():
             self.define(name, value, "output")
 

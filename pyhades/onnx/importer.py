@@ -84,9 +84,7 @@ def _read(model: ModelSource, takes_foreign: bool = False) -> Graph:
 
 
 class _Importer:
-    def __init__(
-        self, model: Record, source: str, path: Path | None, takes_foreign: bool
-    ) -> None:
+    def __init__(self, model: Record, source: str, path: Path | None, takes_foreign: bool) -> None:
         self._source = source
         self._path = path
         self._model = model

@@ -21,9 +21,8 @@ from pyhades.engines import (
     Engine,
     EngineLike,
     Exchange,
-    Patience,
+    HybridNetwork,
     Pyhades,
-    Worker,
     engine_of,
 )
 from pyhades.engines.hybrid import as_hybrid
@@ -368,30 +367,12 @@ class Remover:
         count = self.threads if threads is None else threads
         return self._session_on(self._own(count, replica), count, buffers, clock)
 
-    def exchange(
-        self,
-        workers: Sequence[Worker],
-        *,
-        threads: int | None = None,
-        patience: Patience | None = None,
-    ) -> Exchange | None:
-        """Consumers of the engines for a run of many pictures; None where our engine is alone.
-
-        Parameters
-        ----------
-        workers
-            Where sessions of our engine run.
-        threads
-            Of each.
-        patience
-            How long engines are waited for.
-        """
+    def behind_queue(self) -> HybridNetwork | None:
+        """The network behind a queue, for runs of many pictures; None where our engine is alone."""
         self._open()
-        if self._opened is None or isinstance(self.engine, Pyhades):
+        if self._opened is None or self.engine is None or isinstance(self.engine, Pyhades):
             return None
-        assert self.engine is not None
-        hybrid = as_hybrid(self.engine, self._opened.network, self._opened.model)
-        return hybrid.exchange(workers, threads, patience)
+        return as_hybrid(self.engine, self._opened.network, self._opened.model)
 
     def session_on(
         self, exchange: Exchange, *, threads: int | None = None, buffers: Buffers = FRESH,

@@ -106,6 +106,9 @@ class BulkRun:
         Follow folders: seconds between two looks. Ends with :meth:`stop`.
     workers, threads_per_worker, decoders, encoders
         See :class:`~pyhades.segmentation.bulk.session_pool.SessionPool`.
+    engine_timeout
+        Seconds that an engine may take for a picture before it is given up, see
+        :class:`pyhades.engines.Patience`; not for our engine alone.
     max_memory
         Of this process, in bytes or as ``"2G"``. Pictures that it does not hold are failures.
     take_up
@@ -171,6 +174,7 @@ class BulkRun:
         threads_per_worker: int | None = None,
         decoders: int = 0,
         encoders: int = 0,
+        engine_timeout: float | None = None,
         max_memory: int | str | None = None,
         take_up: bool = False,
     ) -> None:
@@ -188,7 +192,8 @@ class BulkRun:
         )  # fmt: skip
         self._workforce = Workforce(
             remover, max_memory, {"decoders": decoders, "encoders": encoders},
-            suffix=suffix, finish=finish, workers=workers, threads_per_worker=threads_per_worker,
+            suffix=suffix, finish=finish, engine_timeout=engine_timeout,
+            workers=workers, threads_per_worker=threads_per_worker,
         )  # fmt: skip
         self._sink, self._root = sink_of(destination, sync)
         self._manifest = manifest_path(manifest, self._root)
@@ -266,7 +271,7 @@ class BulkRun:
     @property
     def plan(self) -> str:
         """Workers and threads, in a line."""
-        return self._workforce.pool.plan.line()
+        return self._workforce.pool.line()
 
     def _earlier_results(self, inputs: Sequence[InputLike]) -> dict[str, int] | None:
         """Files that are no pictures, because this or another run has made them of pictures."""
@@ -301,6 +306,7 @@ class BulkRun:
         self.report.seconds = time.perf_counter() - began
         self.report.stages = self._workforce.pool.stages | StageReport.of([desk.clock])
         self.report.notes += desk.books.notes.values()
+        self.report.notes += [f"engine {tally}" for tally in self._workforce.pool.engines]
 
     def __repr__(self) -> str:
         total = "?" if self.total is None else self.total

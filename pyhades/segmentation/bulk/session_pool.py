@@ -140,7 +140,8 @@ class SessionPool:
             raise ArgumentTypeError(f"remover is {type(remover).__name__}, not a Remover")
         self.remover = remover
         self.plan = plan or plan_beside(remover.engine, workers, threads_per_worker)
-        self._patience = Patience(engine_timeout)
+        self._timeout = Patience(engine_timeout).seconds
+        self._engines = remover.behind_queue()
         self._exchange: Exchange | None = None
         self.decoders = check_count("decoders", decoders, least=0)
         self.encoders = check_count("encoders", encoders, least=0)
@@ -191,19 +192,21 @@ class SessionPool:
 
     def _engaged(self) -> Exchange | None:
         """Consumers of all engines, where ours is not alone."""
-        nodes = nodes_of(self.plan)
-        seats = _seats(self.plan, nodes)
+        if self._engines is None:
+            return None
+        seats = _seats(self.plan, nodes_of(self.plan))
         workers = [Worker(cpus, replica_of(node)) for cpus, node in seats]
-        threads = self.plan.threads_per_worker
-        return self.remover.exchange(workers, threads=threads, patience=self._patience)
+        return self._engines.exchange(workers, self.plan.threads_per_worker, self._timeout)
 
     @property
     def holders(self) -> int:
         """Threads that hold a picture at a time."""
+        return self._cutters + self.decoders + self.encoders
+
+    @property
+    def _cutters(self) -> int:
         workers = len(self.plan.workers)
-        engine = self.remover.engine
-        callers = workers if engine is None else callers_of(engine, workers)
-        return callers + self.decoders + self.encoders
+        return workers if self._engines is None else self._engines.callers(workers)
 
     @property
     def engines(self) -> list[Tally]:
@@ -211,10 +214,10 @@ class SessionPool:
         return [] if self._exchange is None else self._exchange.tallies
 
     def _crews(self, chain: _Chain, nodes: Sequence[int]) -> list[Crew[Any, Any]]:
-        exchange = chain.exchange
-        # Those who only ask engines are more than there are CPUs, and sit anywhere.
-        anywhere: Seats = [] if exchange is None else [((), 0)] * exchange.callers
-        seats = _seats(self.plan, nodes) if exchange is None else anywhere
+        seats = _seats(self.plan, nodes)
+        if chain.exchange is not None:
+            # Those who only ask engines are more than there are CPUs, and sit anywhere.
+            seats = [((), 0)] * self._cutters
         *before, last = self._crews_of(chain, seats)
         return [*before, replace(last, timed=Rendered.timed)]
 
@@ -253,16 +256,18 @@ class SessionPool:
     def __repr__(self) -> str:
         codecs = f", {self.decoders} decoders, {self.encoders} encoders"
         beside = codecs if self.decoders or self.encoders else ""
-        return f"SessionPool({self.plan.line()}{beside})"
+        return f"SessionPool({self.line()}{beside})"
+
+    def line(self) -> str:
+        """Workers, threads and engines, in a line."""
+        if self._engines is None:
+            return self.plan.line()
+        return f"{self.plan.line()}; engines: {self.remover.engine!r}"
 
 
-def plan_beside(
-    engine: Engine | None, workers: int | None, threads_per_worker: int | None
-) -> Plan:
+def plan_beside(engine: Engine | None, workers: int | None, threads_per_worker: int | None) -> Plan:
     """Workers on the cores that other engines leave, where nobody has said how many."""
-    plan = plan_workers(
-        workers=workers, threads_per_worker=threads_per_worker, processes="one"
-    )
+    plan = plan_workers(workers=workers, threads_per_worker=threads_per_worker, processes="one")
     if workers is not None or not isinstance(engine, Hybrid) or not engine.cores:
         return plan
     left = len(plan.workers) - -(-engine.cores // plan.threads_per_worker)

@@ -35,6 +35,8 @@ class Workforce:
         ``decoders`` and ``encoders`` of the pool.
     suffix, finish
         Of results: some encoders take more memory than others.
+    engine_timeout
+        Of the pool.
     **given
         ``workers`` and ``threads_per_worker`` of the pool.
 
@@ -54,11 +56,12 @@ class Workforce:
         *,
         suffix: str = ".png",
         finish: Finish | None = None,
+        engine_timeout: float | None = None,
         **given: Any,
     ) -> None:
         self._remover = remover
         self._result: dict[str, Any] = {"suffix": suffix, "finish": finish}
-        self._codecs: dict[str, Any] = dict(codecs)
+        self._codecs: dict[str, Any] = {**codecs, "engine_timeout": engine_timeout}
         self._most = parse_size(max_memory) if isinstance(max_memory, str) else max_memory
         self.pool, self.memory = self._engaged(**given)
 
@@ -80,9 +83,8 @@ class Workforce:
         pool = SessionPool(self._remover, **given, **self._codecs)
         if self._most is None:
             return pool, None
-        holders = len(pool.plan.workers) + pool.decoders + pool.encoders
         most = check_count("max_memory", self._most)
         taken = resident() + len(pool.plan.workers) * self._remover.arena_bytes
-        limit = MemoryLimit.of(most, holders, taken, **self._result)
+        limit = MemoryLimit.of(most, pool.holders, taken, **self._result)
         bounds: dict[str, Any] = {"most_items": limit.most_items, "most_bytes": limit.most_bytes}
         return SessionPool(self._remover, plan=pool.plan, **self._codecs, **bounds), limit

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from pyhades.engines.feeding import Layout
 from pyhades.ir.graph import Value

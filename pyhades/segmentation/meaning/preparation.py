@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from pyhades.engines.feeding import InputPlan
 from pyhades.ir.graph import Graph, Node, Value
 from pyhades.segmentation.manifest import IMAGENET_MEAN, IMAGENET_STD
 from pyhades.segmentation.meaning.facts import LARGEST_CONSTANT

@@ -17,6 +17,7 @@ from pyhades.cli.remove_options import Request, bulk_options, result_options
 from pyhades.cli.remove_out import check_out
 from pyhades.cli.remove_video import is_clip, remove_clip
 from pyhades.cli.signals import ending
+from pyhades.engines import Pyhades, engine_of
 from pyhades.segmentation.image.limits import MAX_PIXELS
 from pyhades.segmentation.remover import Remover
 
@@ -24,6 +25,15 @@ MODEL = "ONNX file, or a name of 'pyhades models list'; default: the embedded de
 
 remover_options = together(
     click.option("--model", metavar="MODEL", help=MODEL),
+    click.option(
+        "--engine", "engines", multiple=True, metavar="NAME[:PROVIDER]",
+        help="pyhades (default), onnxruntime, onnxruntime:cuda; several, repeated or with commas, "
+        "share the pictures, the fastest first.",
+    ),
+    click.option(
+        "--engine-batch", type=click.IntRange(min=1), metavar="N",
+        help="Pictures that onnxruntime takes at once; default: 1 on a CPU, else 8.",
+    ),
     click.option("--download", is_flag=True, help="Fetch a named model that is not here."),
     click.option("--offline", is_flag=True, help="Fetch nothing, whatever else is said."),
     click.option(
@@ -49,15 +59,21 @@ remover_options = together(
 
 
 def make_remover(
-    model: str | None, prepared: PreparedModel, *, download: bool, offline: bool, **others: Any
-) -> Remover:
+    model: str | None, prepared: PreparedModel, *, download: bool, offline: bool,
+    engines: tuple[str, ...], engine_batch: int | None, **others: Any,
+) -> Remover:  # fmt: skip
     """Build the remover that the options of :func:`remover_options` describe."""
     if download and offline:
         raise click.UsageError("--download fetches and --offline forbids it")
     for name in ("calibration", "budget"):
         if others.get(name) is not None and prepared.options.precision not in ("int8", "auto"):
             raise click.UsageError(f"--{name} is for --precision int8 and auto")
-    return Remover(model, options=prepared.options, download=download, **others, **prepared.how)
+    engine = engine_of(",".join(engines) or None, batch=engine_batch)
+    if engine_batch is not None and isinstance(engine, Pyhades):
+        raise click.UsageError("--engine-batch is for --engine onnxruntime")
+    return Remover(
+        model, options=prepared.options, engine=engine, download=download, **others, **prepared.how
+    )
 
 
 class Repeated(click.Command):

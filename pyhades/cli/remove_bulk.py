@@ -54,6 +54,7 @@ def _make_run(remover: Remover, request: Request) -> BulkRun:
         "recursive", "include", "exclude", "name_pattern", "overwrite", "skip_existing", "resume",
         "retry_failed", "resume_anyway", "shard", "unpack", "column", "checksum", "review",
         "workers", "decoders", "encoders", "max_memory", "take_up",
+        "engine_timeout",
     )  # fmt: skip
     options: dict[str, Any] = {name: getattr(request, name) for name in names}
     return BulkRun(

@@ -118,6 +118,11 @@ _machine = together(
         "--calibrate/--no-calibrate", default=None,
         help="Measure which workers are fastest, for some seconds; default: for many pictures.",
     ),
+    click.option(
+        "--engine-timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS",
+        help="Of a picture in an engine of --engine, which then loses it to others; default: "
+        "20 times the slowest run, and a minute at least.",
+    ),
     click.option("--max-memory", metavar="SIZE", help="Of a process, such as 2G."),
     click.option(
         "--processes", metavar="N|node|l3", help="Several, each with CPUs of its own, or one per "
@@ -257,7 +262,7 @@ _DEFAULTS: dict[str, Any] = {
     "include": (), "exclude": (), "list_": None, "null": False, "jsonl": None, "unpack": False,
     "column": None, "watch": False, "shard": "1/1", "resume": False, "retry_failed": False,
     "resume_anyway": False, "record": None, "checksum": False, "review": None,
-    "decoders": 0, "encoders": 0,
+    "decoders": 0, "encoders": 0, "engine_timeout": None,
     "max_memory": None, "processes": None, "as_part": False, "take_up": False, "cpus": None,
 }  # fmt: skip
 _OTHERS = [

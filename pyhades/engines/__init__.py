@@ -14,7 +14,7 @@ from pyhades.engines.naming import EngineLike, engine_of
 from pyhades.engines.network import EngineNetwork, Network
 from pyhades.engines.onnxruntime import OnnxRuntime
 from pyhades.engines.ours import Pyhades
-from pyhades.engines.requests import Patience, Tally
+from pyhades.engines.patience import Patience, Tally
 
 __all__ = [
     "CompiledNetwork", "Engine", "EngineLike", "EngineNetwork", "Exchange", "Hybrid",

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -20,7 +19,8 @@ from numpy.typing import NDArray
 
 from pyhades import _native
 from pyhades.engines.network import Network
-from pyhades.engines.requests import FIRST_SECONDS, Consumer, Patience, Place, Request, Run, Tally
+from pyhades.engines.patience import FIRST_SECONDS, Patience, Tally
+from pyhades.engines.requests import Consumer, Place, Request, Run, Waiting
 from pyhades.errors import ClosedError, EngineError, PyhadesError
 from pyhades.topology.affinity import pin_current_thread
 
@@ -48,6 +48,11 @@ class Exchange:
         Looks at every prediction.
     sequence
         Makes a network for frames that depend on one another; None where they do not.
+
+    Attributes
+    ----------
+    tallies
+        What each engine has done.
     """
 
     def __init__(
@@ -60,17 +65,12 @@ class Exchange:
     ) -> None:
         self.sequence = sequence
         self.tallies = [Tally(label) for label in labels]
-        self.patience = patience
+        self._patience = patience
         self._check = check
-        self._lock = threading.Lock()
-        self._queue: deque[Request] = deque()
-        self._closed = False
+        self._waiting = Waiting(places, self.tallies)
+        self._lock = self._waiting.lock
         self._looked = time.monotonic()
-        self._consumers = [
-            Consumer(place, self.tallies[place.engine], threading.Condition(self._lock))
-            for place in places
-        ]
-        for number, consumer in enumerate(self._consumers):
+        for number, consumer in enumerate(self._waiting.consumers):
             # Making a network may take long, and may hang, too.
             consumer.run = Run([], self._looked, FIRST_SECONDS)
             consumer.thread = threading.Thread(
@@ -95,13 +95,12 @@ class Exchange:
         """
         request = Request(planes)
         with self._lock:
-            if self._closed:
+            if self._waiting.is_closed:
                 raise ClosedError("the engines were closed")
-            if not self._is_wanted(request):
+            if not self._waiting.is_wanted(request):
                 raise self._nobody(request)
-            self._queue.append(request)
-            self._wake(request)
-        while not request.done.wait(self.patience.tick):
+            self._waiting.put(request)
+        while not request.done.wait(self._patience.tick):
             self._look()
         if request.error is not None:
             raise request.error
@@ -110,20 +109,19 @@ class Exchange:
 
     def close(self) -> None:
         """End the consumers; who still waits gets ClosedError. Those that hang are left alone."""
+        consumers = self._waiting.consumers
         with self._lock:
-            self._closed = True
-            waiting = [*self._queue]
-            for consumer in self._consumers:
-                waiting += consumer.run.requests if consumer.run is not None else []
-            self._queue.clear()
-            for request in waiting:
+            self._waiting.is_closed = True
+            runs = [consumer.run for consumer in consumers if consumer.run is not None]
+            begun = [request for run in runs for request in run.requests]
+            for request in [*self._waiting.drop(lambda request: True), *begun]:
                 _fail(request, ClosedError("the engines were closed"))
-            self._wake_all()
-            busy = [consumer for consumer in self._consumers if consumer.run is not None]
-        for consumer in busy:
-            _cancel(consumer)
+            self._waiting.wake_all()
+        for consumer in consumers:
+            if consumer.run is not None:
+                _cancel(consumer)
         end = time.monotonic() + PARTING_SECONDS
-        for consumer in self._consumers:
+        for consumer in consumers:
             thread = consumer.thread
             if thread is not None and thread is not threading.current_thread():
                 thread.join(0 if consumer.is_lost else max(0.0, end - time.monotonic()))
@@ -141,13 +139,13 @@ class Exchange:
                 consumer.run = None
                 self._retire(consumer.tally, f"it cannot be made: {_told(error)}")
             return
+        with self._lock:
+            consumer.run, consumer.is_lost = None, False
         try:
-            with self._lock:
-                consumer.run, consumer.is_lost = None, False
-            while (run := self._take(consumer)) is not None:
+            while (run := self._waiting.take(consumer, self._patience)) is not None:
                 began = time.monotonic()
                 try:
-                    result: NDArray[Any] | Exception = self._predicted(network, run.requests)
+                    result: list[NDArray[Any]] | Exception = self._predicted(network, run)
                 except Exception as error:
                     result = error
                 with self._lock:
@@ -156,80 +154,38 @@ class Exchange:
             with suppress(Exception):  # of an engine that has failed before, mostly
                 network.close()
 
-    def _predicted(self, network: Any, requests: Sequence[Request]) -> NDArray[Any]:
-        """What the engine says of some pictures; EngineError where that is no prediction."""
-        count = len(requests)
-        planes = [request.planes for request in requests]
+    def _predicted(self, network: Network, run: Run) -> list[NDArray[Any]]:
+        """What the engine says of each picture; EngineError where that is no prediction."""
+        planes = [request.planes for request in run.requests]
+        count = len(planes)
         result = np.asarray(network(planes[0] if count == 1 else np.concatenate(planes)))
         if count > 1 and (result.ndim < 3 or len(result) != count):
             raise EngineError(f"it gave {result.shape} for {count} pictures")
-        for number in range(count):
-            self._check(planes[number], _of(result, number, count))
-        return result
-
-    def _take(self, consumer: Consumer) -> Run | None:
-        """The next pictures; those of a batch have one size."""
-        with self._lock:
-            deadline = None
-            while not self._closed and not consumer.tally.retired:
-                ready = self._ready(consumer)
-                now = time.monotonic()
-                if ready and deadline is None:
-                    deadline = now + self.patience.gather
-                if ready and (len(ready) == consumer.place.batch or now >= (deadline or now)):
-                    return self._handed(consumer, ready, now)
-                # What waits stays in the queue meanwhile, and others may take it.
-                deadline = deadline if ready else None
-                consumer.is_idle = not ready
-                consumer.woken.wait(None if deadline is None else deadline - now)
-            consumer.is_idle = False
-            return None
-
-    def _ready(self, consumer: Consumer) -> list[Request]:
-        own = (r for r in self._queue if consumer.place.engine not in r.refused)
-        first = next(own, None)
-        if first is None:
-            return []
-        found = [first]
-        for request in own:
-            if len(found) == consumer.place.batch:
-                break
-            if request.planes.shape == first.planes.shape:
-                found.append(request)
-        return found
-
-    def _handed(self, consumer: Consumer, requests: list[Request], now: float) -> Run:
-        for request in requests:
-            self._queue.remove(request)
-        slowest = consumer.tally.slowest if consumer.has_run else None
-        run = Run(requests, now, self.patience.limit(len(requests), slowest))
-        consumer.run, consumer.is_idle = run, False
-        return run
+        # Engines use the memory of their results again.
+        each = [np.array(result[n : n + 1] if count > 1 else result) for n in range(count)]
+        for picture, prediction in zip(planes, each, strict=True):
+            self._check(picture, prediction)
+        return each
 
     # What is decided, with the lock.
 
     def _settle(
-        self, consumer: Consumer, run: Run, result: NDArray[Any] | Exception, seconds: float
+        self, consumer: Consumer, run: Run, result: list[NDArray[Any]] | Exception, seconds: float
     ) -> None:
         if consumer.run is not run:  # it was given up, and is back
             consumer.is_lost = False
             consumer.tally.late += len(run.requests)
             return
         consumer.run = None
-        if self._closed:
+        if self._waiting.is_closed:
             return
         if isinstance(result, Exception):
             self._failed(consumer, run, result)
             return
-        tally = consumer.tally
-        consumer.has_run, tally.in_a_row = True, 0
-        tally.slowest = max(seconds, tally.slowest or 0.0)
-        tally.runs += 1
-        tally.pictures += len(run.requests)
-        for number, request in enumerate(run.requests):
-            # Engines use the memory of their results again.
-            request.answer = np.array(_of(result, number, len(run.requests)))
-            request.engine = tally.label
+        consumer.has_run = True
+        consumer.tally.count(len(run.requests), seconds)
+        for request, answer in zip(run.requests, result, strict=True):
+            request.answer, request.engine = answer, consumer.tally.label
             request.done.set()
 
     def _failed(self, consumer: Consumer, run: Run, error: Exception) -> None:
@@ -242,40 +198,34 @@ class Exchange:
         is_picture = isinstance(error, PyhadesError) and not isinstance(error, EngineError)
         if not is_picture and any(not request.refused for request in run.requests):
             tally.in_a_row += 1
-        if tally.in_a_row >= self.patience.failures and not tally.retired:
+        if tally.in_a_row >= self._patience.failures and not tally.retired:
             self._retire(tally, f"{tally.in_a_row} failures in a row, the last: {tally.last}")
         for request in reversed(run.requests):
             request.refused.add(number)
             request.reasons.append(f"{tally.label}: {tally.last}")
-            if len(request.refused) == 1 and self._is_wanted(request):
+            is_first = len(request.refused) == 1
+            if is_first and self._waiting.is_wanted(request):
                 tally.given_back += 1
-                self._queue.appendleft(request)
-                self._wake(request)
-            elif is_picture and len(request.refused) == 1:
-                _fail(request, error)
+                self._waiting.put(request, first=True)
             else:
-                _fail(request, self._nobody(request))
+                _fail(request, error if is_picture and is_first else self._nobody(request))
         self._sweep()
 
     def _retire(self, tally: Tally, why: str) -> None:
         tally.retired = why
         log.warning("engine %s is retired: %s", tally.label, why)
-        self._wake_all()
+        self._waiting.wake_all()
         self._sweep()
 
     def _sweep(self) -> None:
         """Tell those that nobody is left for."""
-        for request in [r for r in self._queue if not self._is_wanted(r)]:
-            self._queue.remove(request)
+        for request in self._waiting.drop(lambda request: not self._waiting.is_wanted(request)):
             _fail(request, self._nobody(request))
 
-    def _is_wanted(self, request: Request) -> bool:
-        return any(c.is_there and c.place.engine not in request.refused for c in self._consumers)
-
     def _nobody(self, request: Request) -> EngineError:
-        if any(consumer.is_there for consumer in self._consumers):
+        if any(consumer.is_there for consumer in self._waiting.consumers):
             return EngineError("; ".join(request.reasons))
-        gone = [f"{t.label} ({t.retired or t.last})" for t in self.tallies]
+        gone = [f"{tally.label} ({tally.retired or tally.last})" for tally in self.tallies]
         return EngineError(f"no engine is left: {'; '.join(gone)}")
 
     def _look(self) -> None:
@@ -284,9 +234,9 @@ class Exchange:
         with self._lock:
             now = time.monotonic()
             # A process that was stopped for a while, or a machine that slept, hangs in no engine.
-            passed = min(now - self._looked, 2 * self.patience.tick)
+            passed = min(now - self._looked, 2 * self._patience.tick)
             self._looked = now
-            for consumer in self._consumers:
+            for consumer in self._waiting.consumers:
                 run = consumer.run
                 if run is None or consumer.is_lost:
                     continue
@@ -299,21 +249,6 @@ class Exchange:
                     lost.append(consumer)
         for consumer in lost:
             _cancel(consumer)
-
-    def _wake(self, request: Request) -> None:
-        """Somebody for a picture: who gathers a batch, and one who is idle."""
-        for consumer in self._consumers:
-            if not consumer.is_idle and consumer.run is None:
-                consumer.woken.notify()
-        for consumer in self._consumers:
-            if consumer.is_idle and consumer.place.engine not in request.refused:
-                consumer.is_idle = False
-                consumer.woken.notify()
-                return
-
-    def _wake_all(self) -> None:
-        for consumer in self._consumers:
-            consumer.woken.notify()
 
 
 class Asker:
@@ -340,10 +275,6 @@ class Asker:
 
     def close(self) -> None:
         """Nothing is held."""
-
-
-def _of(result: NDArray[Any], number: int, count: int) -> NDArray[Any]:
-    return result if count == 1 else result[number : number + 1]
 
 
 def _fail(request: Request, error: Exception) -> None:

@@ -15,7 +15,8 @@ from pyhades.engines.engine import Engine, Model
 from pyhades.engines.exchange import Exchange
 from pyhades.engines.network import EngineNetwork, Network
 from pyhades.engines.ours import Pyhades
-from pyhades.engines.requests import Patience, Place
+from pyhades.engines.patience import Patience
+from pyhades.engines.requests import Place
 from pyhades.errors import ArgumentError, ClosedError, EngineError
 
 

@@ -1,71 +1,20 @@
-"""What waits in the queue before engines, and what is known of each engine."""
+"""Pictures that wait for engines, and who takes them."""
 
 from __future__ import annotations
 
+import itertools
 import threading
-from collections.abc import Callable
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pyhades.arguments import check_count
 from pyhades.engines.network import Network
-from pyhades.errors import ArgumentError
-
-FIRST_SECONDS = 600.0
-"""That the first run of a consumer may take: weights go to a device, kernels are compiled."""
-LEAST_SECONDS = 60.0
-"""That any other run may take, where nobody has said otherwise."""
-TIMES_SLOWEST = 20
-"""Of the slowest run of an engine so far, where that is more."""
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long engines are waited for, and how often they may fail.
-
-    Parameters
-    ----------
-    seconds
-        That a picture may take in an engine. By default 20 times what the slowest run of that
-        engine took so far and at least a minute; the first run of a consumer has ten.
-    failures
-        Runs in a row after which an engine gets no more pictures.
-    gather
-        Seconds that a consumer which takes several pictures at once waits for more of them.
-
-    Examples
-    --------
-    >>> Patience(seconds=2).limit(pictures=4, slowest=0.1)
-    8
-    >>> Patience().limit(pictures=4, slowest=5.0)
-    100.0
-    """
-
-    seconds: float | None = None
-    failures: int = 3
-    gather: float = 0.005
-
-    def __post_init__(self) -> None:
-        check_count("failures", self.failures)
-        for name, value in (("engine_timeout", self.seconds), ("gather", self.gather)):
-            if value is not None and not (isinstance(value, int | float) and value > 0):
-                raise ArgumentError(f"{name}={value!r} must be a positive number of seconds")
-
-    def limit(self, pictures: int, slowest: float | None) -> float:
-        """Seconds that a run of so many pictures may take."""
-        if self.seconds is not None:
-            return self.seconds * max(1, pictures)
-        if slowest is None:
-            return FIRST_SECONDS
-        return max(LEAST_SECONDS, TIMES_SLOWEST * slowest)
-
-    @property
-    def tick(self) -> float:
-        """Seconds between two looks at the engines."""
-        return 0.5 if self.seconds is None else min(0.5, self.seconds / 8)
+from pyhades.engines.patience import Patience, Tally
 
 
 @dataclass(eq=False)
@@ -101,49 +50,6 @@ class Run:
     began: float
     limit: float
     waited: float = 0.0
-
-
-@dataclass
-class Tally:
-    """What an engine has done.
-
-    Attributes
-    ----------
-    label
-        Of the engine.
-    pictures, runs
-        That it has finished.
-    failures
-        Runs that failed, were late or never came back.
-    given_back
-        Pictures of such runs that went to other engines.
-    late
-        Pictures whose results came when nobody waited for them any more, and were dropped.
-    retired
-        Why it gets no more pictures; empty where it does.
-    """
-
-    label: str
-    pictures: int = 0
-    runs: int = 0
-    failures: int = 0
-    given_back: int = 0
-    late: int = 0
-    retired: str = ""
-    in_a_row: int = field(default=0, repr=False)
-    slowest: float | None = field(default=None, repr=False)
-    last: str = field(default="", repr=False)
-
-    def __str__(self) -> str:
-        text = f"{self.label}: {self.pictures} pictures"
-        if self.failures:
-            text += (
-                f", {self.failures} runs failed ({self.last}), {self.given_back} pictures went to "
-                "other engines"
-            )
-        if self.late:
-            text += f", {self.late} results came too late and were dropped"
-        return text + (f"; retired: {self.retired}" if self.retired else "")
 
 
 @dataclass(frozen=True)
@@ -194,3 +100,93 @@ class Consumer:
     def is_there(self) -> bool:
         """Whether it takes pictures, now or soon."""
         return not (self.is_lost or self.tally.retired)
+
+
+class Waiting:
+    """Pictures in the order in which they came, and the consumers that take them.
+
+    Attributes
+    ----------
+    lock
+        Of everything here, and of what consumers hold. Whoever calls a method has it, but for
+        :meth:`take`.
+    is_closed
+        Whether nobody takes anything any more.
+    """
+
+    def __init__(self, places: Sequence[Place], tallies: Sequence[Tally]) -> None:
+        self.lock = threading.Lock()
+        self.is_closed = False
+        self.consumers = [
+            Consumer(place, tallies[place.engine], threading.Condition(self.lock))
+            for place in places
+        ]
+        self._requests: deque[Request] = deque()
+
+    def put(self, request: Request, first: bool = False) -> None:
+        """Wake somebody for a picture: who gathers a batch, and one who is idle."""
+        (self._requests.appendleft if first else self._requests.append)(request)
+        for consumer in self.consumers:
+            if not consumer.is_idle and consumer.run is None:
+                consumer.woken.notify()
+        for consumer in self.consumers:
+            if consumer.is_idle and consumer.place.engine not in request.refused:
+                consumer.is_idle = False
+                consumer.woken.notify()
+                return
+
+    def wake_all(self) -> None:
+        """Something else has changed."""
+        for consumer in self.consumers:
+            consumer.woken.notify()
+
+    def is_wanted(self, request: Request) -> bool:
+        """Whether somebody is left who may take it."""
+        return any(c.is_there and c.place.engine not in request.refused for c in self.consumers)
+
+    def drop(self, is_dropped: Callable[[Request], bool]) -> list[Request]:
+        """Take those out that nobody is to take."""
+        dropped = [request for request in self._requests if is_dropped(request)]
+        for request in dropped:
+            self._requests.remove(request)
+        return dropped
+
+    def take(self, consumer: Consumer, patience: Patience) -> Run | None:
+        """The next pictures, once there are any; None where there will be no more.
+
+        Who takes several waits a moment for a whole batch. Meanwhile they stay in the queue, and
+        others may take them.
+        """
+        with self.lock:
+            deadline = None
+            while not self.is_closed and not consumer.tally.retired:
+                ready = self._ready(consumer)
+                now = time.monotonic()
+                if ready and deadline is None:
+                    deadline = now + patience.gather
+                if ready and (len(ready) == consumer.place.batch or now >= (deadline or now)):
+                    return self._handed(consumer, ready, now, patience)
+                deadline = deadline if ready else None
+                consumer.is_idle = not ready
+                consumer.woken.wait(None if deadline is None else deadline - now)
+            consumer.is_idle = False
+            return None
+
+    def _ready(self, consumer: Consumer) -> list[Request]:
+        """Those of a batch have one size."""
+        own = (r for r in self._requests if consumer.place.engine not in r.refused)
+        first = next(own, None)
+        if first is None:
+            return []
+        alike = (r for r in own if r.planes.shape == first.planes.shape)
+        return [first, *itertools.islice(alike, consumer.place.batch - 1)]
+
+    def _handed(
+        self, consumer: Consumer, requests: list[Request], now: float, patience: Patience
+    ) -> Run:
+        for request in requests:
+            self._requests.remove(request)
+        slowest = consumer.tally.slowest if consumer.has_run else None
+        run = Run(requests, now, patience.limit(len(requests), slowest))
+        consumer.run, consumer.is_idle = run, False
+        return run

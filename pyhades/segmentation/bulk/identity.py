@@ -17,6 +17,9 @@ from pyhades.segmentation.bulk.chain import Rendering
 from pyhades.segmentation.compose import BackgroundLike
 from pyhades.segmentation.remover import Remover
 
+_UNSAID = {"engine": "pyhades"}
+"""Options of runs that do not name them."""
+
 
 @dataclass(frozen=True)
 class Identity:
@@ -53,7 +56,7 @@ class Identity:
             "max_pixels": remover.max_pixels,
             "manifest": dataclasses.asdict(remover.manifest),
         }
-        if remover.engine_label != "pyhades" and remover.engine is not None:
+        if remover.engine is not None and remover.engine_label != _UNSAID["engine"]:
             options["engine"] = remover.engine_label  # masks of others differ in their last bits
         if rendering.finish is not None:
             options["finish"] = repr(rendering.finish)
@@ -72,10 +75,11 @@ class Identity:
 
     def differences(self, before: Identity) -> str:
         """How ``before`` differs, by name."""
+        was, now = ({**_UNSAID, **each.options} for each in (before, self))
         found = [
-            f"{name} was {before.options.get(name)!r} and is {self.options.get(name)!r}"
-            for name in {**self.options, **before.options}
-            if before.options.get(name) != self.options.get(name)
+            f"{name} was {was.get(name)!r} and is {now.get(name)!r}"
+            for name in {**now, **was}
+            if was.get(name) != now.get(name)
         ]
         if before.model_sha256 != self.model_sha256:
             found.insert(0, f"the model was {before.model} and is {self.model}")

@@ -267,13 +267,13 @@ class SessionPool:
 
 def plan_beside(engine: Engine | None, workers: int | None, threads_per_worker: int | None) -> Plan:
     """Workers on the cores that other engines leave, where nobody has said how many."""
-    plan = plan_workers(workers=workers, threads_per_worker=threads_per_worker, processes="one")
+    options: dict[str, Any] = {"threads_per_worker": threads_per_worker, "processes": "one"}
+    plan = plan_workers(workers=workers, **options)
     if workers is not None or not isinstance(engine, Hybrid) or not engine.cores:
         return plan
-    left = len(plan.workers) - -(-engine.cores // plan.threads_per_worker)
-    return plan_workers(
-        workers=max(1, left), threads_per_worker=threads_per_worker, processes="one"
-    )
+    options["threads_per_worker"] = plan.threads_per_worker
+    taken = -(-engine.cores // plan.threads_per_worker)
+    return plan_workers(workers=max(1, len(plan.workers) - taken), **options)
 
 
 def nodes_of(plan: Plan) -> list[int]:

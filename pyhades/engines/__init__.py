@@ -9,7 +9,8 @@ from pyhades.engines.compiled import CompiledNetwork
 from pyhades.engines.engine import Engine, Model
 from pyhades.engines.exchange import Exchange
 from pyhades.engines.feeding import InputPlan, State
-from pyhades.engines.hybrid import Hybrid, HybridNetwork, Worker
+from pyhades.engines.hybrid import Hybrid
+from pyhades.engines.hybrid_network import HybridNetwork, Worker
 from pyhades.engines.naming import EngineLike, engine_of
 from pyhades.engines.network import EngineNetwork, Network
 from pyhades.engines.onnxruntime import OnnxRuntime

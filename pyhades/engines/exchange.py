@@ -79,10 +79,6 @@ class Exchange:
             )  # fmt: skip
             consumer.thread.start()
 
-    def asker(self) -> Asker:
-        """A network for one caller, which says who has answered."""
-        return Asker(self)
-
     def ask(self, planes: NDArray[np.float32]) -> tuple[NDArray[Any], str]:
         """The prediction for a picture, and which engine made it.
 
@@ -115,11 +111,11 @@ class Exchange:
             runs = [consumer.run for consumer in consumers if consumer.run is not None]
             begun = [request for run in runs for request in run.requests]
             for request in [*self._waiting.drop(lambda request: True), *begun]:
-                _fail(request, ClosedError("the engines were closed"))
+                request.fail(ClosedError("the engines were closed"))
             self._waiting.wake_all()
         for consumer in consumers:
             if consumer.run is not None:
-                _cancel(consumer)
+                consumer.cancel()
         end = time.monotonic() + PARTING_SECONDS
         for consumer in consumers:
             thread = consumer.thread
@@ -208,7 +204,7 @@ class Exchange:
                 tally.given_back += 1
                 self._waiting.put(request, first=True)
             else:
-                _fail(request, error if is_picture and is_first else self._nobody(request))
+                request.fail(error if is_picture and is_first else self._nobody(request))
         self._sweep()
 
     def _retire(self, tally: Tally, why: str) -> None:
@@ -220,7 +216,7 @@ class Exchange:
     def _sweep(self) -> None:
         """Tell those that nobody is left for."""
         for request in self._waiting.drop(lambda request: not self._waiting.is_wanted(request)):
-            _fail(request, self._nobody(request))
+            request.fail(self._nobody(request))
 
     def _nobody(self, request: Request) -> EngineError:
         if any(consumer.is_there for consumer in self._waiting.consumers):
@@ -248,46 +244,7 @@ class Exchange:
                     self._failed(consumer, run, error)
                     lost.append(consumer)
         for consumer in lost:
-            _cancel(consumer)
-
-
-class Asker:
-    """A network for one caller.
-
-    Attributes
-    ----------
-    engine
-        Which engine has made the last prediction.
-    """
-
-    def __init__(self, exchange: Exchange) -> None:
-        self.engine = ""
-        self._exchange = exchange
-
-    def __call__(self, planes: NDArray[np.float32], /) -> NDArray[Any]:
-        answer, self.engine = self._exchange.ask(planes)
-        return answer
-
-    def sequence(self) -> Network:
-        """For the frames of one film."""
-        make = self._exchange.sequence
-        return self if make is None else make()
-
-    def close(self) -> None:
-        """Nothing is held."""
-
-
-def _fail(request: Request, error: Exception) -> None:
-    request.error = error
-    request.done.set()
-
-
-def _cancel(consumer: Consumer) -> None:
-    """Ask a network to end its run, where it can."""
-    cancel = getattr(consumer.network, "cancel", None)
-    if cancel is not None:
-        with suppress(Exception):
-            cancel()
+            consumer.cancel()
 
 
 def _told(error: Exception) -> str:

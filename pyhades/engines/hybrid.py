@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import functools
-import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from pyhades.engines.engine import Engine, Model
-from pyhades.engines.exchange import Exchange
-from pyhades.engines.network import EngineNetwork, Network
-from pyhades.engines.ours import Pyhades
+from pyhades.engines.hybrid_network import HybridNetwork
+from pyhades.engines.network import EngineNetwork
 from pyhades.engines.patience import Patience
-from pyhades.engines.requests import Place
-from pyhades.errors import ArgumentError, ClosedError, EngineError
+from pyhades.errors import ArgumentError
 
 
 class Hybrid:
@@ -87,7 +80,7 @@ class Hybrid:
                 for network in networks:
                     network.close()
                 raise
-        return HybridNetwork(self, networks, model)
+        return HybridNetwork(self.engines, networks, model, self.patience)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Hybrid) and self._key() == other._key()
@@ -102,177 +95,8 @@ class Hybrid:
         return f"Hybrid({', '.join(map(repr, self.engines))})"
 
 
-@dataclass(frozen=True)
-class Worker:
-    """Of a plan: where one of our own sessions runs, and with whose weights."""
-
-    cpus: tuple[int, ...] = ()
-    replica: str = ""
-
-
-ANYWHERE = Worker()
-
-
-class HybridNetwork:
-    """A network that is run by whichever engine is free.
-
-    Parameters
-    ----------
-    hybrid
-        The engines.
-    networks
-        One of each; they are closed with this one.
-    model
-        What they run.
-    """
-
-    batch = 1
-
-    def __init__(self, hybrid: Hybrid, networks: Sequence[EngineNetwork], model: Model) -> None:
-        self._hybrid = hybrid
-        self._networks = list(networks)
-        self._model = model
-        self._lock = threading.Lock()
-        self._exchange: Exchange | None = None
-        self._last = threading.local()
-        self._closed = False
-
-    @property
-    def arena_bytes(self) -> int:
-        """Of each session, as far as it is known."""
-        return max(network.arena_bytes for network in self._networks)
-
-    def __call__(self, planes: NDArray[np.float32], /) -> NDArray[Any]:
-        """Predict from float32 ``[1, 3, h, w]``."""
-        answer, self._last.engine = self._shared().ask(planes)
-        return answer
-
-    @property
-    def engine(self) -> str:
-        """Which engine has answered the calling thread last."""
-        return str(getattr(self._last, "engine", self._hybrid.label))
-
-    def session(self, threads: int, replica: str = "") -> Network:
-        """For one caller, who can see which engine has answered."""
-        return self._shared().asker()
-
-    def sequence(self) -> Network:
-        """Frames of a recurrent network are all for the first engine."""
-        return self._recurrent() if self._model.plan.states else self._shared().asker()
-
-    def _recurrent(self) -> Network:
-        return _Named(self._networks[0].sequence(), self._hybrid.engines[0].label)
-
-    def callers(self, workers: int) -> int:
-        """How many should ask at a time, so that no consumer waits for pictures."""
-        return sum(2 * self._networks[number].batch for number in self._lanes(workers))
-
-    def _lanes(self, workers: int) -> list[int]:
-        """The engine of every consumer."""
-        engines = self._hybrid.engines
-        beside = len(engines) > 1
-        return [
-            number
-            for number, engine in enumerate(engines)
-            for _ in range(engine.lanes(workers, beside))
-        ]
-
-    def exchange(
-        self,
-        workers: Sequence[Worker] = (ANYWHERE,),
-        threads: int | None = None,
-        seconds: float | None = None,
-    ) -> Exchange:
-        """Consumers of all engines behind a queue.
-
-        Parameters
-        ----------
-        workers
-            Where our own sessions run.
-        threads
-            Of each.
-        seconds
-            That a picture may take; by default what the engines' patience says.
-        """
-        if self._closed:
-            raise ClosedError("the network was closed")
-        free = iter(workers)
-        places = []
-        for number in self._lanes(len(workers)):
-            engine, network = self._hybrid.engines[number], self._networks[number]
-            worker = next(free) if isinstance(engine, Pyhades) else ANYWHERE
-            beside = engine.cores if len(self._networks) > 1 else 0
-            count = beside or threads or self._model.options.threads_used
-            make = functools.partial(network.session, count, worker.replica)
-            places.append(Place(number, make, network.batch, worker.cpus))
-        patience = self._hybrid.patience
-        if seconds is not None:
-            patience = replace(patience, seconds=seconds)
-        return Exchange(
-            [engine.label for engine in self._hybrid.engines], places, patience, self._check(),
-            self._recurrent if self._model.plan.states else None,
-        )  # fmt: skip
-
-    def _shared(self) -> Exchange:
-        """For callers that come one by one."""
-        with self._lock:
-            if self._exchange is None:
-                self._exchange = self.exchange()
-            return self._exchange
-
-    def _check(self) -> Callable[[NDArray[np.float32], NDArray[Any]], None]:
-        """What looks at predictions: they have the shape that the file declares, or the first."""
-        value = next(v for v in self._model.graph.outputs if v.name == self._model.output_name)
-        declared = None if value.type is None else value.type.shape
-        known: dict[tuple[int, ...], tuple[int | str, ...]] = {}
-        # Another size than that of the file is another prediction.
-        size = self._model.plan.side
-
-        def check(planes: NDArray[np.float32], result: NDArray[Any]) -> None:
-            if result.dtype.kind == "f" and not np.isfinite(result).all():
-                raise EngineError("it gave numbers that are not finite")
-            expected = known.get(planes.shape)
-            if expected is None and declared is not None and None not in size:
-                expected = tuple(declared)
-            if expected is not None and not _fits(result.shape, expected):
-                raise EngineError(f"it gave {result.shape}, where {expected} is expected")
-            known.setdefault(planes.shape, result.shape)
-
-        return check
-
-    def close(self) -> None:
-        """Close the networks of all engines."""
-        with self._lock:
-            self._closed = True
-            exchange, self._exchange = self._exchange, None
-        if exchange is not None:
-            exchange.close()
-        for network in self._networks:
-            network.close()
-
-
 def as_hybrid(engine: Engine, network: EngineNetwork, model: Model) -> HybridNetwork:
     """A network behind a queue, be it of one engine or of several."""
     if isinstance(network, HybridNetwork):
         return network
-    return HybridNetwork(Hybrid([engine]), [network], model)
-
-
-class _Named:
-    """A network, and which engine runs it."""
-
-    def __init__(self, network: Network, engine: str) -> None:
-        self._network = network
-        self.engine = engine
-
-    def __call__(self, planes: NDArray[np.float32], /) -> NDArray[Any]:
-        return self._network(planes)
-
-    def close(self) -> None:
-        self._network.close()
-
-
-def _fits(shape: Sequence[int], expected: Sequence[int | str]) -> bool:
-    """Whether all extents but the batch are those that are known."""
-    pairs = zip(shape[1:], expected[1:], strict=False)
-    return len(shape) == len(expected) and all(isinstance(b, str) or a == b for a, b in pairs)
+    return HybridNetwork([engine], [network], model)

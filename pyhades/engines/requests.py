@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,6 +41,11 @@ class Request:
     error: Exception | None = None
     refused: set[int] = field(default_factory=set)
     reasons: list[str] = field(default_factory=list)
+
+    def fail(self, error: Exception) -> None:
+        """Tell who waits."""
+        self.error = error
+        self.done.set()
 
 
 @dataclass(eq=False)
@@ -100,6 +106,13 @@ class Consumer:
     def is_there(self) -> bool:
         """Whether it takes pictures, now or soon."""
         return not (self.is_lost or self.tally.retired)
+
+    def cancel(self) -> None:
+        """Ask the network to end its run, where it can."""
+        cancel = getattr(self.network, "cancel", None)
+        if cancel is not None:
+            with suppress(Exception):
+                cancel()
 
 
 class Waiting:

@@ -26,6 +26,7 @@ from pyhades.engines import (
     engine_of,
 )
 from pyhades.engines.hybrid import as_hybrid
+from pyhades.engines.hybrid_network import Asker
 from pyhades.errors import ArgumentError, ArgumentTypeError, ClosedError
 from pyhades.ir.graph import Graph
 from pyhades.options import EngineOptions, engine_options, refuse_precision
@@ -172,7 +173,7 @@ class Remover:
         )  # fmt: skip
         found = opened.found
         self.engine: Engine | None = runs
-        self._opened: Opened | None = opened
+        self._opened: Opened | None = None if isinstance(runs, Pyhades) else opened
         self._set_up(opened.network, found, chosen, estimate_foreground, keep_hidden, max_pixels)
         self.precision, self.precision_reason = opened.precision, opened.why
         self._label = f"{len(source)} bytes" if isinstance(source, bytes) else str(source)
@@ -370,7 +371,7 @@ class Remover:
     def behind_queue(self) -> HybridNetwork | None:
         """The network behind a queue, for runs of many pictures; None where our engine is alone."""
         self._open()
-        if self._opened is None or self.engine is None or isinstance(self.engine, Pyhades):
+        if self._opened is None or self.engine is None:
             return None
         return as_hybrid(self.engine, self._opened.network, self._opened.model)
 
@@ -381,7 +382,7 @@ class Remover:
         """A session whose pictures go to whichever engine of ``exchange`` is free."""
         self._open()
         count = self.threads if threads is None else threads
-        return self._session_on(exchange.asker(), count, buffers, clock)
+        return self._session_on(Asker(exchange), count, buffers, clock)
 
     def _session_on(
         self, network: Network, threads: int, buffers: Buffers, clock: Clock | None
@@ -573,7 +574,7 @@ class Remover:
 
     def close(self) -> None:
         """Give back the network's memory; using the remover afterwards raises ClosedError."""
-        session, self._session = self._session, None
+        session, self._session, self._opened = self._session, None, None
         if session is not None:
             session.close()
 

@@ -5,20 +5,21 @@ what it is in words, and makes a network of a model. :class:`pyhades.Remover` ta
 or as an object.
 """
 
-from pyhades.engines.compiled import CompiledNetwork
 from pyhades.engines.engine import Engine, Model
-from pyhades.engines.exchange import Exchange
-from pyhades.engines.feeding import InputPlan, State
 from pyhades.engines.hybrid import Hybrid
-from pyhades.engines.hybrid_network import HybridNetwork, Worker
 from pyhades.engines.naming import EngineLike, engine_of
-from pyhades.engines.network import EngineNetwork, Network
 from pyhades.engines.onnxruntime import OnnxRuntime
 from pyhades.engines.ours import Pyhades
 from pyhades.engines.patience import Patience, Tally
 
 __all__ = [
-    "CompiledNetwork", "Engine", "EngineLike", "EngineNetwork", "Exchange", "Hybrid",
-    "HybridNetwork", "InputPlan", "Model", "Network", "OnnxRuntime", "Patience", "Pyhades", "State",
-    "Tally", "Worker", "engine_of",
-]  # fmt: skip
+    "Engine",
+    "EngineLike",
+    "Hybrid",
+    "Model",
+    "OnnxRuntime",
+    "Patience",
+    "Pyhades",
+    "Tally",
+    "engine_of",
+]

@@ -31,13 +31,13 @@ class OnnxRuntime:
     batch
         Most pictures at once; by default 1 on the CPU and 8 elsewhere. Models that fix it are run
         with what they fix.
-    threads
-        Of the CPU provider; by default those of the remover, or of the pool's workers.
     session_options
         Entries of onnxruntime's ``SessionOptions``, such as
         ``{"session.use_device_allocator_for_initializers": "1"}``.
     libraries
         Of custom operators, by their paths.
+    threads
+        Of the CPU provider; by default those of the remover, or of the pool's workers.
 
     Raises
     ------
@@ -55,11 +55,12 @@ class OnnxRuntime:
     def __init__(
         self,
         providers: str | Sequence[str] = ("cpu",),
+        *,
         provider_options: Mapping[str, Mapping[str, Any]] | None = None,
         batch: int | None = None,
-        threads: int | None = None,
         session_options: Mapping[str, Any] | None = None,
         libraries: Sequence[str | Path] = (),
+        threads: int | None = None,
     ) -> None:
         given = [providers] if isinstance(providers, str) else providers
         self.providers = tuple(dict.fromkeys(map(full_name, given)))

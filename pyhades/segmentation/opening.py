@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pyhades
-from pyhades.engines import Engine, EngineNetwork, Model, Pyhades
+from pyhades.engines import Engine, Model, Pyhades
+from pyhades.engines.network import EngineNetwork
 from pyhades.errors import ArgumentError, ConfigurationError, UnsupportedOperatorError
 from pyhades.ir.graph import Graph
 from pyhades.onnx.importer import load_foreign

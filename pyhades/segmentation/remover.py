@@ -17,16 +17,10 @@ from PIL import Image
 
 import pyhades
 from pyhades.arguments import check_count, one_of
-from pyhades.engines import (
-    Engine,
-    EngineLike,
-    Exchange,
-    HybridNetwork,
-    Pyhades,
-    engine_of,
-)
+from pyhades.engines import Engine, EngineLike, Pyhades, engine_of
+from pyhades.engines.exchange import Exchange
 from pyhades.engines.hybrid import as_hybrid
-from pyhades.engines.hybrid_network import Asker
+from pyhades.engines.hybrid_network import Asker, HybridNetwork
 from pyhades.errors import ArgumentError, ArgumentTypeError, ClosedError
 from pyhades.ir.graph import Graph
 from pyhades.options import EngineOptions, engine_options, refuse_precision

@@ -17,6 +17,7 @@ ROOMS = (
     "pyhades",
     "pyhades.compiler",
     "pyhades.debug",
+    "pyhades.engines",
     "pyhades.formats",
     "pyhades.ir",
     "pyhades.kernels",

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from pyhades.arguments import check_count
-from pyhades.engines import Engine, Exchange, Hybrid, Patience, Tally, Worker
+from pyhades.engines import Engine, Hybrid, Patience, Tally
+from pyhades.engines.exchange import Exchange
+from pyhades.engines.hybrid_network import Worker
 from pyhades.errors import ArgumentTypeError
 from pyhades.segmentation.animation import Animation
 from pyhades.segmentation.buffers import FRESH, Buffers, KeptBuffers

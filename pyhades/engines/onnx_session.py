@@ -93,13 +93,15 @@ def _settings(engine: OnnxRuntime, provider: str, model: Model, version: str) ->
 
 
 def tensorrt_folder(
-    model: Model, version: str, batch: int, drivers: Path = Path("/proc/driver/nvidia/gpus")
+    model: Model, version: str, batch: int, driver: Path = Path("/proc/driver/nvidia")
 ) -> Path:
-    """Where engines of TensorRT are kept: they fit one GPU, one version, one model, one batch."""
-    gpus = sorted(path.read_text() for path in drivers.glob("*/information"))
+    """Where engines of TensorRT are kept: they fit one GPU and driver, version, model, batch."""
     content = model.source
     data = content if isinstance(content, bytes) else _stamp(content)
-    parts = [version.encode(), str(batch).encode(), *(gpu.encode() for gpu in gpus), data]
+    machine = [line for path in sorted(driver.glob("gpus/*/information"))
+               for line in path.read_text().splitlines() if line.startswith("Model")]  # fmt: skip
+    machine += [path.read_text() for path in driver.glob("version")]
+    parts = [version.encode(), str(batch).encode(), *map(str.encode, machine), data]
     return cache_root() / "tensorrt" / hashlib.sha256(b"\n".join(parts)).hexdigest()[:16]
 
 

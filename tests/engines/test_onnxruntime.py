@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
+import io
 import pickle
+import re
 import sys
 import types
+from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 from onnx import helper
+from PIL import Image
 
 from pyhades import Remover
 from pyhades.engines import Hybrid, OnnxRuntime, Pyhades, engine_of, onnx_session, providers
@@ -211,17 +216,19 @@ def _not_there(name):
 
 def test_tensorrt_keeps_what_it_builds_by_gpu_version_model_and_batch(tmp_path, monkeypatch):
     monkeypatch.setenv("PYHADES_CACHE", str(tmp_path))
-    drivers = tmp_path / "gpus"
-    (drivers / "0").mkdir(parents=True)
-    (drivers / "0" / "information").write_text("Model: H200")
+    gpu = tmp_path / "gpus" / "0" / "information"
+    gpu.parent.mkdir(parents=True)
 
-    def folder(data=b"model", version="1.32", batch=8):
+    def folder(data=b"model", version="1.32", batch=8, name="H200", irq=7):
+        gpu.write_text(f"Model: {name}\nIRQ: {irq}\n")
         made = Model(data, None, 0, None, (64, 64))
-        return tensorrt_folder(made, version, batch, drivers)
+        return tensorrt_folder(made, version, batch, tmp_path)
 
-    found = {folder(), folder(b"other"), folder(version="1.33"), folder(batch=4)}
-    (drivers / "0" / "information").write_text("Model: B200")
-    assert len({*found, folder()}) == 5 and folder() == folder()
+    assert folder() == folder(irq=8) and folder().parent == tmp_path / "tensorrt"
+    others = folder(b"other"), folder(version="1.33"), folder(batch=4), folder(name="B200")
+    assert len({folder(), *others}) == 5
+    (tmp_path / "version").write_text("595.12")
+    assert folder() not in others
 
 
 # Operators that are not ours.
@@ -417,3 +424,20 @@ def test_masks_of_the_pictures_that_ship_differ_by_one_step_at_most():
         for sample in SAMPLES:
             a, b = (made.cut(sample).alpha.astype(int) for made in (ours, theirs))
             assert np.abs(a - b).max() <= 1 and np.abs(a - b).mean() <= 0.01
+
+
+def test_the_page_runs(tmp_path, monkeypatch):
+    """The lines of docs/how-to/use_another_engine.md, with a small model."""
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "use_another_engine.md"
+    (block,) = re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), re.M | re.S)
+    monkeypatch.chdir(tmp_path)
+    Path("model.onnx").write_bytes(open_batch())
+    Path("photos").mkdir()
+    for number in range(6):
+        Image.fromarray(disc()).save(f"photos/{number}.jpg")
+    Image.fromarray(disc()).save("photo.jpg")
+    told = io.StringIO()
+    with contextlib.redirect_stdout(told):
+        exec(compile(block, page.name, "exec"), {})
+    assert told.getvalue().startswith("onnxruntime:cpu\nHybrid(OnnxRuntime(")
+    assert "6 of 6 images done" in told.getvalue()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -144,5 +145,8 @@ def installed_wheels() -> list[str]:
 
 def installed_version() -> str:
     """Of onnxruntime, without importing it."""
+    module = sys.modules.get("onnxruntime")
+    if module is not None:
+        return str(module.__version__)
     wheels = installed_wheels()
     return importlib.metadata.version(wheels[0]) if wheels else "not installed"

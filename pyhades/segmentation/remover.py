@@ -113,7 +113,7 @@ class Remover:
     Attributes
     ----------
     engine
-        What runs the network; its text says more.
+        What runs the network; its text says more. None for a network of the caller's.
     options
         What was asked for, see :class:`pyhades.EngineOptions`.
     threads, isa, precision

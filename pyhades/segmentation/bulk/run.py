@@ -306,7 +306,10 @@ class BulkRun:
         self.report.seconds = time.perf_counter() - began
         self.report.stages = self._workforce.pool.stages | StageReport.of([desk.clock])
         self.report.notes += desk.books.notes.values()
-        self.report.notes += [f"engine {tally}" for tally in self._workforce.pool.engines]
+        engines = self._workforce.pool.engines
+        self.report.notes += [
+            f"engine {each}" for each in engines if each.pictures or each.failures
+        ]
 
     def __repr__(self) -> str:
         total = "?" if self.total is None else self.total

@@ -84,7 +84,7 @@ class Pool(Generic[Item, Result]):
         ]
         self._results: ItemQueue[_Parcel] = ItemQueue(self.most_items)
         self._places = threading.Semaphore(self.most_items)
-        self._failure: Exception | None = None
+        self._failure: BaseException | None = None
         self._stopped = threading.Event()
         self._lock = threading.Lock()
         self._clocks: list[Clock] = []
@@ -188,7 +188,7 @@ class Pool(Generic[Item, Result]):
                 self._queues[0].put(_Parcel(number, item, item), node=number % self._nodes)
         except (ClosedError, CancelledError):
             return
-        except Exception as error:  # of the caller's iterator: told once the others are done
+        except BaseException as error:  # of the caller's iterator: told once the others are done
             self._failure = error
         self._queues[0].close()
 

@@ -84,14 +84,15 @@ def test_workers_that_cannot_be_made_tell_why():
     assert all(isinstance(outcome, MemoryError) for outcome in outcomes)
 
 
-def test_an_error_of_the_items_comes_after_the_others():
+@pytest.mark.parametrize("kind", [RuntimeError, KeyboardInterrupt])
+def test_an_error_of_the_items_comes_after_the_others(kind):
     def items():
         yield 1
         yield 2
-        raise RuntimeError("the list is broken")
+        raise kind("the list is broken")
 
     came = []
-    with Pool([crew(lambda item: item)]) as pool, pytest.raises(RuntimeError, match="broken"):
+    with Pool([crew(lambda item: item)]) as pool, pytest.raises(kind, match="broken"):
         for item, _ in pool.run(items()):
             came.append(item)
     assert came == [1, 2]

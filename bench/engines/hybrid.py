@@ -71,7 +71,7 @@ class Bench:
         os.sched_setaffinity(0, cpus)  # of this thread, whose threads inherit it
         with SessionPool(remover, workers=workers, threads_per_worker=1) as pool:
             marks: list[tuple[float, int]] = []
-            runs, warm = 0, 2 * pool.holders
+            runs, warm = 0, pool.holders
             results = pool.run(itertools.cycle(self._pictures), in_order=False)
             for done, (_, outcome) in enumerate(results, 1):
                 if isinstance(outcome, Exception):

@@ -248,6 +248,25 @@ def test_an_engine_that_cannot_be_made_is_left_out():
     assert exchange.tallies[0].retired == "it cannot be made: no room on the device"
 
 
+def test_an_engine_that_hangs_while_it_is_made_is_let_go(monkeypatch):
+    monkeypatch.setattr("pyhades.engines.exchange.FIRST_SECONDS", 0.1)
+    opened = threading.Event()
+
+    def make():
+        opened.wait(60)
+        return brightness
+
+    good = Scripted("good")
+    exchange = Exchange(["stuck", "good"], [Place(0, make), Place(1, made_by(good))], SHORT)
+    assert {engine for *_, engine in ask_all(exchange, 10)} == {"good"}
+    alone = Exchange(["stuck"], [Place(0, make)], SHORT)
+    with pytest.raises(EngineError, match=r"no engine is left: stuck \(no answer within 0\.1 s"):
+        alone.ask(picture(1))
+    for each in (exchange, alone):
+        each.close()
+    opened.set()
+
+
 def test_closing_lets_those_go_that_wait(monkeypatch):
     monkeypatch.setattr("pyhades.engines.exchange.PARTING_SECONDS", 0.1)
     gate = Gate()

@@ -7,6 +7,7 @@ import importlib.metadata
 import io
 import pickle
 import re
+import subprocess
 import sys
 import types
 from pathlib import Path
@@ -143,6 +144,12 @@ def test_wrong_options(options):
         OnnxRuntime(provider_options=["cpu"])
     with pytest.raises(ArgumentTypeError):
         OnnxRuntime([3])
+
+
+def test_onnxruntime_is_imported_where_it_runs():
+    code = "import sys, pyhades.segmentation, pyhades.engines; print('onnxruntime' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "False"
 
 
 # Nothing is silent.

@@ -21,7 +21,8 @@ def engine_of(given: EngineLike | None, *, batch: int | None = None) -> Engine:
     ----------
     given
         ``"pyhades"`` (and None) is ours; ``"onnxruntime"`` computes on the CPU,
-        ``"onnxruntime:cuda"`` on another provider, ``"onnxruntime:tensorrt+cuda"`` on several.
+        ``"onnxruntime:cuda"`` on another provider, ``"onnxruntime:tensorrt+cuda"`` on several,
+        ``"onnxruntime:cuda@1"`` on the second device.
         Several engines, in a list or with commas between, work side by side:
         ``"onnxruntime:cuda,pyhades"``.
     batch
@@ -63,7 +64,9 @@ def _named(given: str, batch: int | None) -> Engine:
             raise ArgumentError(f"engine={given!r}: pyhades has no providers")
         return Pyhades()
     if name == "onnxruntime":
-        return OnnxRuntime(providers.split("+") if providers else "cpu", batch=batch)
+        pairs = [each.partition("@") for each in (providers or "cpu").split("+")]
+        devices = {provider: {"device_id": number} for provider, _, number in pairs if number}
+        return OnnxRuntime([each for each, *_ in pairs], provider_options=devices, batch=batch)
     raise ArgumentError(
         f"engine={given!r} must be 'pyhades' or 'onnxruntime', with a provider where it should not "
         "compute on the CPU ('onnxruntime:cuda'); several have commas between them"

@@ -89,8 +89,12 @@ class OnnxRuntime:
 
     @property
     def label(self) -> str:
-        """With the providers: ``"onnxruntime:cpu"``."""
-        return f"{self.name}:{'+'.join(map(short_name, self.providers))}"
+        """With the providers: ``"onnxruntime:cpu"``, ``"onnxruntime:cuda@1"`` on a second GPU."""
+        return f"{self.name}:{'+'.join(map(self._told, self.providers))}"
+
+    def _told(self, provider: str) -> str:
+        device = self.provider_options.get(provider, {}).get("device_id")
+        return short_name(provider) if device is None else f"{short_name(provider)}@{device}"
 
     @property
     def batch(self) -> int:
@@ -136,9 +140,7 @@ class OnnxRuntime:
         return hash(self._key())
 
     def __repr__(self) -> str:
-        names = "+".join(map(short_name, self.providers))
-        device = self.provider_options.get(self.providers[0], {}).get("device_id")
-        on = f"{names}, device {device}" if device is not None else names
+        on = "+".join(map(self._told, self.providers))
         threads = "threads as given" if self.threads is None else f"{self.threads} threads"
         beside = f", {threads}" if self.on_cpu else ""
         return f"OnnxRuntime({installed_version()}, {on}, batch {self._batch}{beside})"

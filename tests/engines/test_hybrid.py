@@ -17,7 +17,7 @@ from pyhades.engines import Hybrid, OnnxRuntime, Patience, Pyhades
 from pyhades.errors import ArgumentError, EngineError
 from pyhades.segmentation.bulk import SessionPool
 from pyhades.segmentation.bulk.manifest import beside
-from pyhades.segmentation.bulk.session_pool import plan_beside
+from pyhades.segmentation.bulk.seating import plan_beside
 from pyhades.topology import plan_workers
 from tests.support.bulk_runs import lines, results, write_folder
 from tests.support.engines import Gate, Scripted, failing, failing_from, slow

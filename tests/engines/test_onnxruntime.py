@@ -121,6 +121,10 @@ def test_names_of_engines():
     assert engine_of("onnxruntime:tensorrt+cuda").providers == (
         "TensorrtExecutionProvider", "CUDAExecutionProvider",
     )  # fmt: skip
+    second = engine_of("onnxruntime:tensorrt@1+cuda@1")
+    assert second.label == "onnxruntime:tensorrt@1+cuda@1" == engine_of(second.label).label
+    assert second.provider_options["CUDAExecutionProvider"] == {"device_id": "1"}
+    assert len(engine_of("onnxruntime:cuda@0,onnxruntime:cuda@1,pyhades").engines) == 3
     hybrid = engine_of(["onnxruntime:cuda", Pyhades()], batch=4)
     assert hybrid.label == "onnxruntime:cuda,pyhades" and hybrid.engines[0].batch == 4
     assert engine_of("onnxruntime:CUDAExecutionProvider") == OnnxRuntime("cuda")

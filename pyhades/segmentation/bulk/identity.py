@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,8 +57,9 @@ class Identity:
             "max_pixels": remover.max_pixels,
             "manifest": dataclasses.asdict(remover.manifest),
         }
-        if remover.engine is not None and remover.engine_label != _UNSAID["engine"]:
-            options["engine"] = remover.engine_label  # masks of others differ in their last bits
+        engines = _engines(remover)
+        if remover.engine is not None and engines != _UNSAID["engine"]:
+            options["engine"] = engines  # masks of others differ in their last bits
         if rendering.finish is not None:
             options["finish"] = repr(rendering.finish)
         return cls(model, sha256, json.loads(json.dumps(options, default=str)))
@@ -84,6 +86,12 @@ class Identity:
         if before.model_sha256 != self.model_sha256:
             found.insert(0, f"the model was {before.model} and is {self.model}")
         return f"with other options ({'; '.join(found)})"
+
+
+def _engines(remover: Remover) -> str:
+    """In any order, on any device of their kind."""
+    labels = re.sub(r"@\w+", "", remover.engine_label).split(",")
+    return ",".join(sorted(set(labels)))
 
 
 def _told(background: BackgroundLike) -> str:

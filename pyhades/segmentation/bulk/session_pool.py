@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from pyhades.arguments import check_count
-from pyhades.engines import Engine, Hybrid, Patience, Tally
+from pyhades.engines import Patience, Tally
 from pyhades.engines.exchange import Exchange
 from pyhades.engines.hybrid_network import Worker
 from pyhades.errors import ArgumentTypeError
@@ -26,16 +26,20 @@ from pyhades.segmentation.bulk.chain import (
 )
 from pyhades.segmentation.bulk.crew import Crew, Seat
 from pyhades.segmentation.bulk.pool import Pool
+from pyhades.segmentation.bulk.seating import (
+    distances_of,
+    nodes_of,
+    plan_beside,
+    replica_of,
+    seats_of,
+)
 from pyhades.segmentation.clock import StageReport
 from pyhades.segmentation.cutout import Cutout
 from pyhades.segmentation.image.loaded import LoadedImage
 from pyhades.segmentation.inputs import several
 from pyhades.segmentation.remover import Remover
 from pyhades.segmentation.session import Session
-from pyhades.topology import Plan, plan_workers
-
-Seats = list[tuple[tuple[int, ...], int]]
-"""CPUs and node of every worker."""
+from pyhades.topology import Plan
 
 
 @dataclass(frozen=True)
@@ -84,11 +88,6 @@ class _Chain:
 
     def encoding(self, seat: Seat) -> Encoding:
         return Encoding(self.rendering, self.look, seat.clock)
-
-
-def replica_of(node: int) -> str:
-    """Whose weights a node uses: the first one those that are packed already."""
-    return f"node {node}" if node else ""
 
 
 class SessionPool:
@@ -186,7 +185,7 @@ class SessionPool:
         nodes = nodes_of(self.plan)
         pool: Pool[Any, Rendered] = Pool(
             self._crews(chain, nodes), most_items=self._most_items, most_bytes=self._most_bytes,
-            distances=_distances(self.plan, nodes),
+            distances=distances_of(self.plan, nodes),
             before_closing=(lambda: None) if exchange is None else exchange.close,
         )  # fmt: skip
         self._pool = pool
@@ -196,7 +195,7 @@ class SessionPool:
         """Consumers of all engines, where ours is not alone."""
         if self._engines is None:
             return None
-        seats = _seats(self.plan, nodes_of(self.plan))
+        seats = seats_of(self.plan, nodes_of(self.plan))
         workers = [Worker(cpus, replica_of(node)) for cpus, node in seats]
         return self._engines.exchange(workers, self.plan.threads_per_worker, self._timeout)
 
@@ -216,7 +215,7 @@ class SessionPool:
         return [] if self._exchange is None else self._exchange.tallies
 
     def _crews(self, chain: _Chain, nodes: Sequence[int]) -> list[Crew[Any, Any]]:
-        seats = _seats(self.plan, nodes)
+        seats = seats_of(self.plan, nodes)
         if chain.exchange is not None:
             # Those who only ask engines are more than there are CPUs, and sit anywhere.
             seats = [((), 0)] * self._cutters
@@ -265,39 +264,6 @@ class SessionPool:
         if self._engines is None:
             return self.plan.line()
         return f"{self.plan.line()}; engines: {self.remover.engine!r}"
-
-
-def plan_beside(engine: Engine | None, workers: int | None, threads_per_worker: int | None) -> Plan:
-    """Workers on the cores that other engines leave, where nobody has said how many."""
-    options: dict[str, Any] = {"threads_per_worker": threads_per_worker, "processes": "one"}
-    plan = plan_workers(workers=workers, **options)
-    if workers is not None or not isinstance(engine, Hybrid) or not engine.cores:
-        return plan
-    options["threads_per_worker"] = plan.threads_per_worker
-    taken = -(-engine.cores // plan.threads_per_worker)
-    return plan_workers(workers=max(1, len(plan.workers) - taken), **options)
-
-
-def nodes_of(plan: Plan) -> list[int]:
-    """Where workers sit, in order."""
-    return sorted({worker.node for worker in plan.workers if worker.node is not None})
-
-
-def _seats(plan: Plan, nodes: Sequence[int]) -> Seats:
-    pinned = plan.pinning != "none"
-    return [
-        (worker.cpus if pinned else (), nodes.index(worker.node) if worker.node in nodes else 0)
-        for worker in plan.workers
-    ]
-
-
-def _distances(plan: Plan, nodes: Sequence[int]) -> list[list[int]]:
-    """Ranks in the order in which nodes are near to each other, as distances."""
-    if not nodes:
-        return [[0]]
-    orders = {node: (node, *plan.steal_order.get(node, ())) for node in nodes}
-    far = len(nodes)
-    return [[orders[a].index(b) if b in orders[a] else far for b in nodes] for a in nodes]
 
 
 def _bytes_of_image(image: LoadedImage | Animation) -> int:

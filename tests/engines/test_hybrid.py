@@ -73,7 +73,7 @@ def test_results_are_those_of_the_engine_that_they_name():
         if rendered.engine == "pyhades":
             assert rendered.data == want["pyhades"][number]
     assert Counter(rendered.engine for rendered in outcomes) == tallies
-    assert set(tallies) == {"onnxruntime:cpu", "pyhades"} and min(tallies.values()) > 0
+    assert set(tallies) == {"onnxruntime:cpu", "pyhades"} and sum(tallies.values()) == 40
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_an_engine_that_does_not_work_costs_no_picture(folder, tmp_path, what):
         "gives nonsense": lambda call, planes: planes[:, :1, ::2] * np.nan,
     }[what]  # fmt: skip
     device = Scripted("device", behaviour, batch=4)
-    with remover(device, Pyhades()) as made:
+    with remover(device, Scripted("other", slow(0.02))) as made:
         run = run_of(made, folder, tmp_path / "out", engine_timeout=0.1)
 
         def tell(outcome):
@@ -141,7 +141,7 @@ def test_an_engine_that_does_not_work_costs_no_picture(folder, tmp_path, what):
     gate.open()
     assert (report.done, report.failed) == (24, 0)
     done = check_once(tmp_path / "out", 24)
-    assert {line["engine"] for line in done} <= {"device", "pyhades"}
+    assert {line["engine"] for line in done} <= {"device", "other"}
     note = next(note for note in report.notes if note.startswith("engine device"))
     assert "pictures went to other engines" in note
 

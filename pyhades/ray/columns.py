@@ -1,0 +1,131 @@
+"""Columns of a batch: the one that pictures are read from, and those that are added."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from pyhades.errors import ArgumentError, ImageError
+from pyhades.segmentation.bulk.chain import Rendered
+
+ADDED = pa.schema(
+    [
+        pa.field("result", pa.binary()),
+        pa.field("height", pa.int32()),
+        pa.field("width", pa.int32()),
+        pa.field("foreground", pa.float64()),
+        pa.field("doubt", pa.string()),
+        pa.field("engine", pa.string()),
+        pa.field("seconds", pa.float64()),
+        pa.field("error", pa.string()),
+    ]
+)
+"""What is added to a row, in this order. All but the last two are null where it failed."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a row.
+
+    Attributes
+    ----------
+    rendered
+        None where it failed.
+    seconds
+        From reading it until its result was encoded.
+    error
+        Why it failed; empty where it did not.
+    """
+
+    rendered: Rendered | None
+    seconds: float
+    error: str = ""
+
+    def by_name(self) -> dict[str, Any]:
+        """A value for each of :data:`ADDED`."""
+        told = dict.fromkeys(ADDED.names) | {"seconds": self.seconds, "error": self.error}
+        done = self.rendered
+        if done is not None:
+            height, width = done.size
+            told |= {
+                "result": done.data, "height": height, "width": width, "doubt": done.doubt,
+                "foreground": done.foreground, "engine": getattr(done, "engine", "pyhades"),
+            }  # fmt: skip
+        return told
+
+
+def check_columns(names: Sequence[str], column: str, prefix: str) -> None:
+    """The column of pictures is among those of a dataset, and those that are added are not.
+
+    Raises
+    ------
+    ArgumentError
+        It is not, or one is.
+    """
+    if column not in names:
+        raise ArgumentError(f"column={column!r} is none of {', '.join(map(repr, names))}")
+    clashing = [f"{prefix}{name}" for name in ADDED.names if f"{prefix}{name}" in names]
+    if clashing:
+        raise ArgumentError(
+            f"the dataset has columns {', '.join(map(repr, clashing))}; prefix= gives those that "
+            "are added other names"
+        )
+
+
+def pictures_of(batch: Any, column: str) -> Iterator[Any]:
+    """The picture of each row, without copying it: text, a view of bytes, or None.
+
+    Records of Hugging Face's datasets, of ``bytes`` and ``path``, are what they hold.
+    """
+    for value in batch.column(column):
+        yield _picture(value)
+
+
+def with_outcomes(batch: Any, outcomes: Sequence[Outcome], prefix: str) -> Any:
+    """A batch with what became of its rows."""
+    rows = [outcome.by_name() for outcome in outcomes]
+    for field in ADDED:
+        array = pa.array([row[field.name] for row in rows], field.type)
+        batch = batch.append_column(f"{prefix}{field.name}", array)
+    return batch
+
+
+def without_content(batch: Any, column: str) -> Any:
+    """A batch without the column of pictures, if that holds more than their names."""
+    kind = batch.schema.field(column).type
+    is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    return batch if is_text else batch.drop_columns([column])
+
+
+def checked_picture(value: Any) -> Any:
+    """What can be a picture.
+
+    Raises
+    ------
+    ImageError
+        There is none in this row, or it is something else.
+    """
+    if value is None:
+        raise ImageError("this row has no picture")
+    if not isinstance(value, str | bytes | bytearray | memoryview):
+        raise ImageError(f"a picture is a path, a URL or bytes, and not {type(value).__name__}")
+    return value
+
+
+def _picture(value: Any) -> Any:
+    """Of one row, an Arrow scalar."""
+    if not value.is_valid:
+        return None
+    if isinstance(value, pa.StructScalar):
+        return next((found for key in ("bytes", "path") if (found := _held(value, key))), None)
+    if isinstance(value, pa.BinaryScalar) and not isinstance(value, pa.StringScalar):
+        return memoryview(value.as_buffer())
+    return value.as_py()
+
+
+def _held(record: Any, key: str) -> Any:
+    names = [record.type.field(place).name for place in range(record.type.num_fields)]
+    return _picture(record[key]) if key in names else None

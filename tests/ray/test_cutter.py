@@ -1,0 +1,184 @@
+"""What an actor makes of a batch. Neither needs Ray."""
+
+from __future__ import annotations
+
+import io
+import pickle
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from PIL import Image
+
+import pyhades
+from pyhades.errors import ArgumentError
+from pyhades.ray.columns import ADDED
+from pyhades.ray.cutter import Cutter, Recipe
+from pyhades.ray.removing import threads_of
+from pyhades.segmentation import Finish
+from pyhades.segmentation.bulk.chain import Rendering
+from pyhades.segmentation.compose import Background
+from pyhades.segmentation.plausibility import SAMPLES
+
+
+@pytest.fixture(scope="module")
+def cutter():
+    made = Cutter(Recipe(None, 1, Rendering()))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def expected():
+    """What a remover makes of the samples."""
+    with pyhades.Remover(threads=2) as remover:
+        return [remover.cut(path).encode() for path in SAMPLES]
+
+
+def as_rows(table: pa.Table) -> list[dict]:
+    return table.to_pylist()
+
+
+@pytest.fixture
+def read_only(tmp_path):
+    """Content as Ray's object store shows it: mapped, and whoever writes there crashes."""
+
+    def mapped(kind: pa.DataType) -> pa.ChunkedArray:
+        contents = [path.read_bytes() for path in SAMPLES]
+        table = pa.table({"bytes": pa.array(contents, kind)})
+        with pa.ipc.new_file(str(tmp_path / "bytes.arrow"), table.schema) as writer:
+            writer.write_table(table)
+        shown = pa.ipc.open_file(pa.memory_map(str(tmp_path / "bytes.arrow"))).read_all()["bytes"]
+        assert not shown.chunk(0).buffers()[2].is_mutable
+        return shown
+
+    return mapped
+
+
+def test_paths(cutter, expected):
+    batch = pa.table({"path": [str(path) for path in SAMPLES], "id": [7, 8, 9]})
+    result = cutter(batch)
+    assert result.schema == pa.schema([*batch.schema, *ADDED])
+    rows = as_rows(result)
+    assert [row["result"] for row in rows] == expected
+    assert [(row["id"], row["error"]) for row in rows] == [(7, ""), (8, ""), (9, "")]
+    for row, content in zip(rows, expected, strict=True):
+        image = Image.open(io.BytesIO(content))
+        assert (row["width"], row["height"]) == image.size
+        share = np.asarray(image.getchannel("A")).mean() / 255
+        assert row["foreground"] == pytest.approx(share, abs=1e-6)
+        assert row["seconds"] > 0 and row["engine"] == "pyhades" and row["doubt"] == ""
+
+
+@pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary()], ids=str)
+def test_bytes_are_read_where_they_lie_and_do_not_come_back(expected, kind, read_only):
+    contents = read_only(kind)
+    cutter = Cutter(Recipe(None, 1, Rendering(), column="bytes"))
+    result = cutter(pa.table({"bytes": contents, "path": ["a", "b", "c"]}))
+    assert result.column_names == ["path", *ADDED.names]
+    assert result["result"].to_pylist() == expected
+    assert contents.to_pylist() == [path.read_bytes() for path in SAMPLES]
+
+
+def test_bytes_come_back_if_wanted(expected, read_only):
+    cutter = Cutter(Recipe(None, 1, Rendering(), column="bytes", keep=True, prefix="cut_"))
+    result = cutter(pa.table({"bytes": read_only(pa.binary()), "error": [1, 2, 3]}))
+    assert result.column_names[:3] == ["bytes", "error", "cut_result"]
+    assert result["cut_result"].to_pylist() == expected
+
+
+def test_records_of_datasets(expected):
+    first, second, third = SAMPLES
+    records = pa.array(
+        [
+            {"bytes": first.read_bytes(), "path": "a.jpg"},
+            {"bytes": None, "path": str(second)},
+            {"bytes": third.read_bytes(), "path": None},
+        ]
+    )
+    cutter = Cutter(Recipe(None, 1, Rendering(), column="image"))
+    result = cutter(pa.table({"image": records}))
+    assert result.column_names == ADDED.names
+    assert result["result"].to_pylist() == expected
+
+
+def test_urls(cutter, expected, tmp_path):
+    fsspec = pytest.importorskip("fsspec")
+    with fsspec.open("memory://pictures/cat.jpg", "wb") as file:
+        file.write(SAMPLES[0].read_bytes())
+    urls = ["memory://pictures/cat.jpg", SAMPLES[1].as_uri(), "memory://pictures/none.jpg", "x://y"]
+    rows = as_rows(cutter(pa.table({"path": urls})))
+    assert [row["result"] for row in rows] == [*expected[:2], None, None]
+    assert rows[2]["error"] == "memory://pictures/none.jpg: there is no such file"
+    assert rows[3]["error"].startswith("x://y: ")
+
+
+def test_what_is_wrong_costs_its_row_alone(cutter, expected, tmp_path):
+    text = tmp_path / "text.jpg"
+    text.write_text("no picture")
+    half = tmp_path / "half.jpg"
+    half.write_bytes(SAMPLES[0].read_bytes()[:400])
+    missing = tmp_path / "missing.jpg"
+    paths = [str(text), str(SAMPLES[0]), None, str(half), "", str(missing), str(SAMPLES[1])]
+    rows = as_rows(cutter(pa.table({"path": paths})))
+    assert [row["result"] for row in rows if not row["error"]] == expected[:2]
+    assert [bool(row["error"]) for row in rows] == [True, False, True, True, True, True, False]
+    failed = [row for row in rows if row["error"]]
+    assert all(row["seconds"] >= 0 and row["engine"] is None for row in failed)
+    assert all(row[name] is None for row in failed for name in ("result", "height", "doubt"))
+    assert "text.jpg" in rows[0]["error"] and rows[2]["error"] == "this row has no picture"
+    assert rows[5]["error"] == f"{missing}: No such file or directory"
+
+
+def test_a_column_of_other_things(cutter):
+    rows = as_rows(cutter(pa.table({"path": [1, 2]})))
+    assert {row["error"] for row in rows} == {"a picture is a path, a URL or bytes, and not int"}
+
+
+def test_columns_that_do_not_fit(cutter):
+    with pytest.raises(ArgumentError, match="column='path' is none of 'picture'"):
+        cutter(pa.table({"picture": ["a"]}))
+    with pytest.raises(ArgumentError, match=r"columns 'height', 'error'; prefix="):
+        cutter(pa.table({"path": ["a"], "error": [1], "height": [2]}))
+
+
+def test_an_empty_batch(cutter):
+    result = cutter(pa.table({"path": pa.array([], pa.string())}))
+    assert result.num_rows == 0 and result.column_names == ["path", *ADDED.names]
+
+
+def test_what_is_made_of_a_cutout():
+    finish = Finish(crop=True, canvas=(64, 64))
+    rendering = Rendering("rgba", Background("white"), ".jpg", finish=finish)
+    cutter = Cutter(Recipe(None, 1, rendering))
+    result = cutter(pa.table({"path": [str(SAMPLES[0])]}))["result"][0].as_py()
+    with pyhades.Remover(threads=1) as remover:
+        finished = remover.cut(SAMPLES[0]).finish(finish)
+        assert result == finished.encode("rgba", Background("white"), suffix=".jpg")
+    assert Image.open(io.BytesIO(result)).size == (64, 64)
+
+
+def test_a_doubtful_matte_is_told(cutter, tmp_path):
+    path = tmp_path / "black.png"
+    Image.new("RGB", (64, 48)).save(path)
+    row = as_rows(cutter(pa.table({"path": [str(path)]})))[0]
+    assert row["doubt"].startswith(("nearly empty", "nearly full", "soft")), row["doubt"]
+
+
+def test_a_recipe_is_sent_to_actors(expected):
+    recipe = pickle.loads(pickle.dumps(Recipe(None, 2, Rendering(), remover={"max_pixels": 10**6})))
+    cutter = Cutter(recipe)
+    assert cutter.remover.threads == 2 and cutter.remover.max_pixels == 10**6
+    assert cutter.cut(SAMPLES[0].read_bytes()).data == expected[0]
+
+
+@pytest.mark.parametrize("num_cpus", [0, -1, float("nan"), float("inf"), "2", True, None])
+def test_numbers_of_cpus_that_are_none(num_cpus):
+    with pytest.raises(ArgumentError, match=r"num_cpus=.* is no number of CPUs above 0"):
+        threads_of(num_cpus, {})
+
+
+def test_threads_follow_cpus():
+    assert [threads_of(count, {}) for count in (0.1, 1, 2.0, 3.99)] == [1, 1, 2, 3]
+    with pytest.raises(ArgumentError, match="leave threads= out"):
+        threads_of(1, {"threads": 4})

@@ -18,7 +18,10 @@ import pytest
 from pyhades.segmentation.plausibility import SAMPLES
 
 MISSING = importlib.util.find_spec("ray") is None
-NODE = {"num_cpus": 1, "object_store_memory": 100 << 20}
+HEAD = {"num_cpus": 1, "object_store_memory": 100 << 20}
+SECOND = HEAD | {"num_cpus": 2}
+HASTY = {"health_check_period_ms": 500, "health_check_failure_threshold": 4}
+"""A node that does not answer counts as gone after two seconds, not after half a minute."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -33,16 +36,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @dataclass
 class Nodes:
-    """The cluster; the driver is this process, on the first of two nodes of one CPU.
+    """The cluster of a node of one CPU, on which the driver is (this process), and one of two.
 
     Attributes
     ----------
+    ray
+        The module, connected to it.
     cluster
         Of ``ray.cluster_utils``.
     second
         The node that may go.
     """
 
+    ray: Any
     cluster: Any
     second: Any
 
@@ -55,7 +61,7 @@ class Nodes:
         self.cluster.remove_node(self.second, allow_graceful=False)
 
     def replace_second(self) -> None:
-        self.second = self.cluster.add_node(**NODE)
+        self.second = self.cluster.add_node(**SECOND)
 
 
 @pytest.fixture(scope="session")
@@ -79,13 +85,13 @@ def _cluster(folder: str) -> Iterator[Nodes]:
         import ray
         from ray.cluster_utils import Cluster
 
-        head = {**NODE, "include_dashboard": False, "temp_dir": folder}
+        head = {**HEAD, "include_dashboard": False, "_system_config": HASTY}
         cluster = Cluster(initialize_head=True, head_node_args=head)
         try:
-            second = cluster.add_node(**NODE)
+            second = cluster.add_node(**SECOND)
             ray.init(address=cluster.address, log_to_driver=False, logging_level="error")
             ray.data.DataContext.get_current().enable_progress_bars = False
-            yield Nodes(cluster, second)
+            yield Nodes(ray, cluster, second)
         finally:
             ray.shutdown()
             cluster.shutdown()
@@ -93,7 +99,7 @@ def _cluster(folder: str) -> Iterator[Nodes]:
 
 @pytest.fixture(scope="session")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of 40 photographs in two folders, one of which is none."""
+    """40 photographs in two folders, one of which is none."""
     folder = tmp_path_factory.mktemp("pictures")
     (folder / "below").mkdir()
     for number in range(40):

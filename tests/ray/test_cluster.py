@@ -1,0 +1,144 @@
+"""Two nodes on this machine: every row comes back once, whatever happens to one of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+import pyhades
+import pyhades.ray
+from pyhades.errors import ArgumentError, ArgumentTypeError
+from pyhades.ray import removing
+from pyhades.ray.columns import ADDED
+from pyhades.ray.cutter import Cutter
+from pyhades.ray.required import ray_module
+from pyhades.segmentation.plausibility import SAMPLES
+
+
+@pytest.fixture(scope="module")
+def expected():
+    """What a remover makes of each of the pictures, by its number modulo three."""
+    with pyhades.Remover(threads=2) as remover:
+        return [remover.cut(path).encode() for path in SAMPLES]
+
+
+def paths(pictures: Path) -> list[str]:
+    return sorted(map(str, pictures.rglob("*.jpg")))
+
+
+def check_rows(rows: list[dict], pictures: Path, expected: list[bytes]) -> None:
+    """Each picture once, as a remover makes it; the one that is none with its error."""
+    assert sorted(row["path"] for row in rows) == paths(pictures)
+    for row in rows:
+        number = int(Path(row["path"]).stem)
+        if number == 12:
+            assert row["result"] is None and "12.jpg" in row["error"]
+        else:
+            assert row["error"] == "" and row["result"] == expected[number % len(expected)]
+
+
+def test_arguments_are_looked_at_before_anything_is_computed(nodes):
+    pictures = nodes.ray.data.from_items([{"path": "cat.jpg", "width": 3}])
+    cut = pyhades.ray.remove_backgrounds
+    for wrong, why in [
+        ({"column": "picture"}, "column='picture' is none of 'path', 'width'"),
+        ({}, r"columns 'width'; prefix="),
+        ({"prefix": "cut_", "threads": 2}, "leave threads= out"),
+        ({"prefix": "cut_", "suffix": ".jpg"}, "JPEG has no transparency"),
+        ({"prefix": "cut_", "batch_size": 0}, "batch_size=0 must be at least 1"),
+        ({"prefix": "cut_", "output": "none"}, "output='none' is none of"),
+    ]:
+        with pytest.raises(ArgumentError, match=why):
+            cut(pictures, **wrong)
+    with pytest.raises(ArgumentTypeError, match=r"not a ray.data.Dataset"):
+        cut([{"path": "cat.jpg"}])
+    with pytest.raises(ArgumentTypeError, match=r"compute is TaskPoolStrategy, not a"):
+        cut(pictures, prefix="cut_", compute=nodes.ray.data.TaskPoolStrategy())
+
+
+def test_a_node_that_goes_costs_no_row(nodes, pictures, expected):
+    found = pyhades.ray.list_pictures(pictures, batch_size=2)
+    pool = nodes.ray.data.ActorPoolStrategy(size=3)
+    rows = []
+    try:
+        for row in pyhades.ray.remove_backgrounds(found, compute=pool, batch_size=2).iter_rows():
+            rows.append(row)
+            if len(rows) == 6:
+                assert nodes.ray.available_resources().get("CPU", 0) == 0, (
+                    "no actor on the second node"
+                )
+                nodes.lose_second()
+        assert len([node for node in nodes.ray.nodes() if node["Alive"]]) == 1
+    finally:
+        nodes.replace_second()
+    check_rows(rows, pictures, expected)
+    assert list(rows[0]) == ["path", "key", *ADDED.names]
+
+
+def test_a_run_that_was_killed_goes_on(nodes, pictures, expected, tmp_path):
+    out, state = tmp_path / "out", tmp_path / "state"
+    given = [nodes.address, str(pictures), str(out), str(state)]
+    script = [sys.executable, str(Path(__file__).with_name("resumed.py")), *given]
+    killed = subprocess.Popen(script, stderr=subprocess.PIPE, text=True)
+    end = time.monotonic() + 60
+    while len(list(out.glob("*.parquet"))) < 3:
+        assert killed.poll() is None and time.monotonic() < end, killed.communicate()[1]
+        time.sleep(0.02)
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    done = {path for path in state.glob("*.parquet") if "pending" not in path.name}
+    assert 0 < len(done) < 20
+    subprocess.run(script, check=True, capture_output=True)
+    rows = [row for file in out.glob("*.parquet") for row in parquet.read_table(file).to_pylist()]
+    check_rows(rows, pictures, expected)
+
+
+def test_bytes_out_of_files_and_a_model_by_its_bytes(nodes, pictures, expected):
+    """The model goes by way of the object store."""
+    from pyhades.segmentation.remover import DEFAULT_MODEL
+
+    read = nodes.ray.data.read_binary_files(paths(pictures)[:6], include_paths=True)
+    cut = pyhades.ray.remove_backgrounds(
+        read, DEFAULT_MODEL.read_bytes(), column="bytes", num_cpus=0.5, output="mask"
+    )
+    rows = cut.take_all()
+    assert "bytes" not in rows[0]
+    with pyhades.Remover(threads=1) as remover:
+        for row in rows:
+            assert row["result"] == remover.cut(row["path"]).encode("mask")
+    assert sorted(row["path"] for row in rows) == paths(pictures)[:6]
+
+
+class Spy:
+    """In place of what cuts out: tells of the CPUs of its actor."""
+
+    def __init__(self, recipe):
+        self.cutter = Cutter(recipe)
+        self.context = ray_module().get_runtime_context()
+
+    def __call__(self, batch):
+        cpus = self.context.get_assigned_resources()["CPU"]
+        told = [cpus, self.cutter.remover.threads, int(os.environ["OMP_NUM_THREADS"])]
+        return pa.table({"told": [told]})
+
+
+def test_actors_have_as_many_threads_as_cpus(nodes, monkeypatch):
+    monkeypatch.setattr(removing, "Cutter", Spy)
+    pictures = nodes.ray.data.from_items([{"path": "cat.jpg"}])
+    told = removing.remove_backgrounds(pictures, num_cpus=2).take_all()
+    assert told == [{"told": [2, 2, 2]}]
+
+
+def test_a_model_that_is_not_there_is_told(nodes, tmp_path):
+    pictures = nodes.ray.data.from_items([{"path": str(SAMPLES[0])}])
+    missing = tmp_path / "missing.onnx"
+    with pytest.raises(Exception, match=f"model='{missing}': there is no such file"):
+        pyhades.ray.remove_backgrounds(pictures, missing).take_all()

@@ -11,19 +11,19 @@ import pyarrow as pa
 from pyhades.errors import ArgumentError, ImageError
 from pyhades.segmentation.bulk.chain import Rendered
 
-ADDED = pa.schema(
-    [
-        pa.field("result", pa.binary()),
-        pa.field("height", pa.int32()),
-        pa.field("width", pa.int32()),
-        pa.field("foreground", pa.float64()),
-        pa.field("doubt", pa.string()),
-        pa.field("engine", pa.string()),
-        pa.field("seconds", pa.float64()),
-        pa.field("error", pa.string()),
-    ]
+_ALWAYS = (
+    pa.field("height", pa.int32()),
+    pa.field("width", pa.int32()),
+    pa.field("foreground", pa.float64()),
+    pa.field("doubt", pa.string()),
+    pa.field("engine", pa.string()),
+    pa.field("seconds", pa.float64()),
+    pa.field("error", pa.string()),
 )
+CONTENT = pa.schema([pa.field("result", pa.binary()), *_ALWAYS])
 """What is added to a row, in this order. All but the last two are null where it failed."""
+WRITTEN = pa.schema([pa.field("output", pa.string()), *_ALWAYS])
+"""The same where results were written: where they are, and not what they are."""
 
 
 @dataclass(frozen=True)
@@ -35,39 +35,44 @@ class Outcome:
     rendered
         None where it failed.
     seconds
-        From reading it until its result was encoded.
+        From reading it until its result was encoded, and written.
     error
         Why it failed; empty where it did not.
+    output
+        Where its result was written, if it was.
     """
 
     rendered: Rendered | None
     seconds: float
     error: str = ""
+    output: str | None = None
 
-    def by_name(self) -> dict[str, Any]:
-        """A value for each of :data:`ADDED`."""
-        told = dict.fromkeys(ADDED.names) | {"seconds": self.seconds, "error": self.error}
+    def by_name(self, added: pa.Schema = CONTENT) -> dict[str, Any]:
+        """A value for each of what is added."""
+        told = dict.fromkeys(added.names) | {"seconds": self.seconds, "error": self.error}
         done = self.rendered
-        if done is not None:
-            height, width = done.size
-            told |= {
-                "result": done.data, "height": height, "width": width, "doubt": done.doubt,
-                "foreground": done.foreground, "engine": getattr(done, "engine", "pyhades"),
-            }  # fmt: skip
-        return told
+        if done is None:
+            return told
+        height, width = done.size
+        result = {"result": done.data} if "result" in told else {"output": self.output}
+        return told | result | {
+            "height": height, "width": width, "foreground": done.foreground, "doubt": done.doubt,
+            "engine": getattr(done, "engine", "pyhades"),
+        }  # fmt: skip
 
 
-def check_columns(names: Sequence[str], column: str, prefix: str) -> None:
-    """The column of pictures is among those of a dataset, and those that are added are not.
+def check_columns(names: Sequence[str], wanted: Sequence[str], prefix: str, added: Any) -> None:
+    """Columns that are asked for are among those of a dataset, and those that are added are not.
 
     Raises
     ------
     ArgumentError
-        It is not, or one is.
+        One is not, or one is.
     """
-    if column not in names:
-        raise ArgumentError(f"column={column!r} is none of {', '.join(map(repr, names))}")
-    clashing = [f"{prefix}{name}" for name in ADDED.names if f"{prefix}{name}" in names]
+    for column in wanted:
+        if column not in names:
+            raise ArgumentError(f"column {column!r} is none of {', '.join(map(repr, names))}")
+    clashing = [f"{prefix}{name}" for name in added.names if f"{prefix}{name}" in names]
     if clashing:
         raise ArgumentError(
             f"the dataset has columns {', '.join(map(repr, clashing))}; prefix= gives those that "
@@ -84,10 +89,12 @@ def pictures_of(batch: Any, column: str) -> Iterator[Any]:
         yield _picture(value)
 
 
-def with_outcomes(batch: Any, outcomes: Sequence[Outcome], prefix: str) -> Any:
+def with_outcomes(
+    batch: Any, outcomes: Sequence[Outcome], prefix: str, added: Any = CONTENT
+) -> Any:
     """A batch with what became of its rows."""
-    rows = [outcome.by_name() for outcome in outcomes]
-    for field in ADDED:
+    rows = [outcome.by_name(added) for outcome in outcomes]
+    for field in added:
         array = pa.array([row[field.name] for row in rows], field.type)
         batch = batch.append_column(f"{prefix}{field.name}", array)
     return batch

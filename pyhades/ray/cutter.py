@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pyhades.errors import ImageError, PyhadesError
+from pyhades.errors import ArgumentError, ImageError, PyhadesError
 from pyhades.ray.columns import (
+    CONTENT,
+    WRITTEN,
     Outcome,
     check_columns,
     checked_picture,
@@ -17,8 +20,10 @@ from pyhades.ray.columns import (
 )
 from pyhades.ray.required import ray_module
 from pyhades.segmentation.buffers import KeptBuffers
+from pyhades.segmentation.bulk.beginning import sink_of
 from pyhades.segmentation.bulk.chain import Cutting, Decoding, Encoding, Rendered, Rendering, Whole
 from pyhades.segmentation.bulk.review import doubt_about
+from pyhades.segmentation.bulk.sources.naming import inside
 from pyhades.segmentation.bulk.sources.urls import is_url, reach
 from pyhades.segmentation.clock import Clock
 from pyhades.segmentation.remover import Remover
@@ -42,6 +47,9 @@ class Recipe:
         Of the names of columns that are added.
     keep
         Whether bytes of pictures stay in their rows.
+    destination, target
+        Where results are written, a folder or a URL, and the column of their names; None where they
+        stay in their rows.
     remover
         What else the remover takes.
     """
@@ -52,7 +60,19 @@ class Recipe:
     column: str = "path"
     prefix: str = ""
     keep: bool = False
+    destination: str | None = None
+    target: str = "target"
     remover: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def added(self) -> Any:
+        """The columns that rows get."""
+        return CONTENT if self.destination is None else WRITTEN
+
+    def check(self, names: Sequence[str]) -> None:
+        """ArgumentError where a dataset with these columns is not what it is for."""
+        wanted = [self.column] if self.destination is None else [self.column, self.target]
+        check_columns(names, wanted, self.prefix, self.added)
 
     def make_remover(self) -> Remover:
         """On this machine."""
@@ -83,16 +103,19 @@ class Cutter:
         self._recipe = recipe
         self.remover = recipe.make_remover()
         self._clock, self._buffers = Clock(), KeptBuffers()
+        where = recipe.destination
+        self._sink = None if where is None else sink_of(where, "file")[0]
         self._session = self.remover.session(buffers=self._buffers, clock=self._clock)
 
     def __call__(self, batch: Any) -> Any:
         """A ``pyarrow.Table`` with what became of its rows; a picture that fails costs its row."""
         recipe = self._recipe
-        check_columns(batch.column_names, recipe.column, recipe.prefix)
-        outcomes = [self._outcome(picture) for picture in pictures_of(batch, recipe.column)]
+        recipe.check(batch.column_names)
+        pictures = pictures_of(batch, recipe.column)
+        outcomes = list(map(self._outcome, pictures, self._targets(batch)))
         if not recipe.keep:
             batch = without_content(batch, recipe.column)
-        return with_outcomes(batch, outcomes, recipe.prefix)
+        return with_outcomes(batch, outcomes, recipe.prefix, recipe.added)
 
     def cut(self, picture: Any, rendering: Rendering | None = None) -> Rendered:
         """A picture as a file: from a path, a URL or bytes.
@@ -122,15 +145,31 @@ class Cutter:
         self._session.close()
         self.remover.close()
 
-    def _outcome(self, picture: Any) -> Outcome:
+    def _targets(self, batch: Any) -> Sequence[Any]:
+        """What results of rows are called; None where they are not written."""
+        if self._sink is None:
+            return [None] * batch.num_rows
+        names: list[Any] = batch.column(self._recipe.target).to_pylist()
+        suffix = self._recipe.rendering.suffix
+        other = next((name for name in names if not str(name).endswith(suffix)), suffix)
+        if other != suffix:
+            raise ArgumentError(f"suffix={suffix!r} is not that of {other!r}")
+        return names
+
+    def _outcome(self, picture: Any, target: Any) -> Outcome:
         """What becomes of a picture; nothing that is wrong with it is raised."""
         began = time.perf_counter()
-        rendered, reason = None, ""
+        rendered, reason, output = None, "", None
         try:
-            rendered = self.cut(checked_picture(picture))
+            done = self.cut(checked_picture(picture))
+            if self._sink is not None:
+                name = inside(target, what="the name of a result")
+                self._sink.write(name, done.parts, replace=True)
+                output = f"{str(self._recipe.destination).rstrip('/')}/{name}"
+            rendered = done
         except Exception as error:  # codecs and file systems have their own
             reason = reason_of(error)
-        return Outcome(rendered, round(time.perf_counter() - began, 4), reason)
+        return Outcome(rendered, round(time.perf_counter() - began, 4), reason, output)
 
 
 def read_picture(picture: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pyarrow as pa
 from pyhades.arguments import check_count, check_flag
 from pyhades.errors import ArgumentError
 from pyhades.ray.required import ray_module
+from pyhades.segmentation.bulk.sources.naming import result_of
 from pyhades.segmentation.bulk.sources.opening import check_exists
 from pyhades.segmentation.bulk.sources.tree import Tree
 from pyhades.segmentation.bulk.sources.urls import Remote, is_url, reach
@@ -23,8 +24,9 @@ READERS = 2
 
 
 def list_pictures(
-    inputs: Listable | Sequence[Listable], *, recursive: bool = True, batch_size: int = 16
-) -> Any:
+    inputs: Listable | Sequence[Listable], *, recursive: bool = True, suffix: str = ".png",
+    batch_size: int = 16,
+) -> Any:  # fmt: skip
     """The pictures of folders as a dataset of their paths, in blocks of ``batch_size`` rows.
 
     A block is what one actor takes at a time, and what is done again when a machine goes. Unlike
@@ -38,6 +40,8 @@ def list_pictures(
         see them under the same name.
     recursive
         Whether folders in folders count.
+    suffix
+        Of results; give it to :func:`pyhades.ray.remove_backgrounds`, too.
     batch_size
         Rows of a block; give it to :func:`pyhades.ray.remove_backgrounds`, too.
 
@@ -45,31 +49,34 @@ def list_pictures(
     -------
     ray.data.Dataset
         ``path``: absolute, or a URL; each once. ``key``: the path below its input, with ``/``
-        between folders.
+        between folders. ``target``: the name of its result below a destination, as ``pyhades
+        remove`` gives it; each once.
 
     Raises
     ------
     ArgumentError
-        An input does not exist, or there are no pictures.
+        An input does not exist, there are no pictures, or two of them would have one result.
     ConfigurationError
         Ray is not installed.
 
     Examples
     --------
     >>> pyhades.ray.list_pictures("s3://bucket/photos")              # doctest: +SKIP
-    Dataset(num_rows=40000, schema={path: string, key: string})
+    Dataset(num_rows=40000, schema={path: string, key: string, target: string})
     """
     data = ray_module("ray.data")
     rows = check_count("batch_size", batch_size)
     check_flag("recursive", recursive)
     given = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
-    found: dict[str, str] = {}
+    found: dict[str, tuple[str, str]] = {}
     for place in given:
-        for path, key in pictures_below(os.fspath(place), recursive):
-            found.setdefault(path, key)
+        for path, key, target in pictures_below(os.fspath(place), recursive, suffix):
+            found.setdefault(path, (key, target))
     if not found:
         raise ArgumentError(f"no pictures in {', '.join(map(str, given)) or 'no inputs'}")
-    table = pa.table({"path": list(found), "key": list(found.values())})
+    _check_targets((path, target) for path, (_, target) in found.items())
+    keys, targets = zip(*found.values(), strict=True)
+    table = pa.table({"path": list(found), "key": list(keys), "target": list(targets)})
     blocks = [table.slice(first, rows) for first in range(0, len(found), rows)]
 
     from pyhades.ray.blocks import Blocks
@@ -79,26 +86,39 @@ def list_pictures(
     )
 
 
-def pictures_below(place: str, recursive: bool) -> Iterator[tuple[str, str]]:
-    """Absolute paths and keys of what is in a folder, or of a single file."""
+def pictures_below(place: str, recursive: bool, suffix: str) -> Iterator[tuple[str, str, str]]:
+    """Absolute paths, keys and names of results: of what is in a folder, or of a single file."""
     check_exists(place)
     if is_url(place):
-        yield from _remote(place.rstrip("/"), recursive)
+        yield from _remote(place.rstrip("/"), recursive, suffix)
         return
     root = Path(place).absolute()
     if not root.is_dir():
-        yield str(root), root.name
+        yield str(root), root.name, result_of(root.name, suffix)
         return
-    for picture in Tree(root, ".png", recursive=recursive):
-        yield str(root / picture.key), picture.key
+    for picture in Tree(root, suffix, recursive=recursive):
+        yield str(root / picture.key), picture.key, picture.target
 
 
-def _remote(url: str, recursive: bool) -> Iterator[tuple[str, str]]:
+def _check_targets(named: Iterable[tuple[str, str]]) -> None:
+    """ArgumentError where two pictures would have one result."""
+    taken: dict[str, str] = {}
+    for path, target in named:
+        other = taken.setdefault(target, path)
+        if other != path:
+            raise ArgumentError(
+                f"{other} and {path} would both become {target}; list them apart, or the folder "
+                "above them"
+            )
+
+
+def _remote(url: str, recursive: bool, suffix: str) -> Iterator[tuple[str, str, str]]:
     files, root = reach(url)
     if files.isfile(root):
-        yield url, url.rpartition("/")[2]
+        name = url.rpartition("/")[2]
+        yield url, name, result_of(name, suffix)
         return
     if not files.exists(root):
         raise ArgumentError(f"{url}: there is no such file or folder")
-    for picture in Remote(url, ".png", recursive=recursive):
-        yield f"{url}/{picture.key}", picture.key
+    for picture in Remote(url, suffix, recursive=recursive):
+        yield f"{url}/{picture.key}", picture.key, picture.target

@@ -10,7 +10,6 @@ from typing import Any
 from pyhades.arguments import check_count, check_flag
 from pyhades.errors import ArgumentError, ArgumentTypeError
 from pyhades.onnx.source import model_bytes
-from pyhades.ray.columns import check_columns
 from pyhades.ray.cutter import Cutter, Recipe
 from pyhades.ray.required import ray_module
 from pyhades.segmentation.bulk.beginning import rendering_of
@@ -38,6 +37,8 @@ def remove_backgrounds(
     strip: bool = False,
     first_frame: bool = False,
     finish: Finish | None = None,
+    destination: str | os.PathLike[str] | None = None,
+    target: str = "target",
     prefix: str = "",
     keep: bool = False,
     num_cpus: float = 1,
@@ -62,6 +63,9 @@ def remove_backgrounds(
                     null where it did
     ==============  =====================================================================
 
+    With a ``destination``, files are written where they are made, and ``output`` (the path or URL
+    of one) stands in place of ``result``: no result moves from machine to machine.
+
     A picture that fails costs its own row, and no batch. Pictures are decoded where they are cut
     out: only paths, or the bytes of files, move from machine to machine.
 
@@ -81,6 +85,12 @@ def remove_backgrounds(
         Take the first of several frames or pages; else all are cut out, into one file.
     finish
         Steps such as cropping, see :class:`pyhades.segmentation.Finish`.
+    destination
+        A folder that all machines see, or a URL that fsspec knows, to write results to; what has
+        the name of one is replaced. By default they are a column.
+    target
+        Of the dataset: the column of the names of results, below the destination. That of
+        :func:`pyhades.ray.list_pictures` has those that ``pyhades remove`` would give.
     prefix
         Of the names of the eight columns, where the dataset has some of them already.
     keep
@@ -130,11 +140,12 @@ def remove_backgrounds(
     )  # fmt: skip
     recipe = recipe_of(
         model, num_cpus, rendering, remover, column=column, prefix=prefix,
-        keep=check_flag("keep", keep),
+        keep=check_flag("keep", keep), target=target,
+        destination=None if destination is None else os.fspath(destination),
     )  # fmt: skip
     known = dataset.columns(fetch_if_missing=False)
     if known is not None:
-        check_columns(known, column, prefix)
+        recipe.check(known)
     return dataset.map_batches(
         Cutter,
         fn_constructor_args=(recipe,),

@@ -17,7 +17,7 @@ import pyhades
 import pyhades.ray
 from pyhades.errors import ArgumentError, ArgumentTypeError
 from pyhades.ray import removing
-from pyhades.ray.columns import ADDED
+from pyhades.ray.columns import CONTENT
 from pyhades.ray.cutter import Cutter
 from pyhades.ray.required import ray_module
 from pyhades.segmentation.plausibility import SAMPLES
@@ -49,7 +49,7 @@ def test_arguments_are_looked_at_before_anything_is_computed(nodes):
     pictures = nodes.ray.data.from_items([{"path": "cat.jpg", "width": 3}])
     cut = pyhades.ray.remove_backgrounds
     for wrong, why in [
-        ({"column": "picture"}, "column='picture' is none of 'path', 'width'"),
+        ({"column": "picture"}, "column 'picture' is none of 'path', 'width'"),
         ({}, r"columns 'width'; prefix="),
         ({"prefix": "cut_", "threads": 2}, "leave threads= out"),
         ({"prefix": "cut_", "suffix": ".jpg"}, "JPEG has no transparency"),
@@ -80,7 +80,7 @@ def test_a_node_that_goes_costs_no_row(nodes, pictures, expected):
     finally:
         nodes.replace_second()
     check_rows(rows, pictures, expected)
-    assert list(rows[0]) == ["path", "key", *ADDED.names]
+    assert list(rows[0]) == ["path", "key", "target", *CONTENT.names]
 
 
 def test_a_run_that_was_killed_goes_on(nodes, pictures, expected, tmp_path):

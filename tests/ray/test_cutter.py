@@ -12,7 +12,7 @@ from PIL import Image
 
 import pyhades
 from pyhades.errors import ArgumentError
-from pyhades.ray.columns import ADDED
+from pyhades.ray.columns import CONTENT
 from pyhades.ray.cutter import Cutter, Recipe
 from pyhades.ray.removing import threads_of
 from pyhades.segmentation import Finish
@@ -58,7 +58,7 @@ def read_only(tmp_path):
 def test_paths(cutter, expected):
     batch = pa.table({"path": [str(path) for path in SAMPLES], "id": [7, 8, 9]})
     result = cutter(batch)
-    assert result.schema == pa.schema([*batch.schema, *ADDED])
+    assert result.schema == pa.schema([*batch.schema, *CONTENT])
     rows = as_rows(result)
     assert [row["result"] for row in rows] == expected
     assert [(row["id"], row["error"]) for row in rows] == [(7, ""), (8, ""), (9, "")]
@@ -75,7 +75,7 @@ def test_bytes_are_read_where_they_lie_and_do_not_come_back(expected, kind, read
     contents = read_only(kind)
     cutter = Cutter(Recipe(None, 1, Rendering(), column="bytes"))
     result = cutter(pa.table({"bytes": contents, "path": ["a", "b", "c"]}))
-    assert result.column_names == ["path", *ADDED.names]
+    assert result.column_names == ["path", *CONTENT.names]
     assert result["result"].to_pylist() == expected
     assert contents.to_pylist() == [path.read_bytes() for path in SAMPLES]
 
@@ -98,7 +98,7 @@ def test_records_of_datasets(expected):
     )
     cutter = Cutter(Recipe(None, 1, Rendering(), column="image"))
     result = cutter(pa.table({"image": records}))
-    assert result.column_names == ADDED.names
+    assert result.column_names == CONTENT.names
     assert result["result"].to_pylist() == expected
 
 
@@ -136,7 +136,7 @@ def test_a_column_of_other_things(cutter):
 
 
 def test_columns_that_do_not_fit(cutter):
-    with pytest.raises(ArgumentError, match="column='path' is none of 'picture'"):
+    with pytest.raises(ArgumentError, match="column 'path' is none of 'picture'"):
         cutter(pa.table({"picture": ["a"]}))
     with pytest.raises(ArgumentError, match=r"columns 'height', 'error'; prefix="):
         cutter(pa.table({"path": ["a"], "error": [1], "height": [2]}))
@@ -144,7 +144,7 @@ def test_columns_that_do_not_fit(cutter):
 
 def test_an_empty_batch(cutter):
     result = cutter(pa.table({"path": pa.array([], pa.string())}))
-    assert result.num_rows == 0 and result.column_names == ["path", *ADDED.names]
+    assert result.num_rows == 0 and result.column_names == ["path", *CONTENT.names]
 
 
 def test_what_is_made_of_a_cutout():

@@ -66,6 +66,20 @@ def list_pictures(
     """
     data = ray_module("ray.data")
     rows = check_count("batch_size", batch_size)
+    table = listed_pictures(inputs, recursive=recursive, suffix=suffix)
+    blocks = [table.slice(first, rows) for first in range(0, table.num_rows, rows)]
+
+    from pyhades.ray.blocks import Blocks
+
+    return data.read_datasource(
+        Blocks(blocks), override_num_blocks=len(blocks), num_cpus=0, concurrency=READERS
+    )
+
+
+def listed_pictures(
+    inputs: Listable | Sequence[Listable], *, recursive: bool = True, suffix: str = ".png"
+) -> pa.Table:
+    """The rows of :func:`list_pictures`, without Ray."""
     check_flag("recursive", recursive)
     given = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
     found: dict[str, tuple[str, str]] = {}
@@ -76,14 +90,7 @@ def list_pictures(
         raise ArgumentError(f"no pictures in {', '.join(map(str, given)) or 'no inputs'}")
     _check_targets((path, target) for path, (_, target) in found.items())
     keys, targets = zip(*found.values(), strict=True)
-    table = pa.table({"path": list(found), "key": list(keys), "target": list(targets)})
-    blocks = [table.slice(first, rows) for first in range(0, len(found), rows)]
-
-    from pyhades.ray.blocks import Blocks
-
-    return data.read_datasource(
-        Blocks(blocks), override_num_blocks=len(blocks), num_cpus=0, concurrency=READERS
-    )
+    return pa.table({"path": list(found), "key": list(keys), "target": list(targets)})
 
 
 def pictures_below(place: str, recursive: bool, suffix: str) -> Iterator[tuple[str, str, str]]:

@@ -131,18 +131,19 @@ def remove_backgrounds(
     >>> cut = pyhades.ray.remove_backgrounds(pictures, "u2net.onnx")  # doctest: +SKIP
     >>> cut.write_parquet("/mnt/cutouts")                            # doctest: +SKIP
     """
-    data = ray_module("ray.data")
-    if not isinstance(dataset, data.Dataset):
-        raise ArgumentTypeError(f"dataset is {type(dataset).__name__}, not a ray.data.Dataset")
     rendering = rendering_of(
         output, background, suffix, WriteOptions(png, quality, lossless, bits, strip),
         first_frame=first_frame, finish=finish,
     )  # fmt: skip
+    rows = check_count("batch_size", batch_size)
     recipe = recipe_of(
         model, num_cpus, rendering, remover, column=column, prefix=prefix,
         keep=check_flag("keep", keep), target=target,
         destination=None if destination is None else os.fspath(destination),
     )  # fmt: skip
+    data = ray_module("ray.data")
+    if not isinstance(dataset, data.Dataset):
+        raise ArgumentTypeError(f"dataset is {type(dataset).__name__}, not a ray.data.Dataset")
     known = dataset.columns(fetch_if_missing=False)
     if known is not None:
         recipe.check(known)
@@ -150,7 +151,7 @@ def remove_backgrounds(
         Cutter,
         fn_constructor_args=(recipe,),
         compute=_pool(data, compute),
-        batch_size=check_count("batch_size", batch_size),
+        batch_size=rows,
         batch_format="pyarrow",
         zero_copy_batch=True,
         udf_modifying_row_count=False,

@@ -94,7 +94,6 @@ def build_app(
     >>> from ray import serve                                        # doctest: +SKIP
     >>> serve.run(pyhades.ray.build_app("u2net.onnx", num_cpus=2))   # doctest: +SKIP
     """
-    serve = ray_module("ray.serve")
     rendering = rendering_of(
         output, background, suffix, WriteOptions(png, quality, lossless, bits, strip),
         first_frame=True, finish=finish,
@@ -108,7 +107,9 @@ def build_app(
         )
     if max_queued_requests != -1:
         check_count("max_queued_requests", max_queued_requests, least=0)
+    check_count("max_bytes", max_bytes)
     recipe = recipe_of(model, num_cpus, rendering, remover)
+    serve = ray_module("ray.serve")
 
     from pyhades.ray.service import PictureService
 
@@ -121,5 +122,5 @@ def build_app(
         "max_queued_requests": max_queued_requests,
         "ray_actor_options": {**(ray_actor_options or {}), "num_cpus": num_cpus},
     }
-    made = serve.deployment(**options)(PictureService)
-    return made.bind(recipe, batch, batch_wait_timeout_s, check_count("max_bytes", max_bytes))
+    replicas = serve.deployment(**options)(PictureService)
+    return replicas.bind(recipe, batch, batch_wait_timeout_s, max_bytes)

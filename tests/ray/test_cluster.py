@@ -22,12 +22,19 @@ from pyhades.ray.cutter import Cutter
 from pyhades.ray.required import ray_module
 from pyhades.segmentation.plausibility import SAMPLES
 
+SCRIPT = Path(__file__).parents[2] / "scripts" / "remove_on_ray.py"
+
 
 @pytest.fixture(scope="module")
 def expected():
     """What a remover makes of each of the pictures, by its number modulo three."""
     with pyhades.Remover(threads=2) as remover:
         return [remover.cut(path).encode() for path in SAMPLES]
+
+
+def pictures_below(folder: Path) -> list[Path]:
+    """What there are results of, with the folder among them."""
+    return [path for path in folder.rglob("*") if path.name != "12.jpg"]
 
 
 def paths(pictures: Path) -> list[str]:
@@ -84,21 +91,29 @@ def test_a_node_that_goes_costs_no_row(nodes, pictures, expected):
 
 
 def test_a_run_that_was_killed_goes_on(nodes, pictures, expected, tmp_path):
-    out, state = tmp_path / "out", tmp_path / "state"
-    given = [nodes.address, str(pictures), str(out), str(state)]
-    script = [sys.executable, str(Path(__file__).with_name("resumed.py")), *given]
+    """The script of the page about clusters: files once, and a line of the log for each."""
+    out, log, state = (tmp_path / name for name in ("out", "log", "state"))
+    script = [sys.executable, str(SCRIPT), str(pictures), str(out), "--log", str(log)]
+    script += ["--state", str(state), "--address", nodes.address, "--batch", "2", "--rows", "4"]
     killed = subprocess.Popen(script, stderr=subprocess.PIPE, text=True)
     end = time.monotonic() + 60
-    while len(list(out.glob("*.parquet"))) < 3:
+    while len(list(log.glob("*.parquet"))) < 2:
         assert killed.poll() is None and time.monotonic() < end, killed.communicate()[1]
         time.sleep(0.02)
     killed.send_signal(signal.SIGKILL)
     killed.communicate()
-    done = {path for path in state.glob("*.parquet") if "pending" not in path.name}
-    assert 0 < len(done) < 20
+    done = [path for path in state.glob("*.parquet") if "pending" not in path.name]
+    assert 0 < len(done) < 10, "not killed in the middle"
+    before = {path: path.stat().st_mtime_ns for path in log.glob("*.parquet")}
     subprocess.run(script, check=True, capture_output=True)
-    rows = [row for file in out.glob("*.parquet") for row in parquet.read_table(file).to_pylist()]
+    kept = [path for path in before if path.exists() and path.stat().st_mtime_ns == before[path]]
+    assert len(kept) >= len(done), "what was done is done again"
+    rows = [row for file in log.glob("*.parquet") for row in parquet.read_table(file).to_pylist()]
+    for row in rows:
+        assert row["error"] or row["output"] == str(out / row["target"])
+        row["result"] = None if row["error"] else Path(row["output"]).read_bytes()
     check_rows(rows, pictures, expected)
+    assert len(list(out.rglob("*"))) == len(pictures_below(pictures)), "something else lies there"
 
 
 def test_bytes_out_of_files_and_a_model_by_its_bytes(nodes, pictures, expected):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 
+import fsspec
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -12,7 +13,7 @@ from PIL import Image
 
 import pyhades
 from pyhades.errors import ArgumentError
-from pyhades.ray.columns import CONTENT
+from pyhades.ray.columns import CONTENT, WRITTEN
 from pyhades.ray.cutter import Cutter, Recipe
 from pyhades.ray.removing import threads_of
 from pyhades.segmentation import Finish
@@ -103,7 +104,6 @@ def test_records_of_datasets(expected):
 
 
 def test_urls(cutter, expected, tmp_path):
-    fsspec = pytest.importorskip("fsspec")
     with fsspec.open("memory://pictures/cat.jpg", "wb") as file:
         file.write(SAMPLES[0].read_bytes())
     urls = ["memory://pictures/cat.jpg", SAMPLES[1].as_uri(), "memory://pictures/none.jpg", "x://y"]
@@ -170,6 +170,33 @@ def test_a_recipe_is_sent_to_actors(expected):
     cutter = Cutter(recipe)
     assert cutter.remover.threads == 2 and cutter.remover.max_pixels == 10**6
     assert cutter.cut(SAMPLES[0].read_bytes()).data == expected[0]
+
+
+@pytest.mark.parametrize("place", ["folder", "url"])
+def test_results_are_written_where_they_are_made(expected, tmp_path, place):
+    where = str(tmp_path / "out") if place == "folder" else "memory://out"
+    cutter = Cutter(Recipe(None, 1, Rendering(), destination=where))
+    targets = ["a.png", "below/b.png", "../c.png", None]
+    batch = pa.table({"path": [str(path) for path in (*SAMPLES, SAMPLES[0])], "target": targets})
+    with pytest.raises(ArgumentError, match=r"suffix='.png' is not that of None"):
+        cutter(batch)
+    result = cutter(batch.slice(0, 3))
+    assert result.column_names == ["path", "target", *WRITTEN.names]
+    assert result["output"].to_pylist() == [f"{where}/a.png", f"{where}/below/b.png", None]
+    assert "leads out of the destination" in result["error"][2].as_py()
+    for output, content in zip(result["output"].to_pylist()[:2], expected, strict=False):
+        with fsspec.open(output, "rb") as file:
+            assert file.read() == content
+    assert cutter(batch.slice(0, 2)).num_rows == 2, "results are replaced"
+
+
+def test_a_result_that_cannot_be_written_costs_its_row(expected, tmp_path):
+    (tmp_path / "a.png").mkdir()
+    cutter = Cutter(Recipe(None, 1, Rendering(), destination=str(tmp_path)))
+    batch = pa.table({"path": list(map(str, SAMPLES[:2])), "target": ["a.png", "b.png"]})
+    first, second = as_rows(cutter(batch))
+    assert "a folder has that name" in first["error"] and first["output"] is None
+    assert second["error"] == "" and (tmp_path / "b.png").read_bytes() == expected[1]
 
 
 @pytest.mark.parametrize("num_cpus", [0, -1, float("nan"), float("inf"), "2", True, None])

@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import DTypeLike
 
 import pyhades
+import pyhades.ray
 from pyhades import kernels, networks, quant
 from pyhades.compiler.assembly import Assembly
 from pyhades.errors import ArgumentError, ArgumentTypeError, ConfigurationError
@@ -216,6 +217,8 @@ OTHERS: dict[str, Callable[[], Call]] = {
     "pyhades.quant.tensor.QuantizedTensor": lambda: Call(
         quant.QuantizedTensor, (), {"shape": (1, 32), "values": MATRIX[:1]}
     ),
+    "pyhades.ray.removing.remove_backgrounds": lambda: Call(pyhades.ray.remove_backgrounds, ([],)),
+    "pyhades.ray.serving.build_app": lambda: Call(pyhades.ray.build_app),
     "pyhades.segmentation.bulk.run.BulkRun": bulk_run_call,
     "pyhades.segmentation.cutout.Cutout.deep_pixels": lambda: cutout("deep_pixels"),
     "pyhades.segmentation.cutout.Cutout.drawn": lambda: Call(

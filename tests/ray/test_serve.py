@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 
 import httpx
 import numpy as np
@@ -16,6 +17,8 @@ from pyhades.segmentation.image.png import encode_png
 from pyhades.segmentation.plausibility import SAMPLES
 
 PICTURE = SAMPLES[0].read_bytes()
+WAIT = 0.5
+"""Seconds for which a picture waits for others."""
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +32,7 @@ def served(nodes):
     serve.start(http_options=http, logging_config={"log_level": "ERROR"})
     try:
         alone = pyhades.ray.build_app(max_ongoing_requests=1, max_queued_requests=1)
-        together = pyhades.ray.build_app(max_batch_size=4, batch_wait_timeout_s=0.5, output="mask")
+        together = pyhades.ray.build_app(max_batch_size=4, batch_wait_timeout_s=WAIT, output="mask")
         apps = {"alone": alone, "together": together}
         for name, app in apps.items():
             serve.run(app, name=name, route_prefix=f"/{name}")
@@ -101,3 +104,11 @@ def test_pictures_that_are_collected_do_not_touch_each_other(served, cutout):
     answers = post(url, [PICTURE, b"no picture", PICTURE, PICTURE])
     assert [answer.status_code for answer in answers] == [200, 400, 200, 200]
     assert {answer.content for answer in answers[::2]} == {cutout.encode("mask")}
+
+
+def test_a_picture_alone_waits_for_others_where_they_are_collected(served):
+    """A check from below: without batches it would be done before."""
+    url, _ = served["together"]
+    began = time.monotonic()
+    (answer,) = post(url, [PICTURE])
+    assert answer.status_code == 200 and time.monotonic() - began >= WAIT

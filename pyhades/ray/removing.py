@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from pyhades.arguments import check_count, check_flag
@@ -12,8 +13,9 @@ from pyhades.errors import ArgumentError, ArgumentTypeError
 from pyhades.onnx.source import model_bytes
 from pyhades.ray.cutter import Cutter, Recipe
 from pyhades.ray.required import ray_module
-from pyhades.segmentation.bulk.beginning import rendering_of
+from pyhades.segmentation.bulk.beginning import rendering_of, sink_of
 from pyhades.segmentation.bulk.chain import Rendering
+from pyhades.segmentation.bulk.sources.urls import is_url
 from pyhades.segmentation.compose import BackgroundLike
 from pyhades.segmentation.cutout import Output
 from pyhades.segmentation.finish import Finish
@@ -136,10 +138,12 @@ def remove_backgrounds(
         first_frame=first_frame, finish=finish,
     )  # fmt: skip
     rows = check_count("batch_size", batch_size)
+    if destination is not None:
+        sink_of(destination, "file")
+        destination = _same_everywhere(destination)
     recipe = recipe_of(
         model, num_cpus, rendering, remover, column=column, prefix=prefix,
-        keep=check_flag("keep", keep), target=target,
-        destination=None if destination is None else os.fspath(destination),
+        keep=check_flag("keep", keep), destination=destination, target=target,
     )  # fmt: skip
     data = ray_module("ray.data")
     if not isinstance(dataset, data.Dataset):
@@ -195,11 +199,17 @@ def threads_of(num_cpus: float, remover: Mapping[str, Any]) -> int:
 
 def _sent(model: ModelLike | None) -> Any:
     """A model as actors get it: a name or a path as it is, content by way of the object store."""
-    if model is None or isinstance(model, str):
-        return model
-    if isinstance(model, os.PathLike):
-        return os.fspath(model)
+    if model is None:
+        return None
+    if isinstance(model, str | os.PathLike):
+        return _same_everywhere(model) if Path(model).exists() else os.fspath(model)
     return ray_module().put(bytes(model_bytes(model)))
+
+
+def _same_everywhere(place: str | os.PathLike[str]) -> str:
+    """A path as it is called in whatever folder an actor works; a URL as it is."""
+    text = os.fspath(place)
+    return text if is_url(text) or not text else str(Path(text).absolute())
 
 
 def _pool(data: Any, compute: Any) -> Any:

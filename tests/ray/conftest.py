@@ -64,7 +64,7 @@ class Nodes:
         self.second = self.cluster.add_node(**SECOND)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # another worker of pytest waits no longer than that
 def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
@@ -99,10 +99,10 @@ def _cluster(folder: str) -> Iterator[Nodes]:
 
 @pytest.fixture(scope="session")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """40 photographs in two folders, one of which is none."""
+    """30 photographs in two folders, one of which is none."""
     folder = tmp_path_factory.mktemp("pictures")
     (folder / "below").mkdir()
-    for number in range(40):
+    for number in range(30):
         place = folder / "below" if number % 2 else folder
         shutil.copy(SAMPLES[number % len(SAMPLES)], place / f"{number:02}.jpg")
     (folder / "12.jpg").write_bytes(b"no picture")

@@ -22,6 +22,8 @@ from pyhades.ray.cutter import Cutter
 from pyhades.ray.required import ray_module
 from pyhades.segmentation.plausibility import SAMPLES
 
+PATIENCE = 240.0
+"""Seconds for what takes ten on a machine that has nothing else to do."""
 SCRIPT = Path(__file__).parents[2] / "scripts" / "remove_on_ray.py"
 
 
@@ -71,14 +73,17 @@ def test_arguments_are_looked_at_before_anything_is_computed(nodes):
         cut(pictures, prefix="cut_", compute=nodes.ray.data.TaskPoolStrategy())
 
 
-def test_a_node_that_goes_costs_no_row(nodes, pictures, expected):
+def test_a_node_that_goes_costs_no_row(nodes, pictures, expected, monkeypatch):
+    # All begin together: one could do the work before the others are there.
+    context = nodes.ray.data.DataContext.get_current()
+    monkeypatch.setattr(context, "wait_for_min_actors_s", int(PATIENCE))
     found = pyhades.ray.list_pictures(pictures, batch_size=2)
     pool = nodes.ray.data.ActorPoolStrategy(size=3)
     rows = []
     try:
         for row in pyhades.ray.remove_backgrounds(found, compute=pool, batch_size=2).iter_rows():
             rows.append(row)
-            if len(rows) == 6:
+            if len(rows) == 4:
                 assert nodes.ray.available_resources().get("CPU", 0) == 0, (
                     "no actor on the second node"
                 )
@@ -94,16 +99,15 @@ def test_a_run_that_was_killed_goes_on(nodes, pictures, expected, tmp_path):
     """The script of the page about clusters: files once, and a line of the log for each."""
     out, log, state = (tmp_path / name for name in ("out", "log", "state"))
     script = [sys.executable, str(SCRIPT), str(pictures), str(out), "--log", str(log)]
-    script += ["--state", str(state), "--address", nodes.address, "--batch", "2", "--rows", "4"]
+    script += ["--state", str(state), "--address", nodes.address, "--batch", "2", "--rows", "6"]
     killed = subprocess.Popen(script, stderr=subprocess.PIPE, text=True)
-    end = time.monotonic() + 60
-    while len(list(log.glob("*.parquet"))) < 2:
+    end = time.monotonic() + PATIENCE
+    while not (done := [path for path in state.glob("*.parquet") if "pending" not in path.name]):
         assert killed.poll() is None and time.monotonic() < end, killed.communicate()[1]
         time.sleep(0.02)
     killed.send_signal(signal.SIGKILL)
     killed.communicate()
-    done = [path for path in state.glob("*.parquet") if "pending" not in path.name]
-    assert 0 < len(done) < 10, "not killed in the middle"
+    assert len(list(log.glob("*.parquet"))) < 5, "not killed in the middle"
     before = {path: path.stat().st_mtime_ns for path in log.glob("*.parquet")}
     subprocess.run(script, check=True, capture_output=True)
     kept = [path for path in before if path.exists() and path.stat().st_mtime_ns == before[path]]

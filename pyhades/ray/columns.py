@@ -57,7 +57,7 @@ class Outcome:
         result = {"result": done.data} if "result" in told else {"output": self.output}
         return told | result | {
             "height": height, "width": width, "foreground": done.foreground, "doubt": done.doubt,
-            "engine": getattr(done, "engine", "pyhades"),
+            "engine": done.engine,
         }  # fmt: skip
 
 

@@ -21,6 +21,8 @@ from pyhades.segmentation.bulk.chain import Rendering
 from pyhades.segmentation.compose import Background
 from pyhades.segmentation.plausibility import SAMPLES
 
+ONNXRUNTIME = {"engine": "onnxruntime"}
+
 
 @pytest.fixture(scope="module")
 def cutter():
@@ -156,6 +158,16 @@ def test_what_is_made_of_a_cutout():
         finished = remover.cut(SAMPLES[0]).finish(finish)
         assert result == finished.encode("rgba", Background("white"), suffix=".jpg")
     assert Image.open(io.BytesIO(result)).size == (64, 64)
+
+
+def test_another_engine_says_so(cutter):
+    pytest.importorskip("onnxruntime")
+    other = Cutter(pickle.loads(pickle.dumps(Recipe(None, 1, Rendering(), remover=ONNXRUNTIME))))
+    batch = pa.table({"path": [str(SAMPLES[0])]})
+    (row,) = as_rows(other(batch))
+    assert row["error"] == "" and row["engine"] == "onnxruntime:cpu"
+    assert row["foreground"] == pytest.approx(as_rows(cutter(batch))[0]["foreground"], abs=0.01)
+    assert other.remover.threads == 1
 
 
 def test_a_doubtful_matte_is_told(cutter, tmp_path):

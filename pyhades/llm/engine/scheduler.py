@@ -85,9 +85,9 @@ class Scheduler:
         self._sampler = BatchSampler(
             runner.config.vocab_size, threads=runner.threads, isa=runner.isa
         )
-        self.speculation = speculation
         if speculation is not None:
             speculation.begin(costs.seconds)
+        self.speculation = speculation if speculation and speculation.is_of_use else None
 
     # Requests.
 

@@ -27,6 +27,9 @@ CONTROL = 32
 """Every so many steps one goes without drafts: what they gain is known by comparison."""
 MOST_OFF = 1.5
 """Times as long as expected that a step may count as: what is beyond that is not due to drafts."""
+SHORTEST_STEP = 2e-3
+"""Seconds of a step with one row below which nothing is tried unless it is asked for: to look for
+drafts, and to keep account of them, takes up to 70 microseconds of the interpreter."""
 PAST_TOKENS = 16_384
 """Of earlier answers to a client."""
 
@@ -73,6 +76,8 @@ class Speculation:
     past_tokens
         How many tokens of earlier answers to a client its drafts may come from; 0 for none. Those
         of one client never serve another.
+    shortest_step
+        Seconds that a step with one row takes at least where anything is tried.
     clock
         Seconds.
 
@@ -89,12 +94,14 @@ class Speculation:
         is_optimistic: bool = False,
         most: int = MOST_DRAFTS,
         past_tokens: int = PAST_TOKENS,
+        shortest_step: float = 0.0,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._most = check_count("most", most, least=0)
         self._most = min(self._most, MOST_DRAFTS)
         self._untried = UNTRIED / 2 if is_optimistic else UNTRIED
         self._acceptance = Acceptance(is_optimistic=is_optimistic)
+        self._shortest_step = shortest_step
         self._past = PastAnswers(check_count("past_tokens", past_tokens, least=0))
         self._clock = clock
         self._ledger = Ledger()
@@ -112,10 +119,14 @@ class Speculation:
         >>> Speculation.wanted(False) is None
         True
         """
-        return None if speculation is False else cls(is_optimistic=speculation is True)
+        if speculation is False:
+            return None
+        return cls(is_optimistic=True) if speculation else cls(shortest_step=SHORTEST_STEP)
 
     def begin(self, seconds: StepSeconds) -> None:
         """Start with no answers, on a machine whose steps take so long."""
+        self.is_of_use = seconds(1, 0) >= self._shortest_step
+        """Whether steps take long enough here; else nobody need ask."""
         self._costs = DraftCosts(seconds, self._untried)
         self._drafters: dict[Writer, Drafter] = {}
         self._step: _Step | None = None
@@ -212,7 +223,7 @@ class Speculation:
             sum(counts.drafted for counts in by_source.values()),
             sum(counts.accepted for counts in by_source.values()),
             by_source, self._seconds_gained, self._seconds_drafting,
-            self._ledger.pauses, self._ledger.is_paused,
+            self._ledger.pauses, self._ledger.is_paused or not self.is_of_use,
         )  # fmt: skip
 
     # Inside.

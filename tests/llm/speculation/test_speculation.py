@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from pyhades.llm.speculation.speculation import Speculation
 from tests.llm.speculation.simulated import (
     LARGE,
@@ -141,3 +140,15 @@ def test_wanted():
     assert Speculation.wanted(False) is None
     assert isinstance(Speculation.wanted(None), Speculation)
     assert isinstance(Speculation.wanted(True), Speculation)
+
+
+@pytest.mark.parametrize(
+    ("asked", "seconds", "is_asked"),
+    [(None, 1e-3, False), (None, 3e-3, True), (True, 1e-3, True)],
+)
+def test_steps_that_are_short_try_none_unless_that_is_wanted(asked, seconds, is_asked):
+    speculation = Speculation.wanted(asked)
+    assert speculation is not None
+    speculation.begin(lambda rows, looks: seconds)
+    assert speculation.is_of_use is is_asked
+    assert speculation.counts().is_paused is not is_asked

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from pyhades.llm.speculation.speculation import Speculation
 from tests.llm.speculation.simulated import (
     LARGE,

@@ -23,7 +23,7 @@ from typing import Any
 from pyhades.bench.pictures.scenes import make_pictures
 from pyhades.config import show_config
 
-ROWS = 8
+ROWS = 16
 """Of a block: what an actor takes at a time."""
 EDGE = 0.1
 """Of all pictures: so many at the beginning and at the end do not count as steady."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -20,7 +22,9 @@ from pyhades.segmentation.bulk.sources.urls import Remote, is_url, reach
 Listable = str | os.PathLike[str]
 
 READERS = 2
-"""Tasks that read blocks of paths at a time: each is a process, and takes milliseconds."""
+"""Tasks that read paths at a time."""
+BLOCKS_READ = 64
+"""Of each task: on a small node it is a process that has to start, and reads in milliseconds."""
 
 
 def list_pictures(
@@ -67,13 +71,21 @@ def list_pictures(
     data = ray_module("ray.data")
     rows = check_count("batch_size", batch_size)
     table = listed_pictures(inputs, recursive=recursive, suffix=suffix)
-    blocks = [table.slice(first, rows) for first in range(0, table.num_rows, rows)]
+    blocks = math.ceil(table.num_rows / rows)
 
     from pyhades.ray.blocks import Blocks
 
+    # As Ray has been told of more blocks than there are tasks, it cuts what each of them reads.
     return data.read_datasource(
-        Blocks(blocks), override_num_blocks=len(blocks), num_cpus=0, concurrency=READERS
-    )
+        Blocks(evenly_cut(table, math.ceil(blocks / BLOCKS_READ))), override_num_blocks=blocks,
+        num_cpus=0, concurrency=READERS,
+    )  # fmt: skip
+
+
+def evenly_cut(table: pa.Table, count: int) -> list[pa.Table]:
+    """So many parts, of as many rows each as can be."""
+    ends = [table.num_rows * place // count for place in range(count + 1)]
+    return [table.slice(first, last - first) for first, last in itertools.pairwise(ends)]
 
 
 def listed_pictures(

@@ -73,6 +73,13 @@ def test_arguments_are_looked_at_before_anything_is_computed(nodes):
         cut(pictures, prefix="cut_", compute=nodes.ray.data.TaskPoolStrategy())
 
 
+def test_blocks_are_small_and_tasks_that_read_them_few(nodes, pictures):
+    found = pyhades.ray.list_pictures(pictures, batch_size=4).materialize()
+    sizes = [len(batch["path"]) for batch in found.iter_batches(batch_size=None)]
+    assert found.num_blocks() == 8 and sum(sizes) == 30 and set(sizes) <= {3, 4}
+    assert "SplitBlocks(8): 1 tasks" in found.stats()
+
+
 def test_a_node_that_goes_costs_no_row(nodes, pictures, expected, monkeypatch):
     # All begin together: one could do the work before the others are there.
     context = nodes.ray.data.DataContext.get_current()

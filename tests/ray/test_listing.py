@@ -5,10 +5,11 @@ from __future__ import annotations
 import shutil
 
 import fsspec
+import pyarrow as pa
 import pytest
 
 from pyhades.errors import ArgumentError
-from pyhades.ray.listing import listed_pictures
+from pyhades.ray.listing import evenly_cut, listed_pictures
 from pyhades.segmentation.plausibility import SAMPLES
 
 
@@ -54,6 +55,15 @@ def test_what_is_not_there(folder, tmp_path):
     ]:
         with pytest.raises(ArgumentError, match=why):
             listed_pictures(wrong)
+
+
+@pytest.mark.parametrize("count", [1, 3, 7])
+def test_parts_hold_every_row_once(count):
+    table = pa.table({"path": [str(number) for number in range(20)]})
+    parts = evenly_cut(table, count)
+    assert pa.concat_tables(parts) == table
+    sizes = [part.num_rows for part in parts]
+    assert len(sizes) == count and max(sizes) - min(sizes) <= 1
 
 
 def test_two_pictures_of_one_result(folder):

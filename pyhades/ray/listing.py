@@ -75,11 +75,11 @@ def list_pictures(
 
     from pyhades.ray.blocks import Blocks
 
+    parts = evenly_cut(table, math.ceil(blocks / BLOCKS_READ))
     # As Ray has been told of more blocks than there are tasks, it cuts what each of them reads.
     return data.read_datasource(
-        Blocks(evenly_cut(table, math.ceil(blocks / BLOCKS_READ))), override_num_blocks=blocks,
-        num_cpus=0, concurrency=READERS,
-    )  # fmt: skip
+        Blocks(parts), override_num_blocks=blocks, num_cpus=0, concurrency=min(READERS, len(parts))
+    )
 
 
 def evenly_cut(table: pa.Table, count: int) -> list[pa.Table]:

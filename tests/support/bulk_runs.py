@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import multiprocessing
@@ -20,6 +21,12 @@ from pyhades.segmentation import ModelManifest, Remover
 from pyhades.segmentation.bulk.manifest import NAME, beside
 from pyhades.segmentation.bulk.passage import Passage
 from pyhades.segmentation.bulk.sinks import whole
+
+with contextlib.suppress(ImportError):
+    # What tables need is there before a run begins: to import it may take longer than a run lives.
+    import pyarrow.parquet
+
+    pyarrow.array([0])  # looks for pandas, and imports it where it is
 
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload([__name__])

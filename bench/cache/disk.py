@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from pyhades.bench.machine import describe_machine
+from pyhades.bench.pictures.page_cache import forget
 from pyhades.llm.cache.disk import DiskLevel
 from pyhades.llm.cache.policies import Use
 from pyhades.llm.cache.records import Key, Part, Record
@@ -35,14 +36,6 @@ def record_of(number: int, contents: np.ndarray) -> Record:
     names = [value.to_bytes(32, "little") for value in (number + 1, number)]
     key, use = Key(names[0], Part.BLOCK), Use(float(number), 1, number % 2048)
     return Record(key, names[1], bytes(64), {"full_attention": contents}, use)
-
-
-def forget(folder: Path) -> None:
-    """Have the kernel read files from the disk again."""
-    for path in folder.glob("*.segment"):
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
-            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def megabytes_a_second(
@@ -68,7 +61,8 @@ def measure_records(folder: Path, count: int, is_cold: bool) -> None:
     print(f"| put | {megabytes_a_second(nbytes, level.put, records)} |")
     level.close()
     if is_cold:
-        forget(folder)
+        for path in folder.glob("*.segment"):
+            forget(path)
     level = DiskLevel(folder, 1 << 36, SHAPES)
     how = "get, from the disk" if is_cold else "get, from the page cache"
     print(f"| {how} | {megabytes_a_second(nbytes, lambda r: level.get(r.key), records)} |")

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import tempfile
 import time
@@ -36,6 +35,7 @@ from numpy.typing import NDArray
 from bench.cache.traces.spans import Span
 from pyhades import _native
 from pyhades.bench.machine import describe_machine
+from pyhades.bench.pictures.page_cache import bytes_from_disk, forget
 from pyhades.llm.engine.runner import Piece
 from pyhades.llm.llm import LLM
 
@@ -148,7 +148,8 @@ class SecondTurns:
         self._kernels(llm, new, chat, client)
         with lost_windows(llm):
             logits["windows"] = self._measure(llm, "windows", new, third, client)
-        drop_pages(self._folder)
+        for path in filter(Path.is_file, self._folder.rglob("*")):
+            forget(path)
         logits["disk"] = self._measure(llm, "disk", new, second, f"disk {number} {new}")
         if number % 2:
             compared, whole = ["windows"], third
@@ -164,12 +165,12 @@ class SecondTurns:
 
     def _measure(self, llm: LLM, name: str, new: int, prompt: Tokens, client: str) -> Logits:
         case, before = self._case(name, new), llm.cache_info()
-        read = _bytes_from_disk()
+        read = bytes_from_disk() or 0
         began = time.perf_counter()
         logits = _ask(llm, prompt, client)
         case.seconds.append(time.perf_counter() - began)
         after = llm.cache_info()
-        case.disk_bytes.append(_bytes_from_disk() - read)
+        case.disk_bytes.append((bytes_from_disk() or 0) - read)
         case.cached.append(after.cached_tokens - before.cached_tokens)
         case.rederived.append(after.rederived_tokens - before.rederived_tokens)
         return logits
@@ -209,24 +210,6 @@ def lost_windows(llm: LLM) -> Iterator[None]:
         yield
     finally:
         prefixes.below = below
-
-
-def drop_pages(folder: Path) -> None:
-    """Ask the system to forget what it holds of files, so that they are read from the device."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-
-
-def _bytes_from_disk() -> int:
-    """What this process has had read from devices so far; 0 where the system does not say."""
-    try:
-        lines = Path("/proc/self/io").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith("read_bytes")), 0)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

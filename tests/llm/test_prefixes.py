@@ -15,12 +15,12 @@ from pyhades.llm.cache.addresses import Names, bytes_of
 from pyhades.llm.cache.pool import FREED
 from pyhades.llm.engine.request import Request
 from pyhades.llm.engine.runner import Piece, Runner
-from pyhades.llm.engine.sampling import SamplingParams
 from pyhades.llm.engine.scheduler import Scheduler
 from pyhades.llm.engine.step_costs import StepCosts
 from pyhades.llm.measure.synthetic import random_weights
 from pyhades.llm.models.gpt_oss.sizes import tiny_config
 from pyhades.llm.models.layers import CACHE_BLOCK
+from tests.support.tiny_texts import ids, request
 
 FULL, SLIDING = "full_attention", "sliding_attention"
 WINDOWED = tiny_config(vocab_size=320)
@@ -119,15 +119,6 @@ def check_books(runner: Runner, sequences) -> None:
             assert node.depth == 1 or nodes[node.parent.digest] is node.parent
             assert node.children == children[node.digest]
         assert all(digest in nodes for digest in kept.windows.kept)
-
-
-def ids(seed: int, length: int) -> list[int]:
-    return np.random.default_rng(seed).integers(0, 300, length).tolist()
-
-
-def request(number: int, tokens, most: int = 8, n: int = 1, client: str = "") -> Request:
-    params = SamplingParams(seed=number, max_tokens=most, n=n)
-    return Request(number, tuple(tokens), params, most, frozenset(), client)
 
 
 def test_the_next_turn_of_a_chat_reads_what_is_new(open_runner):

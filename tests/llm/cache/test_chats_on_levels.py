@@ -8,7 +8,6 @@ import time
 from collections import Counter
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from pyhades.llm.cache.codec import codec_of
@@ -26,6 +25,7 @@ from pyhades.llm.engine.step_costs import StepCosts
 from pyhades.llm.measure.synthetic import random_weights
 from pyhades.llm.models.gpt_oss.sizes import tiny_config
 from pyhades.llm.models.layers import CACHE_BLOCK
+from tests.support.tiny_texts import ids
 
 FULL = "full_attention"
 WINDOWED = tiny_config(sliding_window=48)
@@ -66,10 +66,6 @@ class Unreliable(MemoryLevel):
 def model(request):
     config = CONFIGS[request.param]
     return config, random_weights(config, "balanced", threads=1)
-
-
-def ids(seed: int, length: int) -> list[int]:
-    return np.random.default_rng(seed).integers(0, 300, length).tolist()
 
 
 def shapes_of(config, kv_format="bf16") -> dict[str, tuple[int, int]]:

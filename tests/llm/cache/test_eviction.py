@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from pyhades.errors import ArgumentError
@@ -14,6 +13,7 @@ from pyhades.llm.cache.kv_cache import KvCache
 from pyhades.llm.cache.policies import LONGER, Purpose
 from pyhades.llm.models.gpt_oss.sizes import tiny_config
 from pyhades.llm.models.layers import CACHE_BLOCK
+from tests.support.tiny_texts import ids
 
 FULL = "full_attention"
 PLAIN = replace(tiny_config(), layer_types=(FULL,) * 2, num_hidden_layers=2, sliding_window=0)
@@ -28,10 +28,6 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
-
-
-def ids(seed: int, length: int) -> list[int]:
-    return np.random.default_rng(seed).integers(0, 300, length).tolist()
 
 
 def cache_of(policy="class", config=PLAIN, blocks=ROOM) -> tuple[KvCache, Clock]:

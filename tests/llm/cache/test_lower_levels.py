@@ -17,11 +17,11 @@ from pyhades.llm.cache.records import Key, Part
 from pyhades.llm.engine.engine import Engine
 from pyhades.llm.engine.request import Request
 from pyhades.llm.engine.runner import Runner
-from pyhades.llm.engine.sampling import SamplingParams
 from pyhades.llm.engine.scheduler import Scheduler
 from pyhades.llm.engine.step_costs import StepCosts
 from pyhades.llm.measure.synthetic import random_weights
 from pyhades.llm.models.gpt_oss.sizes import tiny_config
+from tests.support.tiny_texts import ids, request
 
 FULL, SLIDING = "full_attention", "sliding_attention"
 WINDOWED = tiny_config()
@@ -89,15 +89,6 @@ def open_runner(model):
     yield open_one
     for runner in runners:
         runner.close()
-
-
-def ids(seed: int, length: int) -> list[int]:
-    return np.random.default_rng(seed).integers(0, 300, length).tolist()
-
-
-def request(number: int, tokens, most: int = 8, n: int = 1, client: str = "", **more) -> Request:
-    params = SamplingParams(seed=number, max_tokens=most, n=n)
-    return Request(number, tuple(tokens), params, most, frozenset(), client, **more)
 
 
 def run(runner: Runner, *requests: Request):

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from pyhades.llm.cache.addresses import Names, bytes_of
 from pyhades.llm.cache.kv_cache import KvCache
 from pyhades.llm.models.gpt_oss.sizes import tiny_config
-
-
-def ids(seed: int, length: int) -> list[int]:
-    return np.random.default_rng(seed).integers(0, 300, length).tolist()
+from tests.support.tiny_texts import ids
 
 
 def cache_of(**options) -> KvCache:

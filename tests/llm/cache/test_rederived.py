@@ -13,6 +13,7 @@ from pyhades.llm.engine.runner import Piece, Runner
 from pyhades.llm.measure.synthetic import random_weights
 from pyhades.llm.models.gpt_oss.sizes import gpt_oss_config, tiny_config
 from pyhades.llm.models.layers import CACHE_BLOCK
+from tests.support.tiny_texts import ids
 
 CONTEXT = 1024
 FULL, SLIDING = "full_attention", "sliding_attention"
@@ -46,10 +47,6 @@ def open_runner(model):
     yield open_one
     for runner in runners:
         runner.close()
-
-
-def ids(seed: int, length: int) -> list[int]:
-    return np.random.default_rng(seed).integers(0, 300, length).tolist()
 
 
 def resumed(runner: Runner, text: list[int]):

@@ -5,6 +5,7 @@ import random
 import signal
 import struct
 import time
+from itertools import count
 
 import pytest
 
@@ -16,14 +17,12 @@ from tests.support.forked import child_that
 KILLS = 200
 
 
-def as_fast_as_it_can(folder, seed):
-    """Write records without end, and tell the number of each that was put."""
+def as_fast_as_it_can(folder, last):
+    """Write records after that number without end, and tell the number of each put."""
 
     def work(pipe):
         level = level_of(folder, 120_000, segment_bytes=6_000)
-        number = max((n for n in range(1, 4000) if level.has(key_of(n))), default=0)
-        while True:
-            number += 1
+        for number in count(last + 1):
             level.put(record_of(number))
             level.touch([key_of(number)], Use(float(number)))
             os.write(pipe, struct.pack("q", number))
@@ -45,7 +44,7 @@ def test_kills_at_any_point_leave_what_was_written(tmp_path):
     dice = random.Random(0)
     last = 0
     for kill in range(KILLS):
-        with child_that(as_fast_as_it_can(tmp_path, kill)) as (child, pipe):
+        with child_that(as_fast_as_it_can(tmp_path, last)) as (child, pipe):
             first = os.read(pipe, 8)
             time.sleep(dice.random() * 0.012)
             os.kill(child, signal.SIGKILL)

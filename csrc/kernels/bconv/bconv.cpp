@@ -34,11 +34,11 @@ void run_bconv(const void* params, void* const* operands, Worker& worker) {
         sync(worker);
         weights = packed;
     }
-    parallel_for(worker, chunk_count(conv.shape.conv, conv.plan), [&](int64_t index) {
+    parallel_for(worker, chunk_count(conv.plan), [&](int64_t index) {
         BconvArgs args;
         args.shape = &conv.shape;
         args.plan = &conv.plan;
-        args.chunk = chunk_at(conv.shape.conv, conv.plan, index);
+        args.chunk = chunk_at(conv.plan, index);
         args.x = static_cast<const uint16_t*>(operands[0]);
         args.w = weights;
         args.bias = static_cast<const float*>(operands[2]);

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 
+#include "kernels/tile/conv_grid.h"
 #include "kernels/tile/conv_shape.h"
 
 // Two-dimensional convolution of bfloat16 images, channels last, with bfloat16 weights:
@@ -15,28 +16,19 @@ struct BconvShape {
 };
 
 // How the work is blocked; a function of the shape and the tier, never of the number of threads.
-struct BconvPlan {
-    int64_t block;     // output channels of a packed block of weights
-    bool merged_taps;  // a row of taps is one run of kernel_w * ic contiguous elements
-    int64_t pairs;     // of neighbouring elements of a run
-    bool staged;       // the input is copied, with its padding made explicit
-    int64_t pitch;     // elements between pixels of a staged source
-    int64_t rows_per_chunk, columns_per_chunk, blocks_per_chunk, blocks;
-    int64_t group_chunks, row_chunks, column_chunks, block_chunks;
-    int64_t staged_elements;                 // scratch of a worker
+struct BconvPlan : ConvGrid {
+    bool merged_taps;         // a row of taps is one run of kernel_w * ic contiguous elements
+    int64_t pairs;            // of neighbouring elements of a run
+    bool staged;              // the input is copied, with its padding made explicit
+    int64_t pitch;            // elements between pixels of a staged source
+    int64_t staged_elements;  // scratch of a worker
     int64_t block_elements, group_elements;  // of packed weights
-};
-
-// A box of the output that one call computes; blocks are blocks of output channels of the group.
-struct BconvChunk {
-    int64_t image, group;
-    int64_t row_begin, row_end, column_begin, column_end, block_begin, block_end;
 };
 
 struct BconvArgs {
     const BconvShape* shape;
     const BconvPlan* plan;
-    BconvChunk chunk;
+    ConvChunk chunk;
     const uint16_t* x;
     const uint16_t* w;      // packed for the kernel
     const float* bias;      // [groups * oc] or nullptr

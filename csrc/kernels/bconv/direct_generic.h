@@ -98,7 +98,7 @@ HADES_INLINE void move_on(PairTile* t, int64_t pixels) {
 
 static void run_direct(const BconvArgs& a) {
     const ConvShape& s = a.shape->conv;
-    const BconvChunk& chunk = a.chunk;
+    const ConvChunk& chunk = a.chunk;
     const Source source = source_of(a, chunk.group * s.ic, s.ic);
     const int64_t columns = chunk.column_end - chunk.column_begin;
     for (int64_t index = chunk.block_begin; index < chunk.block_end; ++index) {

@@ -47,20 +47,13 @@ static Source source_of(const BconvArgs& a, int64_t channel, int64_t channels) {
     const uint16_t* image = a.x + a.chunk.image * s.x_image + channel;
     if (!a.plan->staged) return {image, s.x_row, s.x_pixel};
 
-    const int64_t row_begin = a.chunk.row_begin * s.stride_h - s.pad_top;
-    const int64_t row_end =
-        (a.chunk.row_end - 1) * s.stride_h - s.pad_top + (s.kernel_h - 1) * s.dilation_h + 1;
-    const int64_t first_row = row_begin > 0 ? row_begin : 0;
-    const int64_t last_row = row_end < s.height ? row_end : s.height;
-    const int64_t begin = a.chunk.column_begin * s.stride_w - s.pad_left;
-    const int64_t end =
-        (a.chunk.column_end - 1) * s.stride_w - s.pad_left + (s.kernel_w - 1) * s.dilation_w + 1;
+    const InputWindow seen = input_window(s, a.chunk, a.chunk.column_begin, a.chunk.column_end);
     const int64_t pitch = a.plan->pitch;
-    const int64_t row = (end - begin) * pitch;
+    const int64_t row = (seen.column_end - seen.column_begin) * pitch;
     uint16_t* to = a.scratch;
-    for (int64_t r = first_row; r < last_row; ++r, to += row)
-        stage_row(to, image + r * s.x_row, s, begin, end, channels, pitch);
-    return {a.scratch - first_row * row - begin * pitch, row, pitch};
+    for (int64_t r = seen.row_begin; r < seen.row_end; ++r, to += row)
+        stage_row(to, image + r * s.x_row, s, seen.column_begin, seen.column_end, channels, pitch);
+    return {a.scratch - seen.row_begin * row - seen.column_begin * pitch, row, pitch};
 }
 
 }  // namespace hades::HADES_ISA

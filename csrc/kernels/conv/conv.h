@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 
+#include "kernels/tile/conv_grid.h"
 #include "kernels/tile/conv_shape.h"
 
 // Two-dimensional convolution over channels-last images. Sizes and strides count elements.
@@ -18,28 +19,18 @@ struct ConvSegment {
 constexpr int kMaxSegments = 3;
 
 // How the work is blocked; a function of the shape and the tier, never of the number of threads.
-struct ConvPlan {
-    int64_t block;             // output channels of a packed block of weights: two vectors
+struct ConvPlan : ConvGrid {
     int64_t ic_slice;          // input channels summed before the partial sums are put aside
     bool merged_taps;          // a row of taps is one run of kernel_w * ic contiguous elements
     bool tiles_before_blocks;  // all weights of a chunk are at hand: the output is made in order
     int64_t pitch;             // elements between pixels of a staged source
     ConvSegment segments[kMaxSegments];
     int segment_count;
-    int64_t rows, columns;  // the grid that chunks cut: output pixels, or Winograd tiles in one row
-    int64_t rows_per_chunk, columns_per_chunk, blocks_per_chunk;
-    int64_t images, group_chunks, row_chunks, column_chunks, block_chunks, blocks;
     int64_t input_plane, product_plane;  // elements between planes of a Winograd transform
     int64_t filter_plane;                // the same of filters, 0 where they lie transformed
     int64_t blocks_per_pass;             // whose products a Winograd convolution makes at a time
     int64_t staged_elements;             // scratch of a worker: staged sources, then partial sums
     int64_t partial_elements;            //
-};
-
-// A box of the output that one call computes; blocks are blocks of output channels of the group.
-struct ConvChunk {
-    int64_t image, group;
-    int64_t row_begin, row_end, column_begin, column_end, block_begin, block_end;
 };
 
 struct ConvArgs {

@@ -3,19 +3,17 @@
 #include <algorithm>
 
 #include "base/rounding.h"
-#include "kernels/tile/cut_chunks.h"
 #include "kernels/tile/winograd_tiles.h"
 
 namespace hades {
 namespace {
 
-// Of a second-level cache of 1 MiB (512 KiB on AMD): input rows, packed weights and sums share it.
-constexpr int64_t kInputBytes = 384 << 10;
+// Of a second-level cache of 1 MiB (512 KiB on AMD), which input rows and sums share.
 constexpr int64_t kWeightBytes = 320 << 10;
 constexpr int64_t kWeightsAtHand = 128 << 10;  // of a chunk, to be read again for every tile
 constexpr int64_t kMergedChannels = 8;  // below, a row of taps is too short a loop by channels
 constexpr int64_t kBorderPixels = 28;   // staged at each side of a wide row
-constexpr LeastChunk kLeastChunk = {1e6, kBorderPixels};
+constexpr ChunkSize kChunkSize = {384 << 10, 1e6, kBorderPixels};
 
 // Lanes of the dot kernel idle where there are few input channels, and it adds them up for every
 // output: what counts is multiply-adds of a vector, with the lanes of the smaller tier.
@@ -80,17 +78,8 @@ void choose_segments(const ConvShape& s, bool stage_all, ConvPlan* plan) {
     if (end < s.out_width) plan->segments[plan->segment_count++] = {end, s.out_width, true};
 }
 
-void count_chunks(const ConvShape& s, ConvPlan* plan) {
-    plan->images = s.images;
-    plan->group_chunks = s.groups;
-    plan->row_chunks = ceil_div(plan->rows, plan->rows_per_chunk);
-    plan->column_chunks = ceil_div(plan->columns, plan->columns_per_chunk);
-    plan->block_chunks = ceil_div(plan->blocks, plan->blocks_per_chunk);
-}
-
 void size_scratch(const ConvShape& s, ConvPlan* plan) {
-    const int64_t rows = std::min(
-        input_extent(plan->rows_per_chunk, s.kernel_h, s.stride_h, s.dilation_h), s.height);
+    const int64_t rows = staged_rows(s, *plan);
     plan->staged_elements = 0;
     for (int i = 0; i < plan->segment_count; ++i) {
         const ConvSegment& segment = plan->segments[i];
@@ -106,28 +95,8 @@ void size_scratch(const ConvShape& s, ConvPlan* plan) {
             plan->rows_per_chunk * plan->columns_per_chunk * plan->blocks_per_chunk * plan->block;
 }
 
-// Rows, or pixels of a single row, whose input stays in the second-level cache.
 void choose_chunks(const ConvShape& s, ConvPlan* plan) {
-    plan->rows = s.out_height;
-    plan->columns = s.out_width;
-    plan->blocks_per_chunk = plan->blocks;
-    plan->columns_per_chunk = s.out_width;
-    const int64_t pixel_bytes = plan->ic_slice * static_cast<int64_t>(sizeof(float));
-    const int64_t row_bytes = s.width * pixel_bytes;
-    const int64_t halo = (s.kernel_h - 1) * s.dilation_h;
-    const int64_t rows = (kInputBytes / std::max<int64_t>(row_bytes, 1) - halo) / s.stride_h;
-    plan->rows_per_chunk = even_part(
-        s.out_height, std::clamp<int64_t>(rows, std::min<int64_t>(4, s.out_height), s.out_height));
-    if (s.out_height == 1 && row_bytes > kInputBytes)
-        plan->columns_per_chunk = even_part(
-            s.out_width, std::max<int64_t>(kInputBytes / pixel_bytes / s.stride_w, kBorderPixels));
-    cut_for_threads(s, kLeastChunk, plan, [&s](ConvPlan* p) {
-        count_chunks(s, p);
-        return chunk_count(*p);
-    });
-    plan->rows_per_chunk = even_part(s.out_height, plan->rows_per_chunk);
-    plan->blocks_per_chunk = even_part(plan->blocks, plan->blocks_per_chunk);
-    count_chunks(s, plan);
+    cut_chunks(s, kChunkSize, plan->ic_slice * static_cast<int64_t>(sizeof(float)), plan);
     size_scratch(s, plan);
 }
 
@@ -229,19 +198,17 @@ ConvPlan plan_winograd(const ConvShape& s, int lanes) {
     const int64_t slice = transforms ? kWinogradFilters / plan.block : kWinogradSlice;
     plan.ic_slice = s.ic <= slice ? s.ic : round_up(even_part(s.ic, slice), kLineFloats);
     plan.pitch = round_up(plan.ic_slice, kLineFloats);
+    plan.images = plan.groups = 1;
     plan.rows = plan.rows_per_chunk = 1;
     plan.columns = winograd_tiles(s);
     plan.columns_per_chunk = even_part(plan.columns, tiles_per_chunk(s, lanes));
     plan.blocks_per_chunk =
         even_part(plan.blocks, std::max<int64_t>(kWinogradOutputs / plan.block, 1));
     cut_winograd_chunks(&plan);
-    plan.columns_per_chunk = even_part(plan.columns, plan.columns_per_chunk);
-    plan.blocks_per_chunk = even_part(plan.blocks, plan.blocks_per_chunk);
+    even_out(&plan);
     const int64_t pass = transforms ? plan.block : kWinogradPass;
     plan.blocks_per_pass =
         even_part(plan.blocks_per_chunk, std::max<int64_t>(pass / plan.block, 1));
-    count_chunks(s, &plan);
-    plan.images = plan.group_chunks = 1;
     const bool sliced = plan.ic_slice < s.ic;  // the products of all passes wait for their slices
     const int64_t passes = sliced ? ceil_div(plan.blocks_per_chunk, plan.blocks_per_pass) : 1;
     plan.input_plane = odd_pitch(plan.columns_per_chunk * plan.pitch);
@@ -251,24 +218,6 @@ ConvPlan plan_winograd(const ConvShape& s, int lanes) {
     plan.staged_elements = plan.pitch + kWinogradPlanes * (plan.input_plane + plan.filter_plane);
     plan.partial_elements = passes * kWinogradPlanes * plan.product_plane;
     return plan;
-}
-
-ConvChunk chunk_at(const ConvPlan& plan, int64_t index) {
-    const auto next = [&index](int64_t extent) {
-        const int64_t digit = index % extent;
-        index /= extent;
-        return digit;
-    };
-    ConvChunk chunk;
-    chunk.block_begin = next(plan.block_chunks) * plan.blocks_per_chunk;
-    chunk.column_begin = next(plan.column_chunks) * plan.columns_per_chunk;
-    chunk.row_begin = next(plan.row_chunks) * plan.rows_per_chunk;
-    chunk.group = next(plan.group_chunks);
-    chunk.image = index;
-    chunk.block_end = std::min(chunk.block_begin + plan.blocks_per_chunk, plan.blocks);
-    chunk.column_end = std::min(chunk.column_begin + plan.columns_per_chunk, plan.columns);
-    chunk.row_end = std::min(chunk.row_begin + plan.rows_per_chunk, plan.rows);
-    return chunk;
 }
 
 }  // namespace hades

@@ -1,5 +1,6 @@
 #pragma once
 #include "kernels/conv/conv.h"
+#include "kernels/tile/cut_chunks.h"
 
 namespace hades {
 
@@ -31,13 +32,5 @@ ConvPlan plan_winograd(const ConvShape& shape, int lanes);
 
 // Whether the Winograd kernel should compute the shape: see plan.cpp.
 bool winograd_pays(const ConvShape& shape, int lanes);
-
-inline int64_t chunk_count(const ConvPlan& plan) {
-    return plan.images * plan.group_chunks * plan.row_chunks * plan.column_chunks *
-           plan.block_chunks;
-}
-
-// The chunk of that number, output channels varying fastest so that neighbours share their input.
-ConvChunk chunk_at(const ConvPlan& plan, int64_t index);
 
 }  // namespace hades

@@ -55,21 +55,14 @@ static Source segment_source(const ConvArgs& a, const ConvSegment& segment, int6
     const float* image = a.x + a.chunk.image * s.x_image + a.chunk.group * s.ic + slice;
     if (!segment.staged) return {image, s.x_row, s.x_pixel};
 
-    const int64_t row_begin = a.chunk.row_begin * s.stride_h - s.pad_top;
-    const int64_t row_end =
-        (a.chunk.row_end - 1) * s.stride_h - s.pad_top + (s.kernel_h - 1) * s.dilation_h + 1;
-    const int64_t first_row = row_begin > 0 ? row_begin : 0;
-    const int64_t last_row = row_end < s.height ? row_end : s.height;
-    const int64_t begin = segment.begin * s.stride_w - s.pad_left;
-    const int64_t end =
-        (segment.end - 1) * s.stride_w - s.pad_left + (s.kernel_w - 1) * s.dilation_w + 1;
+    const InputWindow seen = input_window(s, a.chunk, segment.begin, segment.end);
     const int64_t pitch = a.plan->pitch;
-    const int64_t row = (end - begin) * pitch;
+    const int64_t row = (seen.column_end - seen.column_begin) * pitch;
     float* to = *scratch;
-    for (int64_t r = first_row; r < last_row; ++r, to += row)
-        stage_row(to, image + r * s.x_row, s, begin, end, channels, pitch);
-    const Source source = {*scratch - first_row * row - begin * pitch, row, pitch};
-    if (last_row > first_row) *scratch = to;
+    for (int64_t r = seen.row_begin; r < seen.row_end; ++r, to += row)
+        stage_row(to, image + r * s.x_row, s, seen.column_begin, seen.column_end, channels, pitch);
+    const Source source = {*scratch - seen.row_begin * row - seen.column_begin * pitch, row, pitch};
+    if (seen.row_end > seen.row_begin) *scratch = to;
     return source;
 }
 

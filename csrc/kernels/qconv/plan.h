@@ -16,15 +16,4 @@ QconvPlan plan_winograd(const ConvShape& shape, const QconvKernel& kernel, const
 // tier: see winograd_plan.cpp.
 bool winograd_pays(const ConvShape& shape, const QconvKernel& direct);
 
-// From the grid and what a chunk takes of it.
-void count_chunks(QconvPlan* plan);
-
-inline int64_t chunk_count(const QconvPlan& plan) {
-    return plan.images * plan.group_chunks * plan.row_chunks * plan.column_chunks *
-           plan.block_chunks;
-}
-
-// The chunk of that number, output channels varying fastest so that neighbours share their input.
-QconvChunk chunk_at(const QconvPlan& plan, int64_t index);
-
 }  // namespace hades

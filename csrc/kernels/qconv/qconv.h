@@ -2,6 +2,7 @@
 #include <cstdint>
 
 #include "base/requantize.h"
+#include "kernels/tile/conv_grid.h"
 #include "kernels/tile/conv_shape.h"
 
 // Two-dimensional convolution of uint8 images, channels last, with int8 weights:
@@ -17,29 +18,19 @@ struct QconvShape {
 };
 
 // How the work is blocked; a function of the shape and the tier, never of the number of threads.
-struct QconvPlan {
-    int64_t block;          // output channels of a packed block of weights
-    bool merged_taps;       // a row of taps is one run of kernel_w * ic contiguous bytes
-    bool wide;              // bytes and weights are multiplied as int16: see pack.h
-    int64_t quads;          // groups of four bytes, or of two int16, of a run
-    bool staged;            // the input is copied, with its padding made explicit
-    int64_t pitch;          // bytes between pixels of a staged source
-    int64_t rows, columns;  // the grid that chunks cut: output pixels, or Winograd tiles in one row
-    int64_t rows_per_chunk, columns_per_chunk, blocks_per_chunk, blocks;
-    int64_t images, group_chunks, row_chunks, column_chunks, block_chunks;
-    int64_t staged_bytes;               // scratch of a worker
-    int64_t padding_bytes;              // of it, x_zero: a row at the end, a pixel at the beginning
-    int64_t block_bytes, group_bytes;   // of packed weights
+struct QconvPlan : ConvGrid {
+    bool merged_taps;                  // a row of taps is one run of kernel_w * ic contiguous bytes
+    bool wide;                         // bytes and weights are multiplied as int16: see pack.h
+    int64_t quads;                     // groups of four bytes, or of two int16, of a run
+    bool staged;                       // the input is copied, with its padding made explicit
+    int64_t pitch;                     // bytes between pixels of a staged source
+    int64_t staged_bytes;              // scratch of a worker
+    int64_t padding_bytes;             // of it, x_zero: a row at the end, a pixel at the beginning
+    int64_t block_bytes, group_bytes;  // of packed weights
     int64_t ic_slice, blocks_per_pass;  // that a Winograd convolution takes at a time
     int64_t weight_slice;  // that it transforms the weights of at a time; 0: they are packed so
     int64_t input_plane, product_plane, weight_plane;     // elements between planes
     int64_t product_bytes, sum_bytes, late_weight_bytes;  // scratch behind the others
-};
-
-// A box of the output that one call computes; blocks are blocks of output channels of the group.
-struct QconvChunk {
-    int64_t image, group;
-    int64_t row_begin, row_end, column_begin, column_end, block_begin, block_end;
 };
 
 // Rows of taps that a depthwise kernel can have.
@@ -48,7 +39,7 @@ constexpr int64_t kMostDepthwiseRows = 64;
 struct QconvArgs {
     const QconvShape* shape;
     const QconvPlan* plan;
-    QconvChunk chunk;
+    ConvChunk chunk;
     const uint8_t* x;
     const uint8_t* w;      // packed for the kernel
     const int32_t* bias;   // [groups * oc] or nullptr

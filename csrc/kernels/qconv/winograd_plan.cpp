@@ -111,7 +111,7 @@ QconvPlan plan_winograd(const ConvShape& s, const QconvKernel& kernel, const int
     const int64_t words = 2 * kernel.lanes;
     plan.ic_slice = winograd_slice(weights, s, kSlice, words);
     plan.pitch = round_up(plan.ic_slice, words);
-    plan.images = plan.group_chunks = 1;
+    plan.images = plan.groups = 1;
     plan.rows = plan.rows_per_chunk = 1;
     plan.columns = winograd_tiles(s);
     const bool late = transforms_late(s, kernel);
@@ -119,11 +119,9 @@ QconvPlan plan_winograd(const ConvShape& s, const QconvKernel& kernel, const int
     plan.blocks_per_chunk =
         even_part(plan.blocks, std::max<int64_t>((late ? kLateOutputs : kOutputs) / plan.block, 1));
     cut_winograd_chunks(&plan);
-    plan.columns_per_chunk = even_part(plan.columns, plan.columns_per_chunk);
-    plan.blocks_per_chunk = even_part(plan.blocks, plan.blocks_per_chunk);
+    even_out(&plan);
     plan.blocks_per_pass =
         even_part(plan.blocks_per_chunk, std::max<int64_t>(kWinogradPass / plan.block, 1));
-    count_chunks(&plan);
     const int64_t input_bytes = odd_lines(plan.columns_per_chunk * plan.pitch * 2);
     const int64_t product_bytes =
         odd_lines(plan.columns_per_chunk * plan.blocks_per_pass * plan.block * 4);

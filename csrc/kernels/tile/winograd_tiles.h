@@ -2,6 +2,7 @@
 #include <cstdint>
 
 #include "base/rounding.h"
+#include "kernels/tile/conv_grid.h"
 #include "kernels/tile/conv_shape.h"
 
 // Winograd's minimal filtering F(4x4, 3x3), of whatever numbers: 16 outputs from a 6x6 patch with
@@ -31,21 +32,19 @@ inline int64_t winograd_tiles(const ConvShape& s) {
            ceil_div(s.out_width, kWinogradOut * s.dilation_w);
 }
 
-template <class Plan>
-int64_t winograd_chunks(const Plan& plan) {
-    return ceil_div(plan.columns, plan.columns_per_chunk) *
-           ceil_div(plan.blocks, plan.blocks_per_chunk);
+inline int64_t winograd_chunks(const ConvGrid& grid) {
+    return ceil_div(grid.columns, grid.columns_per_chunk) *
+           ceil_div(grid.blocks, grid.blocks_per_chunk);
 }
 
 // Cuts chunks of output channels, then of tiles (columns), until there are enough of them.
-template <class Plan>
-void cut_winograd_chunks(Plan* plan) {
-    while (winograd_chunks(*plan) < kWinogradChunks &&
-           plan->blocks_per_chunk * plan->block >= 2 * kWinogradLeastOutputs)
-        plan->blocks_per_chunk = ceil_div(plan->blocks_per_chunk, 2);
-    while (winograd_chunks(*plan) < kWinogradChunks &&
-           plan->columns_per_chunk >= 2 * kWinogradLeastTiles)
-        plan->columns_per_chunk = ceil_div(plan->columns_per_chunk, 2);
+inline void cut_winograd_chunks(ConvGrid* grid) {
+    while (winograd_chunks(*grid) < kWinogradChunks &&
+           grid->blocks_per_chunk * grid->block >= 2 * kWinogradLeastOutputs)
+        grid->blocks_per_chunk = ceil_div(grid->blocks_per_chunk, 2);
+    while (winograd_chunks(*grid) < kWinogradChunks &&
+           grid->columns_per_chunk >= 2 * kWinogradLeastTiles)
+        grid->columns_per_chunk = ceil_div(grid->columns_per_chunk, 2);
 }
 
 }  // namespace hades

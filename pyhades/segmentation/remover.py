@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import html
 import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,45 +13,43 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-import pyhades
 from pyhades.arguments import check_count, one_of
 from pyhades.engines import Engine, EngineLike, Pyhades, engine_of
 from pyhades.engines.exchange import Exchange
-from pyhades.engines.hybrid import as_hybrid
-from pyhades.engines.hybrid_network import Asker, HybridNetwork
-from pyhades.errors import ArgumentError, ArgumentTypeError, ClosedError
+from pyhades.engines.hybrid_network import HybridNetwork
+from pyhades.errors import ArgumentError, ClosedError
 from pyhades.ir.graph import Graph
 from pyhades.options import EngineOptions, engine_options, refuse_precision
 from pyhades.segmentation.animation import Animation
 from pyhades.segmentation.buffers import FRESH, Buffers
-from pyhades.segmentation.bulk.overlap import overlap
 from pyhades.segmentation.catalogue import Identification, Profile
-from pyhades.segmentation.catalogue.identify import foreground_text
 from pyhades.segmentation.clock import Clock
-from pyhades.segmentation.compose import Background, BackgroundLike
-from pyhades.segmentation.cutout import Cutout, Output, output_of
+from pyhades.segmentation.compose import BackgroundLike
+from pyhades.segmentation.cutout import Cutout, Output
+from pyhades.segmentation.description import facts_of, in_a_line, in_a_notebook
 from pyhades.segmentation.finish import Finish
 from pyhades.segmentation.image.arrays import ValueRange
 from pyhades.segmentation.image.frames import frames as read_frames
 from pyhades.segmentation.image.limits import MAX_PIXELS
-from pyhades.segmentation.image.loaded import LoadedImage
-from pyhades.segmentation.image.reading import ChannelOrder, ImageLike, load_image
+from pyhades.segmentation.image.reading import ChannelOrder, ImageLike
 from pyhades.segmentation.inputs import AnyImage, several
+from pyhades.segmentation.keeping import keeping
 from pyhades.segmentation.manifest import ModelManifest
-from pyhades.segmentation.matte import upscale_float
 from pyhades.segmentation.meaning import InputPlan
 from pyhades.segmentation.modelfile import ModelFile
 from pyhades.segmentation.network import Network, NetworkPrecision
 from pyhades.segmentation.opening import (
     DEFAULT_MODEL,
     ModelLike,
-    Opened,
     Quantising,
     check_model,
     open_model,
 )
+from pyhades.segmentation.origin import Origin
 from pyhades.segmentation.plausibility import complaint, look_at_samples
+from pyhades.segmentation.results import Loading, Showing, or_raise, results_of
 from pyhades.segmentation.session import Session
+from pyhades.segmentation.sessions import Sessions
 
 log = logging.getLogger(__name__)
 
@@ -160,32 +156,22 @@ class Remover:
         one_of("precision", chosen.precision or "fp32", NetworkPrecision)
         runs = engine_of(engine)
         source, entry = check_model(model, download)
-        origin = ModelFile.now(source)
-        opened = open_model(
-            source, entry, runs, chosen, Quantising(calibration, budget, tune), origin, profile,
-            **manifest,
+        self._origin = Origin.of_model(
+            source, options=chosen, calibration=calibration, budget=budget, tune=tune, engine=runs,
+            estimate_foreground=estimate_foreground, keep_hidden=keep_hidden,
+            max_pixels=max_pixels, profile=profile, check=False, **manifest,
         )  # fmt: skip
+        opened = open_model(
+            source, entry, runs, chosen, Quantising(calibration, budget, tune), self._origin.file,
+            profile, **manifest,
+        )  # fmt: skip
+        looks = {"estimate_foreground": estimate_foreground, "keep_hidden": keep_hidden}
+        foreign = None if isinstance(runs, Pyhades) else opened
         found = opened.found
-        self.engine: Engine | None = runs
-        self._opened: Opened | None = None if isinstance(runs, Pyhades) else opened
-        self._set_up(opened.network, found, chosen, estimate_foreground, keep_hidden, max_pixels)
-        self.precision, self.precision_reason = opened.precision, opened.why
-        self._label = f"{len(source)} bytes" if isinstance(source, bytes) else str(source)
-        self._model_file = origin
-        self._arguments: dict[str, Any] | None = {
-            "model": source,
-            "options": chosen,
-            "calibration": calibration,
-            "budget": budget,
-            "tune": tune,
-            "engine": runs,
-            "estimate_foreground": estimate_foreground,
-            "keep_hidden": keep_hidden,
-            "max_pixels": max_pixels,
-            "profile": profile,
-            "check": False,
-            **manifest,
-        }
+        self._set_up(
+            Sessions(opened.network, found.manifest, chosen, looks, runs, foreign),
+            found, chosen, max_pixels, opened.precision, opened.why,
+        )  # fmt: skip
         if found.is_guess if check is None else check:
             self._check_samples()
 
@@ -206,36 +192,31 @@ class Remover:
         chosen = engine_options(options, threads=threads, isa=isa)
         refuse_precision(chosen, "the network")
         remover = cls.__new__(cls)
-        remover.engine = remover._opened = None
-        found = Identification(manifest, "given by the caller")
-        remover._set_up(network, found, chosen, estimate_foreground, keep_hidden, max_pixels)
-        remover._label = type(network).__name__
-        remover._arguments = None
+        remover._origin = Origin.of_network(network)
+        looks = {"estimate_foreground": estimate_foreground, "keep_hidden": keep_hidden}
+        remover._set_up(
+            Sessions(network, manifest, chosen, looks),
+            Identification(manifest, "given by the caller"), chosen, max_pixels,
+            "its own", "the network was given",
+        )  # fmt: skip
         return remover
 
     def _set_up(
         self,
-        network: Network,
+        sessions: Sessions,
         found: Identification,
         options: EngineOptions,
-        estimate_foreground: bool,
-        keep_hidden: bool,
         max_pixels: int,
+        precision: str,
+        precision_reason: str,
     ) -> None:
-        self._network = network
+        self._sessions = sessions
         self._identification = found
+        self.engine: Engine | None = sessions.engine
         self.options = options
-        self.threads, self.isa, self.precision = options.threads_used, options.tier, "its own"
-        self.precision_reason = "the network was given"
-        self._kernel_options: dict[str, Any] = {"threads": options.threads, "isa": options.isa}
-        self._cutout_options: dict[str, Any] = {
-            "estimate_foreground": estimate_foreground, "keep_hidden": keep_hidden,
-        }  # fmt: skip
+        self.threads, self.isa = sessions.threads, options.tier
+        self.precision, self.precision_reason = precision, precision_reason
         self.max_pixels = check_count("max_pixels", max_pixels)
-        self._session: Session | None = Session(
-            network, found.manifest, self._cutout_options, engine=self.engine_label,
-            **self._kernel_options,
-        )  # fmt: skip
 
     @property
     def manifest(self) -> ModelManifest:
@@ -248,17 +229,17 @@ class Remover:
 
         For a network of the caller's, the name of its class.
         """
-        return type(self._network).__name__ if self.engine is None else self.engine.label
+        return self._sessions.label
 
     @property
     def source(self) -> Path | bytes | None:
         """The model's file or folder, or its bytes; None for a network of the caller's."""
-        return None if self._arguments is None else self._arguments["model"]
+        return self._origin.source
 
     @property
     def cutout_options(self) -> dict[str, Any]:
         """What cut-outs look like: ``estimate_foreground`` and ``keep_hidden``, by name."""
-        return dict(self._cutout_options)
+        return dict(self._sessions.cutout_options)
 
     @property
     def arena_bytes(self) -> int:
@@ -267,7 +248,7 @@ class Remover:
         0 where it is not known: for a network of the caller's, and before the first picture of a
         model that takes any size.
         """
-        return int(getattr(self._network, "arena_bytes", 0))
+        return int(getattr(self._sessions.network, "arena_bytes", 0))
 
     def __call__(
         self,
@@ -304,9 +285,8 @@ class Remover:
             Mode RGBA (straight alpha), L for a mask, RGB on a background; upright, with the colour
             profile and resolution of the image in ``info``.
         """
-        behind = _check_output(output, background, finish)
-        cutout = self.cut(image, channel_order=channel_order, value_range=value_range)
-        return cutout.finish(finish).to_pil(output, behind)
+        show = Showing.of(output, background, finish)
+        return show(self.cut(image, channel_order=channel_order, value_range=value_range))
 
     def cut(
         self,
@@ -316,7 +296,8 @@ class Remover:
         value_range: ValueRange | None = None,
     ) -> Cutout:
         """Compute the matte, to be rendered or encoded together with its image."""
-        return self._open().cut(self._load(image, channel_order, value_range))
+        session = self._session()
+        return session.cut(Loading(self.max_pixels, channel_order, value_range)(image))
 
     def cut_frames(self, image: ImageLike | Animation) -> Iterator[Cutout]:
         """Compute the mattes of all frames of an animated file, or of all pages, lazily.
@@ -331,9 +312,10 @@ class Remover:
         >>> for cutout in remover.cut_frames("dance.gif"):            # doctest: +SKIP
         ...     print(cutout.image.frame, cutout.alpha.mean())
         """
+        session = self._session()
         if not isinstance(image, Animation):
-            return self._open().cut_frames(read_frames(image, max_pixels=self.max_pixels))
-        return self._open().cut_frames(image)
+            return session.cut_frames(read_frames(image, max_pixels=self.max_pixels))
+        return session.cut_frames(image)
 
     def session(
         self,
@@ -358,38 +340,18 @@ class Remover:
         buffers, clock
             See :class:`~pyhades.segmentation.session.Session`.
         """
-        self._open()
-        count = self.threads if threads is None else threads
-        return self._session_on(self._own(count, replica), count, buffers, clock)
+        return self._open().beside(threads, replica, buffers, clock)
 
     def behind_queue(self) -> HybridNetwork | None:
         """The network behind a queue, for runs of many pictures; None where our engine is alone."""
-        self._open()
-        if self._opened is None or self.engine is None:
-            return None
-        return as_hybrid(self.engine, self._opened.network, self._opened.model)
+        return self._open().behind_queue()
 
     def session_on(
         self, exchange: Exchange, *, threads: int | None = None, buffers: Buffers = FRESH,
         clock: Clock | None = None,
     ) -> Session:  # fmt: skip
         """A session whose pictures go to whichever engine of ``exchange`` is free."""
-        self._open()
-        count = self.threads if threads is None else threads
-        return self._session_on(Asker(exchange), count, buffers, clock)
-
-    def _session_on(
-        self, network: Network, threads: int, buffers: Buffers, clock: Clock | None
-    ) -> Session:
-        return Session(
-            network, self.manifest, self._cutout_options, engine=self.engine_label,
-            threads=threads, isa=self.options.isa, buffers=buffers, clock=clock,
-        )  # fmt: skip
-
-    def _own(self, threads: int, replica: str) -> Network:
-        """The network for one caller, where it can be had."""
-        session = getattr(self._network, "session", None)
-        return _Shared(self._network) if session is None else session(threads, replica)
+        return self._open().asking(exchange, threads, buffers, clock)
 
     def predict(self, image: AnyImage) -> NDArray[np.float32]:
         """What the network says of an image: float32 in 0..1, at the size that the network gives.
@@ -397,7 +359,7 @@ class Remover:
         It is not enlarged to the size of the image, and an alpha channel of the image is not
         multiplied in.
         """
-        return self._open().predict(self._load(image))
+        return self._session().predict(Loading(self.max_pixels)(image))
 
     @overload
     def matte(
@@ -430,12 +392,8 @@ class Remover:
             return self.cut(image, channel_order=channel_order, value_range=value_range).alpha
         if dtype is not np.float32:
             raise ArgumentError(f"dtype={dtype!r}: expected numpy.uint8 or numpy.float32")
-        loaded = self._load(image, channel_order, value_range)
-        plane = self._open().predict(loaded)
-        alpha = upscale_float(plane, loaded.size, self.manifest, **self._kernel_options)
-        if loaded.alpha is not None:
-            alpha *= loaded.alpha.astype(np.float32) / np.float32(255)
-        return alpha
+        loaded = Loading(self.max_pixels, channel_order, value_range)(image)
+        return self._session().float_matte(loaded)
 
     def frames(
         self,
@@ -475,26 +433,13 @@ class Remover:
         >>> [cutout.size for cutout in remover.frames([still, still])]
         [(60, 40), (60, 40)]
         """
-        behind = _check_output(output, background, finish)
+        show = Showing.of(output, background, finish)
         one_of("channel_order", channel_order, ChannelOrder)
-        session, network = self._open(), self._network
-        if hasattr(network, "sequence"):
-            network = network.sequence()
-        steps = overlap(
-            several(frames, "frames"),
-            lambda frame: self._load(frame, channel_order, value_range),
-            lambda frame: session.cut(frame, network),
-            lambda cut: cut.finish(finish).to_pil(output, behind),
-            ahead=ahead,
-        )
-
-        def results() -> Iterator[Image.Image]:
-            for _, result in steps:
-                if isinstance(result, Exception):
-                    raise result
-                yield result
-
-        return results()
+        session, network = self._session(), self._sessions.sequence()
+        return or_raise(results_of(
+            several(frames, "frames"), Loading(self.max_pixels, channel_order, value_range),
+            lambda frame: session.cut(frame, network), show, ahead=ahead,
+        ))  # fmt: skip
 
     def map(
         self,
@@ -517,60 +462,40 @@ class Remover:
         """
         one_of("on_error", on_error, OnError)
         one_of("channel_order", channel_order, ChannelOrder)
-        behind = _check_output(output, background, finish)
-        steps = overlap(
-            several(images, "images"),
-            lambda image: self._load(image, channel_order, value_range),
-            self.cut,
-            lambda cut: cut.finish(finish).to_pil(output, behind),
-            ahead=ahead,
-        )
+        show = Showing.of(output, background, finish)
+        results = results_of(
+            several(images, "images"), Loading(self.max_pixels, channel_order, value_range),
+            self.cut, show, ahead=ahead,
+        )  # fmt: skip
+        return or_raise(results) if on_error == "raise" else results
 
-        def results() -> Iterator[Image.Image | Exception]:
-            for _, result in steps:
-                if isinstance(result, Exception) and on_error == "raise":
-                    raise result
-                yield result
-
-        return results()
-
-    def _load(
-        self,
-        image: AnyImage,
-        channel_order: ChannelOrder = "rgb",
-        value_range: ValueRange | None = None,
-    ) -> LoadedImage:
-        if isinstance(image, LoadedImage):
-            return image
-        return load_image(
-            image, channel_order=channel_order, value_range=value_range, max_pixels=self.max_pixels
-        )
-
-    def _open(self) -> Session:
+    def _open(self) -> Sessions:
         """What works; ClosedError once the remover is closed."""
-        if self._session is None:
+        if self._sessions.own is None:
             raise ClosedError(f"{self!r} was closed")
-        return self._session
+        return self._sessions
 
-    def _origin(self) -> tuple[Graph, Path | bytes, InputPlan]:
+    def _session(self) -> Session:
+        """The remover's own session."""
+        own = self._open().own
+        assert own is not None
+        return own
+
+    def _read_again(self) -> tuple[Graph, Path | bytes, InputPlan]:
         """The graph, where it came from and how it is fed, for those who run it elsewhere."""
+        graph, source = self._origin.read()
         plan = self._identification.inputs
-        if self._arguments is None or plan is None:
-            raise ArgumentTypeError("a network of the caller's has no model file")
-        source = self._arguments["model"]
-        self._model_file.check_same()
-        return pyhades.load_onnx(source), source, plan
+        assert plan is not None  # as there is a graph
+        return graph, source, plan
 
     def _check_samples(self) -> None:
         problem = complaint(look_at_samples(self.predict))
         if problem:
-            log.warning("%s: %s", self._label, problem)
+            log.warning("%s: %s", self._origin.label, problem)
 
     def close(self) -> None:
         """Give back the network's memory; using the remover afterwards raises ClosedError."""
-        session, self._session, self._opened = self._session, None, None
-        if session is not None:
-            session.close()
+        self._sessions.close()
 
     def __enter__(self) -> Remover:
         return self
@@ -584,40 +509,17 @@ class Remover:
         self.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        if self._arguments is None:
-            raise ArgumentTypeError("a Remover around a network of the caller's cannot be pickled")
-        return _rebuild, (self._arguments, self._model_file)
+        return _rebuild, (self._origin.again(), self._origin.file)
 
     def _facts(self) -> dict[str, str]:
-        manifest = self.manifest
-        how = f"{manifest.policy}, {manifest.resample}, {manifest.scale}"
-        height, width = manifest.input_size
-        licence = manifest.licence or "licence unknown"
-        if manifest.commercial_use is False:
-            licence += ", not for commercial use"
-        return {
-            "model": self._label,
-            "manifest": f"{manifest.name}, {self._identification.basis}",
-            "input": f"{width} x {height}, {how}",
-            "output": f"{manifest.output!r}, {manifest.activation}, "
-            f"foreground {foreground_text(manifest)}, range {manifest.range}",
-            "licence": licence,
-            "engine": repr(self.engine) if self.engine is not None else self.engine_label,
-            "threads": str(self.threads),
-            "isa": self.isa,
-            "precision": self.precision,
-        }
+        return facts_of(self, self._origin.label, self._identification.basis)
 
     def __repr__(self) -> str:
-        facts = ", ".join(f"{key}={value!r}" for key, value in self._facts().items())
-        return f"Remover({facts}{', closed' if self._session is None else ''})"
+        is_closed = self._sessions.own is None
+        return f"Remover({in_a_line(self._facts())}{', closed' if is_closed else ''})"
 
     def _repr_html_(self) -> str:
-        cells = "".join(
-            f"<tr><th style='text-align:left'>{key}</th><td>{html.escape(value)}</td></tr>"
-            for key, value in self._facts().items()
-        )
-        return f"<table><caption>pyhades.Remover</caption>{cells}</table>"
+        return in_a_notebook(self._facts())
 
 
 def remove_background(
@@ -664,45 +566,15 @@ def remove_background(
     >>> remove_background(image).size
     (60, 40)
     """
-    hashable = {key: _hashable(value) for key, value in options.items()}
-    path = None if model is None else os.fspath(model)
-    remover = _kept_remover(path, ModelFile.now(path), **hashable)
+    remover = _kept_remover(model, **options)
     how: dict[str, Any] = {"channel_order": channel_order, "value_range": value_range}
     return remover(image, output, background, finish=finish, **how)
 
 
-@functools.lru_cache(maxsize=2)
-def _kept_remover(model: str | None, as_it_is: ModelFile, **options: Any) -> Remover:
-    return Remover(model, **options)
-
-
-def _hashable(value: Any) -> Any:
-    if isinstance(value, dict):
-        return tuple((key, _hashable(item)) for key, item in value.items())
-    return tuple(map(_hashable, value)) if isinstance(value, list) else value
+_kept_remover = keeping(Remover)
 
 
 def _rebuild(arguments: dict[str, Any], origin: ModelFile | None = None) -> Remover:
     if origin is not None:
         origin.check_same()
     return Remover(**arguments)
-
-
-def _check_output(
-    output: Output, background: BackgroundLike | None, finish: Finish | None
-) -> Background | None:
-    output_of(output, background, finish)
-    return None if background is None else Background(background)
-
-
-class _Shared:
-    """A network that others use, too, and that whoever made it closes."""
-
-    def __init__(self, network: Network) -> None:
-        self._network = network
-
-    def __call__(self, planes: NDArray[np.float32], /) -> NDArray[Any]:
-        return self._network(planes)
-
-    def close(self) -> None:
-        """Nothing."""

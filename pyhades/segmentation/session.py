@@ -15,7 +15,12 @@ from pyhades.segmentation.cutout import Cutout
 from pyhades.segmentation.deep import Prediction
 from pyhades.segmentation.image.loaded import LoadedImage
 from pyhades.segmentation.manifest import ModelManifest
-from pyhades.segmentation.matte import normalise_range, prediction_plane, upscale
+from pyhades.segmentation.matte import (
+    normalise_range,
+    prediction_plane,
+    upscale,
+    upscale_float,
+)
 from pyhades.segmentation.network import Network
 from pyhades.segmentation.preprocess import network_input, place
 
@@ -85,6 +90,14 @@ class Session:
             prediction=Prediction(plane, self._manifest, alpha), engine=engine,
             **self._cutout_options,
         )  # fmt: skip
+
+    def float_matte(self, image: LoadedImage) -> NDArray[np.float32]:
+        """The matte alone, in 0..1, without rounding to 256 levels."""
+        plane = self.predict(image)
+        alpha = upscale_float(plane, image.size, self._manifest, **self._kernel_options)
+        if image.alpha is not None:
+            alpha *= image.alpha.astype(np.float32) / np.float32(255)
+        return alpha
 
     def cut_frames(self, images: Iterable[LoadedImage]) -> Iterator[Cutout]:
         """The frames of an animation in their order, or pages; lazily.

@@ -52,7 +52,7 @@ def remover(data, engine="onnxruntime", **options):
 
 
 def network_of(made):
-    return made._opened.network
+    return made._sessions.network
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,7 @@ class Pooled:
         """Weights, arenas, buffers."""
         kept = [] if self._pool is None else [worker.buffers.nbytes for worker in self._pool.timed]
         found = {"buffers": sum(kept)} if kept else {}
-        network = self._remover._network
+        network = self._remover._sessions.network
         if not isinstance(network, CompiledNetwork):
             return found
         programs = list(network._programs.values())
@@ -173,7 +173,7 @@ def write_parts(path: Path, parts: Sequence[bytes]) -> int:
 
 def network_facts(remover: Remover) -> dict[str, Any]:
     """Tier, operations and bytes of a picture, where the network is ours and has run."""
-    network = remover._network
+    network = remover._sessions.network
     if not isinstance(network, CompiledNetwork):
         return {}
     programs = list(network._programs.values())

@@ -39,8 +39,8 @@ def make_subject(options: argparse.Namespace) -> Subject:
         return Pooled(remover, plan, options.out, {})
     if options.engine == "loop":
         return Loop(remover, options.out)
-    manifest, (_, source, feeding) = remover.manifest, remover._origin()
-    output = remover._network._output  # type: ignore[attr-defined]
+    manifest, (_, source, feeding) = remover.manifest, remover._read_again()
+    output = remover._sessions.network._output  # type: ignore[attr-defined]
     remover.close()
     if isinstance(source, bytes):
         raise ArgumentError("model: rivals read it from a file, not from bytes")

@@ -165,7 +165,7 @@ def verify(
     pictures = [Path(image) for image in (SAMPLES if images is None else images)]
     truths = None if masks is None else {p: _mask_of(p, Path(masks)) for p in pictures}
     with Remover(model, check=False, **options) as remover:
-        graph, source, plan = remover._origin()
+        graph, source, plan = remover._read_again()
         network, name = make_rival(graph, source, remover.manifest.output, plan, remover.threads)
         note = ""
         if name == Interpreter.name:
@@ -178,7 +178,7 @@ def verify(
             report(picture.name)
             truth = None if truths is None else truths[picture]
             rows.append(_row(remover, rival, picture, truth))
-    return Verification(remover._label, name, tuple(rows), tolerance, note)
+    return Verification(remover._origin.label, name, tuple(rows), tolerance, note)
 
 
 def _row(remover: Remover, rival: Remover, picture: Path, truth: Path | None) -> Row:

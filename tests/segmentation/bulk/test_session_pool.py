@@ -156,7 +156,7 @@ def test_the_fastest_choice_is_taken(files, remover):
 def test_nodes_have_weights_of_their_own(remover):
     """They are packed again, once a node, and give the same."""
     planes = np.random.default_rng(0).random((1, 3, *remover.manifest.input_size), np.float32)
-    network = remover._network
+    network = remover._sessions.network
     sessions = [network.session(1, replica) for replica in ("", "node 1", "node 1", "")]
     results = [session(planes).copy() for session in sessions]
     assert all(np.array_equal(result, results[0]) for result in results)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,15 +16,11 @@ from typing import Any, Literal
 
 from pyhades.arguments import one_of
 from pyhades.errors import ArgumentError, ModelError
+from pyhades.segmentation.manifest_fields import LENGTHS, Pairs, as_pairs, as_tuple, check_values
 
 METADATA_KEY = "pyhades.manifest"
 SCHEMA = 1
-MOST_INPUT_PIXELS = 1 << 26
-"""Of an input; larger ones are slips of the pen, and would take all memory."""
-
 Triple = tuple[float, float, float]
-Pairs = tuple[tuple[str, Any], ...]
-"""A mapping that does not change; any mapping is accepted."""
 
 IMAGENET_MEAN: Triple = (0.485, 0.456, 0.406)
 IMAGENET_STD: Triple = (0.229, 0.224, 0.225)
@@ -143,15 +138,15 @@ class ModelManifest:
     source: str | None = None
 
     def __post_init__(self) -> None:
-        for key in _LENGTHS:
-            object.__setattr__(self, key, _as_tuple(key, getattr(self, key)))
+        for key in LENGTHS:
+            object.__setattr__(self, key, as_tuple(key, getattr(self, key)))
         for key in ("states", "constants"):
-            object.__setattr__(self, key, _as_pairs(key, getattr(self, key)))
+            object.__setattr__(self, key, as_pairs(key, getattr(self, key)))
         if isinstance(self.foreground, list):
             object.__setattr__(self, "foreground", tuple(self.foreground))
         for key, choices in _CHOICES.items():
             one_of(f"manifest {key}", getattr(self, key), choices)
-        _check_numbers(self)
+        check_values(self)
 
     def replace(self, **changes: Any) -> ModelManifest:
         """Return a copy with other values, checked again; ArgumentError for an unknown field.
@@ -219,100 +214,9 @@ def _reject_unknown(
         )
 
 
-_LENGTHS = {"input_size": 2, "mean": 3, "std": 3, "output_bounds": 2}
-"""Of the fields that are tuples of numbers."""
-
-
 def _in_new_names(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Fields under the names that they have now."""
     renamed = dict(fields)
     if "foreground_class" in renamed:
         renamed.setdefault("foreground", renamed.pop("foreground_class"))
     return renamed
-
-
-def _as_tuple(key: str, value: Any) -> tuple[Any, ...]:
-    length = _LENGTHS[key]
-    if key != "output_bounds" and _is_number(value):
-        value = (value,) * length
-    if not isinstance(value, list | tuple) or len(value) != length:
-        raise ArgumentError(f"manifest {key}={value!r}: expected {length} numbers")
-    if not all(map(_is_number, value)):
-        raise ArgumentError(f"manifest {key}={value!r}: expected {length} numbers")
-    return tuple(value) if key == "input_size" else tuple(float(item) for item in value)
-
-
-_LARGEST = 2.0**53
-"""No size, mean or deviation is anywhere near; whole numbers below are exact as floats."""
-
-
-def _is_number(value: Any) -> bool:
-    # NaN compares as false.
-    is_real = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_real and abs(value) < _LARGEST
-
-
-def _as_pairs(key: str, value: Any) -> Pairs:
-    """A mapping as pairs, its lists as tuples, so that a manifest can be hashed."""
-    try:
-        pairs = dict(value).items()
-    except (TypeError, ValueError):
-        raise ArgumentError(f"manifest {key}={value!r}: expected a mapping by input name") from None
-
-    def frozen(item: Any) -> Any:
-        return tuple(map(frozen, item)) if isinstance(item, list | tuple) else item
-
-    result = tuple((name, frozen(item)) for name, item in pairs)
-    kinds: Any = str if key == "states" else int | float | tuple
-    if not all(isinstance(name, str) and isinstance(item, kinds) for name, item in result):
-        what = "names of outputs" if key == "states" else "numbers or lists of them"
-        raise ArgumentError(f"manifest {key}={value!r}: expected {what} by input name")
-    return result
-
-
-def _check_numbers(manifest: ModelManifest) -> None:
-    height, width = manifest.input_size
-    if not (isinstance(height, int) and isinstance(width, int) and min(height, width) >= 1):
-        raise ArgumentError(
-            f"manifest input_size={manifest.input_size!r}: "
-            "expected two positive integers (height, width)"
-        )
-    if height * width > MOST_INPUT_PIXELS:
-        raise ArgumentError(
-            f"manifest input_size={manifest.input_size!r}: more than {MOST_INPUT_PIXELS:,} pixels"
-        )
-    _check_integers("multiple_of", manifest.multiple_of, 1)
-    if manifest.policy == "short-side" and manifest.multiple_of > min(height, width):
-        raise ArgumentError(
-            f"manifest multiple_of={manifest.multiple_of!r}: more than the short side of "
-            f"input_size={manifest.input_size!r}"
-        )
-    if isinstance(manifest.foreground, tuple):
-        if not manifest.foreground:
-            raise ArgumentError("manifest foreground=[]: expected at least one class")
-        for each in manifest.foreground:
-            _check_integers("foreground", each, 0)
-    else:
-        _check_integers("foreground", manifest.foreground, 0)
-    if manifest.background is not None:
-        _check_integers("background", manifest.background, 0)
-    low, high = manifest.output_bounds
-    if not (math.isfinite(low) and math.isfinite(high) and low != high):
-        raise ArgumentError(
-            f"manifest output_bounds={manifest.output_bounds!r}: expected two different numbers"
-        )
-    if any(not value > 0 for value in manifest.std):
-        raise ArgumentError(f"manifest std={manifest.std!r}: every value must be positive")
-    if not isinstance(manifest.output, int | str) or isinstance(manifest.output, bool):
-        raise ArgumentError(f"manifest output={manifest.output!r}: expected an index or a name")
-    if manifest.input is not None and not isinstance(manifest.input, str):
-        raise ArgumentError(f"manifest input={manifest.input!r}: expected a name")
-    for key in ("antialias", "commercial_use"):
-        value = getattr(manifest, key)
-        if not isinstance(value, bool) and not (key == "commercial_use" and value is None):
-            raise ArgumentError(f"manifest {key}={value!r}: expected true or false")
-
-
-def _check_integers(key: str, value: object, least: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ArgumentError(f"manifest {key}={value!r}: expected an integer of at least {least}")

@@ -9,8 +9,9 @@ from typing import Any
 
 from pyhades.bench.pictures.stretch import Done
 from pyhades.segmentation.buffers import KeptBuffers
-from pyhades.segmentation.bulk.chain import Rendered, Rendering, Whole
+from pyhades.segmentation.bulk.chain import Whole
 from pyhades.segmentation.bulk.crew import Crew, Seat, Worker
+from pyhades.segmentation.bulk.rendering import Rendered, Rendering
 from pyhades.segmentation.bulk.session_pool import SessionPool
 from pyhades.segmentation.clock import Clock
 from pyhades.segmentation.image.reading import load_image

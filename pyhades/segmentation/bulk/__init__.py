@@ -6,8 +6,8 @@ import importlib
 from typing import Any
 
 _HOMES = {
-    "Rendered": "pyhades.segmentation.bulk.chain",
-    "Rendering": "pyhades.segmentation.bulk.chain",
+    "Rendered": "pyhades.segmentation.bulk.rendering",
+    "Rendering": "pyhades.segmentation.bulk.rendering",
     "SessionPool": "pyhades.segmentation.bulk.session_pool",
     "calibrate": "pyhades.segmentation.bulk.calibration",
 }

@@ -8,10 +8,10 @@ from typing import Any
 
 from pyhades.errors import ArgumentError
 from pyhades.segmentation.bulk.books import reason_of
-from pyhades.segmentation.bulk.chain import Rendered
 from pyhades.segmentation.bulk.desk import Desk
 from pyhades.segmentation.bulk.history import Record
 from pyhades.segmentation.bulk.picture import Outcome, Picture, Stamp, Status
+from pyhades.segmentation.bulk.rendering import Rendered
 from pyhades.segmentation.bulk.sinks.parts import forget_parts
 from pyhades.segmentation.bulk.sinks.tar import Shelf
 from pyhades.segmentation.bulk.sources.tar import Kind

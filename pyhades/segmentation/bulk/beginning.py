@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pyhades.arguments import check_flag
 from pyhades.errors import ArgumentError
-from pyhades.segmentation.bulk.chain import Rendering
 from pyhades.segmentation.bulk.manifest import beside, read_lines
+from pyhades.segmentation.bulk.rendering import Rendering
 from pyhades.segmentation.bulk.rules import Sink
 from pyhades.segmentation.bulk.sinks.files import FileSink, Sync
 from pyhades.segmentation.bulk.sinks.urls import UrlSink

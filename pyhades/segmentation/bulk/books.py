@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pyhades.segmentation.bulk.chain import Rendered
 from pyhades.segmentation.bulk.history import Record
 from pyhades.segmentation.bulk.manifest import Manifest
 from pyhades.segmentation.bulk.picture import Outcome, Picture, Stamp, Status, since
+from pyhades.segmentation.bulk.rendering import Rendered
 from pyhades.segmentation.bulk.review import Review
 
 

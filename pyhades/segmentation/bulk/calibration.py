@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pyhades.segmentation.bulk.chain import Rendering
+from pyhades.segmentation.bulk.rendering import Rendering
 from pyhades.segmentation.bulk.session_pool import SessionPool
 from pyhades.segmentation.image.reading import ImageLike
 from pyhades.segmentation.remover import Remover

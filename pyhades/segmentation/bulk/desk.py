@@ -11,9 +11,9 @@ from pathlib import Path
 
 from pyhades.errors import ArgumentError
 from pyhades.segmentation.bulk.books import Books
-from pyhades.segmentation.bulk.chain import Rendered
 from pyhades.segmentation.bulk.history import History, Record
 from pyhades.segmentation.bulk.picture import Picture
+from pyhades.segmentation.bulk.rendering import Rendered
 from pyhades.segmentation.bulk.rules import Counts, Rules, Sink
 from pyhades.segmentation.bulk.sources.naming import Taken
 from pyhades.segmentation.clock import Clock

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pyhades.segmentation.bulk.chain import Rendering
+from pyhades.segmentation.bulk.rendering import Rendering
 from pyhades.segmentation.compose import BackgroundLike
 from pyhades.segmentation.remover import Remover
 

@@ -12,12 +12,13 @@ from pathlib import Path
 
 from pyhades.segmentation.bulk.archives import ArchiveDesk
 from pyhades.segmentation.bulk.books import Books
-from pyhades.segmentation.bulk.chain import Rendered, Rendering, no_doubt
+from pyhades.segmentation.bulk.chain import no_doubt
 from pyhades.segmentation.bulk.desk import Desk
 from pyhades.segmentation.bulk.history import History
 from pyhades.segmentation.bulk.identity import Identity
 from pyhades.segmentation.bulk.manifest import Manifest
 from pyhades.segmentation.bulk.picture import Picture
+from pyhades.segmentation.bulk.rendering import Rendered, Rendering
 from pyhades.segmentation.bulk.review import Review, doubt_about
 from pyhades.segmentation.bulk.rules import Sink
 from pyhades.segmentation.bulk.settings import Settings

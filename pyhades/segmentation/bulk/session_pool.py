@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Self
 
 from pyhades.arguments import check_count
@@ -11,21 +11,10 @@ from pyhades.engines import Patience, Tally
 from pyhades.engines.exchange import Exchange
 from pyhades.engines.hybrid_network import Worker
 from pyhades.errors import ArgumentTypeError
-from pyhades.segmentation.animation import Animation
-from pyhades.segmentation.buffers import FRESH, Buffers, KeptBuffers
-from pyhades.segmentation.bulk.chain import (
-    Cutting,
-    Decoding,
-    Encoding,
-    Look,
-    Read,
-    Rendered,
-    Rendering,
-    Whole,
-    no_doubt,
-)
-from pyhades.segmentation.bulk.crew import Crew, Seat
+from pyhades.segmentation.bulk.chain import Look, Read, no_doubt
+from pyhades.segmentation.bulk.crew import Crew
 from pyhades.segmentation.bulk.pool import Pool
+from pyhades.segmentation.bulk.rendering import Rendered, Rendering
 from pyhades.segmentation.bulk.seating import (
     distances_of,
     nodes_of,
@@ -33,61 +22,11 @@ from pyhades.segmentation.bulk.seating import (
     replica_of,
     seats_of,
 )
+from pyhades.segmentation.bulk.workers import ChainWorkers
 from pyhades.segmentation.clock import StageReport
-from pyhades.segmentation.cutout import Cutout
-from pyhades.segmentation.image.loaded import LoadedImage
 from pyhades.segmentation.inputs import several
 from pyhades.segmentation.remover import Remover
-from pyhades.segmentation.session import Session
 from pyhades.topology import Plan
-
-
-@dataclass(frozen=True)
-class _Chain:
-    """What workers are made of.
-
-    Attributes
-    ----------
-    remover
-        Whose network it is.
-    threads
-        Of every worker.
-    exchange
-        Where workers ask for predictions; None where each has a session of our engine.
-    """
-
-    remover: Remover
-    threads: int
-    rendering: Rendering
-    read: Read
-    look: Look
-    exchange: Exchange | None = None
-
-    def whole(self, seat: Seat) -> Whole:
-        """A worker that does everything, and uses its memory again."""
-        buffers = KeptBuffers()
-        return Whole(self.decoding(seat, buffers), self.cutting(seat, buffers), self.encoding(seat))
-
-    def decoding(self, seat: Seat, buffers: Buffers = FRESH) -> Decoding:
-        return Decoding(self.read, self.remover.max_pixels, self.rendering, seat.clock, buffers)
-
-    def cutting(self, seat: Seat, buffers: Buffers = FRESH) -> Cutting:
-        return Cutting(self._session(seat, buffers), self.encoding(seat))
-
-    def _session(self, seat: Seat, buffers: Buffers) -> Session:
-        given: dict[str, Any] = {"threads": self.threads, "buffers": buffers, "clock": seat.clock}
-        if self.exchange is not None:
-            return self.remover.session_on(self.exchange, **given)
-        return self.remover.session(replica=replica_of(seat.node), **given)
-
-    def decoding_and_cutting(self, seat: Seat) -> Whole:
-        return Whole(self.decoding(seat), self.cutting(seat))
-
-    def cutting_and_encoding(self, seat: Seat) -> Whole:
-        return Whole(self.cutting(seat), self.encoding(seat))
-
-    def encoding(self, seat: Seat) -> Encoding:
-        return Encoding(self.rendering, self.look, seat.clock)
 
 
 class SessionPool:
@@ -178,7 +117,7 @@ class SessionPool:
         if read is None:
             items = several(items, "items")
         exchange = self._exchange = self._engaged()
-        chain = _Chain(
+        chain = ChainWorkers(
             self.remover, self.plan.threads_per_worker, rendering or Rendering(),
             read or (lambda item: item), look, exchange,
         )  # fmt: skip
@@ -214,24 +153,13 @@ class SessionPool:
         """What each engine has done in the last run; empty where ours is alone."""
         return [] if self._exchange is None else self._exchange.tallies
 
-    def _crews(self, chain: _Chain, nodes: Sequence[int]) -> list[Crew[Any, Any]]:
+    def _crews(self, chain: ChainWorkers, nodes: Sequence[int]) -> list[Crew[Any, Any]]:
         seats = seats_of(self.plan, nodes)
         if chain.exchange is not None:
             # Those who only ask engines are more than there are CPUs, and sit anywhere.
             seats = [((), 0)] * self._cutters
-        *before, last = self._crews_of(chain, seats)
+        *before, last = chain.crews(seats, self.decoders, self.encoders)
         return [*before, replace(last, timed=Rendered.timed)]
-
-    def _crews_of(self, chain: _Chain, seats: Sequence[Any]) -> list[Crew[Any, Any]]:
-        if not self.decoders and not self.encoders:
-            return [Crew("cutter", chain.whole, seats)]
-        decoder = Crew("decoder", chain.decoding, [((), 0)] * self.decoders, _bytes_of_image)
-        encoder = Crew("encoder", chain.encoding, [((), 0)] * self.encoders)
-        if not self.encoders:
-            return [decoder, Crew("cutter", chain.cutting_and_encoding, seats)]
-        if not self.decoders:
-            return [Crew("cutter", chain.decoding_and_cutting, seats, _bytes_of_cutout), encoder]
-        return [decoder, Crew("cutter", chain.cutting, seats, _bytes_of_cutout), encoder]
 
     @property
     def stages(self) -> StageReport:
@@ -264,15 +192,3 @@ class SessionPool:
         if self._engines is None:
             return self.plan.line()
         return f"{self.plan.line()}; engines: {self.remover.engine!r}"
-
-
-def _bytes_of_image(image: LoadedImage | Animation) -> int:
-    if isinstance(image, Animation):  # the frames that follow are not there yet
-        image = image.first
-    return image.rgb.nbytes + (0 if image.alpha is None else image.alpha.nbytes)
-
-
-def _bytes_of_cutout(cutout: Cutout | Rendered) -> int:
-    if isinstance(cutout, Rendered):
-        return sum(map(len, cutout.parts))
-    return _bytes_of_image(cutout.image) + cutout.alpha.nbytes

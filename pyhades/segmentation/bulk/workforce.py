@@ -10,9 +10,9 @@ from typing import Any
 from pyhades.arguments import check_count
 from pyhades.errors import ImageError
 from pyhades.segmentation.bulk.calibration import Calibration, calibrate
-from pyhades.segmentation.bulk.chain import Rendering
 from pyhades.segmentation.bulk.memory import MemoryLimit, parse_size, resident
 from pyhades.segmentation.bulk.picture import Picture
+from pyhades.segmentation.bulk.rendering import Rendering
 from pyhades.segmentation.bulk.session_pool import SessionPool
 from pyhades.segmentation.finish import Finish
 from pyhades.segmentation.image.reading import ImageLike, load_image

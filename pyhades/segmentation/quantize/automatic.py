@@ -26,7 +26,8 @@ from pyhades.segmentation.catalogue import Identification
 from pyhades.segmentation.image.reading import ImageLike
 from pyhades.segmentation.network import CompiledNetwork
 from pyhades.segmentation.quantize.calibration import Calibration, digest_of_graph, work_folder
-from pyhades.segmentation.quantize.face import DEFAULT_BUDGET, quantize_graph
+from pyhades.segmentation.quantize.face import DEFAULT_BUDGET
+from pyhades.segmentation.quantize.network import quantize_graph
 from pyhades.segmentation.quantize.pictures import (
     Picture,
     digest_of,

@@ -42,7 +42,7 @@ def test_the_matte_follows_the_network(remover, network, photo):
 def test_hidden_colours(remover_with, photo):
     assert not np.asarray(remover_with(np.zeros((4, 4)))(photo)).any()
     kept = remover_with(np.zeros((4, 4)))
-    kept._cutout_options["keep_hidden"] = True
+    kept._sessions.cutout_options["keep_hidden"] = True
     np.testing.assert_array_equal(np.asarray(kept(photo))[..., :3], photo)
 
 

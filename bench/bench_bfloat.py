@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench.compute import benchmark_compute
+from bench.products import MATRICES, Convolution, Product, benchmark_product, matrix_views
 from bench.roof import bfloat16_peak
 from bench.traffic import benchmark_traffic
-from pyhades import _native, kernels
+from pyhades import kernels
 from pyhades.quant import to_bf16
 
 # name: (channels, outputs, size, kernel, stride, pad, dilation, groups)
@@ -26,98 +26,36 @@ CASES = {
 }
 """Of U²-Net, InSPyReNet and others."""
 
-MATRICES = {
-    "swin_in": (9216, 128, 512),
-    "swin_out": (9216, 512, 128),
-    "swin_deep": (2304, 1024, 256),
-    "swin_deepest": (576, 512, 2048),
-}
-
-
-class Product:
-    """A Program of one operator on one tier, with the arrays that it reads and writes."""
-
-    def __init__(self, op: str, x, w, y, views, attributes, isa: str, threads: int) -> None:
-        builder = _native.ProgramBuilder(isa=isa)
-        x_slot, y_slot = builder.io("x", x.nbytes), builder.io("y", y.nbytes)
-        bias = np.zeros(y.shape[-1], np.float32)
-        builder.emit(
-            op,
-            [
-                (x_slot, 0, "uint16", *views[0]),
-                dense(builder.constant(w, f"bench_bfloat/{op}/w"), w),
-                dense(builder.constant(bias, f"bench_bfloat/{op}/bias"), bias),
-                None,
-            ],
-            [(y_slot, 0, "uint16", *views[1])],
-            {**attributes, "activation": "relu"},
-            op,
-        )
-        self.operations = 2.0 * y.size * w.size / y.shape[-1]
-        self.bindings = {x_slot: x, y_slot: y}
-        self.context = _native.Context(builder.build(0), _native.team_of(threads))
-
-    def run(self) -> None:
-        self.context.run(self.bindings)
-
-
-def dense(slot, array):
-    strides = tuple(stride // array.itemsize for stride in array.strides)
-    return (slot, 0, array.dtype.name, array.shape, strides)
-
 
 def numbers(*shape: int):
     return to_bf16(np.random.default_rng(0).standard_normal(shape, np.float32))
 
 
 def convolution(name: str, isa: str, threads: int = 1) -> Product:
-    channels, outputs, size, kernel, stride, pad, dilation, groups = CASES[name]
-    side = (size + 2 * pad - (kernel - 1) * dilation - 1) // stride + 1
-    x, w = numbers(size, size, channels), numbers(outputs, channels // groups, kernel, kernel)
-    y = np.empty((side, side, outputs), np.uint16)
-    attributes = {
-        "strides": [stride] * 2,
-        "pads": [pad] * 4,
-        "dilations": [dilation] * 2,
-        "groups": groups,
-    }
-    views = [image(size, channels), image(side, outputs)]
-    return Product("conv2d_bf16", x, w, y, views, attributes, isa, threads)
+    case = Convolution(*CASES[name])
+    read, weights, made = case.shapes
+    x, w, y = numbers(*read), numbers(*weights), np.empty(made, np.uint16)
+    constants = [w, np.zeros(made[-1], np.float32), None]
+    return Product("conv2d_bf16", x, y, case.views, constants, case.attributes, isa, threads)
 
 
 def matrices(name: str, isa: str, threads: int = 1) -> Product:
     m, k, n = MATRICES[name]
-    y = np.empty((m, n), np.uint16)
-    views = [((m, k), (k, 1)), ((m, n), (n, 1))]
-    return Product("linear_bf16", numbers(m, k), numbers(k, n), y, views, {}, isa, threads)
-
-
-def image(size: int, channels: int):
-    """Shape and strides of a channels-last operand."""
-    pixels = size * channels
-    return ((1, channels, size, size), (size * pixels, 1, pixels, channels))
-
-
-def measure(benchmark, make, name: str, isa: str, threads: int) -> None:
-    product, slow = make(name, isa, threads), make(name, "scalar")
-    benchmark.group = name
-    scalar = None if benchmark.disabled else (slow.run, slow.operations)
-    benchmark_compute(
-        benchmark, product.run, product.operations, isa, threads, scalar, bfloat16_peak
-    )
-    benchmark.extra_info["kernel"] = product.context.program.instructions[0].kernel
+    x, y = numbers(m, k), np.empty((m, n), np.uint16)
+    constants = [numbers(k, n), np.zeros(n, np.float32), None]
+    return Product("linear_bf16", x, y, matrix_views(m, k, n), constants, {}, isa, threads)
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("name", CASES)
 def bench_conv_bf16(benchmark, name, tier, threads):
-    measure(benchmark, convolution, name, tier, threads)
+    benchmark_product(benchmark, convolution, name, tier, threads, bfloat16_peak)
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("name", MATRICES)
 def bench_linear_bf16(benchmark, name, tier, threads):
-    measure(benchmark, matrices, name, tier, threads)
+    benchmark_product(benchmark, matrices, name, tier, threads, bfloat16_peak)
 
 
 @pytest.mark.benchmark(max_time=0.2, min_rounds=3)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from bench.compute import benchmark_compute
+from bench.products import Convolution, Product, benchmark_product
 from pyhades import _native
-from pyhades.kernels.conv import output_size
 
 # name: (channels, outputs, size, kernel, stride, pad, dilation, groups)
 TUNED = {
@@ -48,60 +48,21 @@ FOREIGN = {
 CASES = TUNED | FOREIGN
 
 
-class Convolution:
-    """A Program of one convolution on one tier, with the arrays that it reads and writes."""
-
-    def __init__(self, name: str, isa: str, threads: int = 1) -> None:
-        channels, outputs, size, kernel, stride, pad, dilation, groups = CASES[name]
-        side, _ = output_size(
-            (size, size), (kernel, kernel), (stride,) * 2, (pad,) * 4, (dilation,) * 2
-        )
-        rng = np.random.default_rng(0)
-        w = rng.standard_normal((outputs, channels // groups, kernel, kernel), np.float32)
-        x = rng.standard_normal((size, size, channels), np.float32)
-        y = np.empty((side, side, outputs), np.float32)
-        builder = _native.ProgramBuilder(isa=isa)
-        x_slot, y_slot = builder.io("x", x.nbytes), builder.io("y", y.nbytes)
-        w_slot = builder.constant(w, f"bench_conv/{name}")
-        strides = tuple(stride // w.itemsize for stride in w.strides)
-        builder.emit(
-            "conv2d",
-            [image(x_slot, size, channels), (w_slot, 0, "float32", w.shape, strides), None, None],
-            [image(y_slot, side, outputs)],
-            {
-                "strides": [stride] * 2,
-                "pads": [pad] * 4,
-                "dilations": [dilation] * 2,
-                "groups": groups,
-                "activation": "relu",
-                "algorithm": "winograd" if name.startswith("winograd") else "auto",
-            },
-            name,
-        )
-        self.flops = 2.0 * y.size * w[0].size
-        self.bindings = {x_slot: x, y_slot: y}
-        self.context = _native.Context(builder.build(0), _native.team_of(threads))
-
-    def run(self) -> None:
-        self.context.run(self.bindings)
-
-
-def image(slot: int, size: int, channels: int) -> tuple[object, ...]:
-    """A channels-last operand of logical shape [1, channels, size, size]."""
-    pixels = size * channels
-    return (slot, 0, "float32", (1, channels, size, size), (size * pixels, 1, pixels, channels))
+def convolution(name: str, isa: str, threads: int = 1) -> Product:
+    case = Convolution(*CASES[name])
+    read, weights, made = case.shapes
+    rng = np.random.default_rng(0)
+    w, x = rng.standard_normal(weights, np.float32), rng.standard_normal(read, np.float32)
+    algorithm = "winograd" if name.startswith("winograd") else "auto"
+    attributes = {**case.attributes, "algorithm": algorithm}
+    y = np.empty(made, np.float32)
+    return Product("conv2d", x, y, case.views, [w, None, None], attributes, isa, threads)
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("name", CASES)
 def bench_conv(benchmark, name, isa, threads):
-    convolution = Convolution(name, isa, threads)
-    slow = Convolution(name, "scalar")
-    benchmark.group = name
-    benchmark_compute(
-        benchmark, convolution.run, convolution.flops, isa, threads, (slow.run, slow.flops)
-    )
-    benchmark.extra_info["kernel"] = convolution.context.program.instructions[0].kernel
+    benchmark_product(benchmark, convolution, name, isa, threads)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -113,11 +74,9 @@ def bench_onnxruntime(benchmark, name):
     session = onnxruntime.InferenceSession(single_node_model(name), options)
     channels, _, size, *_ = CASES[name]
     x = {"x": np.random.default_rng(0).standard_normal((1, channels, size, size), np.float32)}
-    convolution = Convolution(name, "scalar")
+    operations = convolution(name, "scalar").operations
     benchmark.group = name
-    benchmark_compute(
-        benchmark, lambda: session.run(None, x), convolution.flops, _native.tier_name()
-    )
+    benchmark_compute(benchmark, lambda: session.run(None, x), operations, _native.tier_name())
 
 
 def single_node_model(name: str) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from bench.arrays import normal
 from bench.traffic import benchmark_traffic
 from pyhades import _native
 
@@ -20,15 +21,11 @@ PROGRAMS = {
 }
 
 
-def random(shape: tuple[int, ...]) -> np.ndarray:
-    return np.random.default_rng(0).standard_normal(shape).astype(np.float32)
-
-
 @pytest.mark.benchmark(max_time=0.2, min_rounds=3)
 @pytest.mark.parametrize("name", PROGRAMS)
 def bench_map(benchmark, name, isa):
     functions, count, shape = PROGRAMS[name]
-    inputs, y = [random(shape) for _ in range(count)], np.empty(shape, np.float32)
+    inputs, y = [normal(*shape) for _ in range(count)], np.empty(shape, np.float32)
     code = [NUMBERS[functions[0]], count, 0, count - 1, 0]
     for function in functions[1:]:
         code += [NUMBERS[function], count, count, 0, 0]
@@ -44,10 +41,10 @@ def bench_map(benchmark, name, isa):
 @pytest.mark.parametrize("channels_last", [False, True])
 def bench_scale_shift(benchmark, channels_last, isa):
     """BatchNormalization that no convolution takes, with its ReLU."""
-    x = random((1, 64, 160 * 160))
+    x = normal(1, 64, 160 * 160)
     if channels_last:
         x = np.ascontiguousarray(x.transpose(0, 2, 1)).transpose(0, 2, 1)
-    operands, y = [x, random((64,)), random((64,))], np.empty_like(x)
+    operands, y = [x, normal(64), normal(64)], np.empty_like(x)
     benchmark_traffic(
         benchmark,
         lambda tier: _native.call(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from bench.arrays import normal
 from bench.compute import benchmark_compute
 from pyhades import _native, kernels
 
@@ -22,14 +23,10 @@ SHAPES = [
 ]
 
 
-def random(*shape: int) -> np.ndarray:
-    return np.random.default_rng(0).standard_normal(shape).astype(np.float32)
-
-
 def product(shape, isa, threads):
     """A product with its weights packed, and what it costs."""
     m, k, n = shape
-    a, b = random(m, k), kernels.pack_matrix(random(k, n), isa=isa)
+    a, b = normal(m, k), kernels.pack_matrix(normal(k, n), isa=isa)
     out = np.empty((m, n), np.float32)
     return lambda: kernels.gemm(a, b, out=out, threads=threads, isa=isa), 2.0 * m * k * n
 
@@ -54,7 +51,7 @@ def bench_gemm(benchmark, shape, isa, threads):
 @pytest.mark.parametrize("shape", [(256, 144, 32, 144), (1, 96, 768, 96), (1, 5, 36864, 128)])
 def bench_matmul(benchmark, shape, isa):
     batch, m, k, n = shape
-    a, b = random(batch, m, k), random(batch, k, n)
+    a, b = normal(batch, m, k), normal(batch, k, n)
     out = np.empty((batch, m, n), np.float32)
     benchmark.group = f"matmul {shape}"
 

@@ -5,22 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from bench.arrays import normal
 from bench.traffic import benchmark_traffic
 from pyhades import _native
-
-
-def random(*shape: int) -> np.ndarray:
-    return np.random.default_rng(0).standard_normal(shape).astype(np.float32)
 
 
 @pytest.mark.benchmark(max_time=0.2, min_rounds=3)
 @pytest.mark.parametrize("op", ["layer_norm", "rms_norm"])
 @pytest.mark.parametrize("shape", [(9216, 128), (576, 512), (144, 1024)], ids=str)
 def bench_rows(benchmark, op, shape, isa):
-    x, y = random(*shape), np.empty(shape, np.float32)
+    x, y = normal(*shape), np.empty(shape, np.float32)
     vectors = {
-        "layer_norm": [random(shape[1]), random(shape[1]), None],
-        "rms_norm": [random(shape[1]), None],
+        "layer_norm": [normal(shape[1]), normal(shape[1]), None],
+        "rms_norm": [normal(shape[1]), None],
     }
     benchmark_traffic(
         benchmark,
@@ -37,10 +34,10 @@ def bench_rows(benchmark, op, shape, isa):
 @pytest.mark.parametrize("channels_last", [False, True])
 def bench_groups(benchmark, groups, channels_last, isa):
     """GroupNormalization, and InstanceNormalization as one channel per group."""
-    x = random(1, 64, 160 * 160)
+    x = normal(1, 64, 160 * 160)
     if channels_last:
         x = np.ascontiguousarray(x.transpose(0, 2, 1)).transpose(0, 2, 1)
-    operands, y = [x, random(64), random(64)], np.empty_like(x)
+    operands, y = [x, normal(64), normal(64)], np.empty_like(x)
     attributes = {"groups": groups, "epsilon": 1e-5}
     benchmark_traffic(
         benchmark,
@@ -54,7 +51,7 @@ def bench_groups(benchmark, groups, channels_last, isa):
 @pytest.mark.parametrize("tokens", [1, 512])
 def bench_heads(benchmark, tokens, isa):
     """The queries and keys of a layer of Qwen3-30B-A3B: 36 heads of 128, inside of 40."""
-    qkv, weight, rows = random(tokens, 40 * 128), random(128), np.int32([tokens])
+    qkv, weight, rows = normal(tokens, 40 * 128), normal(128), np.int32([tokens])
     q = qkv[:, : 36 * 128]
     benchmark_traffic(
         benchmark,

@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench.compute import benchmark_compute
+from bench.products import MATRICES, Convolution, Product, benchmark_product, matrix_views
 from bench.roof import integer_peak
-from pyhades import _native
-from pyhades.kernels.conv import output_size
 
 # name: (channels, outputs, size, kernel, stride, pad, dilation, groups)
 CASES = {
@@ -36,76 +34,29 @@ CASES = {
 }
 """Of U²-Net, InSPyReNet and others. A name may begin with the algorithm."""
 
-MATRICES = {
-    "swin_in": (9216, 128, 512),
-    "swin_out": (9216, 512, 128),
-    "swin_deep": (2304, 1024, 256),
-    "swin_deepest": (576, 512, 2048),
-}
-
-
-class Product:
-    """A Program of one operator on one tier, with the arrays that it reads and writes."""
-
-    def __init__(self, op: str, x, w, y, views, attributes, isa: str, threads: int) -> None:
-        builder = _native.ProgramBuilder(isa=isa)
-        x_slot, y_slot = builder.io("x", x.nbytes), builder.io("y", y.nbytes)
-        columns = y.shape[-1]
-        factor = np.full(columns, 0.3 / np.sqrt(w.size / columns) / 64, np.float32)
-        bias = np.zeros(columns, np.int32)
-        builder.emit(
-            op,
-            [
-                (x_slot, 0, "uint8", *views[0]),
-                dense(builder.constant(w, f"bench_qconv/{op}/w"), w),
-                dense(builder.constant(bias, f"bench_qconv/{op}/bias"), bias),
-                dense(builder.constant(factor, f"bench_qconv/{op}/factor"), factor),
-                None,
-                None,
-            ],
-            [(y_slot, 0, "uint8", *views[1])],
-            {**attributes, "activation": "relu", "x_zero": 3, "y_zero": 0},
-            op,
-        )
-        self.operations = 2.0 * y.size * w.size / columns
-        self.bindings = {x_slot: x, y_slot: y}
-        self.context = _native.Context(builder.build(0), _native.team_of(threads))
-
-    def run(self) -> None:
-        self.context.run(self.bindings)
-
-
-def dense(slot, array):
-    strides = tuple(stride // array.itemsize for stride in array.strides)
-    return (slot, 0, array.dtype.name, array.shape, strides)
-
 
 def convolution(name: str, isa: str, threads: int = 1) -> Product:
-    channels, outputs, size, kernel, stride, pad, dilation, groups = CASES[name]
-    side, _ = output_size(
-        (size, size), (kernel, kernel), (stride,) * 2, (pad,) * 4, (dilation,) * 2
-    )
-    rng = np.random.default_rng(0)
-    x = rng.integers(0, 256, (size, size, channels), np.uint8)
-    shape = (outputs, channels // groups, kernel, kernel)
-    y = np.empty((side, side, outputs), np.uint8)
-    attributes = {
-        "strides": [stride] * 2,
-        "pads": [pad] * 4,
-        "dilations": [dilation] * 2,
-        "groups": groups,
-        "algorithm": next((a for a in ("direct", "winograd") if name.startswith(a)), "auto"),
-    }
-    views = [image(size, channels), image(side, outputs)]
-    return Product("qconv2d", x, weights(shape), y, views, attributes, isa, threads)
+    case = Convolution(*CASES[name])
+    read, shape, made = case.shapes
+    algorithm = next((a for a in ("direct", "winograd") if name.startswith(a)), "auto")
+    attributes = {**case.attributes, "algorithm": algorithm}
+    return product("qconv2d", read, weights(shape), made, case.views, attributes, isa, threads)
 
 
 def matrices(name: str, isa: str, threads: int = 1) -> Product:
     m, k, n = MATRICES[name]
-    a = np.random.default_rng(0).integers(0, 256, (m, k), np.uint8)
-    y = np.empty((m, n), np.uint8)
-    views = [((m, k), (k, 1)), ((m, n), (n, 1))]
-    return Product("qlinear", a, weights((k, n)), y, views, {}, isa, threads)
+    views = matrix_views(m, k, n)
+    return product("qlinear", (m, k), weights((k, n)), (m, n), views, {}, isa, threads)
+
+
+def product(op: str, read, w, made, views, attributes, isa: str, threads: int) -> Product:
+    """Of bytes around 3, whose sums are scaled to bytes again."""
+    x, y = np.random.default_rng(0).integers(0, 256, read, np.uint8), np.empty(made, np.uint8)
+    columns = made[-1]
+    factor = np.full(columns, 0.3 / np.sqrt(w.size / columns) / 64, np.float32)
+    constants = [w, np.zeros(columns, np.int32), factor, None, None]
+    zeros = {"x_zero": 3, "y_zero": 0}
+    return Product(op, x, y, views, constants, attributes | zeros, isa, threads)
 
 
 def weights(shape: tuple[int, ...]):
@@ -114,35 +65,19 @@ def weights(shape: tuple[int, ...]):
     return np.rint(w * (127 / np.abs(w).max())).astype(np.int8)
 
 
-def image(size: int, channels: int):
-    """Shape and strides of a channels-last operand."""
-    pixels = size * channels
-    return ((1, channels, size, size), (size * pixels, 1, pixels, channels))
-
-
 @pytest.fixture
 def isa(tier):
     """Every tier, those that only integers have among them."""
     return tier
 
 
-def measure(benchmark, make, name: str, isa: str, threads: int) -> None:
-    product, slow = make(name, isa, threads), make(name, "scalar")
-    benchmark.group = name
-    scalar = None if benchmark.disabled else (slow.run, slow.operations)
-    benchmark_compute(
-        benchmark, product.run, product.operations, isa, threads, scalar, integer_peak
-    )
-    benchmark.extra_info["kernel"] = product.context.program.instructions[0].kernel
-
-
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("name", CASES)
 def bench_qconv(benchmark, name, isa, threads):
-    measure(benchmark, convolution, name, isa, threads)
+    benchmark_product(benchmark, convolution, name, isa, threads, integer_peak)
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("name", MATRICES)
 def bench_qlinear(benchmark, name, isa, threads):
-    measure(benchmark, matrices, name, isa, threads)
+    benchmark_product(benchmark, matrices, name, isa, threads, integer_peak)

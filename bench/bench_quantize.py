@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
+from bench.arrays import normal
 from bench.traffic import benchmark_traffic
 from pyhades import kernels
 from pyhades.quant import quantize
@@ -12,15 +12,11 @@ from pyhades.quant import quantize
 WIDTH = 2880
 
 
-def random(*shape: int) -> np.ndarray:
-    return np.random.default_rng(0).standard_normal(shape).astype(np.float32)
-
-
 @pytest.mark.benchmark(max_time=0.2, min_rounds=3)
 @pytest.mark.parametrize("rows", [64, 512])
 @pytest.mark.parametrize("compute", ["int8", "bf16"])
 def bench_quantize_rows(benchmark, isa, compute, rows):
-    x = random(rows, WIDTH)
+    x = normal(rows, WIDTH)
     out = kernels.quantize_rows(x, compute)
     benchmark.group = f"quantize {rows} rows to {compute}"
 
@@ -33,7 +29,7 @@ def bench_quantize_rows(benchmark, isa, compute, rows):
 @pytest.mark.benchmark(max_time=0.2, min_rounds=3)
 @pytest.mark.parametrize("rows", [64, 512])
 def bench_rms_norm_quantize(benchmark, isa, rows):
-    x, weight = random(rows, WIDTH), random(WIDTH)
+    x, weight = normal(rows, WIDTH), normal(WIDTH)
     out = kernels.rms_norm_quantize(x, weight)
     benchmark.group = f"normalise and quantise {rows} rows"
 
@@ -47,7 +43,7 @@ def bench_rms_norm_quantize(benchmark, isa, rows):
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("format", ["mxfp4", "int8", "bf16"])
 def bench_pack_weight(benchmark, format, threads):
-    q = quantize(random(512, WIDTH), format)
+    q = quantize(normal(512, WIDTH), format)
     out = kernels.pack_weight(q).data
     benchmark.group = f"pack {format}"
 

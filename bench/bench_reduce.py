@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from bench.arrays import normal
 from bench.traffic import benchmark_traffic
 from pyhades import _native
 
@@ -18,15 +19,11 @@ CASES = {
 }
 
 
-def random(shape: tuple[int, ...]) -> np.ndarray:
-    return np.random.default_rng(0).standard_normal(shape).astype(np.float32)
-
-
 @pytest.mark.benchmark(max_time=0.2, min_rounds=3)
 @pytest.mark.parametrize("name", CASES)
 def bench_reduce(benchmark, name, isa):
     function, shape, axes = CASES[name]
-    x = random(shape)
+    x = normal(*shape)
     y = np.empty([1 if axis in axes else n for axis, n in enumerate(shape)], np.float32)
     attributes = {"function": function, "axes": axes}
     benchmark_traffic(
@@ -54,7 +51,7 @@ def bench_sum_of_other_dtypes(benchmark, dtype):
 @pytest.mark.parametrize("axis", [0, 1])
 def bench_arg_max(benchmark, axis):
     """Typed loops exist for the baseline only."""
-    x = random((21, 160 * 160))
+    x = normal(21, 160 * 160)
     y = np.empty((1, x.shape[1]) if axis == 0 else (x.shape[0], 1), np.int64)
     benchmark_traffic(
         benchmark,
@@ -68,7 +65,7 @@ def bench_arg_max(benchmark, axis):
 
 @pytest.mark.benchmark(max_time=0.2, min_rounds=3)
 def bench_cumsum(benchmark):
-    x = random((2304, 144))
+    x = normal(2304, 144)
     y = np.empty_like(x)
     benchmark_traffic(
         benchmark,

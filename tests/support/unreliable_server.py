@@ -44,6 +44,13 @@ class UnreliableServer:
         self._server.shutdown()
         self._server.server_close()
 
+    def _begin(self, handler: Any, count: int) -> None:
+        """Say the true length, and send ``count`` bytes."""
+        start = self._asked(handler)
+        self._head(handler, start, len(self.content) - start, "application/octet-stream")
+        handler.wfile.write(self.content[start : start + count])
+        handler.wfile.flush()
+
     def _asked(self, handler: Any) -> int:
         range_ = handler.headers.get("Range")
         return 0 if range_ is None else int(range_.removeprefix("bytes=").rstrip("-"))
@@ -75,10 +82,7 @@ class UnreliableServer:
         """Say the true length, send ``count`` bytes and hang up."""
 
         def answer(handler: Any) -> None:
-            start = self._asked(handler)
-            self._head(handler, start, len(self.content) - start, "application/octet-stream")
-            handler.wfile.write(self.content[start : start + count])
-            handler.wfile.flush()
+            self._begin(handler, count)
             handler.connection.close()
 
         return answer
@@ -87,10 +91,7 @@ class UnreliableServer:
         """Send ``count`` bytes, then nothing."""
 
         def answer(handler: Any) -> None:
-            start = self._asked(handler)
-            self._head(handler, start, len(self.content) - start, "application/octet-stream")
-            handler.wfile.write(self.content[start : start + count])
-            handler.wfile.flush()
+            self._begin(handler, count)
             self.released.wait(10)
 
         return answer

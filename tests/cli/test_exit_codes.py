@@ -28,7 +28,7 @@ def of_a_signal(tmp_path, number):
     Image.new("RGB", (600, 600)).save(tmp_path / "0.png")
     for name in range(1, 400):
         os.link(tmp_path / "0.png", tmp_path / f"{name}.png")
-    command = [sys.executable, "-m", "pyhades", "remove", ".", "-o", "out"]
+    command = [sys.executable, "-m", "pyhades", "remove", ".", "-o", "out", "--jobs", "2"]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE)
     manifest = beside(tmp_path / "out")
     while process.poll() is None and not (manifest.exists() and b'"done"' in manifest.read_bytes()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections import Counter
@@ -24,8 +25,10 @@ from tests.support.engines import (
     picture,
     slow,
 )
+from tests.support.served import until
 
-SHORT = Patience(seconds=0.3)
+SHORT = Patience(seconds=0.5)
+"""Who works has to be quicker, whatever else the machine does; who hangs costs a test this time."""
 
 
 def exchange_of(*engines, patience=None, check=None):
@@ -149,7 +152,7 @@ def test_a_hanging_engine_is_let_go_and_told_so(caplog):
     tally = exchange.tallies[0]
     assert not errors_in(outcomes) and gate.cancelled.wait(10)
     assert tally.failures == 1 and tally.given_back <= 2
-    assert "engine hanging: no answer within 0." in caplog.text
+    assert re.search(r"engine hanging: no answer within (0\.5|1) s", caplog.text)
     began = time.monotonic()
     exchange.close()  # does not wait for who hangs
     assert time.monotonic() - began < 10
@@ -163,19 +166,20 @@ def test_late_results_are_dropped_and_who_is_back_goes_on():
     outcomes = ask_until(exchange, gate.entered.is_set)
     assert not errors_in(outcomes) and not {engine for *_, engine in outcomes} - {"good"}
     gate.open()
-    deadline = time.monotonic() + 20
-    while not exchange.tallies[0].late and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert exchange.tallies[0].late == 1
-    again = ask_all(exchange, 40)
+    until(lambda: exchange.tallies[0].late == 1)
+    again = ask_until(exchange, lambda: exchange.tallies[0].pictures)
     exchange.close()
     assert not errors_in(again) and "late" in {engine for *_, engine in again}
-    assert sum(tally.pictures for tally in exchange.tallies) == len(outcomes) + 40
+    assert sum(tally.pictures for tally in exchange.tallies) == len(outcomes + again)
 
 
 def test_an_engine_that_always_is_late_is_retired():
-    late = Scripted("late", slow(0.15))
-    exchange = exchange_of(late, Scripted("good", slow(0.03)), patience=Patience(0.1, failures=2))
+    def when_nobody_waits(call, planes):
+        until(lambda: exchange.tallies[0].failures > call)
+        return brightness(call, planes)
+
+    late, good = Scripted("late", when_nobody_waits), Scripted("good", slow(0.03))
+    exchange = exchange_of(late, good, patience=Patience(SHORT.seconds, failures=2))
     outcomes = ask_until(exchange, lambda: exchange.tallies[0].retired)
     exchange.close()
     assert not errors_in(outcomes) and "2 failures in a row" in exchange.tallies[0].retired
@@ -230,7 +234,7 @@ def test_a_hanging_engine_that_is_alone_ends_the_run():
     gate.open()
     told = {str(error) for error in errors_in(outcomes)}
     assert len(errors_in(outcomes)) == 28
-    assert told == {"no engine is left: alone (no answer within 0.3 s)"}
+    assert told == {"no engine is left: alone (no answer within 0.5 s)"}
 
 
 def test_sizes_that_a_network_refuses_are_not_its_engines_fault():

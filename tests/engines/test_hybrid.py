@@ -131,7 +131,7 @@ def test_an_engine_that_does_not_work_costs_no_picture(folder, tmp_path, what):
     }[what]  # fmt: skip
     device = Scripted("device", behaviour, batch=4)
     with remover(device, Scripted("other", slow(0.02))) as made:
-        run = run_of(made, folder, tmp_path / "out", engine_timeout=0.1)
+        run = run_of(made, folder, tmp_path / "out", engine_timeout=0.5)
 
         def tell(outcome):
             if what == "is late" and run._workforce.pool.engines[0].failures:

@@ -46,7 +46,7 @@ def llm(weights):
         yield opened
 
 
-def becomes_true(condition, seconds=10.0) -> bool:
+def becomes_true(condition, seconds=60.0) -> bool:
     """Whether it does within some time: the engine works on a thread of its own."""
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:

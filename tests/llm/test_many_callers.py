@@ -396,10 +396,16 @@ def test_ctrl_c_stops_a_call_and_leaves_the_model_usable():
     process = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(
             """
-            import pyhades, signal
+            import pyhades, signal, threading, time
+
+            def tell():
+                while not llm.engine.scheduler.running:
+                    time.sleep(0.001)
+                print("begun", flush=True)
+
             signal.signal(signal.SIGINT, signal.default_int_handler)
             llm = pyhades.LLM(threads=1)
-            print("begun", flush=True)
+            threading.Thread(target=tell).start()
             try:
                 llm.generate("import ", max_tokens=8000, ignore_eos=True)
             except KeyboardInterrupt:
@@ -410,7 +416,6 @@ def test_ctrl_c_stops_a_call_and_leaves_the_model_usable():
         stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdout.readline() == "begun\n"
-    time.sleep(0.3)
     process.send_signal(signal.SIGINT)
     rest, _ = process.communicate(timeout=60)
     assert rest == "stopped\n3\n"

@@ -82,7 +82,7 @@ def test_trace_gives_time_and_cost_of_each_instruction():
     x = np.ones((ROWS, WIDTH), np.float32)
     program, source, result = build(steps=7)
     timings = _native.Context(program, _native.Team(2)).trace({source: x, result: x.copy()})
-    assert len(timings) == 7 and all(0 < timing.seconds < 1 for timing in timings)
+    assert len(timings) == 7 and all(0 < timing.seconds < 60 for timing in timings)
     costs = [(line.flops, line.bytes) for line in program.instructions]
     assert [timing[1:] for timing in timings] == costs and min(costs[0]) > 0
 

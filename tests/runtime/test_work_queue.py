@@ -97,7 +97,7 @@ def test_whoever_waits_hears_of_the_end(end):
     getattr(empty, end)()
     getattr(full, end)()
     for thread in threads:
-        thread.join(timeout=10)
+        thread.join(timeout=60)
     assert heard == [None] * 4
 
 
@@ -111,8 +111,8 @@ def test_timeouts_and_signals():
 
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
-        signal.setitimer(signal.ITIMER_REAL, 0.05)
         with pytest.raises(KeyboardInterrupt):
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
             queue.pop()
     finally:
         signal.signal(signal.SIGALRM, before)

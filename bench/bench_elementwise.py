@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench.arrays import normal
+from bench.arrays import channels_last, normal
 from bench.traffic import benchmark_traffic
 from pyhades import _native
 
@@ -38,12 +38,11 @@ def bench_map(benchmark, name, isa):
 
 
 @pytest.mark.benchmark(max_time=0.2, min_rounds=3)
-@pytest.mark.parametrize("channels_last", [False, True])
-def bench_scale_shift(benchmark, channels_last, isa):
+@pytest.mark.parametrize("is_last", [False, True])
+def bench_scale_shift(benchmark, is_last, isa):
     """BatchNormalization that no convolution takes, with its ReLU."""
     x = normal(1, 64, 160 * 160)
-    if channels_last:
-        x = np.ascontiguousarray(x.transpose(0, 2, 1)).transpose(0, 2, 1)
+    x = channels_last(x) if is_last else x
     operands, y = [x, normal(64), normal(64)], np.empty_like(x)
     benchmark_traffic(
         benchmark,

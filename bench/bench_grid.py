@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from bench.arrays import channels_last
 from bench.traffic import benchmark_traffic
 from pyhades import kernels
 
@@ -20,14 +21,13 @@ CASES = {
 @pytest.mark.parametrize("mode", ["linear", "nearest", "cubic"])
 @pytest.mark.parametrize("name", CASES)
 def bench_grid_sample(benchmark, isa, name, mode):
-    images, channels, size, positions, channels_last = CASES[name]
+    images, channels, size, positions, is_last = CASES[name]
     rng = np.random.default_rng(0)
     x = rng.random((images, channels, size, size), np.float32)
     grid = rng.uniform(-1, 1, (images, *positions, 2)).astype(np.float32)
     out = np.empty((images, channels, *positions), np.float32)
-    if channels_last:
-        x, out = (np.ascontiguousarray(a.transpose(0, 2, 3, 1)) for a in (x, out))
-        x, out = x.transpose(0, 3, 1, 2), out.transpose(0, 3, 1, 2)
+    if is_last:
+        x, out = channels_last(x), channels_last(out)
 
     def run(tier):
         kernels.grid_sample(x, grid, mode, out=out, isa=tier)

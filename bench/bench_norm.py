@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench.arrays import normal
+from bench.arrays import channels_last, normal
 from bench.traffic import benchmark_traffic
 from pyhades import _native
 
@@ -31,12 +31,11 @@ def bench_rows(benchmark, op, shape, isa):
 
 @pytest.mark.benchmark(max_time=0.2, min_rounds=3)
 @pytest.mark.parametrize("groups", [32, 64])
-@pytest.mark.parametrize("channels_last", [False, True])
-def bench_groups(benchmark, groups, channels_last, isa):
+@pytest.mark.parametrize("is_last", [False, True])
+def bench_groups(benchmark, groups, is_last, isa):
     """GroupNormalization, and InstanceNormalization as one channel per group."""
     x = normal(1, 64, 160 * 160)
-    if channels_last:
-        x = np.ascontiguousarray(x.transpose(0, 2, 1)).transpose(0, 2, 1)
+    x = channels_last(x) if is_last else x
     operands, y = [x, normal(64), normal(64)], np.empty_like(x)
     attributes = {"groups": groups, "epsilon": 1e-5}
     benchmark_traffic(

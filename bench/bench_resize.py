@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from bench.arrays import channels_last
 from bench.traffic import benchmark_traffic
 from pyhades import kernels
 
@@ -20,12 +21,11 @@ IMAGES = {
 @pytest.mark.parametrize("mode", ["nearest", "linear", "cubic"])
 @pytest.mark.parametrize("name", IMAGES)
 def bench_resize(benchmark, isa, name, mode):
-    shape, size, channels_last = IMAGES[name]
+    shape, size, is_last = IMAGES[name]
     x = np.random.default_rng(0).random(shape, np.float32)
     out = np.empty((*shape[:2], size, size), np.float32)
-    if channels_last:
-        x, out = (np.ascontiguousarray(a.transpose(0, 2, 3, 1)) for a in (x, out))
-        x, out = x.transpose(0, 3, 1, 2), out.transpose(0, 3, 1, 2)
+    if is_last:
+        x, out = channels_last(x), channels_last(out)
 
     def run(tier):
         kernels.resize(x, (size, size), mode=mode, out=out, isa=tier)
@@ -36,10 +36,10 @@ def bench_resize(benchmark, isa, name, mode):
 @pytest.mark.parametrize("rounding", ["truncate", "nearest"])
 @pytest.mark.parametrize("name", IMAGES)
 def bench_resize_of_bytes(benchmark, isa, name, rounding):
-    shape, size, channels_last = IMAGES[name]
+    shape, size, is_last = IMAGES[name]
     x = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-    if channels_last:
-        x = np.ascontiguousarray(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+    if is_last:
+        x = channels_last(x)
     out = kernels.resize(x, (size, size), rounding=rounding)
 
     def run(tier):

@@ -18,6 +18,19 @@ def as_table(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
     )
 
 
+def as_lines(facts: Sequence[tuple[str, str]]) -> str:
+    """A line for each name, values below each other.
+
+    Examples
+    --------
+    >>> print(as_lines([("steps", "7"), ("running answers", "1")]))
+    steps            7
+    running answers  1
+    """
+    width = max((len(name) for name, _ in facts), default=0)
+    return "\n".join(f"{name:{width}}  {value}" for name, value in facts)
+
+
 def as_html(rows: Sequence[Sequence[str]]) -> str:
     """The first row as header."""
 

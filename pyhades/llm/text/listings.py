@@ -1,4 +1,4 @@
-"""Numbers with their names, as text and for notebooks."""
+"""Numbers with their names, for notebooks."""
 
 from __future__ import annotations
 
@@ -6,19 +6,6 @@ from collections.abc import Sequence
 from html import escape
 
 Rows = Sequence[tuple[str, str]]
-
-
-def as_text(rows: Rows) -> str:
-    """A line each, values below each other.
-
-    Examples
-    --------
-    >>> print(as_text([("steps", "7"), ("running answers", "1")]))
-    steps            7
-    running answers  1
-    """
-    width = max((len(name) for name, _ in rows), default=0)
-    return "\n".join(f"{name:{width}}  {value}" for name, value in rows)
 
 
 def as_html(rows: Rows) -> str:

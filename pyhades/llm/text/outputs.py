@@ -9,7 +9,8 @@ from typing import Literal
 from pyhades.arguments import one_of
 from pyhades.llm.speculation.counts import SpeculationCounts
 from pyhades.llm.text.level_counts import LevelCounts
-from pyhades.llm.text.listings import as_html, as_text, share
+from pyhades.llm.text.listings import as_html, share
+from pyhades.tables import as_lines
 
 FinishReason = Literal["stop", "length"]
 
@@ -130,7 +131,7 @@ class CacheInfo:
         ]
 
     def __str__(self) -> str:
-        return as_text(self._rows())
+        return as_lines(self._rows())
 
     def _repr_html_(self) -> str:
         return as_html(self._rows())
@@ -190,7 +191,7 @@ class EngineStats:
         return [("drafts accepted", f"{share(drafts.accepted, drafts.drafted)}, {gained}")]
 
     def __str__(self) -> str:
-        return as_text(self._rows())
+        return as_lines(self._rows())
 
     def _repr_html_(self) -> str:
         return as_html(self._rows())

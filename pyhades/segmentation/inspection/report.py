@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pyhades.segmentation.manifest import ModelManifest
-from pyhades.tables import as_html, as_table
+from pyhades.tables import as_html, as_lines, as_table
 
 
 @dataclass(frozen=True)
@@ -184,9 +184,9 @@ class Inspection:
         ]
 
     def __str__(self) -> str:
-        parts = [_lines(self.facts()), as_table(self.port_rows())]
+        parts = [as_lines(self.facts()), as_table(self.port_rows())]
         if self.manifest is not None:
-            parts.append(_lines(self.preparation()))
+            parts.append(as_lines(self.preparation()))
         if self.reasons:
             title = "guessed, since" if self.is_guess else "seen in the graph"
             parts.append("\n".join([f"{title}:", *(f"  - {reason}" for reason in self.reasons)]))
@@ -202,11 +202,6 @@ class Inspection:
         reasons = "".join(f"<li>{html.escape(reason)}</li>" for reason in self.reasons)
         tables = as_html(self.port_rows()) + (as_html(self.kernel_rows()) if self.kernels else "")
         return f"<table>{facts}</table><ul>{reasons}</ul>{tables}"
-
-
-def _lines(pairs: list[tuple[str, str]]) -> str:
-    width = max(len(key) for key, _ in pairs)
-    return "\n".join(f"{key.ljust(width)}  {value}" for key, value in pairs)
 
 
 def _triple(values: tuple[float, float, float]) -> str:

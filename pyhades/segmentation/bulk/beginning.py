@@ -11,6 +11,7 @@ from pyhades.errors import ArgumentError
 from pyhades.segmentation.bulk.manifest import beside, read_lines
 from pyhades.segmentation.bulk.rendering import Rendering
 from pyhades.segmentation.bulk.rules import Sink
+from pyhades.segmentation.bulk.settings import Settings
 from pyhades.segmentation.bulk.sinks.files import FileSink, Sync
 from pyhades.segmentation.bulk.sinks.urls import UrlSink
 from pyhades.segmentation.bulk.sources.opening import InputLike
@@ -76,18 +77,21 @@ def manifest_path(given: str | os.PathLike[str] | None, root: Path | None) -> Pa
     return beside(root)
 
 
-def is_among(root: Path | None, inputs: Sequence[InputLike]) -> bool:
-    """Whether results lie where pictures are looked for: in one of the folders, or in one above.
+def earlier_results(
+    root: Path | None, manifest: Path, inputs: Sequence[InputLike], settings: Settings
+) -> dict[str, int] | None:
+    """Files among the inputs that are no pictures, as runs have made them of pictures.
 
-    (A folder of results below is left out as a whole.)
+    They are paths with their sizes; None where results lie elsewhere.
     """
-    folders = [Path(i).resolve() for i in inputs if isinstance(i, str | os.PathLike) if i]
-    place = None if root is None else root.resolve()
-    return any(place in (folder, *folder.parents) for folder in folders if folder.is_dir())
-
-
-def earlier_results(root: Path, manifest: Path) -> dict[str, int]:
-    """Paths of what earlier runs have made, with their sizes."""
+    if root is None or not _is_among(root, inputs):
+        return None
+    if settings.follows or settings.shard.count > 1:
+        raise ArgumentError(
+            f"{root}: results would come to lie among the pictures of a folder that is "
+            "followed, or shared with other processes, and be taken for pictures; choose "
+            "another destination"
+        )
     place = root.resolve()
     lines = read_lines(manifest) if manifest.is_file() else iter(())
     return {
@@ -95,3 +99,13 @@ def earlier_results(root: Path, manifest: Path) -> dict[str, int]:
         for line in lines
         if line.get("status") == "done" and "output" in line and "output_bytes" in line
     }
+
+
+def _is_among(root: Path, inputs: Sequence[InputLike]) -> bool:
+    """Whether results lie where pictures are looked for: in one of the folders, or in one above.
+
+    (A folder of results below is left out as a whole.)
+    """
+    folders = [Path(i).resolve() for i in inputs if isinstance(i, str | os.PathLike) if i]
+    place = root.resolve()
+    return any(place in (folder, *folder.parents) for folder in folders if folder.is_dir())

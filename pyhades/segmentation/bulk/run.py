@@ -10,11 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from pyhades.errors import ArgumentError, ArgumentTypeError
+from pyhades.errors import ArgumentTypeError
 from pyhades.segmentation.bulk.beginning import (
     earlier_results,
     files_among,
-    is_among,
     listed,
     manifest_path,
     rendering_of,
@@ -200,7 +199,7 @@ class BulkRun:
         self._review = None if review is None else Review(Path(review))
         excluded = [Path(path) for path in (self._root, review) if path is not None]
         given = listed(inputs)
-        self._results = self._earlier_results(given)
+        self._results = earlier_results(self._root, self._manifest, given, self._settings)
         self._opened = open_inputs(given, Finding(
             suffix, check_name_pattern(name_pattern), recursive, excluded,
             Selection.of(include, exclude), self._results, unpack, column,
@@ -272,18 +271,6 @@ class BulkRun:
     def plan(self) -> str:
         """Workers and threads, in a line."""
         return self._workforce.pool.line()
-
-    def _earlier_results(self, inputs: Sequence[InputLike]) -> dict[str, int] | None:
-        """Files that are no pictures, because this or another run has made them of pictures."""
-        if self._root is None or not is_among(self._root, inputs):
-            return None
-        if self._settings.follows or self._settings.shard.count > 1:
-            raise ArgumentError(
-                f"{self._root}: results would come to lie among the pictures of a folder that is "
-                "followed, or shared with other processes, and be taken for pictures; choose "
-                "another destination"
-            )
-        return earlier_results(self._root, self._manifest)
 
     def _make_desk(self, manifest: Manifest) -> Desk:
         place = self._sink, self._root

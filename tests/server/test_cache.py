@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 import pyhades
 from pyhades.errors import ArgumentError
+from pyhades.llm.models.layers import CACHE_BLOCK
 from pyhades.server import Settings
 from pyhades.server.beginnings import read_beginning
 from pyhades.server.secret import lasting_secret
@@ -69,8 +70,9 @@ def test_kill_and_restart_of_a_real_server(tmp_path):
     options = ("--cache-dir", str(kept), "--cache-bytes", "256MiB", "--api-key-file", str(keys))
     with child_server(*options) as child:
         asked(child.url, "alice")
-        assert asked(child.url, "alice")[1] > 0
-        wait_for_written(child.url)
+        prompt, cached = asked(child.url, "alice")
+        assert cached > 0
+        wait_for_written(child.url, prompt)
         child.process.kill()
         child.exit_code()
     assert (kept / "secret").stat().st_mode & 0o777 == 0o600
@@ -81,10 +83,10 @@ def test_kill_and_restart_of_a_real_server(tmp_path):
         assert asked(child.url, "bob")[1] == 0
 
 
-def wait_for_written(url: str) -> None:
-    """Until something was written, and nothing more is."""
+def wait_for_written(url: str, tokens: int) -> None:
+    """Until the blocks of so many tokens were written, and nothing more is."""
     written = [0.0]
-    while written[-1] == 0 or written[-1] != written[-2]:
+    while written[-1] < tokens // CACHE_BLOCK or written[-1] != written[-2]:
         time.sleep(0.3)
         written.append(metrics(url)["pyhades_cache_written", "disk"])
 

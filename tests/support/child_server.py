@@ -36,7 +36,7 @@ class Child:
         """What it has written so far."""
         return Path(self.log_file.name).read_text(encoding="utf-8")
 
-    def exit_code(self, seconds: float = 120.0) -> int:
+    def exit_code(self, seconds: float = 600.0) -> int:
         """How it ended, waiting for it."""
         return self.process.wait(seconds)
 
@@ -51,7 +51,7 @@ def child_server(*arguments: str, is_ready: bool = True) -> Iterator[Child]:
         child = Child(process, log)
         try:
             if is_ready:
-                until(lambda: "ready: " in child.log() or process.poll() is not None, 120)
+                until(lambda: "ready: " in child.log() or process.poll() is not None, 600)
                 found = re.search(r"listening at (\S+);", child.log())
                 assert found, child.log()
                 child.url = found.group(1)

@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.ray.accounts import spent
 from pyhades.bench.pictures.scenes import make_pictures
 from pyhades.config import show_config
 
@@ -76,7 +77,7 @@ def plain(folder: Path, model: str | None, results: Path) -> dict[str, float]:
         run = pyhades.BulkRun(folder, results, remover=remover, workers=2, threads_per_worker=1)
         for outcome in run.outcomes():
             assert outcome.status == "done", outcome
-            done.append((time.time(), 1))
+            done.append((time.time(), 1, spent()))
     return summary(began, done)
 
 
@@ -90,7 +91,7 @@ def on_nodes(folder: Path, model: str | None, results: Path) -> dict[str, float]
         cut = cluster.cut(folder, model, str(results))
         for batch in cut.iter_batches(batch_size=None, batch_format="pyarrow"):
             assert not any(batch["error"].to_pylist())
-            done.append((time.time(), batch.num_rows))
+            done.append((time.time(), batch.num_rows, spent()))
     return summary(began, done) | {"cluster": started}
 
 
@@ -150,21 +151,26 @@ class Cluster:
         self._cluster.shutdown()
 
 
-def summary(began: float, done: Sequence[tuple[float, int]]) -> dict[str, float]:
+def summary(began: float, done: Sequence[tuple[float, int, Counter[str]]]) -> dict[str, Any]:
     """Pictures a second without both ends, and how long the first results took.
 
     ``done``: moments, in their order, with how many pictures were done then.
     """
-    total, so_far, steady = sum(count for _, count in done), 0, []
-    for when, count in done:
+    total, so_far, steady = sum(count for _, count, _ in done), 0, []
+    for when, count, cpu in done:
         so_far += count
         if EDGE * total <= so_far <= (1 - EDGE) * total:
-            steady.append((when, so_far))
-    (first, before), (last, after) = steady[0], steady[-1]
+            steady.append((when, so_far, cpu))
+    (first, before, cpu_before), (last, after, cpu_after) = steady[0], steady[-1]
+    cpu_after.subtract(cpu_before)
     return {
         "rate": (after - before) / (last - first),
         "whole": total / (done[-1][0] - began),
         "first": done[0][0] - began,
+        "ms": {
+            role: round(1000 * value / (after - before), 2) for role, value in cpu_after.items()
+        },
+        "idle": 2 - cpu_after.total() / (last - first),
     }
 
 

@@ -25,6 +25,9 @@ CONTENT = pa.schema([pa.field("result", pa.binary()), *_ALWAYS])
 WRITTEN = pa.schema([pa.field("output", pa.string()), *_ALWAYS])
 """The same where results were written: where they are, and not what they are."""
 
+_TEXT = {"string", "large_string", "string_view", "null"}
+"""Types of columns that name pictures; one of nothing but nulls may be any, and takes no room."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -102,9 +105,12 @@ def with_outcomes(
 
 def without_content(batch: Any, column: str) -> Any:
     """A batch without the column of pictures, if that holds more than their names."""
-    kind = batch.schema.field(column).type
-    is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
-    return batch if is_text else batch.drop_columns([column])
+    names_them = _is_text(batch.schema.field(column).type)
+    return batch if names_them else batch.drop_columns([column])
+
+
+def _is_text(kind: Any) -> bool:
+    return str(kind.value_type if pa.types.is_dictionary(kind) else kind) in _TEXT
 
 
 def checked_picture(value: Any) -> Any:

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from pyhades.arguments import check_count, check_flag
-from pyhades.errors import ArgumentError, ArgumentTypeError
-from pyhades.onnx.source import model_bytes
-from pyhades.ray.cutter import Cutter, Recipe
+from pyhades.errors import ArgumentTypeError
+from pyhades.ray.cutter import Cutter
+from pyhades.ray.options import others, recipe_of, same_everywhere
 from pyhades.ray.required import ray_module
 from pyhades.segmentation.bulk.beginning import rendering_of, sink_of
-from pyhades.segmentation.bulk.chain import Rendering
-from pyhades.segmentation.bulk.sources.urls import is_url
 from pyhades.segmentation.compose import BackgroundLike
 from pyhades.segmentation.cutout import Output
 from pyhades.segmentation.finish import Finish
 from pyhades.segmentation.image.png import Compression
 from pyhades.segmentation.image.write import Bits, WriteOptions
 from pyhades.segmentation.remover import ModelLike
+
+OURS = (
+    "batch_format", "batch_size", "compute", "fn_constructor_args", "num_cpus",
+    "udf_modifying_row_count", "zero_copy_batch",
+)  # fmt: skip
+"""What is not to be said beside, among the options of Ray's."""
 
 
 def remove_backgrounds(
@@ -140,7 +142,7 @@ def remove_backgrounds(
     rows = check_count("batch_size", batch_size)
     if destination is not None:
         sink_of(destination, "file")
-        destination = _same_everywhere(destination)
+        destination = same_everywhere(destination)
     recipe = recipe_of(
         model, num_cpus, rendering, remover, column=column, prefix=prefix,
         keep=check_flag("keep", keep), destination=destination, target=target,
@@ -160,56 +162,8 @@ def remove_backgrounds(
         zero_copy_batch=True,
         udf_modifying_row_count=False,
         num_cpus=num_cpus,
-        **(ray_remote_args or {}),
+        **others("ray_remote_args", ray_remote_args, OURS),
     )
-
-
-def recipe_of(
-    model: ModelLike | None,
-    num_cpus: float,
-    rendering: Rendering,
-    remover: dict[str, Any],
-    **more: Any,
-) -> Recipe:
-    """What actors and replicas are made of; a model that is no file is put into Ray's store.
-
-    Raises
-    ------
-    ArgumentError
-        ``num_cpus`` is no number of CPUs, or threads are given beside it.
-    """
-    return Recipe(_sent(model), threads_of(num_cpus, remover), rendering, remover=remover, **more)
-
-
-def threads_of(num_cpus: float, remover: Mapping[str, Any]) -> int:
-    """Threads of a remover that has so many CPUs.
-
-    Examples
-    --------
-    >>> threads_of(0.5, {}), threads_of(1, {}), threads_of(3.9, {})
-    (1, 1, 3)
-    """
-    if "threads" in remover:
-        raise ArgumentError("an actor has as many threads as num_cpus= says; leave threads= out")
-    is_number = isinstance(num_cpus, int | float) and not isinstance(num_cpus, bool)
-    if not is_number or not 0 < num_cpus < math.inf:
-        raise ArgumentError(f"num_cpus={num_cpus!r} is no number of CPUs above 0")
-    return max(1, math.floor(num_cpus))
-
-
-def _sent(model: ModelLike | None) -> Any:
-    """A model as actors get it: a name or a path as it is, content by way of the object store."""
-    if model is None:
-        return None
-    if isinstance(model, str | os.PathLike):
-        return _same_everywhere(model) if Path(model).exists() else os.fspath(model)
-    return ray_module().put(bytes(model_bytes(model)))
-
-
-def _same_everywhere(place: str | os.PathLike[str]) -> str:
-    """A path as it is called in whatever folder an actor works; a URL as it is."""
-    text = os.fspath(place)
-    return text if is_url(text) or not text else str(Path(text).absolute())
 
 
 def _pool(data: Any, compute: Any) -> Any:

@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from PIL import Image
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from pyhades.arguments import one_of
 from pyhades.errors import ArgumentError, ArgumentTypeError, ConfigurationError, ImageError
 from pyhades.ray.columns import Outcome
-from pyhades.ray.cutter import Cutter, Recipe
+from pyhades.ray.cutter import Cutter
+from pyhades.ray.recipe import Recipe
 from pyhades.ray.required import ray_module
 from pyhades.segmentation.bulk.chain import Rendering
 from pyhades.segmentation.cutout import Output, output_of
@@ -70,18 +71,21 @@ class PictureService:
         """The answer to a request over HTTP."""
         if request.method != "POST":
             return _refused(405, "POST the bytes of a picture", Allow="POST")
-        data = await request.body()
-        if len(data) > self._max_bytes:
-            return _refused(413, f"{len(data)} bytes are more than {self._max_bytes}")
+        if request.headers.get("content-type", "").startswith("multipart/"):
+            return _refused(415, "this is a form: POST the bytes of a picture as the body itself")
+        try:
+            data = await body_of(request, self._max_bytes)
+        except ClientDisconnect:
+            return _refused(400, "the body has no end")  # which nobody reads any more
+        if data is None:
+            return _refused(413, f"there are more than {self._max_bytes} bytes")
         try:
             outcome = await self._outcome(data, request.query_params.get("output"))
         except (ImageError, ArgumentError) as error:
             return _refused(400, str(error))
         values = outcome.by_name()
         kind = Image.MIME[format_of(self._rendering.suffix).name]
-        told = {
-            f"X-{n.title()}": str(values[n]) for n in ("foreground", "doubt", "engine", "seconds")
-        }
+        told = {f"X-{name.title()}": str(values[name]) for name in TOLD}
         return Response(values["result"], media_type=kind, headers=told)
 
     async def remove(self, image: bytes, output: Output | None = None) -> dict[str, Any]:
@@ -158,6 +162,19 @@ class PictureService:
         except Exception as error:  # that of one picture is not that of its batch
             return error
         return Outcome(rendered, round(time.perf_counter() - began, 4))
+
+
+async def body_of(request: Request, most: int) -> bytes | None:
+    """The content of a request; None as soon as there is more than ``most`` bytes of it."""
+    told = request.headers.get("content-length", "")
+    if told.isdecimal() and int(told) > most:
+        return None
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > most:
+            return None
+    return bytes(body)
 
 
 def with_output(rendering: Rendering, output: Output) -> Rendering:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pyhades.arguments import check_count
 from pyhades.errors import ArgumentError
-from pyhades.ray.removing import recipe_of
+from pyhades.ray.options import others, recipe_of
 from pyhades.ray.required import ray_module
 from pyhades.segmentation.bulk.beginning import rendering_of
 from pyhades.segmentation.compose import BackgroundLike
@@ -18,6 +18,11 @@ from pyhades.segmentation.image.write import Bits, WriteOptions
 from pyhades.segmentation.remover import ModelLike
 
 MAX_BYTES = 64 << 20
+OF_DEPLOYMENTS = (
+    "autoscaling_config", "max_ongoing_requests", "max_queued_requests", "num_replicas",
+    "ray_actor_options",
+)  # fmt: skip
+"""What arguments here say."""
 
 
 def build_app(
@@ -117,10 +122,13 @@ def build_app(
         "name": "pyhades",
         "num_replicas": num_replicas,
         "autoscaling_config": autoscaling_config,
-        **(deployment or {}),
+        **others("deployment", deployment, OF_DEPLOYMENTS),
         "max_ongoing_requests": max_ongoing_requests,
         "max_queued_requests": max_queued_requests,
-        "ray_actor_options": {**(ray_actor_options or {}), "num_cpus": num_cpus},
+        "ray_actor_options": {
+            **others("ray_actor_options", ray_actor_options, ["num_cpus"]),
+            "num_cpus": num_cpus,
+        },
     }
     replicas = serve.deployment(**options)(PictureService)
     return replicas.bind(recipe, batch, batch_wait_timeout_s, max_bytes)

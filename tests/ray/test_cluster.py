@@ -64,6 +64,7 @@ def test_arguments_are_looked_at_before_anything_is_computed(nodes):
         ({"prefix": "cut_", "suffix": ".jpg"}, "JPEG has no transparency"),
         ({"prefix": "cut_", "batch_size": 0}, "batch_size=0 must be at least 1"),
         ({"prefix": "cut_", "output": "none"}, "output='none' is none of"),
+        ({"prefix": "cut_", "ray_remote_args": {"num_cpus": 2}}, "ray_remote_args has 'num_cpus'"),
     ]:
         with pytest.raises(ArgumentError, match=why):
             cut(pictures, **wrong)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import fsspec
 import numpy as np
@@ -12,10 +14,12 @@ import pytest
 from PIL import Image
 
 import pyhades
-from pyhades.errors import ArgumentError
+from pyhades.errors import ArgumentError, ArgumentTypeError
 from pyhades.ray.columns import CONTENT, WRITTEN
-from pyhades.ray.cutter import Cutter, Recipe
-from pyhades.ray.removing import threads_of
+from pyhades.ray.cutter import Cutter
+from pyhades.ray.options import others, threads_of
+from pyhades.ray.recipe import Recipe
+from pyhades.ray.rows import Row
 from pyhades.segmentation import Finish
 from pyhades.segmentation.bulk.chain import Rendering
 from pyhades.segmentation.compose import Background
@@ -132,6 +136,52 @@ def test_what_is_wrong_costs_its_row_alone(cutter, expected, tmp_path):
     assert rows[5]["error"] == f"{missing}: No such file or directory"
 
 
+def test_what_is_no_file_is_neither_waited_for_nor_read_for_ever(cutter, tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    paths = [str(tmp_path / "pipe.jpg"), "/dev/zero", str(tmp_path), "a\0b"]
+    errors = cutter(pa.table({"path": paths}))["error"].to_pylist()
+    assert [error.partition(": ")[2] for error in errors[:2]] == [
+        "this is no file but a pipe, a socket or a device"
+    ] * 2
+    assert "Is a directory" in errors[2] and "not a path" in errors[3]
+
+
+TEXT = ["a.jpg", None]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array(TEXT), pa.array(TEXT, pa.large_string()), pa.array(TEXT, pa.string_view()),
+        pa.array(TEXT).dictionary_encode(), pa.array([None, None]),
+    ],
+    ids=lambda column: str(column.type),
+)  # fmt: skip
+def test_columns_of_text_come_back(cutter, column):
+    """Whatever a table keeps it as: rows are known by it. Nothing but nulls may be text."""
+    result = cutter(pa.table({"path": column}))
+    assert result["path"].to_pylist() == column.to_pylist()
+    assert [bool(error) for error in result["error"].to_pylist()] == [True, True]
+
+
+def test_contents_that_are_not_there(expected):
+    cutter = Cutter(Recipe(None, 1, Rendering(), column="image"))
+    content = SAMPLES[0].read_bytes()
+    for kind in (pa.binary(), pa.large_binary(), pa.binary_view()):
+        result = cutter(pa.table({"image": pa.array([None, content, b""], kind), "id": [1, 2, 3]}))
+        assert result.column_names[0] == "id"
+        assert result["result"].to_pylist() == [None, expected[0], None]
+        errors = result["error"].to_pylist()
+        assert errors[:2] == ["this row has no picture", ""] and errors[2]
+
+
+def test_calls_from_several_threads_do_not_share_memory(cutter, expected):
+    batches = [pa.table({"path": [str(path)] * 3}) for path in SAMPLES]
+    with ThreadPoolExecutor(3) as pool:
+        for batch, content in zip(pool.map(cutter, batches), expected, strict=True):
+            assert batch["result"].to_pylist() == [content] * 3
+
+
 def test_a_column_of_other_things(cutter):
     rows = as_rows(cutter(pa.table({"path": [1, 2]})))
     assert {row["error"] for row in rows} == {"a picture is a path, a URL or bytes, and not int"}
@@ -190,16 +240,47 @@ def test_results_are_written_where_they_are_made(expected, tmp_path, place):
     cutter = Cutter(Recipe(None, 1, Rendering(), destination=where))
     targets = ["a.png", "below/b.png", "../c.png", None]
     batch = pa.table({"path": [str(path) for path in (*SAMPLES, SAMPLES[0])], "target": targets})
-    with pytest.raises(ArgumentError, match=r"suffix='.png' is not that of None"):
-        cutter(batch)
-    result = cutter(batch.slice(0, 3))
+    result = cutter(batch)
     assert result.column_names == ["path", "target", *WRITTEN.names]
-    assert result["output"].to_pylist() == [f"{where}/a.png", f"{where}/below/b.png", None]
+    assert result["output"].to_pylist() == [f"{where}/a.png", f"{where}/below/b.png", None, None]
     assert "leads out of the destination" in result["error"][2].as_py()
+    assert result["error"][3].as_py() == "this row has no name for a result"
     for output, content in zip(result["output"].to_pylist()[:2], expected, strict=False):
         with fsspec.open(output, "rb") as file:
             assert file.read() == content
     assert cutter(batch.slice(0, 2)).num_rows == 2, "results are replaced"
+
+
+def test_a_name_is_that_of_one_picture(expected, tmp_path):
+    """Two rows of one picture may share it, as a row may come twice; those of two may not."""
+    first, second = map(str, SAMPLES[:2])
+    cutter = Cutter(Recipe(None, 1, Rendering(), destination=str(tmp_path)))
+    names = ["a.png", "a.png", "./a.png", "b.png"]
+    batch = pa.table({"path": [first, first, second, second], "target": names})
+    rows = as_rows(cutter(batch))
+    assert [row["error"] for row in rows] == [
+        "", "", f"another result of {first} is called a.png", "",
+    ]  # fmt: skip
+    assert (tmp_path / "a.png").read_bytes() == expected[0]
+    contents = [path.read_bytes() for path in SAMPLES[:2]]
+    cutter = Cutter(Recipe(None, 1, Rendering(), column="path", destination=str(tmp_path)))
+    batch = pa.table({"path": [contents[0], contents[0], contents[1]], "target": names[:3]})
+    assert cutter(batch)["error"].to_pylist() == ["", "", "another result is called a.png"]
+
+
+def test_results_of_another_suffix_are_refused(tmp_path):
+    cutter = Cutter(Recipe(None, 1, Rendering(), destination=str(tmp_path)))
+    for name in ("a.jpg", 3):
+        with pytest.raises(ArgumentError, match=f"suffix='.png' is not that of {name!r}"):
+            cutter(pa.table({"path": [str(SAMPLES[0])], "target": [name]}))
+
+
+def test_rows_with_a_destination_hold_no_content(expected, tmp_path):
+    """A block of large results would be in memory until its last row is done."""
+    cutter = Cutter(Recipe(None, 1, Rendering(), destination=str(tmp_path)))
+    done = cutter._put((row := Row("", "a.png"), cutter.cut(str(SAMPLES[0]))))
+    outcome = row.outcome(done, "a.png")
+    assert outcome.rendered.parts == [] and (tmp_path / "a.png").read_bytes() == expected[0]
 
 
 def test_a_result_that_cannot_be_written_costs_its_row(expected, tmp_path):
@@ -221,3 +302,11 @@ def test_threads_follow_cpus():
     assert [threads_of(count, {}) for count in (0.1, 1, 2.0, 3.99)] == [1, 1, 2, 3]
     with pytest.raises(ArgumentError, match="leave threads= out"):
         threads_of(1, {"threads": 4})
+
+
+def test_options_of_ray_are_said_once():
+    assert others("ray_remote_args", None, []) == {}
+    with pytest.raises(ArgumentError, match="ray_remote_args has 'num_cpus': leave out what is an"):
+        others("ray_remote_args", {"memory": 1, "num_cpus": 2}, ["num_cpus"])
+    with pytest.raises(ArgumentTypeError, match="ray_remote_args is list, not a mapping"):
+        others("ray_remote_args", ["memory"], [])

@@ -67,6 +67,8 @@ def test_options_are_looked_at_before_anything_is_started(nodes):
         ({"suffix": ".jpg"}, "JPEG has no transparency"),
         ({"num_cpus": 0}, "no number of CPUs"),
         ({"threads": 2}, "leave threads= out"),
+        ({"ray_actor_options": {"num_cpus": 2}}, "ray_actor_options has 'num_cpus'"),
+        ({"deployment": {"num_replicas": 2}}, "deployment has 'num_replicas'"),
     ]:
         with pytest.raises(ArgumentError, match=why):
             pyhades.ray.build_app(**wrong)

@@ -12,7 +12,7 @@ from PIL import Image
 import pyhades
 from pyhades.errors import ArgumentError, ArgumentTypeError, ConfigurationError, ImageError
 from pyhades.ray import service as module
-from pyhades.ray.cutter import Recipe
+from pyhades.ray.recipe import Recipe
 from pyhades.ray.service import PictureService
 from pyhades.segmentation.bulk.chain import Rendering
 from pyhades.segmentation.compose import Background
@@ -21,6 +21,7 @@ from pyhades.segmentation.plausibility import SAMPLES
 starlette = pytest.importorskip("starlette")
 pytest.importorskip("httpx")
 from starlette.applications import Starlette  # noqa: E402
+from starlette.requests import Request  # noqa: E402
 from starlette.routing import Route  # noqa: E402
 from starlette.testclient import TestClient  # noqa: E402
 
@@ -76,13 +77,46 @@ def test_a_matte_lies_on_no_background(cutout):
         (b"no picture", "", 400, "image bytes"),
         (PICTURE[:300], "", 400, "image bytes"),
         (PICTURE, "?output=none", 400, "output='none' is none of 'rgba', 'mask'"),
-        (bytes(2 << 20), "", 413, "2097152 bytes are more than 1048576"),
+        (bytes(2 << 20), "", 413, "there are more than 1048576 bytes"),
     ],
     ids=["empty", "text", "half", "output", "large"],
 )
 def test_what_is_wrong_is_told(client, body, query, status, why):
     answer = client.post(f"/{query}", content=body)
     assert answer.status_code == status and why in answer.json()["error"]
+
+
+def test_a_form_is_told_that_it_is_one(client):
+    """What ``curl --form`` sends."""
+    answer = client.post("/", files={"file": ("cat.jpg", PICTURE)})
+    assert answer.status_code == 415 and "as the body itself" in answer.json()["error"]
+
+
+def asked(made: PictureService, messages: list[dict], headers: dict[str, str]) -> tuple[int, int]:
+    """The status of an answer, and how many pieces of the body are not read."""
+    scope = {
+        "type": "http", "method": "POST", "path": "/", "query_string": b"",
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+    }  # fmt: skip
+
+    async def receive() -> dict:
+        return messages.pop(0)
+
+    answer = asyncio.run(made(Request(scope, receive)))
+    return answer.status_code, len(messages)
+
+
+def test_a_body_that_is_too_large_is_not_read_to_its_end():
+    """Nor at all where its length is told before."""
+    made = service(max_bytes=100)
+    pieces = [{"type": "http.request", "body": bytes(60), "more_body": True} for _ in range(9)]
+    assert asked(made, list(pieces), {}) == (413, 7)
+    assert asked(made, list(pieces), {"content-length": "540"}) == (413, 9)
+
+
+def test_a_client_that_goes_is_no_accident():
+    begun = {"type": "http.request", "body": bytes(60), "more_body": True}
+    assert asked(service(), [begun, {"type": "http.disconnect"}], {})[0] == 400
 
 
 def test_other_methods_are_refused(client):

@@ -20,14 +20,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.ray.accounts import spent
+from bench.ray.nodes import Cluster
+from bench.ray.watch import Watch
 from pyhades.bench.pictures.scenes import make_pictures
 from pyhades.config import show_config
 
-ROWS = 16
-"""Of a block: what an actor takes at a time."""
-EDGE = 0.1
-"""Of all pictures: so many at the beginning and at the end do not count as steady."""
 PARTS = ("plain", "ray", "lose")
 
 
@@ -67,32 +64,34 @@ def in_process(part: str, folder: Path, model: str | None) -> dict[str, Any]:
     return found
 
 
-def plain(folder: Path, model: str | None, results: Path) -> dict[str, float]:
+def plain(folder: Path, model: str | None, results: Path) -> dict[str, Any]:
     """A run of two workers of one thread, which writes PNG files."""
     import pyhades
 
-    began = time.time()
-    done = []
+    watch = Watch(count_of(folder))
     with pyhades.Remover(model, threads=1) as remover:
         run = pyhades.BulkRun(folder, results, remover=remover, workers=2, threads_per_worker=1)
         for outcome in run.outcomes():
             assert outcome.status == "done", outcome
-            done.append((time.time(), 1, spent()))
-    return summary(began, done)
+            watch.done(1)
+    return watch.summary()
 
 
-def on_nodes(folder: Path, model: str | None, results: Path) -> dict[str, float]:
+def on_nodes(folder: Path, model: str | None, results: Path) -> dict[str, Any]:
     """Actors on two nodes of one CPU, which write PNG files."""
     began = time.time()
     with Cluster() as cluster:
         started = time.time() - began
-        began = time.time()
-        done = []
+        watch = Watch(count_of(folder))
         cut = cluster.cut(folder, model, str(results))
         for batch in cut.iter_batches(batch_size=None, batch_format="pyarrow"):
             assert not any(batch["error"].to_pylist())
-            done.append((time.time(), batch.num_rows, spent()))
-    return summary(began, done) | {"cluster": started}
+            watch.done(batch.num_rows)
+    return watch.summary() | {"cluster": started}
+
+
+def count_of(folder: Path) -> int:
+    return sum(1 for _ in folder.rglob("*.jpg"))
 
 
 def losing(folder: Path, model: str | None, results: Path) -> dict[str, float]:
@@ -112,66 +111,6 @@ def losing(folder: Path, model: str | None, results: Path) -> dict[str, float]:
         "pictures": len(expected), "rows": rows.total(), "once": once, "files": files,
         "seconds": time.time() - began,
     }  # fmt: skip
-
-
-class Cluster:
-    """Two nodes of one CPU each."""
-
-    def __enter__(self) -> Cluster:
-        os.environ.update(RAY_AUTH_MODE="disabled", RAY_USAGE_STATS_ENABLED="0")
-        import ray
-        from ray import cluster_utils
-
-        node = {"num_cpus": 1, "object_store_memory": 400 << 20}
-        self._cluster = cluster_utils.Cluster(
-            initialize_head=True, head_node_args={**node, "include_dashboard": False}
-        )
-        self._second = self._cluster.add_node(**node)
-        ray.init(address=self._cluster.address, log_to_driver=False, logging_level="error")
-        self._ray = ray
-        ray.data.DataContext.get_current().enable_progress_bars = False
-        return self
-
-    def cut(self, folder: Path, model: str | None, results: str) -> Any:
-        """A dataset of what becomes of pictures, an actor on each node."""
-        import pyhades.ray
-
-        pool = self._ray.data.ActorPoolStrategy(size=2)
-        found = pyhades.ray.list_pictures(folder, batch_size=ROWS)
-        return pyhades.ray.remove_backgrounds(
-            found, model, batch_size=ROWS, compute=pool, destination=results
-        )
-
-    def lose_a_node(self) -> None:
-        """The one without the driver."""
-        self._cluster.remove_node(self._second, allow_graceful=False)
-
-    def __exit__(self, *exception: object) -> None:
-        self._ray.shutdown()
-        self._cluster.shutdown()
-
-
-def summary(began: float, done: Sequence[tuple[float, int, Counter[str]]]) -> dict[str, Any]:
-    """Pictures a second without both ends, and how long the first results took.
-
-    ``done``: moments, in their order, with how many pictures were done then.
-    """
-    total, so_far, steady = sum(count for _, count, _ in done), 0, []
-    for when, count, cpu in done:
-        so_far += count
-        if EDGE * total <= so_far <= (1 - EDGE) * total:
-            steady.append((when, so_far, cpu))
-    (first, before, cpu_before), (last, after, cpu_after) = steady[0], steady[-1]
-    cpu_after.subtract(cpu_before)
-    return {
-        "rate": (after - before) / (last - first),
-        "whole": total / (done[-1][0] - began),
-        "first": done[0][0] - began,
-        "ms": {
-            role: round(1000 * value / (after - before), 2) for role, value in cpu_after.items()
-        },
-        "idle": 2 - cpu_after.total() / (last - first),
-    }
 
 
 def report(turns: Sequence[dict[str, dict[str, float]]]) -> None:

@@ -97,7 +97,7 @@ def listed_pictures(
     found: dict[str, tuple[str, str]] = {}
     for place in given:
         for path, key, target in pictures_below(os.fspath(place), recursive, suffix):
-            found.setdefault(path, (key, target))
+            found.setdefault(_known(path), (key, target))
     if not found:
         raise ArgumentError(f"no pictures in {', '.join(map(str, given)) or 'no inputs'}")
     _check_targets((path, target) for path, (_, target) in found.items())
@@ -117,6 +117,21 @@ def pictures_below(place: str, recursive: bool, suffix: str) -> Iterator[tuple[s
         return
     for picture in Tree(root, suffix, recursive=recursive):
         yield str(root / picture.key), picture.key, picture.target
+
+
+def _known(path: str) -> str:
+    """A path as tables hold it.
+
+    Raises
+    ------
+    ArgumentError
+        It is no text.
+    """
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise ArgumentError(f"{path!r} is no UTF-8, as names in tables are; rename it") from None
+    return path
 
 
 def _check_targets(named: Iterable[tuple[str, str]]) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,8 @@ from pyhades.ray.recipe import Recipe
 from pyhades.ray.required import ray_module
 from pyhades.segmentation.bulk.chain import Rendering
 from pyhades.segmentation.bulk.sources.urls import is_url
-from pyhades.segmentation.remover import ModelLike
+from pyhades.segmentation.manifest import ModelManifest
+from pyhades.segmentation.remover import ModelLike, Remover
 
 
 def recipe_of(
@@ -34,6 +37,16 @@ def recipe_of(
     return Recipe(_sent(model), threads_of(num_cpus, remover), rendering, remover=remover, **more)
 
 
+def check_options(remover: Mapping[str, Any]) -> None:
+    """ArgumentError where a remover has no such options; no actor is started for that."""
+    known = {
+        *inspect.signature(Remover).parameters,
+        *(field.name for field in fields(ModelManifest)),
+    }
+    if unknown := [name for name in remover if name not in known]:
+        raise ArgumentError(f"{', '.join(map(repr, unknown))}: a remover has no such option")
+
+
 def threads_of(num_cpus: float, remover: Mapping[str, Any]) -> int:
     """Threads of a remover that has so many CPUs.
 
@@ -42,6 +55,7 @@ def threads_of(num_cpus: float, remover: Mapping[str, Any]) -> int:
     >>> threads_of(0.5, {}), threads_of(1, {}), threads_of(3.9, {})
     (1, 1, 3)
     """
+    check_options(remover)
     if "threads" in remover:
         raise ArgumentError("an actor has as many threads as num_cpus= says; leave threads= out")
     is_number = isinstance(num_cpus, int | float) and not isinstance(num_cpus, bool)

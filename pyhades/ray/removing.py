@@ -24,6 +24,9 @@ OURS = (
     "udf_modifying_row_count", "zero_copy_batch",
 )  # fmt: skip
 """What is not to be said beside, among the options of Ray's."""
+LOST = 5
+"""How often a block may be lost with its actor. Ray's own default, any number of times, would go on
+for ever where a picture brings down whoever takes it."""
 
 
 def remove_backgrounds(
@@ -70,7 +73,8 @@ def remove_backgrounds(
     With a ``destination``, files are written where they are made, and ``output`` (the path or URL
     of one) stands in place of ``result``: no result moves from machine to machine.
 
-    A picture that fails costs its own row, and no batch. Pictures are decoded where they are cut
+    A picture that fails costs its own row, and no batch; one that brings down the process of its
+    actor, five times more, ends the run. Pictures are decoded where they are cut
     out: only paths, or the bytes of files, move from machine to machine.
 
     Parameters
@@ -162,7 +166,7 @@ def remove_backgrounds(
         zero_copy_batch=True,
         udf_modifying_row_count=False,
         num_cpus=num_cpus,
-        **others("ray_remote_args", ray_remote_args, OURS),
+        **{"max_task_retries": LOST} | others("ray_remote_args", ray_remote_args, OURS),
     )
 
 

@@ -26,6 +26,10 @@ from pyhades.segmentation.image.write import check_output, format_of
 STUCK = 300.0
 """Seconds after which a picture, or a batch of them, counts as one that never ends."""
 
+LATE = 60.0
+"""Seconds for the body of a request. As long as it is waited for it counts as one of those that a
+replica takes: a few clients that send nothing would keep all others out."""
+
 TOLD = ("foreground", "doubt", "engine", "seconds")
 """What headers of an answer tell."""
 
@@ -74,7 +78,9 @@ class PictureService:
         if request.headers.get("content-type", "").startswith("multipart/"):
             return _refused(415, "this is a form: POST the bytes of a picture as the body itself")
         try:
-            data = await body_of(request, self._max_bytes)
+            data = await asyncio.wait_for(body_of(request, self._max_bytes), LATE)
+        except TimeoutError:
+            return _refused(408, f"the body has not come within {LATE:g} s")
         except ClientDisconnect:
             return _refused(400, "the body has no end")  # which nobody reads any more
         if data is None:

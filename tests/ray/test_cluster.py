@@ -164,6 +164,31 @@ def test_actors_have_as_many_threads_as_cpus(nodes, monkeypatch):
     assert told == [{"told": [2, 2, 2]}]
 
 
+class Mortal(Cutter):
+    """A cutter that a picture brings down whenever it comes, or the first time."""
+
+    def __call__(self, batch):
+        (name,) = batch["path"].to_pylist()
+        deaths = Path(str(self._recipe.destination), name)
+        if name == "always" or not deaths.exists():
+            with deaths.open("a") as file:
+                file.write("x")
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().__call__(batch)
+
+
+def test_what_brings_down_every_actor_ends_the_run(nodes, tmp_path, monkeypatch):
+    """And what did so once is done again."""
+    monkeypatch.setattr(removing, "Cutter", Mortal)
+    monkeypatch.setattr(removing, "LOST", 1)
+    rows = [{"path": name, "target": f"{name}.png"} for name in ("once", "always")]
+    pictures = nodes.ray.data.from_items(rows, override_num_blocks=2)
+    cut = removing.remove_backgrounds(pictures, destination=tmp_path, batch_size=1)
+    with pytest.raises(nodes.ray.exceptions.RayError, match=r"unavailable|died"):
+        cut.take_all()
+    assert [(tmp_path / name).read_text() for name in ("once", "always")] == ["x", "xx"]
+
+
 def test_a_model_that_is_not_there_is_told(nodes, tmp_path):
     pictures = nodes.ray.data.from_items([{"path": str(SAMPLES[0])}])
     missing = tmp_path / "missing.onnx"

@@ -17,7 +17,7 @@ import pyhades
 from pyhades.errors import ArgumentError, ArgumentTypeError
 from pyhades.ray.columns import CONTENT, WRITTEN
 from pyhades.ray.cutter import Cutter
-from pyhades.ray.options import others, threads_of
+from pyhades.ray.options import check_options, others, threads_of
 from pyhades.ray.recipe import Recipe
 from pyhades.ray.rows import Row
 from pyhades.segmentation import Finish
@@ -302,6 +302,12 @@ def test_threads_follow_cpus():
     assert [threads_of(count, {}) for count in (0.1, 1, 2.0, 3.99)] == [1, 1, 2, 3]
     with pytest.raises(ArgumentError, match="leave threads= out"):
         threads_of(1, {"threads": 4})
+
+
+def test_options_that_removers_do_not_have():
+    check_options({"precision": "int8", "input_size": (320, 320)})
+    with pytest.raises(ArgumentError, match="'precison': a remover has no such option"):
+        check_options({"precison": "int8"})
 
 
 def test_options_of_ray_are_said_once():

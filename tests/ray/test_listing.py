@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from pathlib import Path
 
 import fsspec
 import pyarrow as pa
@@ -55,6 +57,13 @@ def test_what_is_not_there(folder, tmp_path):
     ]:
         with pytest.raises(ArgumentError, match=why):
             listed_pictures(wrong)
+
+
+def test_a_name_that_is_no_text(tmp_path):
+    """Tables cannot hold it."""
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.jpg")).write_bytes(b"")
+    with pytest.raises(ArgumentError, match=r"udcff.jpg' is no UTF-8, as names in tables are"):
+        listed_pictures(tmp_path)
 
 
 @pytest.mark.parametrize("count", [1, 3, 7])

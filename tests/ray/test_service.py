@@ -22,6 +22,7 @@ starlette = pytest.importorskip("starlette")
 pytest.importorskip("httpx")
 from starlette.applications import Starlette  # noqa: E402
 from starlette.requests import Request  # noqa: E402
+from starlette.responses import Response  # noqa: E402
 from starlette.routing import Route  # noqa: E402
 from starlette.testclient import TestClient  # noqa: E402
 
@@ -112,6 +113,17 @@ def test_a_body_that_is_too_large_is_not_read_to_its_end():
     pieces = [{"type": "http.request", "body": bytes(60), "more_body": True} for _ in range(9)]
     assert asked(made, list(pieces), {}) == (413, 7)
     assert asked(made, list(pieces), {"content-length": "540"}) == (413, 9)
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr(module, "LATE", 0.05)
+    scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": []}
+
+    async def ask() -> Response:
+        return await service()(Request(scope, asyncio.Event().wait))
+
+    answer = asyncio.run(ask())
+    assert answer.status_code == 408 and b"within 0.05 s" in answer.body
 
 
 def test_a_client_that_goes_is_no_accident():

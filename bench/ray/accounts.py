@@ -24,10 +24,7 @@ ROLES = {
 
 
 def spent() -> Counter[str]:
-    """CPU seconds by role so far, ``"driver"`` among them, which is this process.
-
-    What a process has waited for, and is no more, counts as its own.
-    """
+    """CPU seconds by role so far, ``"driver"`` among them, which is this process."""
     tables = {int(path.name): path for path in Path("/proc").glob("[0-9]*")}
     stats = {pid: stat for pid, path in tables.items() if (stat := _stat(path)) is not None}
     children: dict[int, list[int]] = {}
@@ -48,7 +45,7 @@ def _stat(path: Path) -> tuple[int, float] | None:
         fields = Path(path, "stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None
-    return int(fields[1]), sum(map(int, fields[11:15])) / TICKS
+    return int(fields[1]), sum(map(int, fields[11:13])) / TICKS
 
 
 def _role(path: Path) -> str:

@@ -33,13 +33,14 @@ def main() -> None:
     parser.add_argument("--model", help="by default the one that ships")
     parser.add_argument("--pictures", type=int, default=240)
     parser.add_argument("--turns", type=int, default=3)
-    parser.add_argument("--folder", type=Path, help="of pictures; made there where it is missing")
+    parser.add_argument("--folder", type=Path, help="of JPEG files; made where there are none")
     parser.add_argument("--lose", action="store_true", help="a node, in the middle of a run")
     parser.add_argument("--part", choices=PARTS, help="run one alone, in this process")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="ray") as scratch:
-        folder = given.folder or Path(scratch, "pictures")
-        if not folder.exists():
+        folder = (given.folder or Path(scratch, "pictures")).absolute()
+        if not count_of(folder):
+            print(f"making {given.pictures} pictures in {folder}", file=sys.stderr, flush=True)
             make_pictures(folder, given.pictures, (1000, 1000))
         if given.part:
             measure = {"plain": plain, "ray": on_nodes, "lose": losing}[given.part]
@@ -68,7 +69,7 @@ def plain(folder: Path, model: str | None, results: Path) -> dict[str, Any]:
     """A run of two workers of one thread, which writes PNG files."""
     import pyhades
 
-    watch = Watch(count_of(folder))
+    watch = Watch(count_of(folder), results)
     with pyhades.Remover(model, threads=1) as remover:
         run = pyhades.BulkRun(folder, results, remover=remover, workers=2, threads_per_worker=1)
         for outcome in run.outcomes():
@@ -82,7 +83,7 @@ def on_nodes(folder: Path, model: str | None, results: Path) -> dict[str, Any]:
     began = time.time()
     with Cluster() as cluster:
         started = time.time() - began
-        watch = Watch(count_of(folder))
+        watch = Watch(count_of(folder), results)
         cut = cluster.cut(folder, model, str(results))
         for batch in cut.iter_batches(batch_size=None, batch_format="pyarrow"):
             assert not any(batch["error"].to_pylist())
@@ -113,7 +114,7 @@ def losing(folder: Path, model: str | None, results: Path) -> dict[str, float]:
     }  # fmt: skip
 
 
-def report(turns: Sequence[dict[str, dict[str, float]]]) -> None:
+def report(turns: Sequence[dict[str, dict[str, Any]]]) -> None:
     """Medians, least and most, and what Ray costs in each turn."""
     print("\n| | pictures/s, steady | first result, s | pictures/s, whole run |\n|---|---|---|---|")
     for part, title in (("plain", "two workers"), ("ray", "two nodes of Ray")):
@@ -122,8 +123,20 @@ def report(turns: Sequence[dict[str, dict[str, float]]]) -> None:
         ]
         print(f"| {title} | {' | '.join(cells)} |")
     costs = [100 * (1 - turn["ray"]["rate"] / turn["plain"]["rate"]) for turn in turns]
+    print("\n| CPU, ms a picture | all | |\n|---|---|---|")
+    for part, title in (("plain", "two workers"), ("ray", "two nodes of Ray")):
+        print(f"| {title} | {' | '.join(_cpu([turn[part]['ms'] for turn in turns]))} |")
     print(f"\noverhead of Ray, steady: {_spread(costs)} %, of {len(turns)} turns")
     print(f"start of the cluster: {_spread([turn['ray']['cluster'] for turn in turns])} s")
+
+
+def _cpu(turns: Sequence[dict[str, float]]) -> tuple[str, str]:
+    """Of all processes, and of each kind: medians."""
+    roles = sorted({role for turn in turns for role in turn})
+    by_role = {role: statistics.median(turn.get(role, 0) for turn in turns) for role in roles}
+    shown = sorted(by_role.items(), key=lambda pair: -pair[1])
+    parts = ", ".join(f"{role} {value:.2f}" for role, value in shown)
+    return _spread([sum(turn.values()) for turn in turns]), parts
 
 
 def report_loss(turns: Sequence[dict[str, dict[str, float]]]) -> None:

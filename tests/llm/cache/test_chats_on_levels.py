@@ -182,7 +182,8 @@ def test_memory_and_disk(model, tmp_path, inline):
     chats = Chats(model, open_levels)
     chats.run(500, seed=1)
     assert len(chats.known) > 40 and chats.fetched > 1000
-    assert chats.found > 0.5 * chats.asked
+    # Half of it, and somewhat less on a slow machine: what is kept depends on its age.
+    assert chats.found > 0.4 * chats.asked
 
 
 @pytest.mark.parametrize("inline", [True, False])

@@ -1,10 +1,16 @@
-"""The language model as users see it."""
+"""The language model as users see it.
+
+This is a face: signatures, what they mean, and hardly a line behind each. It is one class in one
+file, longer than others, because callers hold one object, and the reference shows its members where
+they stand. What it does is done by others: :mod:`pyhades.llm.opening` loads and starts a model,
+:mod:`pyhades.llm.requests` makes requests of what is asked, :mod:`pyhades.llm.engine` runs them.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import datetime
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator, Mapping
 from collections.abc import Sequence as Items
 from dataclasses import replace
 from os import PathLike
@@ -14,48 +20,34 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyhades.arguments import check_count, check_flag, renamed
-from pyhades.errors import ArgumentError, ArgumentTypeError, ClosedError, ConfigurationError
+from pyhades.arguments import renamed
+from pyhades.errors import ArgumentTypeError, ClosedError, ConfigurationError
 from pyhades.kernels.paged_attention import KvFormat
 from pyhades.llm.cache.opening import told_of
-from pyhades.llm.cache.options import CacheOptions
 from pyhades.llm.cache.policies import DEFAULT_POLICY, PolicyName
-from pyhades.llm.checkpoint.locating import toy_model
 from pyhades.llm.engine.engine import Engine
 from pyhades.llm.engine.generation import Collector, begun_elsewhere
-from pyhades.llm.engine.guided import guided
 from pyhades.llm.engine.handle import Handle
-from pyhades.llm.engine.prepared import PreparedChat, PreparedTexts
-from pyhades.llm.engine.request import (
-    Prompt,
-    Request,
-    as_list,
-    checked_tokens,
-    context_length_of,
-    request_of,
-    rows_request,
-)
+from pyhades.llm.engine.request import Prompt, Request, checked_tokens
 from pyhades.llm.engine.sampling import SamplingParams
-from pyhades.llm.engine.token_filter import FilterFactory
-from pyhades.llm.grammar.compiled import Grammar, Grammars
 from pyhades.llm.grammar.constraint import Constraint
-from pyhades.llm.grammar.turn import turn_constraint
 from pyhades.llm.measure.traffic import bytes_per_token
-from pyhades.llm.models import open_checkpoint
 from pyhades.llm.models.config import ModelConfig
-from pyhades.llm.models.registry import architecture_of
 from pyhades.llm.models.weights import ModelWeights
-from pyhades.llm.opening import Opening
-from pyhades.llm.precision.loading import LoadedWeights, load_weights
+from pyhades.llm.opening import LoadedModel, Opening, load
+from pyhades.llm.options import ModelOptions
+from pyhades.llm.precision.loading import LoadedWeights
 from pyhades.llm.precision.recipe import Precision
-from pyhades.llm.text.beginnings import SharedBeginning
-from pyhades.llm.text.chat import KNOWN_EFFORTS, ChatAnswer, ChatDelta, ReasoningEffort
-from pyhades.llm.text.chat_options import ChatOptions
+from pyhades.llm.requests.beginnings import Beginnings
+from pyhades.llm.requests.chats import AskedChat, ChatPreparer
+from pyhades.llm.requests.prepared import PreparedChat, PreparedTexts
+from pyhades.llm.requests.terms import ModelTerms
+from pyhades.llm.requests.texts import AskedTexts
+from pyhades.llm.text.chat import ChatAnswer, ChatDelta, ReasoningEffort
 from pyhades.llm.text.level_counts import LevelCounts
 from pyhades.llm.text.outputs import CacheInfo, Delta, EngineStats, Generation
-from pyhades.llm.text.recall import Recall
 from pyhades.llm.text.tokenizer import Tokenizer
-from pyhades.options import EngineOptions, engine_options, refuse_precision
+from pyhades.options import EngineOptions, refuse_precision
 
 
 class LLM:
@@ -138,7 +130,6 @@ class LLM:
     """
 
     _reopening: Mapping[str, Any] | None = None
-    _grammars: Grammars | None = None
 
     def __init__(
         self,
@@ -164,27 +155,20 @@ class LLM:
         path: str | Path | None = None,
     ) -> None:
         model = renamed("path", "model", path, model)
-        chosen = engine_options(options, threads=threads, isa=isa, precision=precision)
-        cache = CacheOptions(
+        asked = ModelOptions.of(
+            options, threads=threads, isa=isa, precision=precision,
+            context_length=context_length, max_sequences=max_sequences, speculation=speculation,
             kv_format=kv_format, kv_memory=kv_memory, prefix_cache=prefix_cache,
             cache_dir=cache_dir, cache_bytes=cache_bytes, cache_memory=cache_memory,
             cache_policy=cache_policy,
         )  # fmt: skip
-        if speculation is not None:
-            check_flag("speculation", speculation)
-        checkpoint = open_checkpoint(toy_model() if model is None else model)
-        weights = load_weights(
-            checkpoint, chosen.precision, progress, error_budget=error_budget,
-            calibration=calibration,
-        )  # fmt: skip
-        self._start(
-            str(checkpoint.source), checkpoint.config, weights, checkpoint.tokenizer(), chosen,
-            context_length, max_sequences, cache, speculation, progress,
-        )  # fmt: skip
+        loaded = load(
+            model, asked, error_budget=error_budget, calibration=calibration, progress=progress
+        )
+        self._open(Opening(loaded, asked, progress))
         self._reopening = {
-            "model": model, "options": chosen, "context_length": context_length,
-            "max_sequences": max_sequences, **cache.as_keywords(), "speculation": speculation,
-            "error_budget": error_budget, "calibration": calibration, "progress": False,
+            "model": model, **asked.as_keywords(), "error_budget": error_budget,
+            "calibration": calibration, "progress": False,
         }  # fmt: skip
 
     @classmethod
@@ -210,55 +194,41 @@ class LLM:
         name: str = "weights",
     ) -> LLM:
         """A model whose weights are in memory already, see :mod:`pyhades.llm.measure.synthetic`."""
-        chosen = engine_options(options, threads=threads, isa=isa)
-        refuse_precision(chosen, "what is loaded", weights.precision)
-        cache = CacheOptions(
+        asked = ModelOptions.of(
+            options, threads=threads, isa=isa,
+            context_length=context_length, max_sequences=max_sequences, speculation=speculation,
             kv_format=kv_format, kv_memory=kv_memory, prefix_cache=prefix_cache,
             cache_dir=cache_dir, cache_bytes=cache_bytes, cache_memory=cache_memory,
             cache_policy=cache_policy,
         )  # fmt: skip
-        if speculation is not None:
-            check_flag("speculation", speculation)
+        refuse_precision(asked.engine, "what is loaded", weights.precision)
         llm = cls.__new__(cls)
-        llm._start(
-            name, config, weights, tokenizer, chosen, context_length, max_sequences, cache,
-            speculation, progress=False,
-        )  # fmt: skip
+        llm._open(Opening(LoadedModel(name, config, weights, tokenizer), asked, progress=False))
         return llm
 
-    def _start(
-        self,
-        name: str,
-        config: ModelConfig,
-        weights: ModelWeights[Any],
-        tokenizer: Tokenizer | None,
-        options: EngineOptions,
-        context_length: int | None,
-        max_sequences: int,
-        cache: CacheOptions,
-        speculation: bool | None,
-        progress: bool,
-    ) -> None:
-        self.name = name
-        self.config = config
-        self.options = options
+    def _open(self, opening: Opening) -> None:
+        """Start the engine: both ways to make a model end here."""
+        model, asked, weights = opening.model, opening.options, opening.model.weights
+        self.name = model.name
+        self.config = model.config
+        self.options = asked.engine
         self.precision = weights.precision
         self.precision_report = weights.report if isinstance(weights, LoadedWeights) else None
         self.weight_bytes = weights.nbytes
-        self.bytes_per_token = bytes_per_token(config, weights, kv_format=cache.kv_format)
-        self.threads, self.isa = options.threads_used, options.tier
-        self.context_length = context_length_of(context_length, config)
-        self.max_sequences = check_count("max_sequences", max_sequences)
-        self.speculation = speculation
-        self._tokenizer = tokenizer
-        self._recall = Recall()
-        self._shared: list[SharedBeginning] = []
-        self._cache = cache
-        engine, self._levels = Opening(
-            name=name, config=config, weights=weights, tokenizer=tokenizer, options=options,
-            context_length=self.context_length, max_sequences=self.max_sequences, cache=cache,
-            speculation=speculation, progress=progress,
-        ).opened()  # fmt: skip
+        self.bytes_per_token = bytes_per_token(
+            model.config, weights, kv_format=asked.cache.kv_format
+        )
+        self.threads, self.isa = asked.engine.threads_used, asked.engine.tier
+        self.context_length = opening.context_length
+        self.max_sequences = asked.max_sequences
+        self.speculation = asked.speculation
+        self._cache = asked.cache
+        self._terms = ModelTerms(
+            model.name, model.config, model.tokenizer, self.context_length, self.max_sequences
+        )
+        self._chats = ChatPreparer(self._terms)
+        self._beginnings = Beginnings(self._terms)
+        engine, self._levels = opening.opened()
         self._engine: Engine | None = engine
 
     # Text and tokens.
@@ -266,16 +236,12 @@ class LLM:
     @property
     def tokenizer(self) -> Tokenizer:
         """The tokenizer of the checkpoint; ConfigurationError where it has none."""
-        if self._tokenizer is None:
-            raise ConfigurationError(
-                f"{self.name} has no tokenizer.json; put it beside the weights, or pass token ids"
-            )
-        return self._tokenizer
+        return self._terms.tokenizer
 
     @property
     def has_tokenizer(self) -> bool:
         """Whether the model takes text, and not token ids only."""
-        return self._tokenizer is not None
+        return self._terms.has_tokenizer
 
     def tokenize(self, text: str) -> list[int]:
         """Token ids of ``text``, which never become special tokens."""
@@ -334,7 +300,8 @@ class LLM:
         """
         if not callable(on_delta):
             raise ArgumentTypeError(f"on_delta={on_delta!r} cannot be called")
-        prepared = self._prepared(prompts, params, keywords, constraint, client, prediction)
+        asked = AskedTexts(prompts, params, constraint, prediction, client, keywords)
+        prepared = self._prepared(asked)
         collector = Collector(prepared.requests)
         for delta in prepared:
             collector.add(delta)
@@ -357,7 +324,8 @@ class LLM:
         The answer is written from now on, while other answers are, too; one that is not read is
         written no further than some hundred tokens ahead.
         """
-        return iter(self._prepared(prompts, params, keywords, constraint, client, prediction))
+        asked = AskedTexts(prompts, params, constraint, prediction, client, keywords)
+        return iter(self._prepared(asked))
 
     def astream(
         self,
@@ -370,9 +338,10 @@ class LLM:
         **keywords: Any,
     ) -> AsyncGenerator[Delta, None]:
         """Like :meth:`stream`, for ``async for``; with a constraint, written once it is read."""
+        asked = AskedTexts(prompts, params, constraint, prediction, client, keywords)
 
         def begun() -> AsyncGenerator[Delta, None]:
-            return aiter(self._prepared(prompts, params, keywords, constraint, client, prediction))
+            return aiter(self._prepared(asked))
 
         return begun() if constraint is None else begun_elsewhere(begun)
 
@@ -387,12 +356,11 @@ class LLM:
         **keywords: Any,
     ) -> Generation | list[Generation]:
         """Like :meth:`generate`, for ``await``; cancelling the task stops the work."""
-        if constraint is None:
-            prepared = self._prepared(prompts, params, keywords, None, client, prediction)
-        else:
-            prepared = await asyncio.to_thread(
-                self._prepared, prompts, params, keywords, constraint, client, prediction
-            )
+        asked = AskedTexts(prompts, params, constraint, prediction, client, keywords)
+        may_compile = constraint is not None
+        prepared = (
+            await asyncio.to_thread(self._prepared, asked) if may_compile else self._prepared(asked)
+        )
         collector = Collector(prepared.requests)
         async for delta in prepared:
             collector.add(delta)
@@ -414,7 +382,7 @@ class LLM:
         For those who look at how long a prompt is before they let it in. Iterate over the result to
         have it written. Other threads may call this: with a constraint it may take a second.
         """
-        return self._prepared(prompts, params, keywords, constraint, client, prediction)
+        return self._prepared(AskedTexts(prompts, params, constraint, prediction, client, keywords))
 
     # Chat.
 
@@ -506,15 +474,17 @@ class LLM:
         CapacityError
             The conversation is longer than the context.
         """
-        options = ChatOptions(
-            tools=tools, tool_choice=tool_choice, parallel_tool_calls=parallel_tool_calls,
-            reasoning_effort=reasoning_effort, reasoning_budget=reasoning_budget, date=date,
-            instructions=instructions, model_identity=model_identity, builtin_tools=builtin_tools,
+        prepared = self.prepare_chat(
+            messages, params, tools=tools, tool_choice=tool_choice,
+            parallel_tool_calls=parallel_tool_calls, reasoning_effort=reasoning_effort,
+            reasoning_budget=reasoning_budget, date=date, instructions=instructions,
+            model_identity=model_identity, builtin_tools=builtin_tools,
             response_format=response_format, continue_final_message=continue_final_message,
-            prediction=prediction,
+            prediction=prediction, constraint=constraint, client=client, **keywords,
         )  # fmt: skip
-        deltas = iter(self._prepared_chat(messages, params, options, constraint, client, keywords))
-        return deltas if stream else self._remembered(ChatAnswer.collect(deltas), client)
+        if stream:
+            return iter(prepared)
+        return self._chats.remember(ChatAnswer.collect(prepared), client)
 
     async def achat(
         self,
@@ -526,7 +496,7 @@ class LLM:
         answer = ChatAnswer.collect(
             [delta async for delta in self.astream_chat(messages, params, **keywords)]
         )
-        return self._remembered(answer, keywords.get("client", ""))
+        return self._chats.remember(answer, keywords.get("client", ""))
 
     def astream_chat(
         self,
@@ -535,15 +505,12 @@ class LLM:
         **keywords: Any,
     ) -> AsyncGenerator[ChatDelta, None]:
         """Like :meth:`chat` with ``stream=True``, for ``async for``."""
-        options, sampling = ChatOptions.taken_from(keywords)
-        constraint, client = sampling.pop("constraint", None), sampling.pop("client", "")
+        asked = AskedChat.of(messages, params, keywords)
 
         def begun() -> AsyncGenerator[ChatDelta, None]:
-            prepared = self._prepared_chat(messages, params, options, constraint, client, sampling)
-            return aiter(prepared)
+            return aiter(self._prepared_chat(asked))
 
-        may_compile = constraint is not None or options.form is not None or options.offer.functions
-        return begun_elsewhere(begun) if may_compile else begun()
+        return begun_elsewhere(begun) if asked.may_compile else begun()
 
     def prepare_chat(
         self,
@@ -564,9 +531,7 @@ class LLM:
         ...     asked.prompt_tokens > 1, len(list(asked)) > 0
         (True, True)
         """
-        options, sampling = ChatOptions.taken_from(keywords)
-        constraint, client = sampling.pop("constraint", None), sampling.pop("client", "")
-        return self._prepared_chat(messages, params, options, constraint, client, sampling)
+        return self._prepared_chat(AskedChat.of(messages, params, keywords))
 
     def share_beginning(
         self,
@@ -602,12 +567,9 @@ class LLM:
         ...     llm.share_beginning([{"role": "system", "content": "Be brief."}]) > 0
         True
         """
-        efforts = KNOWN_EFFORTS if reasoning_effort is None else (reasoning_effort,)
-        options = [ChatOptions(reasoning_effort=effort, **keywords) for effort in efforts]
-        shared = SharedBeginning(list(messages), options)
-        declared = self._declare(shared)
-        self._shared.append(shared)
-        return declared
+        beginnings = self._beginnings.add(messages, reasoning_effort, keywords)
+        self._declare(beginnings)
+        return max(map(len, beginnings))
 
     # Evaluation.
 
@@ -634,8 +596,7 @@ class LLM:
 
     def logit_rows(self, tokens: Items[int]) -> Generator[NDArray[np.float32], None, None]:
         """Like :meth:`logits`, some rows at a time. Closing the iterator stops the work."""
-        request = rows_request(tokens, self.context_length, self.config.vocab_size)
-        return iter(self.engine.rows(request))
+        return iter(self.engine.rows(self._terms.rows_request(tokens)))
 
     # Life.
 
@@ -742,122 +703,21 @@ class LLM:
     def _level_counts(self) -> tuple[LevelCounts, ...]:
         return () if self._levels is None else self._levels.counts()
 
+    def _prepared(self, asked: AskedTexts) -> PreparedTexts:
+        return asked.prepared(self._terms, self._stream)
+
+    def _prepared_chat(self, asked: AskedChat) -> PreparedChat:
+        self._declare(self._beginnings.outdated())
+        return self._chats.prepared(asked, self._stream)
+
+    def _declare(self, beginnings: Iterable[tuple[int, ...]]) -> None:
+        """Let all clients find what is read of texts that begin so."""
+        for tokens in beginnings:
+            self.engine.declare(tokens)
+
     def _stream(self, requests: Items[Request]) -> Handle[Delta]:
         """What comes of requests."""
         return self.engine.write(requests)
-
-    def _prepared_chat(
-        self,
-        messages: Items[Mapping[str, Any]],
-        params: SamplingParams | None,
-        options: ChatOptions,
-        constraint: Constraint | None,
-        client: str,
-        keywords: Mapping[str, Any],
-    ) -> PreparedChat:
-        """A conversation, ready to be answered."""
-        chat = architecture_of(self.config).chat
-        grammar = turn_constraint(options, constraint, chat, self.tokenizer)
-        options = replace(options, is_constrained=grammar is not None)
-        for shared in self._shared:
-            if shared.is_outdated:
-                self._declare(shared)
-        recalled = self._recall.recalled(client, messages)
-        prompt = chat.prompt(recalled, self.tokenizer, options)
-        params = self._checked(params, keywords)
-        # Stop strings end what is said to the user, and not the reasoning before it.
-        request = request_of(
-            0, prompt.tokens, params.changed(stop=()), self.context_length,
-            self._stop_ids(params) - prompt.goes_on, self.config.vocab_size, client,
-            filter_factory=guided(prompt.guide, self._filters(grammar, prompt.begun)),
-        )  # fmt: skip
-        request = replace(
-            request, points=prompt.points, opens=prompt.opens,
-            drafts=self._drafts(options.predicted), headers=prompt.headers,
-        )  # fmt: skip
-        return PreparedChat(self._stream, request, prompt, params.stop)
-
-    def _remembered(self, answer: ChatAnswer, client: str) -> ChatAnswer:
-        """An answer, which is known by the ids of its calls when it comes back as history."""
-        for choice in answer.choices:
-            ids = [call.id for call in choice.tool_calls]
-            self._recall.remember(client, ids, choice.written)
-        return answer
-
-    def _prepared(
-        self,
-        prompts: Prompt | Items[Prompt],
-        params: SamplingParams | None,
-        keywords: Mapping[str, Any],
-        constraint: Constraint | None,
-        client: str,
-        prediction: Prompt | None = None,
-    ) -> PreparedTexts:
-        """Prompts, ready to be continued."""
-        params = self._checked(params, keywords)
-        stop_ids, filters = self._stop_ids(params), None
-        if constraint is not None:  # nothing follows a whole document
-            ends = self.config.eos_token_ids
-            stop_ids, filters = frozenset(ends), self._filters(Grammar.of(constraint, ends))
-        items, several = as_list(prompts)
-        drafts = self._drafts(prediction)
-        requests = [
-            replace(
-                request_of(
-                    number, self.tokenize(prompt) if isinstance(prompt, str) else prompt, params,
-                    self.context_length, stop_ids, self.config.vocab_size, client, filters,
-                ),
-                drafts=drafts,
-            )
-            for number, prompt in enumerate(items)
-        ]  # fmt: skip
-        return PreparedTexts(self._stream, requests, are_several=several)
-
-    def _declare(self, shared: SharedBeginning) -> int:
-        """Make a beginning known to the engine; how long it is."""
-        beginnings = shared.rendered(architecture_of(self.config).chat.prompt, self.tokenizer)
-        for tokens in beginnings:
-            self.engine.declare(tokens)
-        return max(map(len, beginnings))
-
-    def _drafts(self, prediction: Prompt | None) -> tuple[tuple[int, ...], ...]:
-        """What answers are likely to repeat, as tokens."""
-        if prediction is None or isinstance(prediction, str):
-            return (tuple(self.tokenize(prediction)),) if prediction else ()
-        tokens = checked_tokens(prediction, "prediction", self.config.vocab_size)
-        return (tokens,) if tokens else ()
-
-    def _checked(
-        self, params: SamplingParams | None, keywords: Mapping[str, Any]
-    ) -> SamplingParams:
-        params = _sampling(params, keywords)
-        if params.n > self.max_sequences:
-            raise ArgumentError(
-                f"n={params.n}: this model writes at most {self.max_sequences} answers at once"
-            )
-        return params
-
-    def _filters(self, grammar: Grammar | None, begun: Items[int] = ()) -> FilterFactory | None:
-        """What keeps answers to a grammar; compiled here, in the thread of the caller."""
-        if grammar is None:
-            return None
-        if self._grammars is None:
-            size, ends = self.config.vocab_size, self.config.eos_token_ids
-            self._grammars = Grammars(self.tokenizer, size, ends)
-        return self._grammars.compiled(grammar).filters(begun)
-
-    def _stop_ids(self, params: SamplingParams) -> frozenset[int]:
-        return frozenset() if params.ignore_eos else frozenset(self.config.eos_token_ids)
-
-
-def _sampling(params: SamplingParams | None, keywords: Mapping[str, Any]) -> SamplingParams:
-    """Parameters, with some fields set anew."""
-    if not isinstance(params, SamplingParams | None):
-        raise ArgumentTypeError(
-            f"params is {type(params).__name__}; give SamplingParams, or keywords such as "
-            "max_tokens=50"
-        )
-    return (params or SamplingParams()).changed(**keywords)
 
 
 def _reopened(arguments: Mapping[str, Any]) -> LLM:

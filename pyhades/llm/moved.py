@@ -27,6 +27,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "checkpoint.packed": ("models.packed",),
     "config": ("models.gpt_oss.config", "models.config"),
     "convert": ("precision.convert",),
+    "engine.prepared": ("requests.prepared",),
     "evaluation": ("measure.evaluation",),
     "generation": ("engine.generation",),
     "harmony": ("text.harmony", "text.chat", "text.chat_stops"),

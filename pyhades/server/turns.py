@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from pyhades.llm import LLM, ChatDelta, Delta, SamplingParams
-from pyhades.llm.engine.prepared import PreparedChat, PreparedTexts
+from pyhades.llm.requests.prepared import PreparedChat, PreparedTexts
 
 P_co = TypeVar("P_co", covariant=True)
 Piece = ChatDelta | Delta

@@ -209,7 +209,7 @@ def test_an_answer_waits_for_a_reader_who_does_not_read(llm, monkeypatch):
     monkeypatch.setattr(engine_module, "DELTAS", 20)
     stream = llm.stream(TEXTS[0], **LONG)
     assert becomes_true(lambda: llm.engine.scheduler.running and not llm.engine.scheduler.has_work)
-    [answer] = llm.engine.scheduler._holding
+    [answer] = llm.engine.scheduler.roster.holding
     written = answer.written
     assert 20 <= written <= 22
     assert llm.generate(TEXTS[1], **SHORT).token_ids

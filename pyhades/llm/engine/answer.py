@@ -97,6 +97,10 @@ class Answer:
         return self.tokens[start : start + count]
 
 
+Portion = tuple[Answer, int]
+"""An answer, and how many of its tokens a step takes."""
+
+
 @dataclass(frozen=True)
 class Event:
     """What a step brought to an answer: a token, rows of logits, or an error that ends it.

@@ -143,8 +143,9 @@ def test_preemption_again_and_again(open_runner, alone, way):
     def interrupted():
         nonlocal count
         count += 1
-        if count % 3 == 0 and scheduler._holding:
-            scheduler._preempt(scheduler._holding[count % len(scheduler._holding)])
+        holding = scheduler.roster.holding
+        if count % 3 == 0 and holding:
+            scheduler.preemption.preempt(holding[count % len(holding)])
         return step()
 
     scheduler.step = interrupted

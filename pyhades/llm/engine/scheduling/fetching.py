@@ -24,6 +24,17 @@ class Fetching:
     def __init__(self, cache: KvCache) -> None:
         self._cache = cache
 
+    def note(self, answer: Answer) -> None:
+        """Note the text of an answer as it is now, by which it is found among what was read.
+
+        Not of one that wants rows of logits: those are of every token.
+        """
+        request = answer.request
+        if answer.address is None and not request.wants_rows:  # or a sibling, begun with a fork
+            answer.address = self._cache.address(request.tokens, request.client, request.points)
+        if answer.address is not None:
+            answer.address.extend(answer.tokens)
+
     def look_up(self, answer: Answer) -> None:
         """Note what the pool has of the text of an answer that waits."""
         if answer.address is not None and self._cache.prefixes is not None:

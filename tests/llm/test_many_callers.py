@@ -21,6 +21,8 @@ import pyhades
 from pyhades.errors import ArgumentTypeError, CancelledError, ClosedError, ConfigurationError
 from pyhades.llm import LLM
 from pyhades.llm.engine import engine as engine_module
+from pyhades.llm.engine.scheduler import Scheduler
+from pyhades.llm.engine.work import Texts
 from pyhades.llm.measure.synthetic import random_weights
 from pyhades.llm.models.gpt_oss.sizes import tiny_config
 from tests.support.toy_tokenizer import toy_tokenizer
@@ -258,7 +260,7 @@ def test_a_failure_around_an_answer_ends_that_call_alone(llm, monkeypatch):
     def fail(*_):
         raise ZeroDivisionError("on purpose")
 
-    for place, name in ((engine_module._Texts, "delta"), (engine_module.Scheduler, "add")):
+    for place, name in ((Texts, "delta"), (Scheduler, "add")):
         with monkeypatch.context() as patch:
             patch.setattr(place, name, fail)
             with pytest.raises(ZeroDivisionError, match="on purpose"):

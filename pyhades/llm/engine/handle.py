@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Generator
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from pyhades.llm.engine.mailbox import Mailbox
-
-if TYPE_CHECKING:
-    from pyhades.llm.engine.engine import Engine, Work
+from pyhades.llm.engine.work import Work
 
 T = TypeVar("T")
+
+
+class Doer(Protocol):
+    """What works on requests: the engine, which holds no handles."""
+
+    def abort(self, work: Work[Any]) -> None:
+        """Want nothing more of some requests."""
+
+    def abort_answer(self, work: Work[Any], index: int) -> None:
+        """Want nothing more of the answer ``index`` to the prompts of some work."""
 
 
 class Handle(Generic[T]):
@@ -19,7 +27,7 @@ class Handle(Generic[T]):
     A handle that nobody holds any more aborts its requests.
     """
 
-    def __init__(self, engine: Engine, work: Work[T]) -> None:
+    def __init__(self, engine: Doer, work: Work[T]) -> None:
         self._engine = engine
         self._work = work
 

@@ -1,4 +1,4 @@
-"""From the bytes of a request to what they say."""
+"""From the bytes of a request to what they say, and from what is answered to bytes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from starlette.requests import Request
+from starlette.responses import Response
 
 from pyhades.server.errors import ApiError
 from pyhades.server.settings import Settings
@@ -84,3 +85,8 @@ def nested_names(ignored: list[str]) -> str:
 def json_bytes(value: Any) -> bytes:
     """A value as JSON."""
     return msgspec.json.encode(value)
+
+
+def as_json(value: Any, status: int = 200) -> Response:
+    """A response of JSON."""
+    return Response(json_bytes(value), status, media_type="application/json")

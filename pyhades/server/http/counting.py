@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from pyhades.server.http.bodies import json_bytes, read_body, understood
+from pyhades.server.http.bodies import as_json, read_body, understood
 from pyhades.server.http.limits import check_limits
 from pyhades.server.protocol.face import Endpoint
 from pyhades.server.service import Service
@@ -42,7 +42,7 @@ def counting(
             tokens = await _tokens(request, endpoint, service, client)
         finally:
             ticket.leave()
-        return Response(json_bytes(told(tokens)), media_type="application/json")
+        return as_json(told(tokens))
 
     return Route(path, count, methods=["POST"])
 

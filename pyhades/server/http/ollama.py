@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Route
 
 import pyhades
 from pyhades.llm.models.registry import architecture_of
-from pyhades.server.http.bodies import json_bytes, read_body, understood
+from pyhades.server.http.bodies import as_json, read_body, understood
 from pyhades.server.service import Service
 
 VERSION = "0.12.0"
@@ -31,22 +31,22 @@ def ollama_places(service: Service) -> list[BaseRoute]:
     """Routes below ``/api``."""
 
     async def version(request: Request) -> Response:
-        return _as_json({"version": VERSION, "pyhades": pyhades.__version__})
+        return as_json({"version": VERSION, "pyhades": pyhades.__version__})
 
     async def tags(request: Request) -> Response:
-        return _as_json({"models": [_card(service, name) for name in service.names]})
+        return as_json({"models": [_card(service, name) for name in service.names]})
 
     async def running(request: Request) -> Response:
         # Nothing is ever unloaded.
         until = {"expires_at": datetime.max.replace(tzinfo=UTC).isoformat(), "size_vram": 0}
         cards = [{**_card(service, name), **until} for name in service.names]
-        return _as_json({"models": [{**card, "context_length": _context(service)}
+        return as_json({"models": [{**card, "context_length": _context(service)}
                                     for card in cards]})  # fmt: skip
 
     async def show(request: Request) -> Response:
         body, _ = understood(await read_body(request, service.settings), ShowBody)
         service.check_model(body.model or body.name)
-        return _as_json(_about(service))
+        return as_json(_about(service))
 
     return [
         Route("/api/version", version, methods=["GET"]),
@@ -88,7 +88,3 @@ def _about(service: Service) -> dict[str, Any]:
 
 def _since(service: Service) -> str:
     return datetime.fromtimestamp(service.began, UTC).isoformat()
-
-
-def _as_json(value: Any) -> Response:
-    return Response(json_bytes(value), media_type="application/json")

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from pyhades.errors import ArgumentError
-from pyhades.server.http.bodies import json_bytes, read_body, understood
+from pyhades.server.http.bodies import as_json, read_body, understood
 from pyhades.server.metrics import Metrics
 from pyhades.server.protocol.chat import ChatBody
 from pyhades.server.protocol.chat import understand as understand_chat
@@ -78,11 +78,6 @@ def places(service: Service, metrics: Metrics) -> list[BaseRoute]:
         Route("/tokenize", tokenize, methods=["POST"]),
         Route("/detokenize", detokenize, methods=["POST"]),
     ]
-
-
-def as_json(value: Any, status: int = 200) -> Response:
-    """A response of JSON."""
-    return Response(json_bytes(value), status, media_type="application/json")
 
 
 def _card(service: Service, name: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 from pyhades.server.errors import ApiError
-from pyhades.server.http.bodies import json_bytes
+from pyhades.server.http.bodies import as_json
 from pyhades.server.http.counting import counting
 from pyhades.server.http.streams import ClientGone, patient, send_stream
 from pyhades.server.protocol import responses
@@ -31,7 +31,7 @@ def stored_places(service: Service) -> list[BaseRoute]:
         client, identity = _asked(request)
         stored = service.stored.find(client, identity)
         if request.query_params.get("stream") != "true":
-            return _as_json(stored.response)
+            return as_json(stored.response)
         return _Followed(service, _events(service, client, stored, _first(request)))
 
     async def delete(request: Request) -> Response:
@@ -39,7 +39,7 @@ def stored_places(service: Service) -> list[BaseRoute]:
         service.stored.find(client, identity)
         await service.runs.cancel(client, identity)
         service.stored.pop(client, identity)
-        return _as_json({"id": identity, "object": "response", "deleted": True})
+        return as_json({"id": identity, "object": "response", "deleted": True})
 
     async def cancel(request: Request) -> Response:
         client, identity = _asked(request)
@@ -49,11 +49,11 @@ def stored_places(service: Service) -> list[BaseRoute]:
                 "connection of their client", "invalid_value",
             )  # fmt: skip
         await service.runs.cancel(client, identity)
-        return _as_json(service.stored.find(client, identity).response)
+        return as_json(service.stored.find(client, identity).response)
 
     async def input_items(request: Request) -> Response:
         client, identity = _asked(request)
-        return _as_json(_page(service.stored.find(client, identity).asked, request.query_params))
+        return as_json(_page(service.stored.find(client, identity).asked, request.query_params))
 
     def told(tokens: int) -> dict[str, Any]:
         return {"object": "response.input_tokens", "input_tokens": tokens}
@@ -143,7 +143,3 @@ def _number(query: Mapping[str, str], name: str, least: int, most: int, default:
 def _asked(request: Request) -> tuple[str, str]:
     """Who asks, and for which response."""
     return request.scope["state"]["client"], request.path_params["id"]
-
-
-def _as_json(value: Any) -> Response:
-    return Response(json_bytes(value), media_type="application/json")

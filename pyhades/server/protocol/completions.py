@@ -8,8 +8,17 @@ from pyhades.errors import ArgumentError
 from pyhades.llm import Delta
 from pyhades.llm.text.outputs import TokenLogprob
 from pyhades.server.errors import ApiError
-from pyhades.server.protocol.chat import StreamOptions, checked_logprobs, usage_dict
-from pyhades.server.protocol.face import DONE, Call, Desk, Endpoint, Event, Sampling
+from pyhades.server.protocol.chat import StreamOptions
+from pyhades.server.protocol.chat_face import usage_dict
+from pyhades.server.protocol.face import (
+    DONE,
+    Call,
+    Desk,
+    Endpoint,
+    Event,
+    Sampling,
+    checked_logprobs,
+)
 from pyhades.server.turns import TextTurn
 
 _DEFAULT_TOKENS = 16

@@ -19,6 +19,7 @@ from pyhades.server.turns import Turn
 B = TypeVar("B", bound=msgspec.Struct)
 P_contra = TypeVar("P_contra", contravariant=True)
 Framing = Literal["sse", "ndjson"]
+MOST_LOGPROBS = 20
 
 
 @dataclass(frozen=True)
@@ -167,3 +168,16 @@ class Sampling(msgspec.Struct, kw_only=True):
         # Seeds are signed there: each keeps a sequence of its own.
         fields["seed"] = None if self.seed is None else self.seed & (2**64 - 1)
         return {**fields, **others}
+
+
+def checked_logprobs(count: int, param: str) -> int:
+    """How many of the likeliest tokens are told of.
+
+    Raises
+    ------
+    ApiError
+        More than a client may ask for.
+    """
+    if not 0 <= count <= MOST_LOGPROBS:
+        raise ApiError(400, f"{param}={count} is not 0 to {MOST_LOGPROBS}", "invalid_value", param)
+    return count

@@ -8,8 +8,7 @@ from typing import Any
 import msgspec
 
 from pyhades.server.errors import ApiError
-from pyhades.server.protocol.chat import checked_logprobs
-from pyhades.server.protocol.face import Call, Desk, Endpoint
+from pyhades.server.protocol.face import Call, Desk, Endpoint, checked_logprobs
 from pyhades.server.protocol.ollama_face import OllamaFace, error_body
 from pyhades.server.turns import ChatTurn, NoTurn, TextTurn, Turn
 

@@ -9,8 +9,7 @@ import msgspec
 
 from pyhades.llm.text.chat import ChatDelta
 from pyhades.server.errors import ApiError
-from pyhades.server.protocol.chat import checked_logprobs
-from pyhades.server.protocol.face import Call, Desk, Endpoint, Sampling
+from pyhades.server.protocol.face import Call, Desk, Endpoint, Sampling, checked_logprobs
 from pyhades.server.protocol.responses_face import Asked, ResponsesFace
 from pyhades.server.protocol.responses_input import items_of, messages_of
 from pyhades.server.turns import ChatTurn

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from pyhades.llm.text.tokenizer import O200K_PATTERN
+from pyhades.llm.text.cutting import O200K_PATTERN
 
 VOCAB_SIZE = 4096
 SPECIALS = (

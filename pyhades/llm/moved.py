@@ -54,7 +54,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "step": ("models.step",),
     "stopping": ("text.stopping",),
     "synthetic": ("measure.synthetic",),
-    "tokenizer": ("text.tokenizer",),
+    "tokenizer": ("text.tokenizer", "text.cutting"),
     "traffic": ("measure.traffic",),
     "weights": ("models.weights", "models.gpt_oss.weights"),
 }

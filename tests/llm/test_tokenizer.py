@@ -10,7 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pyhades.errors import ArgumentError, ArgumentTypeError, ConfigurationError, ModelError
-from pyhades.llm.text.tokenizer import O200K_PATTERN, REPLACEMENT, StreamDecoder, Tokenizer
+from pyhades.llm.text.cutting import O200K_PATTERN
+from pyhades.llm.text.tokenizer import REPLACEMENT, StreamDecoder, Tokenizer
 from tests.support.toy_tokenizer import (
     SPECIALS,
     TEXT,

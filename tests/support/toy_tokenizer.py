@@ -7,7 +7,8 @@ from functools import cache
 from tokenizers import AddedToken, Regex, decoders, models, pre_tokenizers, trainers
 from tokenizers import Tokenizer as LibraryTokenizer
 
-from pyhades.llm.text.tokenizer import O200K_PATTERN, Tokenizer
+from pyhades.llm.text.cutting import O200K_PATTERN
+from pyhades.llm.text.tokenizer import Tokenizer
 
 SPECIALS = (
     "<|startoftext|>", "<|endoftext|>", "<|return|>", "<|constrain|>", "<|channel|>", "<|start|>",

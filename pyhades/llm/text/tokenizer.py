@@ -8,55 +8,20 @@ from __future__ import annotations
 
 import codecs
 import json
-import os
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cache, cached_property
+from collections.abc import Iterable, Mapping
+from functools import cached_property
 from hashlib import sha256
 from numbers import Integral
 from pathlib import Path
-from types import MappingProxyType, ModuleType
+from types import MappingProxyType
 from typing import Any
 
-from pyhades.errors import ArgumentError, ArgumentTypeError, ConfigurationError, ModelError
-from pyhades.llm.text.tokenizer_files import tokenizer_contents
-
-# How o200k splits text: words with at most one character in front and an English ending behind,
-# up to three digits, punctuation, white space.
-_UPPER, _LOWER = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"
-_ENDING = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
-O200K_PATTERN = "|".join(
-    (
-        rf"[^\r\n\p{{L}}\p{{N}}]?{_UPPER}*{_LOWER}+{_ENDING}",
-        rf"[^\r\n\p{{L}}\p{{N}}]?{_UPPER}+{_LOWER}*{_ENDING}",
-        r"\p{N}{1,3}",
-        r" ?[^\s\p{L}\p{N}]+[\r\n/]*",
-        r"\s*[\r\n]+",
-        r"\s+(?!\S)",
-        r"\s+",
-    )
-)
-"""How o200k cuts text before merging: words with at most one character before and an English
-ending after them, up to three digits, punctuation, white space."""
-
-QWEN2_PATTERN = "|".join(
-    (
-        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)",
-        r"[^\r\n\p{L}\p{N}]?\p{L}+",
-        r"\p{N}",
-        r" ?[^\s\p{L}\p{N}]+[\r\n]*",
-        r"\s*[\r\n]+",
-        r"\s+(?!\S)",
-        r"\s+",
-    )
-)
-"""How Qwen cuts text: as o200k, but English endings stand alone, and so does every digit."""
+from pyhades.errors import ArgumentError, ArgumentTypeError
+from pyhades.llm.text.vocabulary import Vocabulary, byte_letters
+from pyhades.llm.text.vocabulary_gguf import vocabulary_of_gguf
+from pyhades.llm.text.vocabulary_json import vocabulary_of_json
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-_GGUF_PREFIX = "tokenizer.ggml."
-_GGUF_PATTERNS = {"gpt-4o": O200K_PATTERN, "qwen2": QWEN2_PATTERN}
-_GGUF_NORMAL, _GGUF_CONTROL, _GGUF_USER_DEFINED, _GGUF_UNUSED = 1, 3, 4, 5
-_SPECIAL = re.compile(r"<\|\w+\|>")
 
 
 class Tokenizer:
@@ -74,14 +39,12 @@ class Tokenizer:
         One more than the highest id. A model may have more rows than that.
     """
 
-    def __init__(
-        self, backend: Any, vocabulary: Mapping[str, int], specials: Mapping[str, int], name: str
-    ) -> None:
-        self.name = name
-        self.specials: Mapping[str, int] = MappingProxyType(dict(specials))
-        self._backend = backend
-        self._texts = {index: text for text, index in vocabulary.items()}
-        self._bytes = {index: text.encode() for text, index in specials.items()}
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self.name = vocabulary.name
+        self.specials: Mapping[str, int] = MappingProxyType(dict(vocabulary.specials))
+        self._backend = vocabulary.backend()
+        self._texts = {index: text for text, index in vocabulary.ordinary.items()}
+        self._bytes = {index: text.encode() for text, index in self.specials.items()}
         self.vocab_size = 1 + max(max(self._texts, default=-1), max(self._bytes, default=-1))
 
     @classmethod
@@ -102,28 +65,7 @@ class Tokenizer:
         ConfigurationError
             The library is not installed.
         """
-        contents, name = _contents(source)
-        library = _library()
-        try:
-            document = json.loads(contents)
-            model = document["model"]
-            specials = {
-                _text(token["content"]): int(token["id"])
-                for token in document["added_tokens"] or ()
-            }
-            merges = _pairs(model["merges"])
-            vocabulary = dict(model["vocab"])
-            # How training cut, filled up and dropped out is no business of who runs the model.
-            options = {"ignore_merges": True} if model.get("ignore_merges") else {}
-            rest = {**document, "added_tokens": [], "truncation": None, "padding": None,
-                    "model": {**model, "vocab": {}, "merges": []}}  # fmt: skip
-            is_byte_level = "ByteLevel" in json.dumps(rest["decoder"])
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ModelError(f"{name} is no tokenizer.json: {error!r}") from error
-        if model.get("type", "BPE") != "BPE" or not is_byte_level:
-            raise ModelError(f"{name} is not a byte-level BPE, which models of this family use")
-        backend = _built(lambda: library.Tokenizer.from_str(json.dumps(rest)), name)
-        return cls._finished(library, backend, vocabulary, merges, specials, name, options)
+        return cls(vocabulary_of_json(source))
 
     @classmethod
     def from_gguf(cls, vocabulary: Mapping[str, Any], name: str = "GGUF vocabulary") -> Tokenizer:
@@ -144,48 +86,7 @@ class Tokenizer:
         ConfigurationError
             The library ``tokenizers`` is not installed.
         """
-        if not isinstance(vocabulary, Mapping):
-            raise ArgumentTypeError(f"{name} is {type(vocabulary).__name__}, not a mapping of keys")
-        fields = {key.removeprefix(_GGUF_PREFIX): value for key, value in vocabulary.items()}
-        for key in ("tokens", "merges"):
-            if key not in fields:
-                raise ModelError(f"{name} has no {_GGUF_PREFIX}{key}")
-        try:
-            texts, specials = _gguf_tokens(fields["tokens"], fields.get("token_type"), name)
-            merges = _pairs(fields["merges"])
-        except ModelError:
-            raise
-        except (TypeError, ValueError, KeyError) as error:
-            raise ModelError(f"{name} has no vocabulary: {error!r}") from error
-        library = _library()
-        backend = library.Tokenizer(library.models.BPE())
-        split = library.Regex(_gguf_pattern(fields.get("pre"), specials, name))
-        backend.pre_tokenizer = library.pre_tokenizers.Sequence(
-            [
-                library.pre_tokenizers.Split(split, "isolated"),
-                library.pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-            ]
-        )
-        return cls._finished(library, backend, texts, merges, specials, name, {})
-
-    @classmethod
-    def _finished(
-        cls,
-        library: ModuleType,
-        backend: Any,
-        vocabulary: dict[str, int],
-        merges: list[tuple[str, ...]],
-        specials: Mapping[str, int],
-        name: str,
-        options: Mapping[str, Any],
-    ) -> Tokenizer:
-        for text in specials:
-            vocabulary.pop(text, None)
-        missing = [byte for letter, byte in _byte_letters().items() if letter not in vocabulary]
-        if missing:
-            raise ModelError(f"{name} has no token for byte {min(missing)}; text would be lost")
-        backend.model = _built(lambda: library.models.BPE(vocabulary, merges, **options), name)
-        return cls(backend, vocabulary, specials, name)
+        return cls(vocabulary_of_gguf(vocabulary, name))
 
     @cached_property
     def digest(self) -> str:
@@ -233,7 +134,7 @@ class Tokenizer:
             index = int(index)
         known = self._bytes.get(index)
         if known is None:
-            letters = _byte_letters()
+            letters = byte_letters()
             text = self._texts.get(index, REPLACEMENT)
             if all(letter in letters for letter in text):
                 known = bytes(letters[letter] for letter in text)
@@ -280,88 +181,3 @@ def _first_surrogate(text: str) -> str:
             "stands for a byte that was not UTF-8"
         )
     return "the tokenizer does not take it"
-
-
-def _contents(source: Any) -> tuple[bytes, str]:
-    """What a ``tokenizer.json`` holds, and what to call it."""
-    if isinstance(source, bytes | bytearray):
-        return bytes(source), "tokenizer.json"
-    if not isinstance(source, str | os.PathLike):
-        raise ArgumentTypeError(f"a tokenizer.json is a path or bytes, not {type(source).__name__}")
-    return tokenizer_contents(source), str(source)
-
-
-def _library() -> Any:
-    try:
-        import tokenizers
-    except ImportError as error:
-        raise ConfigurationError(
-            "tokenizing text needs the library `tokenizers`: pip install pyhades[llm]"
-        ) from error
-    return tokenizers
-
-
-def _built(build: Any, name: str) -> Any:
-    """What ``build`` gives; the library raises bare exceptions."""
-    try:
-        return build()
-    except Exception as error:
-        raise ModelError(f"{name}: {error}") from error
-
-
-def _pairs(merges: Sequence[Any]) -> list[tuple[str, ...]]:
-    """Merges, which are pairs or, in older files and GGUF, pairs with a space between them."""
-    if merges and isinstance(merges[0], str):
-        return [tuple(merge.split(" ")) for merge in merges]
-    return [*map(tuple, merges)]
-
-
-def _text(token: Any) -> str:
-    """The text of a token; a TypeError or ValueError where it is none."""
-    if not isinstance(token, str):
-        raise TypeError(f"a token is {token!r}, not text")
-    token.encode()
-    return token
-
-
-def _gguf_tokens(
-    tokens: Sequence[str], types: Sequence[int] | None, name: str
-) -> tuple[dict[str, int], dict[str, int]]:
-    """Ids of the tokens that text is cut into, and of the special ones."""
-    kinds = [_GGUF_NORMAL] * len(tokens) if types is None else [int(kind) for kind in types]
-    if len(kinds) != len(tokens):
-        raise ModelError(f"{name} has {len(tokens)} tokens, but {len(kinds)} types of tokens")
-    texts: dict[str, int] = {}
-    specials: dict[str, int] = {}
-    for index, (text, kind) in enumerate(zip(map(_text, tokens), kinds, strict=True)):
-        if kind in (_GGUF_CONTROL, _GGUF_USER_DEFINED) or _SPECIAL.fullmatch(text):
-            specials[text] = index
-        elif kind != _GGUF_UNUSED:
-            texts[text] = index
-    return texts, specials
-
-
-def _gguf_pattern(pre: Any, specials: Mapping[str, int], name: str) -> str:
-    """How text is cut, by name; a vocabulary with harmony's tokens is o200k whatever its name.
-
-    Some files, such as those of ollama, name another, and prompts come out malformed.
-    """
-    if {"<|start|>", "<|channel|>", "<|message|>"} <= specials.keys():
-        return O200K_PATTERN
-    if not isinstance(pre, str) or pre not in _GGUF_PATTERNS:
-        raise ModelError(
-            f"{name} has {_GGUF_PREFIX}pre {pre!r}; known are {', '.join(_GGUF_PATTERNS)}"
-        )
-    return _GGUF_PATTERNS[pre]
-
-
-@cache
-def _byte_letters() -> dict[str, int]:
-    """The letter that stands for each byte in a byte-level vocabulary.
-
-    Printable Latin-1 stands for itself, all other bytes for the letters from 256 on.
-    """
-    printable = {*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("ÿ") + 1)} - {0xAD}
-    others = (byte for byte in range(256) if byte not in printable)
-    letters = {chr(byte): byte for byte in printable}
-    return letters | {chr(256 + number): byte for number, byte in enumerate(others)}

@@ -3,48 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from numbers import Integral, Real
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
-from pyhades.errors import ArgumentError, ArgumentTypeError
+from pyhades.errors import ArgumentTypeError
 from pyhades.kernels.sampling import SETTINGS
 from pyhades.llm.engine.batch_sampler import BatchSampler, Logits, Sampled
 from pyhades.llm.engine.sampler_state import SamplerState
+from pyhades.llm.engine.sampling_checks import RANGES, biases_of, check_range, stop_strings
 from pyhades.llm.engine.token_filter import FilterFactory
 from pyhades.llm.engine.token_table import TokenTable
 
 COOLEST = 1e-3
 """Lowest temperature that differs from greedy decoding."""
-_RANGES = {
-    "temperature": (0.0, math.inf),
-    "top_k": (-1, math.inf),
-    "top_p": (0.0, 1.0),
-    "min_p": (0.0, 1.0),
-    "repetition_penalty": (0.0, math.inf),
-    "presence_penalty": (-math.inf, math.inf),
-    "frequency_penalty": (-math.inf, math.inf),
-    "seed": (0, 2**64 - 1),
-    "max_tokens": (1, math.inf),
-    "logprobs": (0, math.inf),
-    "n": (1, math.inf),
-}
-_REMEDIES = {
-    "temperature": "; 0 takes the likeliest token",
-    "top_k": "; 0 is all tokens",
-    "top_p": "; 1 is all tokens, and temperature=0 the likeliest",
-    "min_p": "; 0 is all tokens",
-    "repetition_penalty": "; 1 is none",
-    "seed": "; None is another one each time",
-    "max_tokens": "; None is as many as the context leaves",
-    "logprobs": "; None is none",
-}
-"""What to write instead of what other libraries understand."""
-_INTEGERS = {"top_k", "seed", "max_tokens", "logprobs", "n"}
-_POSITIVE = {"top_p", "repetition_penalty"}
 _MOST = 2**31 - 1
 _HUGE = 1e30
 
@@ -125,16 +99,16 @@ class SamplingParams:
                 self._set(field.name, field.default)
         if isinstance(self.logprobs, bool):
             self._set("logprobs", 0 if self.logprobs else None)
-        for name in _RANGES:
-            _check_range(name, getattr(self, name))
+        for name in RANGES:
+            check_range(name, getattr(self, name))
         if not isinstance(self.ignore_eos, (bool, np.bool_)):
             raise ArgumentTypeError(f"ignore_eos={self.ignore_eos!r} is neither True nor False")
         self._set("top_k", max(self.top_k, 0))
         if 0 < self.temperature < COOLEST:  # as others do: some clients spell greedy so
             self._set("temperature", COOLEST)
-        self._set("stop", _stop_strings(self.stop))
+        self._set("stop", stop_strings(self.stop))
         if self.logit_bias is not None:
-            self._set("logit_bias", _biases(self.logit_bias))
+            self._set("logit_bias", biases_of(self.logit_bias))
 
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
@@ -169,70 +143,6 @@ class SamplingParams:
     def has_penalties(self) -> bool:
         """Whether the tokens so far change the logits."""
         return (self.repetition_penalty, self.presence_penalty, self.frequency_penalty) != (1, 0, 0)
-
-
-def _check_range(name: str, value: Any) -> None:
-    if value is None:
-        return
-    kind, words = (Integral, "an integer") if name in _INTEGERS else (Real, "a number")
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise ArgumentTypeError(f"{name}={value!r} is not {words}")
-    if isinstance(value, (float, np.floating)) and not math.isfinite(value):
-        raise ArgumentError(f"{name}={value} must be finite")
-    low, high = _RANGES[name]
-    value = cast("float", value)
-    if not low <= value <= high or (name in _POSITIVE and value == 0):
-        bound = f"above {low}" if name in _POSITIVE else f"at least {low}"
-        limits = bound if math.isinf(high) else f"{bound} and at most {high}"
-        raise ArgumentError(f"{name}={value} must be {limits}{_REMEDIES.get(name, '')}")
-
-
-def _stop_strings(stop: Any) -> tuple[str, ...]:
-    if isinstance(stop, str):
-        strings: tuple[Any, ...] = (stop,)
-    elif isinstance(stop, Iterable) and not isinstance(stop, (bytes, bytearray, Mapping)):
-        strings = tuple(stop)
-    else:
-        raise ArgumentTypeError(f"stop={stop!r} is neither text nor a list of texts")
-    for string in strings:
-        if not isinstance(string, str):
-            raise ArgumentTypeError(f"stop holds {string!r}, which is not text")
-        if not string:
-            raise ArgumentError("stop holds an empty string, which would end every answer at once")
-    return strings
-
-
-def _biases(logit_bias: Any) -> dict[int, float]:
-    if not isinstance(logit_bias, Mapping):
-        raise ArgumentTypeError(
-            f"logit_bias is {type(logit_bias).__name__}; it maps token ids to numbers, such as "
-            "{50256: -100}"
-        )
-    biases: dict[int, float] = {}
-    for token, bias in logit_bias.items():
-        number = _token_id(token)
-        is_number = isinstance(bias, Real) and not isinstance(bias, bool)
-        if number is None or not is_number:
-            raise ArgumentTypeError(
-                f"logit_bias has {token!r}: {bias!r}; it maps token ids to numbers"
-            )
-        if number < 0 or math.isnan(bias) or bias == math.inf:
-            raise ArgumentError(
-                f"logit_bias has {token!r}: {bias!r}; ids are not negative, biases are finite "
-                "or -inf"
-            )
-        biases[number] = float(bias)
-    return biases
-
-
-def _token_id(token: Any) -> int | None:
-    """A token id, which JSON can only spell as text; None for what is none."""
-    if isinstance(token, Integral) and not isinstance(token, bool):
-        return int(token)
-    try:
-        return int(token) if isinstance(token, str) else None
-    except ValueError:
-        return None
 
 
 class Sampler(SamplerState):

@@ -39,12 +39,14 @@ class Tokenizer:
         One more than the highest id. A model may have more rows than that.
     """
 
-    def __init__(self, vocabulary: Vocabulary) -> None:
-        self.name = vocabulary.name
-        self.specials: Mapping[str, int] = MappingProxyType(dict(vocabulary.specials))
-        self._backend = vocabulary.backend()
-        self._texts = {index: text for text, index in vocabulary.ordinary.items()}
-        self._bytes = {index: text.encode() for text, index in self.specials.items()}
+    def __init__(
+        self, backend: Any, vocabulary: Mapping[str, int], specials: Mapping[str, int], name: str
+    ) -> None:
+        self.name = name
+        self.specials: Mapping[str, int] = MappingProxyType(dict(specials))
+        self._backend = backend
+        self._texts = {index: text for text, index in vocabulary.items()}
+        self._bytes = {index: text.encode() for text, index in specials.items()}
         self.vocab_size = 1 + max(max(self._texts, default=-1), max(self._bytes, default=-1))
 
     @classmethod
@@ -65,7 +67,7 @@ class Tokenizer:
         ConfigurationError
             The library is not installed.
         """
-        return cls(vocabulary_of_json(source))
+        return cls._of(vocabulary_of_json(source))
 
     @classmethod
     def from_gguf(cls, vocabulary: Mapping[str, Any], name: str = "GGUF vocabulary") -> Tokenizer:
@@ -86,7 +88,11 @@ class Tokenizer:
         ConfigurationError
             The library ``tokenizers`` is not installed.
         """
-        return cls(vocabulary_of_gguf(vocabulary, name))
+        return cls._of(vocabulary_of_gguf(vocabulary, name))
+
+    @classmethod
+    def _of(cls, read: Vocabulary) -> Tokenizer:
+        return cls(read.backend(), read.ordinary, read.specials, read.name)
 
     @cached_property
     def digest(self) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 import pyhades
 from pyhades.errors import ArgumentError, ArgumentTypeError, PyhadesError
-from pyhades.llm import Conversation
+from pyhades.llm import Conversation, opening
 from pyhades.llm.text.tokenizer import Tokenizer
 
 ASK = [{"role": "user", "content": "Hi"}]
@@ -47,6 +47,13 @@ def test_opening(name, values):
         # (The number of sequences and the precision are named by what they are about.)
         assert name in message or name.split("_")[0] in message or repr(value) in message
         assert "slot" not in message
+
+
+@pytest.mark.parametrize("wrong", [{"context_length": 10**9}, {"max_sequences": 0}])
+def test_what_is_wrong_is_told_before_weights_are_read(wrong, monkeypatch):
+    monkeypatch.setattr(opening, "load_weights", lambda *_, **__: pytest.fail("they were read"))
+    with pytest.raises(ArgumentError, match=next(iter(wrong))):
+        pyhades.LLM(threads=1, progress=False, **wrong)
 
 
 @pytest.mark.parametrize(

@@ -192,8 +192,7 @@ class Scheduler:
         writing, has_preempted = self.preemption.writers(most)
         if not has_preempted and self.preemption.make_fair_room(writing):
             writing, has_preempted = self.preemption.writers(most)
-        reading = self._reading.chosen(writing, may_admit=not has_preempted)
-        return [*((answer, 1) for answer in writing), *reading]
+        return [*writing, *self._reading.chosen(writing, may_admit=not has_preempted)]
 
     def _run(self, step: Step) -> Items[Logits]:
         """Run a step; its logits. What it took is counted."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence as Items
 
 from pyhades.llm.cache.kv_cache import KvCache
-from pyhades.llm.engine.answer import Answer
+from pyhades.llm.engine.answer import Answer, Portion
 from pyhades.llm.engine.policy import Holder, unfair_holder, victim
 from pyhades.llm.engine.scheduling.fetching import Fetching
 from pyhades.llm.engine.scheduling.room import Room
@@ -51,17 +51,17 @@ class Preemption:
         """Take the blocks of whoever is chosen by :func:`pyhades.llm.engine.policy.victim`."""
         self.preempt(self._roster.holding[victim(self._holders())])
 
-    def writers(self, most: int) -> tuple[list[Answer], bool]:
-        """The answers that get a token, at most so many, and whether others gave way for them."""
+    def writers(self, most: int) -> tuple[list[Portion], bool]:
+        """A token for each that writes, at most so many, and whether others gave way for them."""
         has_preempted = False
         while True:
-            writing = self._roster.writing[:most]
-            if self._room.has_blocks((answer, 1) for answer in writing):
+            writing = [(answer, 1) for answer in self._roster.writing[:most]]
+            if self._room.has_blocks(writing):
                 return writing, has_preempted
             self.preempt_one()
             has_preempted = True
 
-    def make_fair_room(self, writing: Items[Answer]) -> bool:
+    def make_fair_room(self, writing: Items[Portion]) -> bool:
         """Where a client has nothing and no room is left, the one that holds most gives way.
 
         Returns
@@ -83,12 +83,12 @@ class Preemption:
                 return True
         return False
 
-    def _lacks_blocks(self, newcomer: Answer, writing: Items[Answer]) -> bool:
+    def _lacks_blocks(self, newcomer: Answer, writing: Items[Portion]) -> bool:
         """Whether there are none for it to begin. What gave way for want of them has begun."""
         if newcomer.written:
             return False
         self._fetching.look_up(newcomer)
-        return not self._room.may_begin(newcomer, [(answer, 1) for answer in writing])
+        return not self._room.may_begin(newcomer, writing)
 
     def _holders(self, *, of_blocks: bool = False) -> list[Holder]:
         is_suspended = self._roster.is_suspended

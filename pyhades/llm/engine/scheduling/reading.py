@@ -34,13 +34,13 @@ class Reading:
         self._costs = costs
         self._limits = limits
 
-    def chosen(self, writing: Items[Answer], *, may_admit: bool) -> list[Portion]:
+    def chosen(self, writing: Items[Portion], *, may_admit: bool) -> list[Portion]:
         """The prompts that are read on, and how far; some of them begin.
 
         Parameters
         ----------
         writing
-            Who gets a token in the same step.
+            Those who get a token in the same step.
         may_admit
             Whether prompts may begin that nothing has been read of.
         """
@@ -49,11 +49,10 @@ class Reading:
         room = min(limits.tokens - len(writing), self._rows_left(order, len(writing)))
         prompts = [(answer.unread, answer.read) for answer in order]
         counts = chunks(prompts, room, self._fits(writing))
-        writers: list[Portion] = [(answer, 1) for answer in writing]
         chosen: list[Portion] = []
         is_door_open = True
         for answer, count in zip(order, counts, strict=False):
-            others = [*writers, *chosen]
+            others = [*writing, *chosen]
             if answer.is_admitted:
                 taken = self._room.most(answer, count, others)
             elif is_door_open := is_door_open and self._room.may_begin(answer, others):
@@ -70,8 +69,8 @@ class Reading:
         wants_rows = any(answer.request.wants_rows for answer in order)
         return self._limits.wanted - writing if wants_rows else self._limits.tokens
 
-    def _fits(self, writing: Items[Answer]) -> Callable[[int, int], bool]:
-        looks = sum(answer.sequence.length for answer in writing)
+    def _fits(self, writing: Items[Portion]) -> Callable[[int, int], bool]:
+        looks = sum(answer.sequence.length for answer, _ in writing)
         allowed = WRITING_SECONDS if writing else READING_SECONDS
 
         def fits(tokens: int, more_looks: int) -> bool:

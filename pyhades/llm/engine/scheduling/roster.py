@@ -59,7 +59,8 @@ class Roster:
     @property
     def writing(self) -> list[Answer]:
         """Those that get a token in every step."""
-        return [each for each in self.holding if each.is_writing and not self.is_suspended(each)]
+        is_suspended = self.is_suspended
+        return [each for each in self.holding if each.is_writing and not is_suspended(each)]
 
     @property
     def is_busy(self) -> bool:

@@ -6,7 +6,21 @@ Names are imported when they are first used, so that ``import pyhades`` stays ch
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # what editors and type checkers see of the names below
+    from pyhades.compiler import Program as Program
+    from pyhades.compiler import compile as compile
+    from pyhades.config import show_config as show_config
+    from pyhades.llm import LLM as LLM
+    from pyhades.llm import SamplingParams as SamplingParams
+    from pyhades.onnx import load_onnx as load_onnx
+    from pyhades.options import EngineOptions as EngineOptions
+    from pyhades.segmentation import Remover as Remover
+    from pyhades.segmentation import inspect as inspect
+    from pyhades.segmentation import remove_background as remove_background
+    from pyhades.segmentation.bulk.run import BulkRun as BulkRun
+    from pyhades.segmentation.quantize import quantize as quantize
 
 __version__ = "0.1.0"
 

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 import pyhades
+from pyhades.cli.groups import CommandGroup
 from pyhades.cli.streams import complete_writes
 from pyhades.errors import PyhadesError
 
@@ -50,7 +51,7 @@ class UserError(click.ClickException):
     exit_code = 2
 
 
-class LazyGroup(click.Group):
+class LazyGroup(CommandGroup):
     """Knows the names of its commands without importing them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

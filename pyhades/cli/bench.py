@@ -18,7 +18,8 @@ from pyhades.bench.llm_subject import open_subject
 from pyhades.bench.rivals import llama_cpp
 from pyhades.cli import bench_segmentation
 from pyhades.cli.bench_segmentation import DISTURB
-from pyhades.cli.options import engine_options
+from pyhades.cli.groups import CommandGroup
+from pyhades.cli.options import Number, engine_options
 from pyhades.cli.targets import check_apart, write_atomically
 from pyhades.errors import ConfigurationError
 from pyhades.kernels.paged_attention import KV_FORMATS, KvFormat
@@ -55,7 +56,7 @@ def _serve() -> click.Command:
     return bench_serve.command
 
 
-@click.group("bench")
+@click.group("bench", cls=CommandGroup)
 def command() -> None:
     """Measure pyhades, alone or against a rival."""
 
@@ -76,7 +77,7 @@ command.add_command(_serve())
 @click.option("--batch", callback=parse_sizes, help="Answers at once, such as 1,8: nothing else.")
 @click.option(
     "--load",
-    type=click.FloatRange(min=0.1),
+    type=Number(min=0.1),
     metavar="SECONDS",
     help="Requests that come and leave at random for so long: nothing else.",
 )

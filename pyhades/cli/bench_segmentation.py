@@ -13,7 +13,7 @@ from pyhades.bench import segmentation as networks
 from pyhades.bench.pictures import measuring
 from pyhades.cli.bench_networks import measure_networks
 from pyhades.cli.bench_pictures import measure_pictures
-from pyhades.cli.options import Decorator, engine_options, parse_counts, together
+from pyhades.cli.options import POSITIVE, Decorator, engine_options, parse_counts, together
 from pyhades.cli.targets import check_apart
 from pyhades.options import EngineOptions
 
@@ -63,12 +63,12 @@ OF_PICTURES: tuple[Decorator[Any], ...] = (
                  metavar="LIST", help="How many pictures at once."),
     click.option("--threads-per-worker", type=click.IntRange(min=1), default=1,
                  show_default=True),
-    click.option("--seconds", type=click.FloatRange(min=0, min_open=True), default=5.0,
+    click.option("--seconds", type=POSITIVE, default=5.0,
                  show_default=True, help="Of a stretch."),
     click.option("--stretches", type=click.IntRange(min=1), default=3, show_default=True,
                  help="Of each engine, in turn."),
     click.option("--cold", is_flag=True, help="Once more with files that are not in memory."),
-    click.option("--price", type=click.FloatRange(min=0, min_open=True), metavar="USD",
+    click.option("--price", type=POSITIVE, metavar="USD",
                  help="Of this machine for an hour."),
     click.option("--output", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
                  help="Where results are written; by default a temporary folder."),

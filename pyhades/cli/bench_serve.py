@@ -17,7 +17,7 @@ from pyhades.bench.serve.plan import Plan
 from pyhades.bench.serve.plot import plot
 from pyhades.bench.serve.running import Cpus, Start, rivalling, run, running, starting
 from pyhades.bench.serve.scenarios import SCENARIOS, overhead
-from pyhades.cli.options import Decorator, engine_options, parse_counts, together
+from pyhades.cli.options import POSITIVE, Decorator, engine_options, parse_counts, together
 from pyhades.cli.targets import check_apart, write_atomically
 from pyhades.llm.precision.recipe import PRECISIONS
 from pyhades.options import EngineOptions
@@ -46,10 +46,18 @@ SIZES = {
 def size_option(name: str) -> Decorator[Any]:
     """An option for a number of a plan, whose default is the plan's."""
     default = getattr(Plan(), name)
+    whole = click.IntRange(min=0 if name == "seed" else 1)
     return click.option(
-        f"--{name.replace('_', '-')}", type=type(default), default=default, show_default=True,
-        help=SIZES[name],
+        f"--{name.replace('_', '-')}", type=whole if isinstance(default, int) else POSITIVE,
+        default=default, show_default=True, help=SIZES[name],
     )  # fmt: skip
+
+
+def parse_url(context: click.Context, option: click.Parameter, text: str | None) -> str | None:
+    """Take the URL of a server, with the protocol that it speaks."""
+    if text is not None and not text.startswith(("http://", "https://")):
+        raise click.BadParameter(f"{text!r} is no URL like http://127.0.0.1:8000")
+    return text
 
 
 def parse_cpus(
@@ -64,7 +72,9 @@ def parse_cpus(
 
 @click.command("serve")
 @click.argument("server_options", nargs=-1, type=click.UNPROCESSED)
-@click.option("--url", help="A server that runs already, instead of one that is started.")
+@click.option(
+    "--url", callback=parse_url, help="A server that runs already, instead of one that is started."
+)
 @click.option("--api-key", envvar="PYHADES_BENCH_API_KEY", help="Of the server at --url.")
 @click.option("--pid", type=int, help="Of its process, to look at its memory.")
 @click.option("--model", help="Checkpoint; the toy model that ships with pyhades if left out.")
@@ -86,7 +96,7 @@ def parse_cpus(
     metavar="LIST",
     help="At once, each with the next request when the last is answered.",
 )
-@click.option("--rate", type=float, help="Requests per second, at random times instead.")
+@click.option("--rate", type=POSITIVE, help="Requests per second, at random times instead.")
 @click.option("--chat", is_flag=True, help="Ask /v1/chat/completions, not /v1/completions.")
 @together(*map(size_option, SIZES))
 @click.option("--client-cpus", callback=parse_cpus, metavar="LIST", help="Where the client runs.")

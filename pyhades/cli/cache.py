@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 from tqdm import tqdm
 
+from pyhades.cli.groups import CommandGroup
 from pyhades.llm.cache.disk.inspection import Stored, clear, model_folders, stored, verify
 from pyhades.llm.cache.disk.models import NAME
 from pyhades.tables import as_table
@@ -24,7 +25,7 @@ SHOWN = 60
 folder_argument = click.argument("folder", metavar="DIR", type=FOLDER)
 
 
-@click.group("cache")
+@click.group("cache", cls=CommandGroup)
 def command() -> None:
     """What language models keep on disk of texts that were read: show, clear and check it.
 

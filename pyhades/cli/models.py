@@ -9,6 +9,7 @@ from typing import Any
 import click
 from tqdm import tqdm
 
+from pyhades.cli.groups import CommandGroup
 from pyhades.errors import ArgumentError
 from pyhades.segmentation.catalogue import ENTRIES, Entry, find_entry
 from pyhades.segmentation.store import Found, cache_folder, locate, missing, places, pull
@@ -16,7 +17,7 @@ from pyhades.segmentation.store.models import licence_text
 from pyhades.tables import as_table
 
 
-@click.group("models")
+@click.group("models", cls=CommandGroup)
 def command() -> None:
     """Models by name: list, fetch, find and check them.
 

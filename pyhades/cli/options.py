@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
@@ -19,6 +20,22 @@ HELP = {
     "precision": "Of the weights and the arithmetic.",
 }
 NAMES = tuple(HELP)
+
+
+class Number(click.FloatRange):
+    """A range of numbers in which "nan" and "inf" are none: no comparison would refuse "nan"."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Read a number."""
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is no finite number.", param, ctx)
+        return number
+
+
+POSITIVE = Number(min=0, min_open=True)
 
 
 def together(*options: Decorator[Any]) -> Callable[[Command], Command]:
@@ -79,7 +96,7 @@ def parse_counts(context: click.Context, option: click.Parameter, text: str) -> 
     """Read ``"1,2"`` as ``[1, 2]``."""
     counts = [part.strip() for part in text.split(",")]
     if not all(count.isdecimal() and int(count) > 0 for count in counts):
-        raise click.BadParameter(f"{text!r} is not a list of thread counts like 1,2")
+        raise click.BadParameter(f"{text!r} is not a list of numbers from 1 on, like 1,2")
     return [int(count) for count in counts]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from pyhades.cli.options import together
+from pyhades.cli.options import POSITIVE, Number, together
 from pyhades.cli.remove_finish import finish_of
 from pyhades.cli.remove_writing import writing_of, writing_options
 from pyhades.cli.streams import STANDARD, is_device, standard_input, standard_output
@@ -71,7 +71,7 @@ _inputs = together(
         "--watch", is_flag=True, help="Follow folders; Ctrl-C ends it. Implies --resume."
     ),
     click.option(
-        "--interval", type=click.FloatRange(min=0.01), default=2.0, show_default=True,
+        "--interval", type=Number(min=0.01), default=2.0, show_default=True,
         help="Seconds between two looks of --watch.",
     ),
     click.option(
@@ -119,7 +119,7 @@ _machine = together(
         help="Measure which workers are fastest, for some seconds; default: for many pictures.",
     ),
     click.option(
-        "--engine-timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS",
+        "--engine-timeout", type=POSITIVE, metavar="SECONDS",
         help="Of a picture in an engine of --engine, which then loses it to others; default: "
         "20 times the slowest run, and a minute at least.",
     ),

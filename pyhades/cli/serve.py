@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from pyhades.cli.cache_options import cache_options
-from pyhades.cli.options import engine_options
+from pyhades.cli.options import Number, engine_options
 from pyhades.llm.precision.recipe import PRECISIONS
 from pyhades.options import EngineOptions
 from pyhades.server import Settings, serve
@@ -47,11 +47,9 @@ from pyhades.server.settings import read_api_keys
 @click.option("--allow-origin", "allow_origins", multiple=True, help="Web pages that may ask.")
 @click.option("--max-requests", type=click.IntRange(min=1), help="At a time; more get status 429.")
 @click.option("--max-requests-per-key", type=click.IntRange(min=1))
-@click.option(
-    "--max-queued-seconds", type=click.FloatRange(min=1), help="Of reading; more get status 429."
-)
+@click.option("--max-queued-seconds", type=Number(min=1), help="Of reading; more get status 429.")
 @click.option("--max-stored", type=click.IntRange(min=0), help="Responses that are kept.")
-@click.option("--drain-seconds", type=click.FloatRange(min=1), help="For answers at the end.")
+@click.option("--drain-seconds", type=Number(min=1), help="For answers at the end.")
 @click.option("--tls-certificate", type=click.Path(exists=True, dir_okay=False), help="PEM.")
 @click.option("--tls-key", type=click.Path(exists=True, dir_okay=False), help="PEM.")
 @click.option("--no-page", is_flag=True, help="Without the page at /.")

@@ -10,6 +10,7 @@ import click
 from tqdm import tqdm
 
 from pyhades.cli.model import PreparedModel, model_argument, model_options
+from pyhades.cli.options import Number
 from pyhades.segmentation.verification import verify
 from pyhades.segmentation.verification.fidelity import LEVEL
 from pyhades.segmentation.verification.verify import pictures_in
@@ -22,7 +23,7 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option("--images", type=FOLDER, help="Pictures; by default those that ship with pyhades.")
 @click.option("--masks", type=FOLDER, help="Drawn masks with the names of the pictures.")
 @click.option(
-    "--tolerance", type=click.FloatRange(min=0), default=LEVEL, show_default="1/255",
+    "--tolerance", type=Number(min=0), default=LEVEL, show_default="1/255",
     help="Largest difference that is allowed, of 1.",
 )  # fmt: skip
 @model_options

@@ -149,10 +149,14 @@ def read_api_keys(path: str | Path, secret: bytes) -> tuple[ApiKey, ...]:
     Raises
     ------
     ArgumentError
-        A line is no key, or there is none.
+        The file cannot be read, a line is no key, or there is none.
     """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ArgumentError(f"cannot read {path}: {error}") from error
     keys = []
-    for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(text.splitlines(), 1):
         words = line.partition("#")[0].split()
         if not words:
             continue

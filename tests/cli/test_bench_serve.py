@@ -249,7 +249,9 @@ def test_a_rival_in_turn(llama_server, invoke):
         (["--scenario", "overhead", "--", "--port", "1"], "SERVER_OPTIONS"),
         (["--clients", "0"], "list of"),
         (["--client-cpus", "a"], "list of CPUs"),
-        (["--rate", "-1"], "rate=-1.0"),
+        (["--rate", "-1"], "--rate"),
+        (["--rounds", "0"], "--rounds"),
+        (["--url", "127.0.0.1:9"], "'127.0.0.1:9' is no URL like http://"),
     ],
 )
 def test_wrong_usage(invoke, arguments, complaint):

@@ -50,5 +50,37 @@ def test_version():
     assert pyhades.__version__ in result.output
 
 
-def test_unknown_commands_are_wrong_usage():
-    assert CliRunner().invoke(main, ["fly"]).exit_code == 2
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["fly"], "there are remove, models, "),
+        (["remov"], "did you mean remove"),
+        (["models", "verfy"], "did you mean verify?"),
+        (["cache", "show"], "there are clear, stats, verify"),
+        (["bench", "segmentations"], "did you mean segmentation?"),
+    ],
+)
+def test_unknown_commands_are_wrong_usage(arguments, hint):
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    assert f"no command is called {arguments[-1]!r}; " in result.output and hint in result.output
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-1", "x"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["remove", "a.png", "-o", "out", "--interval"],
+        ["remove", "a.png", "-o", "out", "--engine-timeout"],
+        ["verify", "a.onnx", "--tolerance"],
+        ["bench", "llm", "--load"],
+        ["bench", "segmentation", "--seconds"],
+        ["bench", "serve", "--overload"],
+        ["bench", "serve", "--rate"],
+        ["serve", "--drain-seconds"],
+    ],
+    ids=lambda arguments: arguments[-1],
+)
+def test_numbers_are_finite(arguments, number):
+    result = CliRunner().invoke(main, [*arguments, number])
+    assert result.exit_code == 2 and f"'{arguments[-1]}'" in result.output

@@ -135,6 +135,15 @@ def test_a_file_that_has_no_keys(tmp_path, text, message):
     assert "0123456789" not in str(wrong.value)
 
 
+def test_a_file_of_keys_that_is_no_text(tmp_path):
+    path = tmp_path / "keys"
+    path.write_bytes(b"\xff\xd8")
+    with pytest.raises(ArgumentError, match=f"cannot read {path}: "):
+        read_api_keys(path, SECRET)
+    with pytest.raises(ArgumentError, match=r"cannot read .*none"):
+        read_api_keys(tmp_path / "none", SECRET)
+
+
 def preflight(raw, origin: str):
     return raw.ask("OPTIONS", CHAT, None, {
         "origin": origin, "access-control-request-method": "POST",

@@ -150,8 +150,13 @@ def checked_feeds(
     ArgumentError
         An input is missing or unknown.
     ArgumentTypeError, ShapeError
-        An array has the wrong dtype or shape.
+        These are no arrays by name, or an array has the wrong dtype or shape.
     """
+    if not isinstance(feeds, Mapping):
+        raise ArgumentTypeError(
+            f"{program} takes a dict of arrays by name, such as {{{next(iter(inputs))!r}: x}}, not "
+            f"{type(feeds).__name__}"
+        )
     for name in feeds:
         if name not in inputs:
             known = ", ".join(inputs)

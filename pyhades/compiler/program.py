@@ -12,7 +12,7 @@ from pyhades.compiler.build import names_in_file
 from pyhades.compiler.face import Program
 from pyhades.compiler.native import compile_native
 from pyhades.compiler.stages import StagedProgram, is_static, lacks_kernel
-from pyhades.errors import ArgumentError, ConfigurationError
+from pyhades.errors import ArgumentError, ArgumentTypeError, ConfigurationError
 from pyhades.ir.graph import Graph
 from pyhades.ir.outputs import with_outputs
 from pyhades.options import EngineOptions, engine_options
@@ -77,7 +77,7 @@ def compile(
         Shapes do not fit the graph, or symbolic extents are left.
     UnsupportedOperatorError
         A node has no native kernel; the message names it.
-    ArgumentError, ConfigurationError
+    ArgumentError, ArgumentTypeError, ConfigurationError
         An argument has a value that is not allowed or not available here.
 
     Examples
@@ -89,6 +89,15 @@ def compile(
     >>> masks[0].shape
     (1, 1, 64, 64)
     """
+    if not isinstance(graph, Graph):
+        raise ArgumentTypeError(
+            f"graph is {type(graph).__name__}; give what pyhades.load_onnx(...) returns"
+        )
+    if not isinstance(input_shapes, Mapping | None):
+        raise ArgumentTypeError(
+            f"input_shapes={input_shapes!r} is no dict of shapes by name, such as "
+            "{'input': (1, 3, 320, 320)}"
+        )
     chosen = engine_options(options, threads=threads, isa=isa, precision=precision)
     one_of("precision", chosen.precision or "fp32", Precision)
     if chosen.precision == "int8" and not is_quantised(graph):

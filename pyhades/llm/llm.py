@@ -474,6 +474,7 @@ class LLM:
         CapacityError
             The conversation is longer than the context.
         """
+        check_flag("stream", stream)
         prepared = self.prepare_chat(
             messages, params, tools=tools, tool_choice=tool_choice,
             parallel_tool_calls=parallel_tool_calls, reasoning_effort=reasoning_effort,

@@ -42,7 +42,7 @@ class ModelFile:
         """
         if model is None or isinstance(model, bytes):
             return cls("the model", ())
-        path = Path(model).expanduser()
+        path = Path(model).expanduser().absolute()  # a name even where it is "."
         beside = [path.with_name(path.name + ending) for ending in (".json", ".data", "_data")]
         files = [path, *beside, path.with_suffix(".manifest.json"), path.with_suffix(".data")]
         return cls(str(path), tuple((str(file), _stamp(file)) for file in dict.fromkeys(files)))

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pyhades.arguments import check_count, one_of
+from pyhades.arguments import check_count, check_flag, one_of
 from pyhades.engines import Engine, EngineLike, Pyhades, engine_of
 from pyhades.engines.exchange import Exchange
 from pyhades.engines.hybrid_network import HybridNetwork
@@ -153,6 +153,9 @@ class Remover:
     ) -> None:
         chosen = engine_options(options, threads=threads, isa=isa, precision=precision)
         one_of("profile", profile, Profile)
+        check_flag("tune", tune)
+        if check is not None:
+            check_flag("check", check)
         one_of("precision", chosen.precision or "fp32", NetworkPrecision)
         runs = engine_of(engine)
         source, entry = check_model(model, download)

@@ -106,6 +106,9 @@ def test_bad_inputs_are_named():
         program.run({"x0": x[..., :8, :8]})
     with pytest.raises(ArgumentError, match="1 inputs"):
         program(x, x)
+    for nothing in (None, [x], "x0"):
+        with pytest.raises(ArgumentTypeError, match=r"\{'x0': x\}, not " + type(nothing).__name__):
+            program.run(nothing)
 
 
 def test_bad_arguments_are_refused():
@@ -116,6 +119,10 @@ def test_bad_arguments_are_refused():
         pyhades.compile(graph, isa="mmx")
     with pytest.raises(ArgumentError, match="threads"):
         pyhades.compile(graph, threads=0)
+    with pytest.raises(ArgumentTypeError, match=r"graph is str; give what pyhades\.load_onnx"):
+        pyhades.compile("model.onnx")
+    with pytest.raises(ArgumentTypeError, match="input_shapes=3"):
+        pyhades.compile(graph, input_shapes=3)
 
 
 @pytest.mark.parametrize("threads", [1, 2])

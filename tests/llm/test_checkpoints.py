@@ -166,6 +166,11 @@ class TestPlaces:
         with pytest.raises(ModelError, match=r"config\.json holds no weights; name the folder"):
             open_checkpoint(folder / "config.json")
 
+    def test_a_graph_is_no_checkpoint(self, tmp_path):
+        (tmp_path / "model.onnx").write_bytes(bytes(100))
+        with pytest.raises(ModelError, match=r"model\.onnx is an ONNX graph.*pyhades inspect"):
+            open_checkpoint(tmp_path / "model.onnx")
+
     def test_shards_without_index(self, model, tmp_path):
         folder = write_huggingface(model, tmp_path, shards=2)
         (folder / "model.safetensors.index.json").unlink()

@@ -14,7 +14,8 @@ from pyhades.llm.text.tokenizer import Tokenizer
 
 ASK = [{"role": "user", "content": "Hi"}]
 CHAT = ("tools", "tool_choice", "parallel_tool_calls", "reasoning_effort", "date", "instructions",
-        "model_identity", "builtin_tools", "response_format", "continue_final_message")  # fmt: skip
+        "model_identity", "builtin_tools", "response_format", "continue_final_message",
+        "stream")  # fmt: skip
 WRONG = [5, 1.5, b"x", [None], [[1.5]], [True], object()]
 
 

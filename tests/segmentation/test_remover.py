@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from pyhades.errors import ArgumentError, ArgumentTypeError, ClosedError, ImageError
+from pyhades.errors import ArgumentError, ArgumentTypeError, ClosedError, ImageError, ModelError
 from pyhades.segmentation import ModelManifest, Remover
 
 
@@ -229,6 +229,19 @@ def test_representations_state_what_will_happen(remover):
 def test_a_network_of_the_callers_cannot_be_pickled(remover):
     with pytest.raises(ArgumentTypeError, match="cannot be pickled"):
         pickle.dumps(remover)
+
+
+@pytest.mark.parametrize("name", ["tune", "check"])
+def test_switches_are_on_or_off(name):
+    with pytest.raises(ArgumentTypeError, match=f"{name}='x' is neither True nor False"):
+        Remover(**{name: "x"})
+
+
+@pytest.mark.parametrize("folder", ["", "."])
+def test_a_folder_without_a_model_is_named(tmp_path, monkeypatch, folder):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ModelError, match=r"folder without \.onnx files"):
+        Remover(folder)
 
 
 def test_missing_models_are_named(tmp_path):

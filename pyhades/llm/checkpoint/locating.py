@@ -110,7 +110,8 @@ def weight_files(path: Path) -> list[Path]:
     Raises
     ------
     ModelError
-        There is nothing there, a shard is missing, or it is not clear which file is meant.
+        There is nothing there, or a graph, a shard is missing, or it is not clear which file is
+        meant.
     """
     if not path.exists():
         raise ModelError(f"{path}: there is no such file or folder")
@@ -122,6 +123,11 @@ def weight_files(path: Path) -> list[Path]:
         return _of_index(path)
     if path.suffix == ".json":
         raise ModelError(f"{path} holds no weights; name the folder {path.parent.resolve()}")
+    if path.suffix == ".onnx":
+        raise ModelError(
+            f"{path} is an ONNX graph, not the checkpoint of a language model; 'pyhades inspect' "
+            "tells what it is"
+        )
     if _SAFETENSORS_SHARD.search(path.name) and (path.parent / _INDEX).exists():
         return _of_index(path.parent / _INDEX)
     return _gguf_parts(path)

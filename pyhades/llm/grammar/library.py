@@ -30,7 +30,7 @@ def library() -> Any:
         import llguidance
     except ImportError as error:
         raise ConfigurationError(
-            "constraints on answers need the library `llguidance`: pip install pyhades[grammar]"
+            'constraints on answers need the library `llguidance`: pip install "pyhades[grammar]"'
         ) from error
     return llguidance
 

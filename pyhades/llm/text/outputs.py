@@ -237,10 +237,10 @@ class Completion:
         """A line about how it came about."""
         timing = self.timing
         cached = f", {timing.cached_tokens} of them before" if timing.cached_tokens else ""
+        speed = f" at {timing.tokens_per_second:.1f} tokens/s" if timing.tokens > 1 else ""
         return (
-            f"{timing.prompt_tokens} tokens read{cached}, {timing.tokens} written at "
-            f"{timing.tokens_per_second:.1f} tokens/s, first after {timing.first_token:.2f} s, "
-            f"{self.finish_reason}"
+            f"{timing.prompt_tokens} tokens read{cached}, {timing.tokens} written{speed}, "
+            f"first after {timing.first_token:.2f} s, {self.finish_reason}"
         )
 
     def __str__(self) -> str:

@@ -67,7 +67,7 @@ def library() -> Any:
         import tokenizers
     except ImportError as error:
         raise ConfigurationError(
-            "tokenizing text needs the library `tokenizers`: pip install pyhades[llm]"
+            'tokenizing text needs the library `tokenizers`: pip install "pyhades[llm]"'
         ) from error
     return tokenizers
 

@@ -236,6 +236,7 @@ def test_lists_of_objects(tree, monkeypatch, line, key, target):
     assert (picture.key, picture.target) == (key, target)
     if not target:
         assert reason(picture).startswith("line 1: ")
+        assert ("it is no JSON: " in reason(picture)) == (line == "{")
 
 
 def test_a_list_that_comes_through_a_pipe(tree):

@@ -79,7 +79,7 @@ class Listed:
         if self._form == "paths":
             key = inside(line)
             return line, key, str(PurePosixPath(key).with_suffix(self._suffix))
-        fields = json.loads(line)
+        fields = _json(line)
         path = _text(fields, "path")
         key = _text(fields, "id") if "id" in fields else inside(path)
         if "output" not in fields:
@@ -110,6 +110,13 @@ def _lines(stream: BinaryIO, stopped: threading.Event, end: bytes) -> Iterator[s
         if not block:
             yield rest.decode("utf-8", "surrogateescape")
             return
+
+
+def _json(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise ArgumentError(f"it is no JSON: {error}") from None
 
 
 def _text(fields: Any, name: str) -> str:

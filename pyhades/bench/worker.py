@@ -44,7 +44,7 @@ def load_pyhades(options: argparse.Namespace) -> tuple[Run, dict[str, Any]]:
         precision=precision,
         tune=options.tune,
     )
-    feeds = {name: random_input(kind.shape) for name, kind in program.inputs.items()}
+    feeds = {name: random_input(kind.static_shape) for name, kind in program.inputs.items()}
     flops = sum(line.flops for line in program.lines)
     return lambda: program.run(feeds), {"flops": flops, "isa": program.isa}
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyhades.arguments import renamed
+from pyhades.arguments import check_flag, renamed
 from pyhades.errors import ArgumentTypeError, ClosedError, ConfigurationError
 from pyhades.kernels.paged_attention import KvFormat
 from pyhades.llm.cache.opening import told_of

@@ -11,6 +11,7 @@ import ray
 from ray.data.checkpoint import CheckpointConfig
 
 import pyhades.ray
+from pyhades.ray.options import same_everywhere
 
 
 @click.command()
@@ -31,7 +32,8 @@ def main(
     ray.init(address=address, log_to_driver=False)
     if state is not None:
         context = ray.data.DataContext.get_current()
-        context.checkpoint_config = CheckpointConfig("path", state)
+        # Ray takes no path that begins where the command does.
+        context.checkpoint_config = CheckpointConfig("path", same_everywhere(state))
     found = pyhades.ray.list_pictures(pictures, batch_size=batch)
     done = pyhades.ray.remove_backgrounds(
         found, model, destination=cutouts, num_cpus=cpus, batch_size=batch

@@ -278,26 +278,42 @@ def test_a_client_without_any_blocks_gets_some(open_runner):
     assert free(runner)
 
 
-def test_rows_come_in_company(open_runner):
-    runner = open_runner()
-    scheduler = scheduler_of(runner)
-    one = rows_request(REQUESTS[4].tokens, CONTEXT, 320)
-    scheduler.add(REQUESTS[0])
-    scheduler.add(one)
+ROWS = rows_request(REQUESTS[4].tokens, CONTEXT, 320)
+
+
+def rows_of(scheduler, *, preempted_after=()) -> np.ndarray:
+    """All rows of what was added; its answer gives way after some steps."""
     pieces = []
-    while scheduler.has_work:
+    for step in range(1000):
+        if not scheduler.has_work:
+            return np.concatenate(pieces)
         events = scheduler.step()
         pieces += [event.rows for event in events if event.rows is not None]
         scheduler.drop([e.answer for e in events if e.answer.finish_reason is not None])
-    together = np.concatenate(pieces)
-    scheduler.add(one)
-    whole = []
-    while scheduler.has_work:
-        events = scheduler.step()
-        whole += [event.rows for event in events]
-        scheduler.drop([e.answer for e in events if e.answer.finish_reason is not None])
-    np.testing.assert_array_equal(together, np.concatenate(whole))
+        if step in preempted_after:
+            scheduler.preemption.preempt(scheduler.roster.holding[-1])
+    raise AssertionError("it never ends")
+
+
+def test_rows_come_in_company(open_runner):
+    runner = open_runner()
+    scheduler = scheduler_of(runner)
+    scheduler.add(REQUESTS[0])
+    scheduler.add(ROWS)
+    together = rows_of(scheduler)
+    scheduler.add(ROWS)
+    np.testing.assert_array_equal(together, rows_of(scheduler))
     assert together.shape == (180, 320)
+
+
+def test_rows_come_once_whoever_gives_way(open_runner):
+    runner = open_runner(step_tokens=16)
+    scheduler = scheduler_of(runner)
+    scheduler.add(ROWS)
+    expected = rows_of(scheduler)
+    scheduler.add(ROWS)
+    np.testing.assert_array_equal(rows_of(scheduler, preempted_after={2, 4, 11}), expected)
+    assert free(runner)
 
 
 def test_what_is_wrong_with_one_answer_ends_that_one(open_runner, alone):

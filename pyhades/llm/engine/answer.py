@@ -43,6 +43,8 @@ class Answer:
     accepted, rejected
         Of the tokens that the request predicted, how many were right when they were tried, and how
         many wrong.
+    rows_given
+        Of the logits after its tokens, where those are wanted.
     """
 
     request: Request
@@ -59,6 +61,7 @@ class Answer:
     cached_tokens: int = 0
     accepted: int = 0
     rejected: int = 0
+    rows_given: int = 0
     finish_reason: FinishReason | None = None
 
     @property

@@ -82,7 +82,7 @@ class Step:
         row = 0
         for answer, piece, given in zip(self.answers, self.pieces, logits, strict=True):
             if answer.request.wants_rows:
-                events.append(_rows(answer, given))
+                events += _rows(answer, given)
             elif piece.wanted:
                 branches = [answer, *_branches(answer, runner.cache, roster)]
                 turns += [Turn(each, row, piece, self.drafts.get(each)) for each in branches]
@@ -99,11 +99,17 @@ def _piece(answer: Answer, count: int, draft: Draft | None) -> Piece:
     return Piece(answer.sequence, [*tokens, *guesses], wanted + len(guesses), len(guesses))
 
 
-def _rows(answer: Answer, given: Logits) -> Event:
-    """Logits after every token, which the next step would overwrite."""
+def _rows(answer: Answer, given: Logits) -> list[Event]:
+    """Logits after every token, which the next step would overwrite: none twice.
+
+    What has given way is read again from its beginning.
+    """
+    first = answer.sequence.length - len(given)
+    new = given[max(answer.rows_given - first, 0) :]
+    answer.rows_given += len(new)
     if not answer.unread:
         answer.finish_reason = "length"
-    return Event(answer, rows=given.copy(), finish_reason=answer.finish_reason)
+    return [Event(answer, rows=new.copy(), finish_reason=answer.finish_reason)] if len(new) else []
 
 
 def _branches(answer: Answer, cache: KvCache, roster: Roster) -> list[Answer]:

@@ -175,7 +175,13 @@ def all_kinds(config: ModelConfig, weights: Any, work: Work) -> Iterator[list[Ki
             "no cache": None,
             "level 1": None,
             "+ memory": Levels([MemoryLevel(ROOM, codec=codec)]),
-            "+ disk": Levels([DiskLevel(folder, ROOM, _shapes(config), codec=codec)]),
+            "+ disk": Levels([DiskLevel(f"{folder}/1", ROOM, _shapes(config), codec=codec)]),
+            "+ both": Levels(
+                [
+                    MemoryLevel(ROOM, codec=codec),
+                    DiskLevel(f"{folder}/2", ROOM, _shapes(config), codec=codec),
+                ]
+            ),
         }
         kinds = []
         for name, below in levels.items():

@@ -2,7 +2,11 @@
 
 ``python -m bench.speculation.measure`` prints a table. Answers are dictated, so that any model
 writes them: what is copied, and so what drafts are worth, is that of real answers, and steps are
-those of the model. ``--free`` lets the model answer by itself. Figures are medians of all rounds.
+those of the model. ``--free`` lets the model answer by itself.
+
+Runs with drafts and without come in pairs, either first by turns. The gain is the median of the
+ratios of all pairs, with an interval: many short pairs resolve what the machine's own changes hide.
+What speculation has learned stays from run to run, as it does where a model serves.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ import click
 
 from bench.speculation.cases import Case, cases, copying
 from bench.speculation.dictation import Dictation
+from bench.speculation.pairs import Gain, gain_of
 from pyhades import LLM
 from pyhades.bench.machine import describe_machine
 from pyhades.llm.engine.request import Request, request_of
@@ -55,12 +60,13 @@ class Measured:
 
 @dataclass(frozen=True)
 class Row:
-    """Medians of all rounds."""
+    """What all pairs say: medians, and how much faster it is with drafts."""
 
     name: str
     answers: int
     plain: float
     with_drafts: float
+    gain: Gain
     tokens_per_step: float
     drafted: int
     accepted: int
@@ -70,7 +76,7 @@ class Row:
         """Of the table."""
         return (
             f"| {self.name} | {self.answers} | {self.plain:.1f} | {self.with_drafts:.1f} | "
-            f"{100 * (self.with_drafts / self.plain - 1):+.1f} % | {self.tokens_per_step:.2f} | "
+            f"{self.gain} | {self.tokens_per_step:.2f} | "
             f"{self.accepted} of {self.drafted} | {self.sources} |"
         )
 
@@ -78,7 +84,7 @@ class Row:
 @click.command()
 @click.argument("model", required=False)
 @click.option("--batch", default="1,4,8", help="numbers of answers at the same time")
-@click.option("--rounds", default=3, help="runs with drafts and without, each")
+@click.option("--pairs", default=11, help="of runs, with drafts and without")
 @click.option("--tokens", default=240, help="most tokens of an answer")
 @click.option("--threads", type=int)
 @click.option("--only", default="", help="cases whose name has this in it")
@@ -86,7 +92,7 @@ class Row:
 @click.option("--optimistic", is_flag=True, help="as LLM(speculation=True)")
 @click.option("--out", type=click.Path(path_type=Path), help="JSON, too")
 def main(
-    model: str | None, batch: str, rounds: int, tokens: int, threads: int | None, only: str,
+    model: str | None, batch: str, pairs: int, tokens: int, threads: int | None, only: str,
     free: bool, optimistic: bool, out: Path | None,
 ) -> None:  # fmt: skip
     """Measure MODEL: a checkpoint, ``synthetic``, or by default the toy model."""
@@ -101,7 +107,7 @@ def main(
             if only not in job.name:
                 continue
             for answers in map(int, batch.split(",")):
-                row = measured(llm, job, answers, rounds, tokens, optimistic=optimistic)
+                row = measured(llm, job, answers, pairs, tokens, optimistic=optimistic)
                 rows.append(row)
                 print(row.line(), flush=True)
     if out is not None:
@@ -137,18 +143,19 @@ def jobs(llm: LLM, tokens: int, *, free: bool) -> Iterator[Job]:
         yield Job(f"copies {100 * share:.0f} % of its tokens", source, answer)
 
 
-def measured(
-    llm: LLM, job: Job, answers: int, rounds: int, tokens: int, *, optimistic: bool
-) -> Row:
-    """Both ways, in turn."""
+def measured(llm: LLM, job: Job, answers: int, pairs: int, tokens: int, *, optimistic: bool) -> Row:
+    """Both ways, in pairs; the first of them only warms up."""
     scheduler, speculation = llm.engine.scheduler, Speculation(is_optimistic=optimistic)
     speculation.begin(llm.engine.costs.seconds)
     runs: dict[bool, list[Measured]] = {False: [], True: []}
-    for number in range(2 * rounds):
-        drafts = bool(number % 2)
-        scheduler.speculation = speculation if drafts else None
-        runs[drafts].append(run(llm, job, answers, tokens, f"{job.name} {answers} {number}"))
+    for pair in range(pairs + 1):
+        for drafts in (bool(pair % 2), not pair % 2):
+            scheduler.speculation = speculation if drafts else None
+            one = run(llm, job, answers, tokens, f"{answers} {pair}", drafts=drafts)
+            runs[drafts] += [one] * (pair > 0)
     scheduler.speculation = None
+    both = zip(runs[False], runs[True], strict=True)
+    ratios = [plain.seconds / one.seconds for plain, one in both]
     plain, with_drafts = (
         statistics.median(one.tokens / one.seconds for one in runs[drafts])
         for drafts in (False, True)
@@ -158,15 +165,22 @@ def measured(
         f"{name} {source.accepted}/{source.drafted}" for name, source in counts.by_source.items()
     )
     return Row(
-        job.name, answers, plain, with_drafts,
+        job.name, answers, plain, with_drafts, gain_of(ratios),
         statistics.median(one.tokens / answers / one.steps for one in runs[True]),
         counts.drafted, counts.accepted, sources + (" paused" if counts.is_paused else ""),
     )  # fmt: skip
 
 
-def run(llm: LLM, job: Job, answers: int, tokens: int, client: str) -> Measured:
-    """Some answers to the same question, each for a client of its own."""
-    requests = [request(llm, job, n, tokens, f"{client} {n}") for n in range(answers)]
+def run(llm: LLM, job: Job, answers: int, tokens: int, name: str, *, drafts: bool) -> Measured:
+    """Some answers to the same question, each for a client of its own, who has asked nothing yet.
+
+    Both runs of a pair read and write the same.
+    """
+    names = [f"Question {number} of {name}.\n" for number in range(answers)]
+    requests = [
+        request(llm, job, number, tokens, begin, f"{job.name} {begin} {drafts}")
+        for number, begin in enumerate(names)
+    ]
     waiting = set(range(answers))
     count, began, steps = 0, time.perf_counter(), 0
     for delta in llm.engine.write(requests):
@@ -179,9 +193,9 @@ def run(llm: LLM, job: Job, answers: int, tokens: int, client: str) -> Measured:
     return Measured(count, seconds, max(llm.engine.scheduler.steps - steps, 1))
 
 
-def request(llm: LLM, job: Job, number: int, tokens: int, client: str) -> Request:
+def request(llm: LLM, job: Job, number: int, tokens: int, begin: str, client: str) -> Request:
     """A question, with something before it by which it differs from those of others."""
-    prompt = [*llm.tokenize(f"Question {number} of {client}.\n"), *job.prompt]
+    prompt = [*llm.tokenize(begin), *job.prompt]
     params = SamplingParams(temperature=0, max_tokens=tokens, logprobs=0)
     asked = request_of(
         number, prompt, params, llm.context_length, frozenset(llm.config.eos_token_ids),

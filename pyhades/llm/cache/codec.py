@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from pyhades.errors import PyhadesError
 from pyhades.kernels.paged_attention import KvFormat
+from pyhades.llm.cache.records import Encoded, Record, Stored
 
 SHRINKS = 1 / 64
 """By so much of itself something has to shrink to be worth decoding."""
@@ -154,6 +155,28 @@ def codec_of(kv_format: KvFormat) -> Codec:
     ('planes', 'raw')
     """
     return CODECS["planes" if kv_format == "bf16" else "raw"]
+
+
+def encoded(record: Record, codec: Codec) -> Stored:
+    """A record as a level keeps it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pyhades.llm.cache.policies import Use
+    >>> from pyhades.llm.cache.records import Key, Part, Record
+    >>> contents = {"full_attention": np.zeros((2, 1, 64), np.uint8)}
+    >>> record = Record(Key(b"name", Part.BLOCK), b"root", b"tokens", contents, Use(0.0))
+    >>> len(encoded(record, Raw()).parts["full_attention"].data)
+    128
+    """
+    parts = {
+        kind: Encoded(contents.shape, codec.encode(contents))
+        for kind, contents in sorted(record.contents.items())
+    }
+    return Stored(
+        record.key, record.parent, record.tokens, codec.name, parts, record.nbytes, record.use
+    )
 
 
 def split_planes(flat: Bytes) -> tuple[Bytes, Bytes]:

@@ -63,12 +63,14 @@ class HandingDown:
 
     def node_goes(self, node: Node) -> None:
         """A block leaves the pool."""
-        if self._levels.would_take(Key(node.digest, Part.BLOCK)):
+        key = Key(node.digest, Part.BLOCK)
+        if self._levels.would_take(key) and not self._levels.copy_down(key):
             self._levels.take_down(self._block_record(node))
 
     def window_goes(self, checkpoint: Checkpoint) -> None:
         """A window leaves the pool."""
-        if self._levels.would_take(Key(checkpoint.node.digest, Part.WINDOW)):
+        key = Key(checkpoint.node.digest, Part.WINDOW)
+        if self._levels.would_take(key) and not self._levels.copy_down(key):
             self._levels.take_down(self._window_record(checkpoint))
 
     def used(self, path: Items[Node], checkpoint: Checkpoint | None) -> None:

@@ -105,6 +105,18 @@ class Levels:
         for writing in self._below_pool:
             self._put(writing, record)
 
+    def copy_down(self, key: Key) -> bool:
+        """Like :meth:`take_down`, of what a level that outlives the process has; whether one does.
+
+        It is neither copied from the pool nor encoded once more.
+        """
+        source = next((writing for writing in self._outliving if writing.has(key)), None)
+        if source is None or self._is_closed:
+            return False
+        for writing in self._below_pool:
+            self._queue.copy(writing, source, key)
+        return True
+
     def _put(self, writing: Writing, record: Record) -> None:
         if not self._is_closed and not writing.has(record.key):
             self._queue.put(writing, record)

@@ -8,15 +8,15 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
 from pyhades.arguments import check_count, one_of
 from pyhades.llm.cache.addresses import Digest
-from pyhades.llm.cache.codec import CODECS, Codec, DamagedError
+from pyhades.llm.cache.codec import CODECS, Codec, DamagedError, encoded
 from pyhades.llm.cache.policies import DEFAULT_POLICY, POLICIES, Policy, PolicyName, Rank, Use
-from pyhades.llm.cache.records import Key, LevelCounts, Record
+from pyhades.llm.cache.records import Encoded, Key, LevelCounts, Record, Stored
 
 OVERHEAD = 1536
 """Bytes that a record takes besides its contents: its names, tokens, use and place in the order."""
@@ -32,8 +32,7 @@ class _Kept:
 
     parent: Digest
     tokens: bytes
-    parts: dict[str, tuple[tuple[int, ...], bytes]]
-    """Per kind of layer the shape of the contents, and what the codec made of them."""
+    parts: Mapping[str, Encoded]
     use: Use
     raw_bytes: int
     size: int
@@ -99,18 +98,32 @@ class MemoryLevel:
         """Keep a record; what ranks lowest is given up for it, or it is, where it ranks lowest."""
         if record.key in self._records:
             return
-        kept = self._encoded(record)
+        self.put_stored(encoded(record, self._codec))
+
+    def put_stored(self, stored: Stored) -> None:
+        """Keep a record as another level has it, encoded by the same codec."""
+        size = OVERHEAD + sum(len(data) for _, data in stored.parts.values())
+        use = replace(stored.use, first=stored.use.first or self._clock())
+        kept = _Kept(stored.parent, stored.tokens, stored.parts, use, stored.raw_bytes, size)
         with self._lock:
-            if record.key in self._records:
+            if stored.key in self._records:
                 return
-            if kept.size > self._room:
+            if size > self._room or stored.codec != self._codec.name:
                 self._count(skipped=1)
                 return
-            self._records[record.key] = kept
-            self._place(record.key, kept)
+            self._records[stored.key] = kept
+            self._place(stored.key, kept)
             self._count(1, kept, written=1)
             while self._counts.bytes > self._room:
                 self._give_up_lowest()
+
+    def stored(self, key: Key) -> Stored | None:
+        """A record as it is kept; None where there is none."""
+        kept = self._records.get(key)
+        if kept is None:
+            return None
+        name, use = self._codec.name, replace(kept.use)
+        return Stored(key, kept.parent, kept.tokens, name, kept.parts, kept.raw_bytes, use)
 
     def get(self, key: Key) -> Record | None:
         """A record as it was put; None where there is none any more, or it is damaged."""
@@ -159,15 +172,6 @@ class MemoryLevel:
 
     def __repr__(self) -> str:
         return f"MemoryLevel({self._counts}; {self._codec!r})"
-
-    def _encoded(self, record: Record) -> _Kept:
-        parts = {
-            kind: (contents.shape, self._codec.encode(contents))
-            for kind, contents in record.contents.items()
-        }
-        use = replace(record.use, first=record.use.first or self._clock())
-        size = OVERHEAD + sum(len(data) for _, data in parts.values())
-        return _Kept(record.parent, record.tokens, parts, use, record.nbytes, size)
 
     def _place(self, key: Key, kept: _Kept) -> None:
         """Enter a record into the order by its present rank."""

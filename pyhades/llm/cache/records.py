@@ -14,7 +14,7 @@ from pyhades.llm.cache.addresses import Digest
 from pyhades.llm.cache.policies import Use
 from pyhades.llm.text.level_counts import LevelCounts
 
-__all__ = ["Key", "Level", "LevelCounts", "Part", "Record"]
+__all__ = ["Encoded", "Key", "Level", "LevelCounts", "Part", "Record", "Stored"]
 
 
 class Part(IntEnum):
@@ -62,6 +62,36 @@ class Record:
         return sum(part.nbytes for part in self.contents.values())
 
 
+class Encoded(NamedTuple):
+    """Contents of one kind of layer: their shape, and what a codec has made of them."""
+
+    shape: tuple[int, ...]
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A record as a level keeps it: encoded.
+
+    Attributes
+    ----------
+    codec
+        What has encoded the contents.
+    parts
+        Per kind of layer.
+    raw_bytes
+        Of the contents.
+    """
+
+    key: Key
+    parent: Digest
+    tokens: bytes
+    codec: str
+    parts: Mapping[str, Encoded]
+    raw_bytes: int
+    use: Use
+
+
 class Level(Protocol):
     """A place below the pool where records are kept. Any thread may call it."""
 
@@ -80,6 +110,12 @@ class Level(Protocol):
 
     def get(self, key: Key) -> Record | None:
         """A record as it was put; None where there is none (any more), or it is damaged."""
+
+    def stored(self, key: Key) -> Stored | None:
+        """A record as it is kept, for another level; None where there is none, or it is damaged."""
+
+    def put_stored(self, stored: Stored) -> None:
+        """Keep a record as another level has it. Does nothing where it is there already."""
 
     def touch(self, keys: Sequence[Key], use: Use) -> None:
         """Records were used again, on whatever level: ``last`` and ``purpose`` are those of use."""

@@ -42,6 +42,18 @@ class Writing:
             self._failed += 1
             self._warn(error)
 
+    def put_as_in(self, other: Writing, key: Key, waited: Record | None) -> None:
+        """Keep what another level has, without coding it anew; or what was on its way there."""
+        try:
+            stored = other._level.stored(key)
+            if stored is not None:
+                self._level.put_stored(stored)
+            elif waited is not None:
+                self._level.put(waited)
+        except Exception as error:
+            self._failed += 1
+            self._warn(error)
+
     def get(self, key: Key) -> Record | None:
         record = self.waiting.get(key)
         try:
@@ -95,6 +107,11 @@ class Queue:
             self._bytes += size
         writing.waiting[record.key] = record
         self.worker.order(lambda: self._write(writing, record, size))
+
+    def copy(self, writing: Writing, other: Writing, key: Key) -> None:
+        """Have a level keep what another has, or is about to have."""
+        waited = other.waiting.get(key)
+        self.worker.order(lambda: self._is_dropped or writing.put_as_in(other, key, waited))
 
     def _write(self, writing: Writing, record: Record, size: int) -> None:
         is_dropped = self._is_dropped

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from pyhades.llm.cache.codec import CODECS
+from pyhades.llm.cache.codec import CODECS, Raw
 from pyhades.llm.cache.levels import Levels
 from pyhades.llm.cache.memory import MemoryLevel
 from pyhades.llm.cache.policies import Use
@@ -60,3 +60,60 @@ def test_a_damaged_record_ends_what_is_fetched(tmp_path):
     assert 5 < len(found) < 35
     assert all(is_right(record, record_of(number)) for number, record in enumerate(found, 1))
     again.close()
+
+
+class Counting(Raw):
+    """How often something was encoded."""
+
+    def __init__(self):
+        self.times = 0
+
+    def encode(self, contents):
+        self.times += 1
+        return super().encode(contents)
+
+
+@pytest.mark.parametrize("inline", [True, False], ids=["inline", "threads"])
+def test_what_the_disk_has_goes_to_memory_without_being_coded_anew(tmp_path, inline):
+    codec = Counting()
+    memory = MemoryLevel(1 << 20, codec=codec)
+    levels = Levels([memory, level_of(tmp_path, codec=codec)], inline=inline)
+    for number in range(1, 41):
+        levels.write_through(record_of(number))
+        assert levels.copy_down(key_of(number)) and levels.would_write(key_of(41))
+    assert not levels.copy_down(key_of(41))
+    assert levels.flush(20) and codec.times == 40
+    assert not any(map(levels.would_take, KEYS))
+    for number, key in enumerate(KEYS, 1):
+        assert is_right(memory.get(key), record_of(number))
+    disk = next(counts for counts in levels.counts() if counts.name == "disk")
+    assert disk.hits == disk.misses == 0
+    levels.close()
+
+
+def test_what_the_disk_has_lost_does_not_come_to_memory(tmp_path):
+    levels = opened(tmp_path, inline=True)
+    for number in range(1, 41):
+        levels.write_through(record_of(number))
+    next(tmp_path.glob("*.segment")).write_bytes(b"")
+    assert levels.copy_down(key_of(1)) and levels.would_take(key_of(1))
+    assert not levels.copy_down(key_of(1)), "nobody has it any more"
+    levels.take_down(record_of(1))
+    assert not levels.would_take(key_of(1))
+    levels.close()
+
+
+@pytest.mark.parametrize("is_written", [True, False])
+def test_what_is_on_its_way_to_the_disk_comes_to_memory(tmp_path, is_written):
+    memory, disk = MemoryLevel(1 << 20, codec=CODECS["raw"]), level_of(tmp_path)
+    levels = Levels([memory, disk])
+    disk._can_write = is_written
+    with disk.writing:  # so that nothing is written yet
+        for number in (1, 2):
+            levels.write_through(record_of(number))
+            assert levels.copy_down(key_of(number))
+    assert levels.flush(20)
+    assert [disk.has(key) for key in KEYS[:2]] == [is_written] * 2
+    for number in (1, 2):
+        assert is_right(memory.get(key_of(number)), record_of(number))
+    levels.close()

@@ -10,12 +10,13 @@ from pyhades.errors import ArgumentError
 from pyhades.llm.cache.codec import Codec, DamagedError
 from pyhades.llm.cache.disk.framing import NotOurs, Shapes, crc32
 from pyhades.llm.cache.disk.headers import Header, Piece
-from pyhades.llm.cache.records import Record
+from pyhades.llm.cache.policies import Use
+from pyhades.llm.cache.records import Encoded, Record, Stored
 
 _Shape = tuple[int, int, int]
 
 
-def encoded(record: Record, codec: Codec, shapes: Shapes) -> tuple[Header, list[bytes]]:
+def framed(stored: Stored, shapes: Shapes) -> tuple[Header, list[bytes]]:
     """The header of a record, but for its place, and what its payload is made of.
 
     Raises
@@ -24,43 +25,52 @@ def encoded(record: Record, codec: Codec, shapes: Shapes) -> tuple[Header, list[
         The contents have not the shapes of the level, or a name or text is too long.
     """
     payload, pieces, crc = [], [], 0
-    for kind, contents in sorted(record.contents.items()):
-        shape = _checked(kind, contents.shape, shapes)
-        data = codec.encode(contents)
-        crc = crc32(data, crc)
+    for kind, (shape, data) in stored.parts.items():
+        pieces.append(Piece(kind, _checked(kind, shape, shapes), len(data)))
         payload.append(data)
-        pieces.append(Piece(kind, shape, len(data)))
+        crc = crc32(data, crc)
     header = Header(
-        0, 0, sum(map(len, payload)), crc, record.nbytes, record.key, record.parent,
-        record.tokens, codec.name, replace(record.use), tuple(pieces),
+        0, 0, sum(map(len, payload)), crc, stored.raw_bytes, stored.key, stored.parent,
+        stored.tokens, stored.codec, replace(stored.use), tuple(pieces),
     )  # fmt: skip
     try:
         header.pack(0)  # so that its length is known
     except struct.error as error:
-        raise ArgumentError(f"{record.key}: such a record cannot be written: {error}") from error
+        raise ArgumentError(f"{stored.key}: such a record cannot be written: {error}") from error
     return header, payload
 
 
-def decoded(header: Header, payload: bytes, codecs: Mapping[str, Codec], shapes: Shapes) -> Record:
-    """A record from its header and its payload, whose checksums are right.
+def unframed(header: Header, payload: bytes, use: Use) -> Stored:
+    """A record as it stands in its file, used so by now."""
+    parts, at = {}, 0
+    for kind, shape, length in header.pieces:
+        parts[kind] = Encoded(shape, payload[at : at + length])
+        at += length
+    return Stored(
+        header.key, header.parent, header.tokens, header.codec, parts, header.raw_bytes,
+        replace(use),
+    )  # fmt: skip
+
+
+def decoded(stored: Stored, codecs: Mapping[str, Codec], shapes: Shapes) -> Record:
+    """A record whose checksums are right.
 
     Raises
     ------
     NotOurs
         It is not of these shapes, or of a codec that is not known.
     """
-    codec = codecs.get(header.codec)
+    codec = codecs.get(stored.codec)
     if codec is None:
-        raise NotOurs(f"a record is written by codec {header.codec!r}, which is not known here")
-    contents, at = {}, 0
-    for kind, shape, length in header.pieces:
+        raise NotOurs(f"a record is written by codec {stored.codec!r}, which is not known here")
+    contents = {}
+    for kind, (shape, data) in stored.parts.items():
         try:
             _checked(kind, shape, shapes)
-            contents[kind] = codec.decode(payload[at : at + length], shape)
+            contents[kind] = codec.decode(data, shape)
         except (ArgumentError, DamagedError) as error:
             raise NotOurs(f"contents of a record: {error}") from error
-        at += length
-    return Record(header.key, header.parent, header.tokens, contents, header.use)
+    return Record(stored.key, stored.parent, stored.tokens, contents, stored.use)
 
 
 def _checked(kind: str, shape: Sequence[int], shapes: Mapping[str, Sequence[int]]) -> _Shape:

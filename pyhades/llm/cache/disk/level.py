@@ -12,9 +12,9 @@ from pathlib import Path
 
 from pyhades.arguments import check_count, one_of
 from pyhades.errors import ConfigurationError
-from pyhades.llm.cache.codec import CODECS, Codec
+from pyhades.llm.cache.codec import CODECS, Codec, encoded
 from pyhades.llm.cache.disk.appending import Appender
-from pyhades.llm.cache.disk.encoding import encoded
+from pyhades.llm.cache.disk.encoding import framed
 from pyhades.llm.cache.disk.files import alone
 from pyhades.llm.cache.disk.forking import take_care_of
 from pyhades.llm.cache.disk.framing import Shapes, shapes_digest
@@ -27,7 +27,7 @@ from pyhades.llm.cache.disk.room import Room
 from pyhades.llm.cache.disk.troubles import Troubles
 from pyhades.llm.cache.disk.uses import Uses
 from pyhades.llm.cache.policies import DEFAULT_POLICY, POLICIES, Policy, PolicyName, Use
-from pyhades.llm.cache.records import Key, LevelCounts, Record
+from pyhades.llm.cache.records import Key, LevelCounts, Record, Stored
 
 BYTES_OF_SEGMENT = 64 << 20
 SEGMENTS = 8
@@ -106,8 +106,7 @@ class DiskLevel:
         root: str | os.PathLike[str] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.folder = Path(folder).absolute()
-        self.shapes = dict(shapes)
+        self.folder, self.shapes = Path(folder).absolute(), dict(shapes)
         self.room_bytes = check_count("room_bytes", room_bytes)
         self._codec = codec
         segment_bytes = min(check_count("segment_bytes", segment_bytes), room_bytes // SEGMENTS)
@@ -153,7 +152,12 @@ class DiskLevel:
         return key in self._index.places
 
     def put(self, record: Record) -> None:
-        """Append a record, unless it is there; what is worth least is given up for it.
+        """Append a record, unless it is there; see :meth:`put_stored`."""
+        if record.key not in self._index.places:
+            self.put_stored(encoded(record, self._codec))
+
+    def put_stored(self, stored: Stored) -> None:
+        """Append an encoded record, unless it is there; what is worth least is given up for it.
 
         What cannot be written is counted as skipped, and the first time warned about.
 
@@ -162,27 +166,29 @@ class DiskLevel:
         ArgumentError
             Its contents have not the shapes of the level.
         """
-        if record.key in self._index.places:
-            return
-        header, payload = encoded(record, self._codec, self.shapes)
+        header, payload = framed(stored, self.shapes)
         header.use.first = header.use.first or self._clock()
         with self.writing:
             if self._is_closed or not self._can_write:
                 self.troubles.count("skipped")
                 return
             self._keep_up()
-            if record.key not in self._index.places:
+            if stored.key not in self._index.places:
                 self._appender.append(header, payload)
 
     def get(self, key: Key) -> Record | None:
         """A record as it was put; None where there is none, or it is damaged."""
-        place = self._index.places.get(key)
-        if place is None:
+        if not self.has(key):
             self._keep_up_if_idle()
-            place = self._index.places.get(key)
+        place = self._index.places.get(key)
         record = None if place is None else self._reader.record(key, place)
         self.troubles.count("misses" if record is None else "hits")
         return record
+
+    def stored(self, key: Key) -> Stored | None:
+        """A record as it is kept; None where there is none, or it is damaged."""
+        place = self._index.places.get(key)
+        return None if place is None else self._reader.stored(key, place)
 
     def touch(self, keys: Sequence[Key], use: Use) -> None:
         """Records were used again, on whatever level: ``last`` and ``purpose`` are those of use.
@@ -232,17 +238,13 @@ class DiskLevel:
             self._tell_uses()
 
     def _tell_uses(self) -> None:
-        if not self._can_write:
-            return
-        for header, payload in self._uses.records(self._clock()):
+        for header, payload in self._uses.records(self._clock()) if self._can_write else ():
             self._appender.note(header, payload)
 
     def after_fork(self) -> None:
         """In the child: the segment that was written is the parent's."""
-        self._index.after_fork()
-        self.troubles.after_fork()
-        self._uses.after_fork()
-        self._appender.after_fork()
+        for part in (self._index, self.troubles, self._uses, self._appender):
+            part.after_fork()
 
     def __repr__(self) -> str:
         return f"DiskLevel({str(self.folder)!r}: {self.counts()}; {self._codec!r})"

@@ -88,7 +88,7 @@ def _copies(
     reader: Reader, victim: Victim, policy: Policy, above: Rank, most: int
 ) -> list[Forward]:
     places = worth_copying(reader.index.of(victim.segment), policy, above, most)
-    found = [(place, reader.stored(key, place)) for key, place in places]
+    found = [(place, reader.framed(key, place)) for key, place in places]
     return [_used(stored, place) for place, stored in found if stored is not None]
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pyhades.llm.cache.codec import Codec
-from pyhades.llm.cache.disk.encoding import decoded
+from pyhades.llm.cache.disk.encoding import decoded, unframed
 from pyhades.llm.cache.disk.framing import NotOurs, Shapes
 from pyhades.llm.cache.disk.headers import Header
 from pyhades.llm.cache.disk.index import Index, Place
 from pyhades.llm.cache.disk.scanning import read_record
 from pyhades.llm.cache.disk.troubles import Troubles
-from pyhades.llm.cache.records import Key, Record
+from pyhades.llm.cache.records import Key, Record, Stored
 
 
 @dataclass
@@ -26,17 +26,19 @@ class Reader:
 
     def record(self, key: Key, place: Place) -> Record | None:
         """A record as it was put; None where it is gone or damaged."""
-        found = self.stored(key, place)
-        if found is None:
-            return None
+        stored = self.stored(key, place)
         try:
-            record = decoded(*found, self.codecs, self.shapes)
+            return None if stored is None else decoded(stored, self.codecs, self.shapes)
         except NotOurs as error:
             self._drop(key, place, error)
             return None
-        return replace(record, use=replace(place.use))
 
-    def stored(self, key: Key, place: Place) -> tuple[Header, bytes] | None:
+    def stored(self, key: Key, place: Place) -> Stored | None:
+        """A record as it is kept; None where it is gone or damaged."""
+        found = self.framed(key, place)
+        return None if found is None else unframed(*found, place.use)
+
+    def framed(self, key: Key, place: Place) -> tuple[Header, bytes] | None:
         """A record as it stands in its file; None where it is gone or damaged."""
         segment = place.segment
         try:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import mean
 from typing import Any, get_args
 
 from tqdm import tqdm
@@ -55,20 +56,21 @@ def trace_named(name: str, seed: int) -> Trace:
     return KINDS[name](seed) if name in KINDS else read_mooncake(name)
 
 
-def tasks(traces: Sequence[str], seeds: Sequence[int]) -> list[Task]:
+def tasks(
+    traces: Sequence[str], seeds: Sequence[int], policies: Sequence[PolicyName] = POLICIES
+) -> list[Task]:
     """All there are: of documents, where there is nothing to choose, one policy."""
     found = []
     for name in traces:
-        policies = POLICIES if name != "documents" else POLICIES[:1]
         for rooms in (*MEMORY, *DISK):
-            for policy in policies:
+            for policy in policies if name != "documents" else policies[:1]:
                 found += [Task(name, seed, rooms, policy) for seed in seeds if name in KINDS]
                 found += [Task(name, 0, rooms, policy)] * (name not in KINDS)
     return found
 
 
 def rows(done: Iterable[tuple[Task, Outcome]]) -> list[dict[str, Any]]:
-    """A row per trace, room and policy, of all seeds together."""
+    """A row per trace, room and policy: tokens of all seeds, and shares as the mean of seeds."""
     together: dict[tuple[str, Rooms, PolicyName], list[Outcome]] = {}
     for task, outcome in done:
         together.setdefault((task.trace, task.rooms, task.policy), []).append(outcome)
@@ -92,8 +94,15 @@ def _row(
         "prompt_tokens": all_of.asked, "reusable_tokens": all_of.reusable,
         "found_tokens": all_of.found, "rederived_tokens": all_of.rederived,
         "by_windows_tokens": all_of.by_windows,
-        "of_reusable": round(all_of.of_reusable, 4), "of_asked": round(all_of.of_asked, 4),
+        **_shares("of_reusable", [outcome.of_reusable for outcome in outcomes]),
+        **_shares("of_asked", [outcome.of_asked for outcome in outcomes]),
     }  # fmt: skip
+
+
+def _shares(name: str, of_seeds: Sequence[float]) -> dict[str, float]:
+    """The mean of all seeds, the least and the most."""
+    figures = {"": mean(of_seeds), "_least": min(of_seeds), "_most": max(of_seeds)}
+    return {name + which: round(figure, 4) for which, figure in figures.items()}
 
 
 def _done(task: Task) -> tuple[Task, Outcome]:
@@ -110,11 +119,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--tuning", action="store_true", help="other seeds than the reported ones")
     parser.add_argument("--seeds", type=int, default=len(SEEDS), help="only the first so many")
     parser.add_argument("--asks", type=int, help="only the first so many prompts of each")
+    parser.add_argument("--policy", choices=POLICIES, action="append", help="all by default")
     parser.add_argument("--processes", type=int, default=2)
     options = parser.parse_args(arguments)
     seeds = TUNING_SEEDS if options.tuning else SEEDS
     seeds = seeds[: options.seeds]
-    todo = [replace(task, asks=options.asks) for task in tasks(options.traces, seeds)]
+    todo = [
+        replace(task, asks=options.asks)
+        for task in tasks(options.traces, seeds, options.policy or POLICIES)
+    ]
     with ProcessPoolExecutor(options.processes) as pool:
         done = list(tqdm(pool.map(_done, todo), total=len(todo)))
     results = rows(done)

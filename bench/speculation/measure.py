@@ -5,7 +5,8 @@ writes them: what is copied, and so what drafts are worth, is that of real answe
 those of the model. ``--free`` lets the model answer by itself.
 
 Runs with drafts and without come in pairs, either first by turns. The gain is the median of the
-ratios of all pairs, with an interval: many short pairs resolve what the machine's own changes hide.
+ratios of all pairs, with an interval: many short pairs resolve what the machine's own changes hide,
+and steps that were kept from running by others count as four.
 What speculation has learned stays from run to run, as it does where a model serves.
 """
 
@@ -13,7 +14,6 @@ from __future__ import annotations
 
 import json
 import statistics
-import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -22,7 +22,8 @@ import click
 
 from bench.speculation.cases import Case, cases, copying
 from bench.speculation.dictation import Dictation
-from bench.speculation.pairs import Gain, gain_of
+from bench.speculation.pairs import Gain, gain_of, ratio_of
+from bench.speculation.steps import Steps
 from pyhades import LLM
 from pyhades.bench.machine import describe_machine
 from pyhades.llm.engine.request import Request, request_of
@@ -51,11 +52,15 @@ class Job:
 
 @dataclass(frozen=True)
 class Measured:
-    """One run: what was written after the last of all first tokens."""
+    """One run: what was written after the last of all first tokens, and what steps took."""
 
     tokens: int
-    seconds: float
-    steps: int
+    steps: list[float]
+
+    @property
+    def seconds(self) -> float:
+        """Of all steps."""
+        return sum(self.steps)
 
 
 @dataclass(frozen=True)
@@ -155,7 +160,7 @@ def measured(llm: LLM, job: Job, answers: int, pairs: int, tokens: int, *, optim
             runs[drafts] += [one] * (pair > 0)
     scheduler.speculation = None
     both = zip(runs[False], runs[True], strict=True)
-    ratios = [plain.seconds / one.seconds for plain, one in both]
+    ratios = [ratio_of(plain.steps, one.steps) for plain, one in both]
     plain, with_drafts = (
         statistics.median(one.tokens / one.seconds for one in runs[drafts])
         for drafts in (False, True)
@@ -166,7 +171,7 @@ def measured(llm: LLM, job: Job, answers: int, pairs: int, tokens: int, *, optim
     )
     return Row(
         job.name, answers, plain, with_drafts, gain_of(ratios),
-        statistics.median(one.tokens / answers / one.steps for one in runs[True]),
+        statistics.median(one.tokens / answers / len(one.steps) for one in runs[True]),
         counts.drafted, counts.accepted, sources + (" paused" if counts.is_paused else ""),
     )  # fmt: skip
 
@@ -182,15 +187,15 @@ def run(llm: LLM, job: Job, answers: int, tokens: int, name: str, *, drafts: boo
         for number, begin in enumerate(names)
     ]
     waiting = set(range(answers))
-    count, began, steps = 0, time.perf_counter(), 0
-    for delta in llm.engine.write(requests):
-        if waiting:
-            waiting.discard(delta.prompt)
-            began, steps = time.perf_counter(), llm.engine.scheduler.steps
-        else:
-            count += len(delta.token_ids)
-    seconds = time.perf_counter() - began
-    return Measured(count, seconds, max(llm.engine.scheduler.steps - steps, 1))
+    count, first = 0, 0
+    with Steps(llm.engine.scheduler) as steps:
+        for delta in llm.engine.write(requests):
+            if waiting:
+                waiting.discard(delta.prompt)
+                first = len(steps.seconds)
+            else:
+                count += len(delta.token_ids)
+    return Measured(count, steps.seconds[first:])
 
 
 def request(llm: LLM, job: Job, number: int, tokens: int, begin: str, client: str) -> Request:

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+LONGEST = 4.0
+"""Times the median of steps without drafts that a step counts as at most: drafts cost less, and
+what takes longer is somebody else's work on the same machine."""
 DRAWS = 4000
 SURE = 0.95
 
@@ -30,6 +33,18 @@ class Gain:
     def __str__(self) -> str:
         median, low, high = (100 * (ratio - 1) for ratio in (self.median, self.low, self.high))
         return f"{median:+.1f} % ({low:+.1f} to {high:+.1f})"
+
+
+def ratio_of(plain: Sequence[float], drafts: Sequence[float]) -> float:
+    """How many times as long the steps of one run took as those of another that wrote the same.
+
+    Examples
+    --------
+    >>> ratio_of([1.0, 1.0, 1.0, 90.0], [2.0, 1.5])
+    2.0
+    """
+    most = LONGEST * float(np.median(plain))
+    return float(np.minimum(plain, most).sum() / np.minimum(drafts, most).sum())
 
 
 def gain_of(ratios: Sequence[float], seed: int = 0) -> Gain:

@@ -36,10 +36,16 @@ def _trace_line(row: Row) -> list[str]:
         row["trace"], str(row["prompts"]), _thousands(row["prompt_tokens"]),
         f"{row['reusable_tokens'] / row['prompt_tokens']:.3f}",
         _room(row["memory_gb"], row["memory_tokens"]), _room(row["below_gb"], row["below_tokens"]),
-        f"{row['of_reusable']:.3f}", f"{row['of_asked']:.3f}",
+        _share(row, "of_reusable"), _share(row, "of_asked"),
         f"{row['rederived_tokens'] / row['prompt_tokens']:.3f}",
         f"{row['by_windows_tokens'] / row['reusable_tokens']:.3f}",
     ]  # fmt: skip
+
+
+def _share(row: Row, name: str) -> str:
+    """The mean of all seeds, with the least and the most where there are several."""
+    told, least, most = (f"{row[name + which]:.3f}" for which in ("", "_least", "_most"))
+    return told if least == most else f"{told} ({least} to {most})"
 
 
 def _room(gigabytes: float, tokens: int) -> str:

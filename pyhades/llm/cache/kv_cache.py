@@ -8,7 +8,6 @@ one. What was read is kept after its sequence has gone, as long as nobody needs 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from collections.abc import Sequence as Items
 from types import MappingProxyType
@@ -17,6 +16,7 @@ from pyhades.arguments import one_of
 from pyhades.errors import ArgumentError
 from pyhades.kernels.paged_attention import KvFormat
 from pyhades.llm.cache.addresses import Address, Names
+from pyhades.llm.cache.clock import steady_time
 from pyhades.llm.cache.fetch import Fetch
 from pyhades.llm.cache.levels import Levels
 from pyhades.llm.cache.policies import DEFAULT_POLICY, PolicyName
@@ -96,7 +96,7 @@ class KvCache(Sequences):
         levels: Levels | None = None,
         policy: PolicyName = DEFAULT_POLICY,
         facts: Mapping[str, str] = MappingProxyType({}),
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = steady_time,
     ) -> None:
         one_of("kv_format", kv_format, KvFormat)
         one_of("policy", policy, PolicyName)

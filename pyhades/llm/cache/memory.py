@@ -6,7 +6,6 @@ import heapq
 import logging
 import os
 import threading
-import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from itertools import count
 
 from pyhades.arguments import check_count, one_of
 from pyhades.llm.cache.addresses import Digest
+from pyhades.llm.cache.clock import steady_time
 from pyhades.llm.cache.codec import CODECS, Codec, DamagedError, encoded
 from pyhades.llm.cache.policies import DEFAULT_POLICY, POLICIES, Policy, PolicyName, Rank, Use
 from pyhades.llm.cache.records import Encoded, Key, LevelCounts, Record, Stored
@@ -70,7 +70,7 @@ class MemoryLevel:
         room_bytes: int,
         policy: PolicyName | Policy = DEFAULT_POLICY,
         codec: Codec = CODECS["planes"],
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = steady_time,
     ) -> None:
         self._room = check_count("room_bytes", room_bytes)
         if not callable(policy):

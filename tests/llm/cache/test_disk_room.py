@@ -126,3 +126,14 @@ def test_uses_push_nothing_out(tmp_path):
         assert taken(tmp_path) <= 50_000
     last = level_of(tmp_path, 50_000)
     assert right(last, range(1, 100)) == there
+
+
+def test_what_was_used_in_the_future_was_used_now(tmp_path):
+    """By a clock that was wrong and has been set back: otherwise nothing new would be kept."""
+    for clock, numbers in ((2e9, range(1, 200)), (1e9, range(1000, 1200))):
+        level = level_of(tmp_path, 1 << 16, clock=lambda clock=clock: clock)
+        for number in numbers:
+            level.put(record_of(number, last=clock + number))
+        kept = right(level, numbers)
+        level.close()
+        assert len(kept) > 20 and kept[-1] == numbers[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -65,13 +66,17 @@ class Index:
         """The lock may be held by a thread that there is no more."""
         self._lock = threading.Lock()
 
-    def add(self, segment: Segment, entries: Sequence[Entry]) -> None:
-        """Note records of a segment; a name that stands elsewhere, too, is found there."""
+    def add(self, segment: Segment, entries: Sequence[Entry], now: float = math.inf) -> None:
+        """Note records of a segment; a name that stands elsewhere, too, is found there.
+
+        What was used later than ``now``, by a clock that has been set back since, was used now.
+        """
         places = self.places
         with self._lock:
             self.segments[segment.path.name] = segment
             for key, offset, _, length, raw_bytes, use, is_uses in entries:
                 if not is_uses and key not in places:
+                    use.last = min(use.last, now)
                     place = Place(segment, offset, length, raw_bytes, use)
                     places[key] = segment.places[key] = place
                     self.raw_bytes += raw_bytes

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pyhades.arguments import check_count, one_of
 from pyhades.errors import ConfigurationError
+from pyhades.llm.cache.clock import steady_time
 from pyhades.llm.cache.codec import CODECS, Codec, encoded
 from pyhades.llm.cache.disk.appending import Appender
 from pyhades.llm.cache.disk.encoding import framed
@@ -104,7 +105,7 @@ class DiskLevel:
         codec: Codec = CODECS["raw"],
         segment_bytes: int = BYTES_OF_SEGMENT,
         root: str | os.PathLike[str] | None = None,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = steady_time,
     ) -> None:
         self.folder, self.shapes = Path(folder).absolute(), dict(shapes)
         self.room_bytes = check_count("room_bytes", room_bytes)
@@ -121,7 +122,7 @@ class DiskLevel:
         self.troubles = Troubles(self.folder)
         codecs, digest = CODECS | {codec.name: codec}, shapes_digest(shapes)
         self._reader = Reader(self._index, self.troubles, codecs, self.shapes)
-        self._loader = Loader(self.folder, digest, self._index, self.troubles)
+        self._loader = Loader(self.folder, digest, self._index, self.troubles, clock)
         root = self.folder if root is None else Path(root).absolute()
         room = Room(root, self.folder, self.room_bytes)
         self._appender = Appender(room, self._reader, digest, policy, segment_bytes, clock)

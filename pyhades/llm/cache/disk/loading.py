@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pyhades.llm.cache.clock import steady_time
 from pyhades.llm.cache.disk.files import idle_file, is_live, segment_paths
 from pyhades.llm.cache.disk.framing import SEGMENT_BYTES, NotOurs, Torn
 from pyhades.llm.cache.disk.headers import Entry
@@ -26,6 +27,8 @@ class Loader:
     ----------
     shapes
         Digest of those that records must have; None for any.
+    clock
+        Seconds since the epoch: nothing was used later than now.
     unread
         Names of files that are not for us.
     unsealed
@@ -36,6 +39,7 @@ class Loader:
     shapes: bytes | None
     index: Index
     troubles: Troubles
+    clock: Callable[[], float] = steady_time
     unread: set[str] = field(default_factory=set)
     unsealed: list[Path] = field(default_factory=list)
     _told: list[tuple[Segment, Entry]] = field(default_factory=list)
@@ -110,7 +114,7 @@ class Loader:
         self._add(segment, contents.entries)
 
     def _add(self, segment: Segment, entries: list[Entry]) -> None:
-        self.index.add(segment, entries)
+        self.index.add(segment, entries, self.clock())
         self._told += [(segment, entry) for entry in entries if entry.is_uses]
 
     def _hear(self) -> None:
@@ -119,7 +123,7 @@ class Loader:
             seed = segment.head.seed
             try:
                 _, payload = read_record(segment.path, seed, entry.offset, entry.length)
-                apply_uses(self.index, payload)
+                apply_uses(self.index, payload, self.clock())
             except FileNotFoundError:
                 pass
             except (NotOurs, OSError) as error:

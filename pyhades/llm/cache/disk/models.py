@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import time
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
 
 from pyhades.errors import ConfigurationError
+from pyhades.llm.cache.clock import steady_time
 from pyhades.llm.cache.codec import CODECS, Codec
 from pyhades.llm.cache.disk.files import ABOUT, FILE_MODE
 from pyhades.llm.cache.disk.framing import LAYOUT, Shapes
@@ -31,7 +31,7 @@ def open_disk_level(
     *,
     codec: Codec = CODECS["raw"],
     segment_bytes: int = BYTES_OF_SEGMENT,
-    clock: Callable[[], float] = time.time,
+    clock: Callable[[], float] = steady_time,
 ) -> DiskLevel:
     """The level of one model and format, in a folder of its own below ``cache_dir``.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -56,13 +57,16 @@ class Uses:
             yield _record(self._index, keys[first : first + MOST], now)
 
 
-def apply_uses(index: Index, payload: bytes) -> None:
-    """Take over what such a record tells; the latest use counts, whoever told it."""
+def apply_uses(index: Index, payload: bytes, now: float = math.inf) -> None:
+    """Take over what such a record tells; the latest use counts, whoever told it.
+
+    None was later than ``now``.
+    """
     for key, use in _unpacked(payload):
         place = index.places.get(key)
         if place is not None:
-            if use.last > place.use.last:
-                place.use.last, place.use.purpose = use.last, use.purpose
+            if min(use.last, now) > place.use.last:
+                place.use.last, place.use.purpose = min(use.last, now), use.purpose
             place.use.count = max(place.use.count, use.count)
 
 

@@ -6,7 +6,7 @@ those of the model. ``--free`` lets the model answer by itself.
 
 Runs with drafts and without come in pairs, either first by turns. The gain is the median of the
 ratios of all pairs, with an interval: many short pairs resolve what the machine's own changes hide,
-and steps that were kept from running by others count as four.
+and steps that were kept from running by others count as six.
 What speculation has learned stays from run to run, as it does where a model serves.
 """
 

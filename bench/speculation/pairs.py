@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-LONGEST = 4.0
+LONGEST = 6.0
 """Times the median of steps without drafts that a step counts as at most: drafts cost less, and
 what takes longer is somebody else's work on the same machine."""
 DRAWS = 4000

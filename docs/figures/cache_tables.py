@@ -44,7 +44,8 @@ def _trace_line(row: Row) -> list[str]:
 
 def _share(row: Row, name: str) -> str:
     """The mean of all seeds, with the least and the most where there are several."""
-    told, least, most = (f"{row[name + which]:.3f}" for which in ("", "_least", "_most"))
+    figures = (row.get(name + which, row[name]) for which in ("", "_least", "_most"))
+    told, least, most = (f"{figure:.3f}" for figure in figures)
     return told if least == most else f"{told} ({least} to {most})"
 
 

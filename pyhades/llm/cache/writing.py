@@ -111,7 +111,11 @@ class Queue:
     def copy(self, writing: Writing, other: Writing, key: Key) -> None:
         """Have a level keep what another has, or is about to have."""
         waited = other.waiting.get(key)
-        self.worker.order(lambda: self._is_dropped or writing.put_as_in(other, key, waited))
+        self.worker.order(lambda: self._copy(writing, other, key, waited))
+
+    def _copy(self, writing: Writing, other: Writing, key: Key, waited: Record | None) -> None:
+        if not self._is_dropped:
+            writing.put_as_in(other, key, waited)
 
     def _write(self, writing: Writing, record: Record, size: int) -> None:
         is_dropped = self._is_dropped

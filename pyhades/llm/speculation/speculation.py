@@ -108,6 +108,8 @@ class Speculation:
         self._by_source: dict[SourceName, SourceCounts] = {}
         self._steps = 0
         self._seconds_gained = self._seconds_drafting = 0.0
+        self._unpaid = 0.0
+        """Seconds spent on what has come of steps, which no account has had yet."""
         self.begin(lambda rows, looks: 1e-3 * rows)
 
     @classmethod
@@ -194,8 +196,9 @@ class Speculation:
         """
         step, self._step = self._step, None
         if step is None:
-            self._ledger.enter(seconds, 0.0, self._unit)
+            self._ledger.enter(seconds, -self._paid(), self._unit)
             return
+        began = self._clock()
         came = {
             writer: writer.tokens[length:]
             for writer, length in zip(step.writers, step.lengths, strict=True)
@@ -205,12 +208,20 @@ class Speculation:
                 self._drafters[writer].learn(draft, came[writer])
         accepted = self._count(step, came)
         self._account(step, accepted, seconds)
+        self._unpaid += self._clock() - began
+
+    def _paid(self) -> float:
+        """Seconds that were spent between steps, to be accounted for now."""
+        unpaid, self._unpaid = self._unpaid, 0.0
+        self._seconds_drafting += unpaid
+        return unpaid
 
     def forget(self, writer: Writer) -> None:
         """An answer is done, or not wanted any more."""
         if self._drafters.pop(writer, None) is not None and not self._ledger.is_paused:
-            request = writer.request
+            began, request = self._clock(), writer.request
             self._past.add(request.client, writer.tokens[len(request.tokens) :])
+            self._unpaid += self._clock() - began
 
     def counts(self) -> SpeculationCounts:
         """What drafts have brought so far; any thread may ask."""
@@ -298,7 +309,7 @@ class Speculation:
             expected = step.plain + self._extra(step, drafts)
             spent = min(max(seconds, expected / MOST_OFF), expected * MOST_OFF) - step.plain
         # Each draft that was right has saved its answer's part of a step.
-        gained = accepted * step.unit / max(writers, 1) - spent
+        gained = accepted * step.unit / max(writers, 1) - spent - self._paid()
         self._costs.learn(
             step.rows, step.looks, writers, drafts, seconds - (0.0 if drafts else step.seconds)
         )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from pyhades.llm.speculation.drafter import Drafter
+from pyhades.llm.speculation.past import PastAnswers
 from pyhades.llm.speculation.speculation import Speculation
 from tests.llm.speculation.simulated import (
     LARGE,
@@ -153,3 +155,23 @@ def test_steps_that_are_short_try_none_unless_that_is_wanted(asked, seconds, is_
     speculation.begin(lambda rows, looks: seconds)
     assert speculation.is_of_use is is_asked
     assert speculation.counts().is_paused is not is_asked
+
+
+@pytest.mark.parametrize("count", [1, 8])
+def test_what_is_spent_between_steps_is_accounted_for(monkeypatch, count):
+    """On learning from what came, and on keeping it for later answers."""
+    machine = Machine(noise=0.0)
+
+    def slow(call, seconds):
+        def slowly(*arguments):
+            machine.now += seconds
+            return call(*arguments)
+
+        return slowly
+
+    unit = machine.plain(1)
+    monkeypatch.setattr(Drafter, "learn", slow(Drafter.learn, unit / 10))
+    monkeypatch.setattr(PastAnswers, "add", slow(PastAnswers.add, unit / 2))
+    times, speculation = gain(machine, batches(count, 0.4, rounds=8))
+    assert times >= 0.97
+    assert speculation.counts().pauses > 0

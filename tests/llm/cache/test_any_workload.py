@@ -80,8 +80,8 @@ class Workload:
         dice, scheduler, live = self.dice, self.schedulers[which], self.live[which]
         if live and dice.random() < 0.04:
             scheduler.drop(live.pop(dice.choice(list(live)))[0])
-        if scheduler._holding and dice.random() < 0.06:
-            scheduler._preempt(dice.choice(scheduler._holding))
+        if scheduler.roster.holding and dice.random() < 0.06:
+            scheduler.preemption.preempt(dice.choice(scheduler.roster.holding))
         if dice.random() < 0.04:
             windows = scheduler.runner.cache.prefixes.windows
             for digest in list(windows.kept):

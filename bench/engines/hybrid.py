@@ -21,6 +21,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,34 @@ ENGINE_TIMEOUT = 3.0
 """Seconds that a picture may take where an engine hangs."""
 
 
+@dataclass
+class Span:
+    """Of an engine, between the ends of two of its runs."""
+
+    runs: int = 0
+    first: tuple[float, int] = (0.0, 0)
+    last: tuple[float, int] = (0.0, 0)
+
+    def note(self, runs: int, pictures: int) -> None:
+        """What it has done by now; nothing happens where no run has ended."""
+        if runs == self.runs:
+            return
+        self.last = time.perf_counter(), pictures
+        if not self.runs:
+            self.first = self.last
+        self.runs = runs
+
+    @property
+    def seconds(self) -> float:
+        """Its length."""
+        return self.last[0] - self.first[0]
+
+    @property
+    def rate(self) -> float:
+        """Pictures a second."""
+        return (self.last[1] - self.first[1]) / self.seconds
+
+
 class Bench:
     """A model, pictures, and the cores that engines may have.
 
@@ -49,13 +78,16 @@ class Bench:
         Path or name; None for the one that ships.
     seconds
         Of a measurement, beside the beginning that does not count.
+    count
+        Pictures of a run that is measured as a whole.
     cores
         CPUs of the engine that is alone.
     """
 
-    def __init__(self, model: str | None, seconds: float, cores: Sequence[int]) -> None:
+    def __init__(self, model: str | None, seconds: float, count: int, cores: Sequence[int]) -> None:
         self._model = model
         self._seconds = seconds
+        self._count = count
         self._cores = list(cores)
         self._pictures = [bytes(read_path(path)) for path in SAMPLES]
 
@@ -64,28 +96,38 @@ class Bench:
         return pyhades.Remover(self._model, engine=engine, threads=1)
 
     def rate(self, remover: pyhades.Remover, workers: int, cpus: Sequence[int]) -> float:
-        """Pictures a second, once all are at work, between two ends of a run of the fast engine.
+        """Pictures a second once all are at work: of each engine between two ends of its own runs.
 
-        It gives its pictures a batch at a time; windows that end anywhere would count one too many.
+        Windows that end anywhere would count a picture, or a batch, too many or too few.
         """
         os.sched_setaffinity(0, cpus)  # of this thread, whose threads inherit it
         with SessionPool(remover, workers=workers, threads_per_worker=1) as pool:
-            marks: list[tuple[float, int]] = []
-            runs, warm = 0, pool.holders
+            spans: list[Span] = []
             results = pool.run(itertools.cycle(self._pictures), in_order=False)
             for done, (_, outcome) in enumerate(results, 1):
                 if isinstance(outcome, Exception):
                     raise outcome
                 tallies = pool.engines
-                finished = sum(tally.pictures for tally in tallies) if tallies else done
-                before, runs = runs, tallies[0].runs if tallies else done
-                if done < warm or runs == before:
+                ends = [(each.runs, each.pictures) for each in tallies] or [(done, done)]
+                spans = spans or [Span() for _ in ends]
+                if done < pool.holders:
                     continue
-                marks.append((time.perf_counter(), finished))
-                if marks[-1][0] - marks[0][0] >= self._seconds:
+                for span, end in zip(spans, ends, strict=True):
+                    span.note(*end)
+                if all(span.seconds >= self._seconds for span in spans):
                     break
-        (began, first), (ended, last) = marks[0], marks[-1]
-        return (last - first) / (ended - began)
+        return sum(span.rate for span in spans)
+
+    def whole(self, remover: pyhades.Remover, workers: int, cpus: Sequence[int]) -> float:
+        """Pictures a second of a run from its beginning to its end, with nothing warm."""
+        os.sched_setaffinity(0, cpus)
+        pictures = list(itertools.islice(itertools.cycle(self._pictures), self._count))
+        began = time.perf_counter()
+        with SessionPool(remover, workers=workers, threads_per_worker=1) as pool:
+            for _, outcome in pool.run(pictures, in_order=False):
+                if isinstance(outcome, Exception):
+                    raise outcome
+        return self._count / (time.perf_counter() - began)
 
     def beside(self, tasks: Sequence[Callable[[], float]]) -> float:
         """The sum of what several do at the same time."""
@@ -120,13 +162,15 @@ class Bench:
 
 
 def measured(
-    bench: Bench, fast: Engine, rounds: int, cpus: Sequence[int], beside: bool
+    bench: Bench, fast: Engine, rounds: int, cpus: Sequence[int], beside: bool, whole: bool
 ) -> dict[str, Any]:
     """Rates of each alone, of both beside each other, and of both behind one queue."""
     on_cpu = isinstance(fast, OnnxRuntime) and fast.on_cpu
     first, rest = (cpus[:1], cpus[1:]) if on_cpu else (cpus, cpus)
     workers = max(1, len(rest))
-    rates: dict[str, list[float]] = {name: [] for name in ("fast", "ours", "beside", "hybrid")}
+    rates: dict[str, list[float]] = {
+        name: [] for name in ("fast", "ours", "beside", "hybrid", "whole")
+    }
     with (
         bench.remover(fast) as theirs,
         bench.remover(Pyhades()) as ours,
@@ -143,6 +187,8 @@ def measured(
             if on_cpu and beside:
                 rates["beside"].append(bench.beside(alone))
             rates["hybrid"].append(bench.rate(both, workers, cpus))
+            if whole:
+                rates["whole"].append(bench.whole(both, workers, cpus))
     medians = {name: statistics.median(found) for name, found in rates.items() if found}
     shares = [
         both / (a + b)
@@ -176,6 +222,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--beside", action="store_true", help="measure that, too")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--whole", type=int, default=0, metavar="N", help="and runs of N pictures")
     parser.add_argument("--faults", type=int, default=0, metavar="N", help="pictures of such runs")
     parser.add_argument("--open-batch", action="store_true", help="of a copy of the model")
     given = parser.parse_args(arguments)
@@ -183,7 +230,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     threads = 1 if given.device == "cpu" else None
     fast = OnnxRuntime(given.device, batch=given.batch, threads=threads)
     model = with_open_batch(given.model) if given.open_batch else given.model
-    bench = Bench(model, given.seconds, cpus)
+    bench = Bench(model, given.seconds, given.whole, cpus)
     try:
         bench.remover(fast).close()
     except ConfigurationError as error:
@@ -194,7 +241,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     if given.rounds:
         cores = cpus[:2] if given.device == "cpu" else cpus
-        found = measured(bench, fast, given.rounds, cores, given.beside)
+        found = measured(bench, fast, given.rounds, cores, given.beside, given.whole > 0)
         names = list(found["rates"])
         heading = ["model", "batch", *(f"{name}, pictures/s" for name in names), "of the sum"]
         cells = [f"{found['rates'][name]:.2f}" for name in names]

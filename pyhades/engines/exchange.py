@@ -19,22 +19,21 @@ from numpy.typing import NDArray
 
 from pyhades import _native
 from pyhades.engines.network import Network
+from pyhades.engines.parting import close_at_exit
 from pyhades.engines.patience import FIRST_SECONDS, Patience, Tally
+from pyhades.engines.predicting import Check, predicted
 from pyhades.engines.requests import Consumer, Place, Request, Run, Waiting
 from pyhades.errors import ClosedError, EngineError, PyhadesError
 from pyhades.topology.affinity import pin_current_thread
 
 log = logging.getLogger(__name__)
 
-Check = Callable[[NDArray[np.float32], NDArray[Any]], None]
-"""Raises where a prediction is none for a picture: shapes and numbers."""
-
 PARTING_SECONDS = 2.0
 """That consumers have to end when all is done; a run that goes on longer is left alone."""
 
 
 class Exchange:
-    """Hands pictures to whichever consumer is free.
+    """Hands pictures to whichever consumer is free; consumers begin with the first picture.
 
     Parameters
     ----------
@@ -69,15 +68,9 @@ class Exchange:
         self._check = check
         self._waiting = Waiting(places, self.tallies)
         self._lock = self._waiting.lock
-        self._looked = time.monotonic()
-        for number, consumer in enumerate(self._waiting.consumers):
-            # Making a network may take long, and may hang, too.
-            consumer.run = Run([], self._looked, FIRST_SECONDS)
-            consumer.thread = threading.Thread(
-                target=self._work, args=(consumer,), daemon=True,
-                name=f"pyhades {consumer.tally.label} {number}",
-            )  # fmt: skip
-            consumer.thread.start()
+        self._looked = 0.0
+        self._has_begun = False
+        self._parting: float | None = None
 
     def ask(self, planes: NDArray[np.float32]) -> tuple[NDArray[Any], str]:
         """The prediction for a picture, and which engine made it.
@@ -93,6 +86,8 @@ class Exchange:
         with self._lock:
             if self._waiting.is_closed:
                 raise ClosedError("the engines were closed")
+            if not self._has_begun:
+                self._begin()
             if not self._waiting.is_wanted(request):
                 raise self._nobody(request)
             self._waiting.put(request)
@@ -103,11 +98,26 @@ class Exchange:
         assert request.answer is not None
         return request.answer, request.engine
 
+    def _begin(self) -> None:
+        self._has_begun = True
+        close_at_exit(self)
+        self._looked = time.monotonic()
+        for number, consumer in enumerate(self._waiting.consumers):
+            # Making a network may take long, and may hang, too.
+            consumer.run = Run([], self._looked, FIRST_SECONDS)
+            consumer.thread = threading.Thread(
+                target=self._work, args=(consumer,), daemon=True,
+                name=f"pyhades {consumer.tally.label} {number}",
+            )  # fmt: skip
+            consumer.thread.start()
+
     def close(self) -> None:
         """End the consumers; who still waits gets ClosedError. Those that hang are left alone."""
         consumers = self._waiting.consumers
         with self._lock:
             self._waiting.is_closed = True
+            if self._parting is None:  # who closes twice waits once
+                self._parting = time.monotonic() + PARTING_SECONDS
             runs = [consumer.run for consumer in consumers if consumer.run is not None]
             begun = [request for run in runs for request in run.requests]
             for request in [*self._waiting.drop(lambda request: True), *begun]:
@@ -116,11 +126,11 @@ class Exchange:
         for consumer in consumers:
             if consumer.run is not None:
                 consumer.cancel()
-        end = time.monotonic() + PARTING_SECONDS
         for consumer in consumers:
             thread = consumer.thread
             if thread is not None and thread is not threading.current_thread():
-                thread.join(0 if consumer.is_lost else max(0.0, end - time.monotonic()))
+                left = max(0.0, self._parting - time.monotonic())
+                thread.join(0 if consumer.is_lost else left)
 
     # What consumers do.
 
@@ -130,7 +140,7 @@ class Exchange:
         _native.use_own_teams()
         try:
             consumer.network = network = consumer.place.make()
-        except Exception as error:
+        except BaseException as error:  # of an engine: nobody else would hear of SystemExit
             with self._lock:
                 consumer.run = None
                 self._retire(consumer.tally, f"it cannot be made: {_told(error)}")
@@ -141,27 +151,16 @@ class Exchange:
             while (run := self._waiting.take(consumer, self._patience)) is not None:
                 began = time.monotonic()
                 try:
-                    result: list[NDArray[Any]] | Exception = self._predicted(network, run)
+                    result: list[NDArray[Any]] | Exception = predicted(network, run, self._check)
                 except Exception as error:
                     result = error
+                except BaseException as error:  # nobody else would hear of SystemExit
+                    result = EngineError(_told(error))
                 with self._lock:
                     self._settle(consumer, run, result, time.monotonic() - began)
         finally:
             with suppress(Exception):  # of an engine that has failed before, mostly
                 network.close()
-
-    def _predicted(self, network: Network, run: Run) -> list[NDArray[Any]]:
-        """What the engine says of each picture; EngineError where that is no prediction."""
-        planes = [request.planes for request in run.requests]
-        count = len(planes)
-        result = np.asarray(network(planes[0] if count == 1 else np.concatenate(planes)))
-        if count > 1 and (result.ndim < 3 or len(result) != count):
-            raise EngineError(f"it gave {result.shape} for {count} pictures")
-        # Engines use the memory of their results again.
-        each = [np.array(result[n : n + 1] if count > 1 else result) for n in range(count)]
-        for picture, prediction in zip(planes, each, strict=True):
-            self._check(picture, prediction)
-        return each
 
     # What is decided, with the lock.
 
@@ -247,5 +246,5 @@ class Exchange:
             consumer.cancel()
 
 
-def _told(error: Exception) -> str:
-    return str(error) or type(error).__name__
+def _told(error: BaseException) -> str:
+    return (str(error) if isinstance(error, Exception) else repr(error)) or type(error).__name__

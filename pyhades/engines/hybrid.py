@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +10,7 @@ from pyhades.engines.engine import Engine, Model
 from pyhades.engines.hybrid_network import HybridNetwork
 from pyhades.engines.network import EngineNetwork
 from pyhades.engines.patience import Patience
-from pyhades.errors import ArgumentError
+from pyhades.errors import ArgumentError, ArgumentTypeError
 
 
 class Hybrid:
@@ -19,7 +19,7 @@ class Hybrid:
     Parameters
     ----------
     engines
-        The fastest first.
+        The fastest first. Those of another Hybrid stand for themselves.
     patience
         How long they are waited for, and how often they may fail.
 
@@ -31,7 +31,7 @@ class Hybrid:
     """
 
     def __init__(self, engines: Sequence[Engine], patience: Patience | None = None) -> None:
-        self.engines = tuple(engines)
+        self.engines = tuple(_flat(engines))
         self.patience = patience or Patience()
         labels = [engine.label for engine in self.engines]
         if not labels:
@@ -93,6 +93,20 @@ class Hybrid:
 
     def __repr__(self) -> str:
         return f"Hybrid({', '.join(map(repr, self.engines))})"
+
+
+def _flat(engines: Sequence[Engine]) -> Iterator[Engine]:
+    """Each engine, so that results name the one that made them."""
+    for engine in engines:
+        if isinstance(engine, Hybrid):
+            yield from engine.engines
+        elif isinstance(engine, Engine) and not isinstance(engine, type):
+            yield engine
+        else:
+            raise ArgumentTypeError(
+                f"engines has {engine!r}; expected engines such as pyhades.engines.Pyhades(), or "
+                "Remover(engine=...), which takes their names"
+            )
 
 
 def as_hybrid(engine: Engine, network: EngineNetwork, model: Model) -> HybridNetwork:

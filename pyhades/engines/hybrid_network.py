@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import os
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -60,6 +62,7 @@ class HybridNetwork:
         self._networks = list(networks)
         self._model = model
         self._lock = threading.Lock()
+        self._process = os.getpid()
         self._exchange: Exchange | None = None
         self._last = threading.local()
         self._closed = False
@@ -141,9 +144,12 @@ class HybridNetwork:
 
     def _shared(self) -> Exchange:
         """For callers that come one by one."""
+        if self._process != os.getpid():  # forked: the consumers are threads of the parent
+            self._process, self._exchange, self._lock = os.getpid(), None, threading.Lock()
         with self._lock:
             if self._exchange is None:
                 self._exchange = self.exchange()
+                weakref.finalize(self, _close_beside, self._exchange).atexit = False
             return self._exchange
 
     def _check(self) -> Callable[[NDArray[np.float32], NDArray[Any]], None]:
@@ -177,6 +183,11 @@ class HybridNetwork:
             exchange.close()
         for network in self._networks:
             network.close()
+
+
+def _close_beside(exchange: Exchange) -> None:
+    """Of a network that nobody closed; whoever collects it may hold anything, and is not held."""
+    threading.Thread(target=exchange.close, daemon=True, name="pyhades closing").start()
 
 
 class Asker:

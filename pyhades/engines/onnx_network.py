@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pyhades.engines.engine import Model
 from pyhades.engines.feeding import fed_picture, first_states
+from pyhades.engines.interrupting import interruptibly
 from pyhades.engines.network import Network, Remembering, States
 from pyhades.engines.onnx_session import open_session
 from pyhades.errors import ClosedError, EngineError, ModelError
@@ -118,7 +119,9 @@ class OnnxNetwork:
         for name in names:
             binding.bind_output(name)
         try:
-            session.run_with_iobinding(binding, options)
+            interruptibly(
+                lambda: session.run_with_iobinding(binding, options), lambda: _terminate(options)
+            )
         except Exception as error:  # its own classes have no base of their own
             raise EngineError(f"{self._engine.label}: {str(error).strip()}") from error
         prediction, *after = binding.copy_outputs_to_cpu()
@@ -128,7 +131,7 @@ class OnnxNetwork:
         return prediction[:count] if is_batch else prediction, after
 
     def _run(self, planes: NDArray[np.float32], states: States) -> tuple[NDArray[Any], States]:
-        return self.run(self.opened(self._threads), planes, states)
+        return self.run(self.opened(self._threads), planes, states, run_options())
 
     def _first_states(self) -> States:
         return first_states(self._model.plan, self._model.graph)
@@ -201,19 +204,29 @@ class _OnnxSession:
     def _run(self, planes: NDArray[np.float32], states: States) -> tuple[NDArray[Any], States]:
         if self._session is None:
             raise ClosedError("the network was closed")
-        from onnxruntime import RunOptions
-
-        self._options = options = RunOptions()
+        self._options = options = run_options()
         return self._network.run(self._session, planes, states, options)
 
     def cancel(self) -> None:
         """Ask the run that another thread has begun to end after its current operator."""
-        if self._options is not None:
-            self._options.terminate = True
+        _terminate(self._options)
 
     def close(self) -> None:
         """Let the session go."""
         self._session = None
+
+
+def run_options() -> Any:
+    """Of one run."""
+    from onnxruntime import RunOptions
+
+    return RunOptions()
+
+
+def _terminate(options: Any) -> None:
+    """End the run of these options after its current operator."""
+    if options is not None:
+        options.terminate = True
 
 
 def _dtype(given: Any, model: Model) -> type[np.generic]:

@@ -209,6 +209,41 @@ def test_what_is_no_prediction_is_a_failure(behaviour, reason):
     assert not errors_in(outcomes) and reason in exchange.tallies[0].last
 
 
+def test_what_is_no_exception_is_a_failure_too():
+    """Nobody hears of SystemExit on a thread; the picture must not wait for it."""
+
+    def leaving(call, planes):
+        raise SystemExit(3)
+
+    exchange = exchange_of(Scripted("leaving", leaving), Scripted("good", slow(0.001)))
+    tally = exchange.tallies[0]
+    outcomes = ask_until(exchange, lambda: tally.failures)
+    exchange.close()
+    assert not errors_in(outcomes) and tally.last == "SystemExit(3)"
+
+
+def test_an_engine_that_leaves_while_it_is_made_is_left_out():
+    def make():
+        raise SystemExit(3)
+
+    exchange = Exchange(["bad"], [Place(0, make)], Patience())
+    with pytest.raises(EngineError, match=r"it cannot be made: SystemExit\(3\)"):
+        exchange.ask(picture(1))
+    exchange.close()
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_no_engine_writes_to_pictures_that_another_may_need(batch):
+    def scribbling(call, planes):
+        planes[...] = 7
+
+    bad, good = Scripted("bad", scribbling, batch=batch), Scripted("good", slow(0.001))
+    exchange = exchange_of(bad, good)
+    outcomes = ask_until(exchange, lambda: exchange.tallies[0].failures)  # answers are right
+    exchange.close()
+    assert not errors_in(outcomes) and "read-only" in exchange.tallies[0].last
+
+
 def test_pictures_that_fail_everywhere_tell_how():
     exchange = exchange_of(Scripted("one", failing), Scripted("two", failing), patience=Patience())
     with pytest.raises(EngineError, match=r"one: the device is gone; two|two: .*; one: the d"):
@@ -297,6 +332,32 @@ def test_closing_lets_those_go_that_wait(monkeypatch):
     with pytest.raises(ClosedError):
         exchange.ask(picture(1))
     gate.open()
+
+
+def test_who_closes_twice_waits_once(monkeypatch):
+    monkeypatch.setattr("pyhades.engines.exchange.PARTING_SECONDS", 0.2)
+    gate = Gate()
+    exchange = exchange_of(Scripted("hanging", gate))
+    outcomes = []
+    asker = threading.Thread(target=lambda: outcomes.extend(ask_all(exchange, 1)))
+    asker.start()
+    assert gate.entered.wait(10)
+    exchange.close()
+    monkeypatch.setattr("pyhades.engines.exchange.PARTING_SECONDS", 1000)
+    exchange.close()
+    asker.join(10)
+    gate.open()
+    assert isinstance(outcomes[0][1], ClosedError)
+
+
+def test_consumers_begin_with_the_first_picture():
+    engine = Scripted("late riser")
+    exchange = exchange_of(engine)
+    assert not [thread for thread in threading.enumerate() if "late riser" in thread.name]
+    assert exchange.ask(picture(1))[1] == "late riser"
+    exchange.close()
+    assert not [thread for thread in threading.enumerate() if "late riser" in thread.name]
+    exchange_of(engine).close()  # of which nobody asked anything
 
 
 def test_a_process_that_was_stopped_does_not_hang(monkeypatch):

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import pytest
@@ -14,7 +21,7 @@ from PIL import Image
 
 from pyhades import BulkRun, Remover
 from pyhades.engines import Hybrid, OnnxRuntime, Patience, Pyhades
-from pyhades.errors import ArgumentError, EngineError
+from pyhades.errors import ArgumentError, ArgumentTypeError, ClosedError, EngineError
 from pyhades.segmentation.bulk import SessionPool
 from pyhades.segmentation.bulk.manifest import beside
 from pyhades.segmentation.bulk.seating import plan_beside
@@ -232,7 +239,11 @@ def test_single_pictures_say_who_made_them():
 def test_engines_that_all_fail_tell_so_for_a_single_picture():
     engines = Scripted("a", failing), Scripted("b", failing)
     with remover(*engines, patience=Patience(failures=1)) as made:
-        for reason in ("a: the device is gone; b: the device", "no engine is left|b: the device"):
+        # Whoever is there first gets it first.
+        for reason in (
+            "a: the device is gone; b: |b: the device is gone; a: ",
+            "no engine is left",
+        ):
             with pytest.raises(EngineError, match=reason):
                 made.cut(pictures(1)[0])
 
@@ -254,3 +265,117 @@ def test_an_engine_that_cannot_be_had_ends_it_at_once():
     with pytest.raises(EngineError, match="there is no device"):
         remover(Willing("a"), Unwilling("b"))
     assert closed
+
+
+def test_engines_of_a_hybrid_in_a_hybrid_stand_for_themselves():
+    a, b, c = (Scripted(name) for name in "abc")
+    assert Hybrid([Hybrid([a, b]), c]).engines == (a, b, c)
+    with pytest.raises(ArgumentError, match="one twice"):
+        Hybrid([Hybrid([a, b]), a])
+    for wrong in (["onnxruntime"], "pyhades", [Pyhades]):
+        with pytest.raises(ArgumentTypeError, match="expected engines such as"):
+            Hybrid(wrong)
+
+
+# Who ends, and who does not.
+
+
+def consumers_of(label):
+    return [thread for thread in threading.enumerate() if f"pyhades {label} " in thread.name]
+
+
+def test_a_remover_that_nobody_closes_takes_its_consumers_along():
+    made = remover(Scripted("forgotten"), Scripted("other"))
+    made.cut(pictures(1)[0])
+    assert consumers_of("forgotten")
+    del made
+    deadline = time.monotonic() + 20
+    while consumers_of("forgotten") and time.monotonic() < deadline:
+        gc.collect()
+        time.sleep(0.01)
+    assert not consumers_of("forgotten")
+
+
+def test_runs_that_nobody_takes_hold_no_threads():
+    with remover(Scripted("unasked"), Pyhades()) as made:
+        pool = SessionPool(made, workers=1)
+        never = pool.run(pictures(3))
+        assert not consumers_of("unasked") and not consumers_of("cutter")
+        one, two = pool.run(pictures(9)), pool.run(pictures(9))
+        next(one), next(two)
+        assert len(consumers_of("unasked")) == 2
+        pool.close()
+        assert not consumers_of("unasked") and not consumers_of("cutter")
+        assert list(never) == []
+        with pytest.raises(ArgumentError, match="most_items"):
+            SessionPool(made, workers=1, most_items=0).run(pictures(1))
+        assert not consumers_of("unasked")
+
+
+def test_a_remover_that_is_closed_in_the_middle_loses_no_picture():
+    with remover(GPU, Pyhades()) as made, SessionPool(made, workers=1) as pool:
+        outcomes = []
+        for outcome in pool.run(pictures(30)):
+            outcomes.append(outcome)
+            made.close()
+            made.close()
+    assert len(outcomes) == 30
+    with pytest.raises(ClosedError):
+        made.cut(pictures(1)[0])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_child_has_consumers_of_its_own():
+    with remover(Scripted("a"), Scripted("b")) as made:
+        made.cut(pictures(1)[0])
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if made.cut(pictures(1)[0]).engine in "ab" else 1)
+        deadline = time.monotonic() + 60
+        while (ended := os.waitpid(child, os.WNOHANG)) == (0, 0) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        if ended == (0, 0):
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+        assert ended == (child, 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["pool", "run", "single"])
+def test_ctrl_c_ends_a_process_whose_engine_hangs(tmp_path, way):
+    """Long before the minutes that an engine may take."""
+    write_folder(tmp_path / "in", 24)
+    told = [sys.executable, "-m", "tests.support.hanging", way, str(tmp_path)]
+    with subprocess.Popen(
+        told, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "hangs\n"
+        process.send_signal(signal.SIGINT)
+        _, complaint = process.communicate(timeout=50)
+    assert process.returncode in (-signal.SIGINT, 1) and "KeyboardInterrupt" in complaint
+
+
+@pytest.mark.slow
+def test_a_process_that_ends_in_the_middle_of_a_run_is_not_aborted(tmp_path):
+    """C++ of a thread that comes back to an interpreter that is gone calls abort."""
+    told = [sys.executable, "-m", "tests.support.hanging", "leaving", str(tmp_path)]
+    done = subprocess.run(told, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and "terminate called" not in done.stderr
+
+
+@pytest.mark.slow
+def test_engines_go_to_spawned_processes():
+    engine = Hybrid([GPU, Pyhades()])
+    with (
+        Remover(DATA, engine=engine, threads=1, **TOLD) as made,
+        ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool,
+    ):
+        want = made.cut(pictures(1)[0]).alpha.astype(int)
+        for engine_label, alpha in pool.map(cut_elsewhere, [made] * 4, pictures(1) * 4):
+            assert engine_label in engine.label and np.abs(alpha - want).max() <= 1
+
+
+def cut_elsewhere(made, picture):
+    cutout = made.cut(picture)
+    return cutout.engine, cutout.alpha.astype(int)

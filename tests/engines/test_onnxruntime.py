@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import io
+import os
 import pickle
 import re
+import signal
 import subprocess
 import sys
+import threading
 import types
 from pathlib import Path
 
@@ -410,6 +413,33 @@ def test_a_run_that_is_told_to_end():
         options.terminate = True
         with pytest.raises(EngineError, match="onnxruntime:cpu"):
             network.run(network.opened(1), np.zeros((1, 3, SIDE, SIDE), np.float32), [], options)
+
+
+def endless():
+    """A loop that onnxruntime does not leave by itself."""
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["c"], ["c2"]), helper.make_node("Sin", ["v"], ["v2"])],
+        "body",
+        [helper.make_tensor_value_info("i", onnx.TensorProto.INT64, []),
+         helper.make_tensor_value_info("c", onnx.TensorProto.BOOL, []),
+         helper.make_tensor_value_info("v", onnx.TensorProto.FLOAT, MAP)],
+        [helper.make_tensor_value_info("c2", onnx.TensorProto.BOOL, []),
+         helper.make_tensor_value_info("v2", onnx.TensorProto.FLOAT, MAP)],
+    )  # fmt: skip
+    loop = helper.make_node("Loop", ["trips", "on", "l"], ["m"], body=body)
+    known = constant("trips", 1 << 60, np.int64), constant("on", True, np.bool_)
+    return model([*scores([[20, -10]]), *known, loop, node("Sigmoid", "m", "y")], MAP)
+
+
+def test_ctrl_c_ends_a_picture_in_an_engine_that_hangs():
+    told = {"mean": 0, "std": 1, "activation": "none", "range": "none"}
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with remover(endless(), **told) as made, pytest.raises(KeyboardInterrupt):
+            threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+            made.cut(disc())
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_file_that_was_replaced_is_not_opened_again(tmp_path):

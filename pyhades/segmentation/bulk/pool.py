@@ -105,7 +105,8 @@ class Pool(Generic[Item, Result]):
     ) -> Iterator[tuple[Item, Result | Exception]]:
         """Every item with its result, or the exception that took its place; once for a pool.
 
-        ``items`` are taken by a thread of the pool, as far ahead as there is room.
+        ``items`` are taken by a thread of the pool, as far ahead as there is room. All threads
+        begin when the first result is asked for: a run that nobody takes holds none.
 
         Raises
         ------
@@ -119,14 +120,14 @@ class Pool(Generic[Item, Result]):
         feeder = threading.Thread(
             target=self._feed, args=(iter(items),), daemon=True, name="pyhades feeder"
         )
-        for thread in [feeder, *self._threads]:
-            thread.start()
-        return self._outcomes(in_order)
+        return self._outcomes(feeder, in_order)
 
-    def _outcomes(self, in_order: bool) -> Iterator[tuple[Any, Any]]:
+    def _outcomes(self, feeder: threading.Thread, in_order: bool) -> Iterator[tuple[Any, Any]]:
         waiting: dict[int, _Parcel] = {}
         following = 0
         try:
+            for thread in [feeder, *self._threads]:
+                thread.start()
             for parcel in self._results.take():
                 waiting[parcel.number] = parcel
                 ready = [following] if in_order else [parcel.number]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Self
@@ -88,6 +89,7 @@ class SessionPool:
         self._most_items = most_items
         self._most_bytes = most_bytes or 0
         self._pool: Pool[Any, Rendered] | None = None
+        self._pools: weakref.WeakSet[Pool[Any, Rendered]] = weakref.WeakSet()
 
     def run(
         self,
@@ -128,6 +130,7 @@ class SessionPool:
             before_closing=(lambda: None) if exchange is None else exchange.close,
         )  # fmt: skip
         self._pool = pool
+        self._pools.add(pool)
         return pool.run(items, in_order=in_order)
 
     def _engaged(self) -> Exchange | None:
@@ -167,14 +170,14 @@ class SessionPool:
         return StageReport({}) if self._pool is None else self._pool.stages
 
     def stop(self) -> None:
-        """Take no more pictures; those on their way come out."""
-        if self._pool is not None:
-            self._pool.stop()
+        """Take no more pictures, in any run; those on their way come out."""
+        for pool in list(self._pools):
+            pool.stop()
 
     def close(self) -> None:
-        """Drop what is on its way, and end the workers."""
-        if self._pool is not None:
-            self._pool.close()
+        """Drop what is on its way, and end the workers of all runs."""
+        for pool in list(self._pools):
+            pool.close()
 
     def __enter__(self) -> Self:
         return self

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Sequence as Items
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -16,6 +16,7 @@ from pyhades.compiler.view import Array
 from pyhades.config import thread_count
 from pyhades.errors import ArgumentError, CancelledError
 from pyhades.kernels.paged_attention import KvFormat
+from pyhades.llm.cache.clock import steady_time
 from pyhades.llm.cache.kv_cache import KvCache
 from pyhades.llm.cache.levels import Levels
 from pyhades.llm.cache.policies import DEFAULT_POLICY, PolicyName
@@ -70,7 +71,7 @@ class Runner:
         For how many tokens the cache has room; by default for all sequences at full length.
     prefix_cache
         Whether what was read is kept for those who begin with the same text.
-    levels, policy, facts
+    levels, policy, facts, clock
         As in :class:`pyhades.llm.cache.kv_cache.KvCache`.
     """
 
@@ -90,13 +91,14 @@ class Runner:
         levels: Levels | None = None,
         policy: PolicyName = DEFAULT_POLICY,
         facts: Mapping[str, str] = MappingProxyType({}),
+        clock: Callable[[], float] = steady_time,
     ) -> None:
         step_tokens = max(step_tokens, max_sequences)
         self.config = config
         self.limits = Limits(step_tokens, max_sequences, max(WANTED_ROWS, max_sequences))
         self.cache = KvCache(
             config, context_length, max_sequences, step_tokens, kv_format, cache_tokens,
-            prefix_cache, levels, policy, facts,
+            prefix_cache, levels, policy, facts, clock,
         )  # fmt: skip
         caches = {
             kind: (pool.memory.shape, self.cache.blocks_per_sequence)

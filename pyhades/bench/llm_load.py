@@ -197,9 +197,8 @@ def _kinds(llm: LLM) -> list[_Kind]:
             n=1 + (number % 4 == 3),
         )  # fmt: skip
         kind = _Kind(prompt, params)
-        generation = llm.generate([prompt], params)
-        assert isinstance(generation, list)
-        kind.expected = [completion.token_ids for completion in generation[0].completions]
+        completions = llm.generate(prompt, params).completions
+        kind.expected = [completion.token_ids for completion in completions]
         kinds.append(kind)
     return kinds
 

@@ -10,7 +10,6 @@ import click
 from pyhades.cli.language_model import llm_options, open_llm, sampling_options
 from pyhades.cli.texts import standard_input
 from pyhades.llm.engine.sampling import SamplingParams
-from pyhades.llm.text.outputs import Generation
 from pyhades.options import EngineOptions
 
 
@@ -34,6 +33,5 @@ def command(
     params = SamplingParams(**sampling)
     with open_llm(model, options, context_length, cache) as llm:
         answer = llm.generate(text, params, on_delta=lambda delta: click.echo(delta.text, nl=False))
-    assert isinstance(answer, Generation)
     click.echo()
     click.echo(answer.completions[0].summary(), err=True)

@@ -85,7 +85,7 @@ def compile(
     >>> import numpy as np, pyhades
     >>> from pyhades.networks import u2net
     >>> program = pyhades.compile(u2net(64, small=True), threads=1)
-    >>> masks = program(np.zeros(program.inputs["input"].shape, np.float32))
+    >>> masks = program(np.zeros(program.inputs["input"].static_shape, np.float32))
     >>> masks[0].shape
     (1, 1, 64, 64)
     """

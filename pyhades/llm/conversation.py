@@ -78,7 +78,6 @@ class Conversation:
             reasoning_effort=self.reasoning_effort,
             stream=True,
         )
-        assert not isinstance(deltas, ChatAnswer)
         try:
             for delta in deltas:
                 pieces.append(delta)

@@ -15,7 +15,7 @@ from collections.abc import Sequence as Items
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Unpack, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,7 @@ from pyhades.llm.engine.handle import Handle
 from pyhades.llm.engine.request import Prompt, Request, checked_tokens
 from pyhades.llm.engine.sampling import SamplingParams
 from pyhades.llm.grammar.constraint import Constraint
+from pyhades.llm.keywords import ChatKeywords, SamplingKeywords
 from pyhades.llm.measure.traffic import bytes_per_token
 from pyhades.llm.models.config import ModelConfig
 from pyhades.llm.models.weights import ModelWeights
@@ -253,6 +254,30 @@ class LLM:
 
     # Generation.
 
+    @overload
+    def generate(  # type: ignore[overload-overlap]  # a str is a list of str to them
+        self,
+        prompts: Prompt,
+        params: SamplingParams | None = ...,
+        *,
+        on_delta: Callable[[Delta], object] = ...,
+        constraint: Constraint | None = ...,
+        prediction: Prompt | None = ...,
+        client: str = ...,
+        **keywords: Unpack[SamplingKeywords],
+    ) -> Generation: ...
+    @overload
+    def generate(
+        self,
+        prompts: Items[Prompt],
+        params: SamplingParams | None = ...,
+        *,
+        on_delta: Callable[[Delta], object] = ...,
+        constraint: Constraint | None = ...,
+        prediction: Prompt | None = ...,
+        client: str = ...,
+        **keywords: Unpack[SamplingKeywords],
+    ) -> list[Generation]: ...
     def generate(
         self,
         prompts: Prompt | Items[Prompt],
@@ -345,6 +370,28 @@ class LLM:
 
         return begun() if constraint is None else begun_elsewhere(begun)
 
+    @overload
+    async def agenerate(  # type: ignore[overload-overlap]  # a str is a list of str to them
+        self,
+        prompts: Prompt,
+        params: SamplingParams | None = ...,
+        *,
+        constraint: Constraint | None = ...,
+        prediction: Prompt | None = ...,
+        client: str = ...,
+        **keywords: Unpack[SamplingKeywords],
+    ) -> Generation: ...
+    @overload
+    async def agenerate(
+        self,
+        prompts: Items[Prompt],
+        params: SamplingParams | None = ...,
+        *,
+        constraint: Constraint | None = ...,
+        prediction: Prompt | None = ...,
+        client: str = ...,
+        **keywords: Unpack[SamplingKeywords],
+    ) -> list[Generation]: ...
     async def agenerate(
         self,
         prompts: Prompt | Items[Prompt],
@@ -386,6 +433,33 @@ class LLM:
 
     # Chat.
 
+    @overload
+    def chat(
+        self,
+        messages: Items[Mapping[str, Any]],
+        params: SamplingParams | None = ...,
+        *,
+        stream: Literal[False] = ...,
+        **keywords: Unpack[ChatKeywords],
+    ) -> ChatAnswer: ...
+    @overload
+    def chat(
+        self,
+        messages: Items[Mapping[str, Any]],
+        params: SamplingParams | None = ...,
+        *,
+        stream: Literal[True],
+        **keywords: Unpack[ChatKeywords],
+    ) -> Iterator[ChatDelta]: ...
+    @overload
+    def chat(
+        self,
+        messages: Items[Mapping[str, Any]],
+        params: SamplingParams | None = ...,
+        *,
+        stream: bool,
+        **keywords: Unpack[ChatKeywords],
+    ) -> ChatAnswer | Iterator[ChatDelta]: ...
     def chat(
         self,
         messages: Items[Mapping[str, Any]],

@@ -444,6 +444,32 @@ class Remover:
             lambda frame: session.cut(frame, network), show, ahead=ahead,
         ))  # fmt: skip
 
+    @overload
+    def map(
+        self,
+        images: Iterable[AnyImage],
+        output: Output = ...,
+        background: BackgroundLike | None = ...,
+        *,
+        channel_order: ChannelOrder = ...,
+        value_range: ValueRange | None = ...,
+        on_error: Literal["raise"] = ...,
+        ahead: int = ...,
+        finish: Finish | None = ...,
+    ) -> Iterator[Image.Image]: ...
+    @overload
+    def map(
+        self,
+        images: Iterable[AnyImage],
+        output: Output = ...,
+        background: BackgroundLike | None = ...,
+        *,
+        channel_order: ChannelOrder = ...,
+        value_range: ValueRange | None = ...,
+        on_error: OnError,
+        ahead: int = ...,
+        finish: Finish | None = ...,
+    ) -> Iterator[Image.Image | Exception]: ...
     def map(
         self,
         images: Iterable[AnyImage],

@@ -92,7 +92,7 @@ def test_disturbed_language_model(tmp_path):
     "arguments, complaint",
     [
         (["--model", "none.onnx"], "no such file"),
-        (["--model", "x", "--threads", "1,a"], "list of thread counts"),
+        (["--model", "x", "--threads", "1,a"], "list of numbers from 1 on"),
         (["--model", "x", "--rival", "nobody"], "onnxruntime"),
         (["--model", "x", "--precision", "fp8"], "fp8"),
     ],

@@ -299,3 +299,29 @@ def test_what_is_no_conversation(llm, messages):
         llm.chat(messages)
     with pytest.raises(ArgumentError, match="messages are empty"):
         llm.chat([])
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ({"role": "user"}, r"messages\[1\] has no 'content', and role 'user' .* is ''"),
+        ({"role": "user", "contnet": "Hi"}, r"messages\[1\] has no 'content'.*'contnet'\?"),
+        ({"role": "user", "content": None}, r"messages\[1\] has content None, and role 'user'"),
+        ({"role": "system", "text": "Hi"}, "role 'system'"),
+        ({"role": "developer"}, "role 'developer'"),
+        ({"role": "tool", "tool_call_id": "call_1", "contents": "21"}, "'contents'"),
+        ({"role": "assistant"}, "neither content nor tool_calls"),
+    ],
+    ids=lambda value: "" if isinstance(value, str) else "-".join(value) + f"-{value['role']}",
+)
+def test_messages_that_say_nothing(llm, message, said):
+    with pytest.raises(ArgumentError, match=said):
+        llm.chat([*ASK, message])
+
+
+def test_messages_that_say_something(llm, told):
+    told("Yes<|return|>")
+    calls = [{"id": "call_1", "function": {"name": "weather", "arguments": "{}"}}]
+    result = {"role": "tool", "tool_call_id": "call_1", "content": ""}
+    answer = llm.chat([*ASK, {"role": "assistant", "tool_calls": calls}, result])
+    assert answer.finish_reason == "stop"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ from pyhades.llm.text.tools import as_mapping
 
 Given = Mapping[str, Any]
 REASONING_KEYS = ("reasoning", "reasoning_content", "thinking")
+_SPEAK = ("system", "developer", "user", "tool", "function")
+"""Roles whose messages are nothing without content."""
 _TEXT_PARTS = ("text", "input_text", "output_text")
 
 
@@ -22,7 +25,7 @@ def checked_messages(messages: Any) -> list[Given]:
     ArgumentTypeError
         They are no list, or one of them is no dict.
     ArgumentError
-        There are none.
+        There are none, or one of them lacks its content.
     """
     if isinstance(messages, (str, bytes, Mapping)) or not isinstance(messages, Iterable):
         raise ArgumentTypeError(
@@ -36,7 +39,19 @@ def checked_messages(messages: Any) -> list[Given]:
     for number, message in enumerate(given):
         if not isinstance(message, Mapping):
             raise ArgumentTypeError(f"messages[{number}] is no dict: {message!r}")
+        _check_content(message, number)
     return given
+
+
+def _check_content(message: Given, number: int) -> None:
+    """ArgumentError where a message says nothing, or spells the key of what it says otherwise."""
+    role = message.get("role")
+    if role not in _SPEAK or message.get("content") is not None:
+        return
+    near = difflib.get_close_matches("content", map(str, message.keys() - {"content"}), 1)
+    what = "content None" if "content" in message else "no 'content'"
+    hint = f"; did you mean that by {near[0]!r}?" if near else "; an empty one is ''"
+    raise ArgumentError(f"messages[{number}] has {what}, and role {role!r} needs one{hint}")
 
 
 def check_continued(messages: list[Given]) -> None:

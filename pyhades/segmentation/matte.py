@@ -138,13 +138,7 @@ def _foreground(planes: NDArray[np.float32], manifest: ModelManifest) -> NDArray
         named = np.isin(planes[0], classes if background is None else background)
         hard: Planes = (named == (background is None)).astype(np.float32)
         return hard
-    most = max(classes) if background is None else background
-    if most >= len(planes):
-        name = "foreground" if background is None else "background"
-        raise ModelError(
-            f"{manifest.name}: {name}={most}, but output {manifest.output!r} has "
-            f"{len(planes)} channels"
-        )
+    check_classes(manifest, len(planes))
     if background is not None:
         plane: Planes = np.float32(1) - planes[background]
     elif len(classes) == 1:
@@ -155,6 +149,18 @@ def _foreground(planes: NDArray[np.float32], manifest: ModelManifest) -> NDArray
         # Independent probabilities do not add up; the largest stands for them.
         plane = planes[list(classes)].max(axis=0)
     return plane
+
+
+def check_classes(manifest: ModelManifest, channels: int) -> None:
+    """ModelError where a manifest names a channel that is not among so many."""
+    name = "foreground" if manifest.background is None else "background"
+    named = getattr(manifest, name)
+    most = max(named) if isinstance(named, tuple) else named
+    if most >= channels:
+        there = "one channel, 0" if channels == 1 else f"{channels} channels, 0 to {channels - 1}"
+        raise ModelError(
+            f"{manifest.name}: {name}={most}, but output {manifest.output!r} has {there}"
+        )
 
 
 def _channels_first(output: NDArray[Any], manifest: ModelManifest) -> NDArray[np.float32]:

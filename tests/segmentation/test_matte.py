@@ -65,7 +65,7 @@ def test_output_ranks(shape):
     [
         ((2, 1, 4, 6), {}, "expected \\[1, c, h, w\\]"),
         ((24,), {}, "expected \\[1, c, h, w\\]"),
-        ((1, 1, 4, 6), {"foreground": 1}, "has 1 channels"),
+        ((1, 1, 4, 6), {"foreground": 1}, "has one channel"),
         ((1, 1, 4, 6), {"activation": "softmax"}, "more than one channel"),
     ],
 )

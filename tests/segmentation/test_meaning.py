@@ -241,6 +241,22 @@ def test_the_caller_says_which_classes_are_foreground():
         assert remover.matte(disc()).max() == 0
 
 
+@pytest.mark.parametrize(
+    ("network", "named", "said"),
+    [
+        ("logits", {"foreground": 99}, "foreground=99, but output 0 has one channel, 0"),
+        ("sigmoid, reshaped", {"foreground": [0, 1]}, "foreground=1, but output 0 has one"),
+        ("logits", {"background": 1}, "background=1"),
+        ("many classes", {"foreground": (3, 21)}, "foreground=21, .* 21 channels, 0 to 20"),
+        ("many classes", {"foreground": 21, "activation": "argmax"}, "foreground=21"),
+    ],
+    ids=["plane", "channels last", "background", "classes", "argmax"],
+)
+def test_classes_that_are_not_there_are_refused_when_opening(network, named, said):
+    with pytest.raises(ModelError, match=said):
+        Remover(model(*NETWORKS[network]), check=False, **named)
+
+
 SIDES = [*tail(), *(node("Identity", "l", f"d{i}") for i in range(1, 4))]
 FUSED = [
     *SIDES, node("Concat", "d1 d2 d3", "all", axis=1), constant("axes", [1], np.int64),

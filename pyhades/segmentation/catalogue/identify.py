@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from pyhades.errors import ModelError
-from pyhades.ir.graph import Graph
+from pyhades.ir.graph import Graph, Value
 from pyhades.segmentation.catalogue import published
 from pyhades.segmentation.catalogue.entry import Entry, Profile
 from pyhades.segmentation.catalogue.signature import recognise
 from pyhades.segmentation.manifest import ModelManifest, find_manifest
+from pyhades.segmentation.matte import check_classes
 from pyhades.segmentation.meaning import InputPlan, Meaning, plan_inputs, understand
 from pyhades.segmentation.meaning.preparation import read_preparation
 
@@ -174,7 +175,21 @@ def _check_against(graph: Graph, plan: InputPlan, manifest: ModelManifest, where
             f"{where}: policy 'short-side' needs a graph with dynamic height and width, "
             f"this one takes {plan.side}"
         )
-    _check_output(manifest.output, [value.name for value in graph.outputs], where)
+    names = [value.name for value in graph.outputs]
+    _check_output(manifest.output, names, where)
+    index = manifest.output if isinstance(manifest.output, int) else names.index(manifest.output)
+    channels = _channels(graph.outputs[index], manifest)
+    if channels is not None and manifest.activation != "labels":
+        check_classes(manifest, channels)
+
+
+def _channels(output: Value, manifest: ModelManifest) -> int | None:
+    """How many planes an output has, as far as its file says; else the first picture will tell."""
+    shape = None if output.type is None else output.type.shape
+    if shape is None or len(shape) != 4:
+        return None
+    extent = shape[1 if manifest.output_layout == "nchw" else 3]
+    return extent if isinstance(extent, int) else None
 
 
 def _check_size(plan: InputPlan, size: tuple[int, int], where: str) -> None:

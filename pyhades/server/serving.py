@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import logging
 import math
 import socket
@@ -16,10 +15,10 @@ from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from pyhades.llm import LLM
 from pyhades.server.app import build
+from pyhades.server.http.hosts import LocalOnly, is_loopback
 from pyhades.server.http.lines import SilentLines, end, is_idle
 from pyhades.server.service import Service
 from pyhades.server.settings import Settings
@@ -27,7 +26,6 @@ from pyhades.server.settings import Settings
 LOG = logging.getLogger("pyhades.server")
 _FAREWELL = 3
 """Seconds in which answers that were given up are told to be so."""
-_LOOPBACK = ["localhost", "127.0.0.1", "[::1]", "::1"]
 
 
 def run(
@@ -68,7 +66,7 @@ def run(
     service = Service(settings)
     app = build(service, _lifespan(service, lambda: LLM(model, progress=False, **options)))
     if is_loopback(host):  # a page whose name leads to this machine is not from here
-        app.add_middleware(TrustedHostMiddleware, allowed_hosts=_LOOPBACK, www_redirect=False)
+        app.add_middleware(LocalOnly)
     config = uvicorn.Config(
         app, host=host, port=port, log_config=None, access_log=False, server_header=False,
         date_header=True, timeout_keep_alive=75, ws="none", lifespan="on",
@@ -127,20 +125,6 @@ class Server(uvicorn.Server):
 
     def _give_up(self) -> None:
         self.should_exit = True
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches a host.
-
-    Examples
-    --------
-    >>> is_loopback("127.0.0.1"), is_loopback("0.0.0.0")
-    (True, False)
-    """
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def bound(host: str, port: int) -> socket.socket:

@@ -7,9 +7,15 @@ import socket
 from dataclasses import dataclass, field
 
 import pytest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
 
+from pyhades.server.http.hosts import LocalOnly, is_loopback
 from pyhades.server.http.lines import SilentLines
-from pyhades.server.serving import bound, is_loopback
+from pyhades.server.serving import bound
 
 
 def test_small_pieces_are_sent_at_once():
@@ -38,6 +44,32 @@ def test_a_port_that_is_taken_is_told():
 )
 def test_what_only_this_machine_reaches(host, expected):
     assert is_loopback(host) is expected
+
+
+@pytest.fixture(scope="module")
+def local():
+    """Somebody who is answered "Hi" by a server that only this machine reaches."""
+    route = Route("/{path:path}", lambda request: PlainTextResponse("Hi"))
+    return TestClient(Starlette(routes=[route], middleware=[Middleware(LocalOnly)]))
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST:80", "127.0.0.1:8000", "127.8.0.1", "[::1]", "[::1]:8000"]
+)
+def test_names_of_this_machine(local, host):
+    assert local.get("/health", headers={"host": host}).text == "Hi"
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "10.0.0.1:8000", "localhost.evil.example", "", "[::1"]
+)
+def test_other_names_are_told_what_to_do(local, host):
+    response = local.get("/v1/models", headers={"host": host})
+    error = response.json()["error"]
+    assert (response.status_code, error["code"]) == (400, "unknown_host")
+    assert f"Host names {host!r}" in error["message"] and "--host" in error["message"]
+    elsewhere = local.get("/api/tags", headers={"host": host}).json()
+    assert elsewhere == {"error": error["message"]}
 
 
 class Transport:

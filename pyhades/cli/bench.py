@@ -19,7 +19,7 @@ from pyhades.bench.rivals import llama_cpp
 from pyhades.cli import bench_segmentation
 from pyhades.cli.bench_segmentation import DISTURB
 from pyhades.cli.groups import CommandGroup
-from pyhades.cli.options import Number, engine_options
+from pyhades.cli.options import Number, engine_options, parse_counts
 from pyhades.cli.targets import check_apart, write_atomically
 from pyhades.errors import ConfigurationError
 from pyhades.kernels.paged_attention import KV_FORMATS, KvFormat
@@ -37,6 +37,13 @@ def parse_sizes(
     if not all(size.isdecimal() for size in sizes):
         raise click.BadParameter(f"{text!r} is not a list of numbers of tokens like 0,2048")
     return tuple(int(size) for size in sizes)
+
+
+def parse_some(
+    context: click.Context, option: click.Parameter, text: str | None
+) -> tuple[int, ...] | None:
+    """Read ``"1,8"`` as ``(1, 8)``: numbers of what there has to be one of at least."""
+    return None if text is None else tuple(parse_counts(context, option, text))
 
 
 def _serve() -> click.Command:
@@ -73,8 +80,8 @@ command.add_command(_serve())
 @click.option("--kv-format", type=click.Choice(KV_FORMATS), default="bf16", show_default=True)
 @click.option("--rival", type=click.Choice([llama_cpp.NAME]), help="Reads the same GGUF file.")
 @click.option("--depths", callback=parse_sizes, help="Tokens in the cache, such as 0,2048.")
-@click.option("--prefills", callback=parse_sizes, help="Tokens of the prompts, such as 512.")
-@click.option("--batch", callback=parse_sizes, help="Answers at once, such as 1,8: nothing else.")
+@click.option("--prefills", callback=parse_some, help="Tokens of the prompts, such as 512.")
+@click.option("--batch", callback=parse_some, help="Answers at once, such as 1,8: nothing else.")
 @click.option(
     "--load",
     type=Number(min=0.1),

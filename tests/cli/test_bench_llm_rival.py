@@ -151,6 +151,9 @@ def test_the_rival_is_optional(model, monkeypatch):
         (["--rival", "llama.cpp", "--model", "none.gguf", "--batch", "2"], "no such file"),
         (["--rival", "llama.cpp", "--model", "none.gguf", "--load", "2"], "alone"),
         (["--depths", "0,x"], "list of numbers"),
+        (["--batch", "0"], "'--batch': '0' is not a list of numbers from 1 on"),
+        (["--batch", "1,x"], "'--batch'"),
+        (["--prefills", "0", "--model", "none.gguf"], "'--prefills'"),
         (["--rival", "nobody"], "llama.cpp"),
     ],
 )

@@ -17,6 +17,7 @@ from pyhades.segmentation.catalogue import Profile, identify
 from pyhades.segmentation.image.reading import ImageLike
 from pyhades.segmentation.opening import check_model
 from pyhades.segmentation.quantize.calibration import Step, work_folder
+from pyhades.segmentation.quantize.files import check_writable
 from pyhades.segmentation.quantize.network import quantize_graph
 from pyhades.segmentation.quantize.pictures import given_pictures, made_pictures
 from pyhades.segmentation.quantize.recipe import Recipe
@@ -100,6 +101,9 @@ def quantize(
     True
     """
     one_of("profile", profile, Profile)
+    target = None if output is None else Path(output).expanduser()
+    if target is not None:
+        check_writable(target)
     limits = Budget.parse(budget)
     chosen = engine_options(options, threads=threads, isa=isa)
     refuse_precision(chosen, "what is quantised", "int8")
@@ -108,7 +112,6 @@ def quantize(
     path = None if isinstance(source, bytes) else source
     found = identify(graph, path, entry=entry, profile=profile, **manifest)
     pictures = made_pictures() if images is None else given_pictures(images)
-    target = None if output is None else Path(output).expanduser()
     if target is not None and path is not None and target.exists() and target.samefile(path):
         raise ArgumentError(f"{target} is the model itself, which the result would replace; "
                             "choose another output")  # fmt: skip

@@ -161,6 +161,25 @@ def test_errors_name_what_is_wrong(tmp_path):
         quantized(tmp_path / "int8.onnx")
 
 
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("folder", "Is a directory"),
+        ("file/int8.onnx", "Not a directory"),
+        ("n" * 300, "File name too long"),
+    ],
+    ids=["folder", "below a file", "too long"],
+)
+def test_an_output_that_cannot_be_is_told_at_once(tmp_path, name, why):
+    model = saved(unet(), tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("")
+    steps = []
+    with pytest.raises(ConfigurationError, match=f"cannot be written: .*{why}"):
+        quantized(model, output=tmp_path / name, step=lambda *step: steps.append(step))
+    assert steps == []
+
+
 def test_a_full_disk_leaves_nothing_behind(tmp_path, monkeypatch):
     result = quantized(saved(unet(), tmp_path))
     folder = tmp_path / "out"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 
@@ -39,3 +39,18 @@ def as_html(rows: Sequence[Sequence[str]]) -> str:
 
     body = "".join(f"<tr>{cells(row, 'td')}</tr>" for row in rows[1:])
     return f"<table><tr>{cells(rows[0], 'th')}</tr>{body}</table>"
+
+
+def as_facts(caption: str, facts: Mapping[str, str]) -> str:
+    """A row with name and value for each, in HTML.
+
+    Examples
+    --------
+    >>> "<td>&gt; 7</td>" in as_facts("somebody", {"age": "> 7"})
+    True
+    """
+    rows = "".join(
+        f"<tr><th style='text-align:left'>{escape(name)}</th><td>{escape(value)}</td></tr>"
+        for name, value in facts.items()
+    )
+    return f"<table><caption>{escape(caption)}</caption>{rows}</table>"

@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from pyhades.arguments import check_flag, renamed
 from pyhades.errors import ArgumentTypeError, ClosedError, ConfigurationError
 from pyhades.kernels.paged_attention import KvFormat
-from pyhades.llm.cache.opening import told_of
 from pyhades.llm.cache.policies import DEFAULT_POLICY, PolicyName
+from pyhades.llm.description import in_a_line, in_a_notebook, levels_in_words
 from pyhades.llm.engine.engine import Engine
 from pyhades.llm.engine.generation import Collector, begun_elsewhere
 from pyhades.llm.engine.handle import Handle
@@ -763,20 +763,18 @@ class LLM:
         self.close()
 
     def __repr__(self) -> str:
-        c = self.config
-        is_open = self._engine is not None and self._levels is not None
-        levels = told_of(self._level_counts(), self._cache) if is_open else ""
-        state = "" if self._engine is not None else ", closed"
-        return (
-            f"LLM({self.name}: {c.num_hidden_layers} layers, {c.num_local_experts} experts, "
-            f"{self.precision}, {self.weight_bytes / 1e9:.2f} GB, context {self.context_length}, "
-            f"{self.threads} threads, {self.isa}{levels}{state})"
-        )
+        return in_a_line(self, self._told_levels(), self._engine is not None)
+
+    def _repr_html_(self) -> str:
+        return in_a_notebook(self, self._told_levels(), self._engine is not None)
 
     # Inside.
 
     def _level_counts(self) -> tuple[LevelCounts, ...]:
         return () if self._levels is None else self._levels.counts()
+
+    def _told_levels(self) -> str:
+        return "" if self._engine is None else levels_in_words(self._level_counts(), self._cache)
 
     def _prepared(self, asked: AskedTexts) -> PreparedTexts:
         return asked.prepared(self._terms, self._stream)

@@ -15,7 +15,7 @@ from pyhades.llm.checkpoint.locating import toy_model
 from pyhades.llm.engine.engine import Engine
 from pyhades.llm.engine.request import context_length_of
 from pyhades.llm.engine.runner import Runner
-from pyhades.llm.models import open_checkpoint
+from pyhades.llm.models import Checkpoint, open_checkpoint
 from pyhades.llm.models.config import ModelConfig
 from pyhades.llm.models.weights import ModelWeights
 from pyhades.llm.options import ModelOptions
@@ -42,6 +42,17 @@ class LoadedModel:
     tokenizer: Tokenizer | None
 
 
+def found_checkpoint(model: str | Path | None) -> Checkpoint:
+    """The checkpoint that a caller names, whose weights are not read yet; None is the toy.
+
+    Raises
+    ------
+    ModelError
+        It is not there, malformed, or of an architecture that is not known.
+    """
+    return open_checkpoint(toy_model() if model is None else model)
+
+
 def load(
     model: str | Path | None,
     options: ModelOptions,
@@ -59,7 +70,7 @@ def load(
     ArgumentError
         The model cannot be what the options ask for.
     """
-    checkpoint = open_checkpoint(toy_model() if model is None else model)
+    checkpoint = found_checkpoint(model)
     context_length_of(options.context_length, checkpoint.config)  # before gigabytes are read
     weights = load_weights(
         checkpoint, options.engine.precision, progress, error_budget=error_budget,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import html
 from typing import TYPE_CHECKING
 
 from pyhades.segmentation.catalogue.identify import foreground_text
 from pyhades.segmentation.manifest import ModelManifest
+from pyhades.tables import as_facts
 
 if TYPE_CHECKING:
     from pyhades.segmentation.remover import Remover
@@ -52,8 +52,4 @@ def in_a_line(facts: dict[str, str]) -> str:
 
 def in_a_notebook(facts: dict[str, str]) -> str:
     """A table with a row each."""
-    cells = "".join(
-        f"<tr><th style='text-align:left'>{key}</th><td>{html.escape(value)}</td></tr>"
-        for key, value in facts.items()
-    )
-    return f"<table><caption>pyhades.Remover</caption>{cells}</table>"
+    return as_facts("pyhades.Remover", facts)

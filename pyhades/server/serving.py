@@ -17,6 +17,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from pyhades.llm import LLM
+from pyhades.llm.opening import found_checkpoint
 from pyhades.server.app import build
 from pyhades.server.http.hosts import LocalOnly, is_loopback
 from pyhades.server.http.lines import SilentLines, end, is_idle
@@ -59,10 +60,13 @@ def run(
 
     Raises
     ------
+    ModelError
+        There is no such model, or it cannot be loaded.
     OSError
         Somebody else listens there.
     """
     settings = settings or Settings()
+    found_checkpoint(model)  # what is no model is told before anybody connects
     service = Service(settings)
     app = build(service, _lifespan(service, lambda: LLM(model, progress=False, **options)))
     if is_loopback(host):  # a page whose name leads to this machine is not from here

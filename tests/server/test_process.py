@@ -117,6 +117,7 @@ def test_a_model_that_cannot_be_loaded(tmp_path, name):
     with child_server(str(tmp_path / name), is_ready=False) as server:
         assert server.exit_code() == 2
         assert "Error: " in server.log() and name in server.log()
+        assert "listening" not in server.log()
         assert "Traceback" not in server.log()
 
 

@@ -342,7 +342,7 @@ class LLM:
         constraint: Constraint | None = None,
         prediction: Prompt | None = None,
         client: str = "",
-        **keywords: Any,
+        **keywords: Unpack[SamplingKeywords],
     ) -> Generator[Delta, None, None]:
         """Like :meth:`generate`, piece by piece. Closing the iterator stops the work.
 
@@ -360,7 +360,7 @@ class LLM:
         constraint: Constraint | None = None,
         prediction: Prompt | None = None,
         client: str = "",
-        **keywords: Any,
+        **keywords: Unpack[SamplingKeywords],
     ) -> AsyncGenerator[Delta, None]:
         """Like :meth:`stream`, for ``async for``; with a constraint, written once it is read."""
         asked = AskedTexts(prompts, params, constraint, prediction, client, keywords)
@@ -422,7 +422,7 @@ class LLM:
         constraint: Constraint | None = None,
         prediction: Prompt | None = None,
         client: str = "",
-        **keywords: Any,
+        **keywords: Unpack[SamplingKeywords],
     ) -> PreparedTexts:
         """Check and tokenize what :meth:`stream` would, without asking the model yet.
 
@@ -565,7 +565,7 @@ class LLM:
         self,
         messages: Items[Mapping[str, Any]],
         params: SamplingParams | None = None,
-        **keywords: Any,
+        **keywords: Unpack[ChatKeywords],
     ) -> ChatAnswer:
         """Like :meth:`chat`, for ``await``; cancelling the task stops the work."""
         answer = ChatAnswer.collect(
@@ -577,7 +577,7 @@ class LLM:
         self,
         messages: Items[Mapping[str, Any]],
         params: SamplingParams | None = None,
-        **keywords: Any,
+        **keywords: Unpack[ChatKeywords],
     ) -> AsyncGenerator[ChatDelta, None]:
         """Like :meth:`chat` with ``stream=True``, for ``async for``."""
         asked = AskedChat.of(messages, params, keywords)
@@ -591,7 +591,7 @@ class LLM:
         self,
         messages: Items[Mapping[str, Any]],
         params: SamplingParams | None = None,
-        **keywords: Any,
+        **keywords: Unpack[ChatKeywords],
     ) -> PreparedChat:
         """Check and tokenize what :meth:`chat` would, without asking the model yet.
 

@@ -270,7 +270,7 @@ def test_a_fault_of_one_request_is_not_that_of_others(llm):
 
 def test_without_the_library_the_error_says_what_to_install(llm, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "llguidance", None)
-    with pytest.raises(ConfigurationError, match=r"pip install pyhades\[grammar\]"):
+    with pytest.raises(ConfigurationError, match=r'pip install "pyhades\[grammar\]"'):
         llm.generate("x", constraint=regex("a{7}"))
 
 

@@ -309,7 +309,7 @@ def test_without_the_library_a_required_call_is_begun_and_strictness_refused(llm
     monkeypatch.setitem(__import__("sys").modules, "llguidance", None)
     answer = llm.chat(ASK, tools=SHORT_TOOLS[:1], tool_choice="required", max_tokens=3)
     assert answer.tool_calls[0].name == "one"
-    with pytest.raises(ConfigurationError, match=r"pip install pyhades\[grammar\]"):
+    with pytest.raises(ConfigurationError, match=r'pip install "pyhades\[grammar\]"'):
         llm.chat(ASK, tools=tools_of(GET))
 
 

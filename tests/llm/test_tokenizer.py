@@ -343,7 +343,7 @@ def test_without_the_library_the_remedy_is_named(monkeypatch):
         return original(name, *arguments, **keywords)
 
     monkeypatch.setattr(builtins, "__import__", refuse)
-    with pytest.raises(ConfigurationError, match=r"pip install pyhades\[llm\]"):
+    with pytest.raises(ConfigurationError, match=r'pip install "pyhades\[llm\]"'):
         Tokenizer.from_json(b"{}")
 
 

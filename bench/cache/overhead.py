@@ -147,8 +147,8 @@ class Meter:
 
 def toy() -> tuple[ModelConfig, Any, Work]:
     """Steps are so short that everything around them shows."""
-    checkpoint = open_checkpoint(toy_model())
-    return checkpoint.config, load_weights(checkpoint, None), Work(896, 128)
+    opened = open_checkpoint(toy_model())
+    return opened.config, load_weights(opened, None), Work(896, 128)
 
 
 def synthetic() -> tuple[ModelConfig, Any, Work]:
@@ -157,6 +157,12 @@ def synthetic() -> tuple[ModelConfig, Any, Work]:
     layers = full.layer_types[:6]
     config = replace(full, num_hidden_layers=6, layer_types=layers, vocab_size=4096)
     return config, random_weights(config), Work(512, 33)
+
+
+def checkpoint(path: str) -> tuple[ModelConfig, Any, Work]:
+    """A model as it is, such as gpt-oss-20b; its weights may be any."""
+    opened = open_checkpoint(path)
+    return opened.config, load_weights(opened), Work(512, 33)
 
 
 MODELS: dict[str, Callable[[], tuple[ModelConfig, Any, Work]]] = {
@@ -201,7 +207,7 @@ def _shapes(config: ModelConfig) -> dict[str, tuple[int, int]]:
 
 def measure(name: str, rounds: int) -> None:
     """Print the table of a model."""
-    config, weights, work = MODELS[name]()
+    config, weights, work = MODELS[name]() if name in MODELS else checkpoint(name)
     random = np.random.default_rng(0)
     with all_kinds(config, weights, work) as kinds:
         for number in range(rounds + 1):
@@ -237,9 +243,14 @@ def _print(title: str, kinds: list[tuple[str, Times]]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", choices=MODELS, action="append", help="both by default")
+    parser.add_argument(
+        "--model", action="append",
+        help=f"a checkpoint, or one of {', '.join(MODELS)}, which are measured by default",
+    )  # fmt: skip
     parser.add_argument("--rounds", type=int, default=3)
     chosen = parser.parse_args()
+    if chosen.rounds < 2:
+        parser.error("--rounds: at least 2, so that it can be told by how much they differ")
     print(describe_machine(None, [thread_count(None).count], {}))
     for name in chosen.model or MODELS:
         measure(name, chosen.rounds)

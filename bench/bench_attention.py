@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench.bench_gemm import TIERS, random
+from bench.arrays import normal
+from bench.bench_gemm import TIERS
 from bench.compute import benchmark_compute
 from pyhades import kernels
 
@@ -17,9 +18,9 @@ WINDOWS = [(64, 4), (16, 8), (4, 16), (1, 32)]  # windows, heads; 144 tokens, 32
 @pytest.mark.parametrize("shape", WINDOWS, ids=lambda shape: "x".join(map(str, shape)))
 def bench_swin_windows(benchmark, shape, isa, threads):
     windows, heads = shape
-    qkv = random(windows, 144, 3, heads, 32)
+    qkv = normal(windows, 144, 3, heads, 32)
     q, k, v = (qkv[:, :, i].transpose(0, 2, 1, 3) for i in range(3))
-    bias, mask = random(heads, 144, 144), random(windows, 1, 144, 144)
+    bias, mask = normal(heads, 144, 144), normal(windows, 1, 144, 144)
     out = np.empty(q.shape, np.float32)
     benchmark.group = f"windows {shape}"
     flops = 4.0 * heads * 144 * 144 * 32
@@ -36,7 +37,7 @@ def bench_swin_windows(benchmark, shape, isa, threads):
 @pytest.mark.parametrize("isa", TIERS)
 @pytest.mark.parametrize("queries", [1, 512])
 def bench_long_sequence(benchmark, queries, isa):
-    q, k, v = random(1, 8, queries, 64), random(1, 2, 2048, 64), random(1, 2, 2048, 64)
+    q, k, v = normal(1, 8, queries, 64), normal(1, 2, 2048, 64), normal(1, 2, 2048, 64)
     out = np.empty(q.shape, np.float32)
     benchmark.group = f"{queries} queries"
     flops = 4.0 * 8 * 2048 * 64

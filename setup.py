@@ -53,12 +53,12 @@ CXXFLAGS += ["-fno-math-errno", "-fno-trapping-math", "-Wall", "-Wextra", "-Wno-
 CXXFLAGS += [f"-ffile-prefix-map={ROOT}=."]  # two builds in two folders give the same bytes
 # GCC 12 takes the undefined start value inside its own AVX-512 intrinsics for an error.
 KERNEL_FLAGS = ["-fno-exceptions", "-fno-rtti", "-Wno-uninitialized", "-Wno-maybe-uninitialized"]
-LINK_FLAGS = ["-pthread"] if DEBUG or SANITIZE else ["-pthread", "-Wl,--strip-debug"]
-if SANITIZE:
-    # At -O3 the instrumented kernels take three times as long to compile, and find nothing more.
-    CXXFLAGS[CXXFLAGS.index("-O3")] = "-O1"
-    CXXFLAGS += ["-fno-omit-frame-pointer", "-fno-sanitize-recover=all"]
-    LINK_FLAGS += [f"-fsanitize={SANITIZE}"]
+LINK_FLAGS = ["-pthread"] if DEBUG else ["-pthread", "-Wl,--strip-debug"]
+# At -O3 the instrumented kernels take three times as long to compile, and find nothing more.
+# Checks of addresses are calls: inline, they would be most of the code.
+SANITIZER_FLAGS = ["-O1", f"-fsanitize={SANITIZE}", "-fno-sanitize-recover=all"]
+SANITIZER_FLAGS += ["-fno-omit-frame-pointer", "--param"]
+SANITIZER_FLAGS += ["asan-instrumentation-with-call-threshold=0"]
 EMULATION_LEVEL = "-O2"  # at -O1, GCC 12 mixes up halves of vectors wider than those it has
 MACROS: list[tuple[str, str | None]] = [("HADES_X86", "1")] if X86 else []
 
@@ -90,16 +90,14 @@ def longest_first(sources: list[str]) -> list[str]:
     return sorted(sources, key=size, reverse=True)
 
 
-def sanitizer_flags(tier: str | None) -> list[str]:
-    """Sanitizers look at baseline code and at the scalar kernels.
+def is_sanitized(source: str) -> bool:
+    """Whether sanitizers look at this file: at baseline code and at the scalar kernels.
 
     The vector kernels are the same templates, which take four times as long to compile with them,
-    and masked accesses, which sanitizers do not see, meet the guard pages of the tests.
-    Checks of addresses are calls: inline, they would be most of the code.
+    and masked accesses, which sanitizers do not see, meet the guard pages of the tests. Their
+    objects are those of the plain build.
     """
-    if not SANITIZE or tier not in (None, "scalar"):
-        return []
-    return [f"-fsanitize={SANITIZE}", "--param", "asan-instrumentation-with-call-threshold=0"]
+    return bool(SANITIZE) and tier_of(source) in (None, "scalar")
 
 
 def emulated_tiers() -> list[str]:
@@ -151,7 +149,9 @@ def is_emulated(source: str) -> bool:
 def flags_of(source: str) -> list[str]:
     """Compiler flags of one file of csrc/."""
     tier = tier_of(source)
-    flags = [*CXXFLAGS, *(["-Werror"] if WERROR else []), *sanitizer_flags(tier)]
+    flags = [*CXXFLAGS, *(["-Werror"] if WERROR else [])]
+    if is_sanitized(source):
+        flags = [*CXXFLAGS, *SANITIZER_FLAGS]  # GCC warns of what its instrumentation adds
     if tier is None:
         features = [f"-DHADES_EMULATED_FEATURES={emulated_features()}"]
         return [*flags, *features] if is_emulated(source) else flags
@@ -178,8 +178,8 @@ class BuildNative(build_ext):
         settings = [CXXFLAGS, LINK_FLAGS, MACROS, sys.version, os.environ.get("CXX"), WERROR]
         key = hashlib.sha256(repr(settings).encode()).hexdigest()[:8]
         self.build_temp = f"build/objects-{key}"
-        if EMULATED:
-            self.build_lib = "build/emulated"  # beside the extension that a wheel would hold
+        if EMULATED or SANITIZE:  # beside the extension that a wheel would hold
+            self.build_lib = "build/emulated" if EMULATED else "build/sanitized"
 
     def run(self) -> None:
         """Build; refuses to put emulated tiers into anything that is installed."""
@@ -216,6 +216,8 @@ class BuildNative(build_ext):
         folder = self.build_temp
         if is_emulated(source):
             folder += "/emulated-" + "-".join(EMULATED)
+        if is_sanitized(source):
+            folder += "/sanitized-" + SANITIZE.replace(",", "-")
         target = self.compiler.object_filenames([source], output_dir=folder)[0]
         dependencies = f"{target}.d"
         if not is_fresh(target, dependencies):
@@ -238,8 +240,8 @@ native = Extension(
     language="c++",
     include_dirs=["csrc"],
     define_macros=[*MACROS, *limited_api],
-    extra_compile_args=[*CXXFLAGS, "-Wno-unused-parameter", *sanitizer_flags(None)],
-    extra_link_args=LINK_FLAGS,
+    extra_compile_args=[*CXXFLAGS, "-Wno-unused-parameter", *(SANITIZER_FLAGS if SANITIZE else [])],
+    extra_link_args=["-pthread", f"-fsanitize={SANITIZE}"] if SANITIZE else LINK_FLAGS,
     py_limited_api=ABI3,
 )
 setup(

@@ -69,7 +69,7 @@ def plain(folder: Path, model: str | None, results: Path) -> dict[str, Any]:
     """A run of two workers of one thread, which writes PNG files."""
     import pyhades
 
-    watch = Watch(count_of(folder), results)
+    watch = Watch(results)
     with pyhades.Remover(model, threads=1) as remover:
         run = pyhades.BulkRun(folder, results, remover=remover, workers=2, threads_per_worker=1)
         for outcome in run.outcomes():
@@ -83,7 +83,7 @@ def on_nodes(folder: Path, model: str | None, results: Path) -> dict[str, Any]:
     began = time.time()
     with Cluster() as cluster:
         started = time.time() - began
-        watch = Watch(count_of(folder), results)
+        watch = Watch(results)
         cut = cluster.cut(folder, model, str(results))
         for batch in cut.iter_batches(batch_size=None, batch_format="pyarrow"):
             assert not any(batch["error"].to_pylist())
